@@ -1,0 +1,1 @@
+"""The Common Expression Language as Kubernetes speaks it, compiled to Python. Knows nothing of Martello."""

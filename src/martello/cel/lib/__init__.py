@@ -1,0 +1,1 @@
+"""The libraries of functions, one a module: each exports `LIBRARY`, a `types.Library`."""

@@ -1,0 +1,55 @@
+"""Errors that carry their own diagnosis: what happened, why, and what to do next."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class MartelloError(Exception):
+    """Something a person must know about. `exit_code` is what the command line ends with."""
+
+    exit_code: ClassVar[int] = 70
+
+    def __init__(self, what: str, why: str = "", next: str = "") -> None:
+        super().__init__(what)
+        self.what = what
+        self.why = why
+        self.next = next
+
+    def __str__(self) -> str:
+        lines = [self.what]
+        if self.why:
+            lines.append(f"because {self.why}")
+        if self.next:
+            lines.append(f"next: {self.next}")
+        return "\n".join(lines)
+
+
+class BadInput(MartelloError):
+    """The command line, the configuration or an input file is wrong."""
+
+    exit_code = 2
+
+
+class Refused(MartelloError):
+    """Martello itself says no: a gate did not pass."""
+
+    exit_code = 1
+
+
+class Stale(MartelloError):
+    """The data are too old, or from the future, to answer from."""
+
+    exit_code = 3
+
+
+class Unreachable(MartelloError):
+    """The target did not answer."""
+
+    exit_code = 4
+
+
+class NotPermitted(MartelloError):
+    """The target answered, and refused."""
+
+    exit_code = 4

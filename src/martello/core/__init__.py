@@ -1,1 +1,3 @@
-"""The shared words: objects, workloads, selectors, clusters, checks, findings, waivers, errors. No I/O."""
+"""The shared words: objects, workloads, selectors, clusters, checks, findings, waivers, errors. No
+I/O.
+"""

@@ -22,7 +22,9 @@ AREAS: Final = {
 
 
 class Hit(msgspec.Struct, frozen=True):
-    """What a check found in one object: where, in which element, and why. The catalogue makes findings of hits."""
+    """What a check found in one object: where, in which element, and why. The catalogue makes
+    findings of hits.
+    """
 
     resource: Resource
     path: Path
@@ -34,7 +36,9 @@ class Hit(msgspec.Struct, frozen=True):
 
 
 class Example(msgspec.Struct, frozen=True):
-    """A manifest (one or more YAML documents) that is good or bad; `at` is where the finding points."""
+    """A manifest (one or more YAML documents) that is good or bad; `at` is where the finding
+    points.
+    """
 
     good: bool
     text: str
@@ -45,7 +49,9 @@ class Example(msgspec.Struct, frozen=True):
 
 
 class Check(msgspec.Struct, frozen=True, eq=False):
-    """One check. `rule` holds the CEL part of a YAML check, `function` is a Python check; exactly one is given."""
+    """One check. `rule` holds the CEL part of a YAML check, `function` is a Python check; exactly
+    one is given.
+    """
 
     id: str
     name: str
@@ -68,7 +74,9 @@ class Check(msgspec.Struct, frozen=True, eq=False):
 
 
 class Declared(msgspec.Struct, frozen=True, eq=False):
-    """What `@check` noted on a function; the catalogue makes a Check of it and the function's docstring."""
+    """What `@check` noted on a function; the catalogue makes a Check of it and the function's
+    docstring.
+    """
 
     id: str
     severity: str
@@ -102,8 +110,10 @@ def check(
 ) -> Callable[[F], F]:
     """Declares a function to be a check over several objects.
 
-    The function gets one resource of `kinds` (or a Workload, for `("workload",)`; or nothing, for `("cluster",)`), the Cluster, and, where
-    `params` or `facts` are declared, `params=` and `facts=` mappings; it yields Hits. Its docstring is the page: the first line is
+    The function gets one resource of `kinds` (or a Workload, for `("workload",)`; or nothing, for
+    `("cluster",)`), the Cluster, and, where
+    `params` or `facts` are declared, `params=` and `facts=` mappings; it yields Hits. Its docstring
+    is the page: the first line is
     the title, the rest says why it matters.
     """
     declared = Declared(

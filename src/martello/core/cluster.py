@@ -1,4 +1,6 @@
-"""An immutable, indexed set of objects: by kind, by namespace, by owner, by the labels of the pods they make."""
+"""An immutable, indexed set of objects: by kind, by namespace, by owner, by the labels of the pods
+they make.
+"""
 
 from __future__ import annotations
 
@@ -12,9 +14,11 @@ from martello.core.workload import Workload, workload_of
 
 
 class Cluster:
-    """The objects of one cluster or one set of files. Nothing in it changes; `apply` makes a new one.
+    """The objects of one cluster or one set of files. Nothing in it changes; `apply` makes a new
+    one.
 
-    `unlisted` says which kinds (`Kind.group`) the source could not list, and why: what depends on them is unassessed.
+    `unlisted` says which kinds (`Kind.group`) the source could not list, and why: what depends on
+    them is unassessed.
     `complete` is false for files that are only a part of what will run.
     """
 
@@ -66,7 +70,9 @@ class Cluster:
         return frozenset(self._by_kind)
 
     def of_kind(self, kind: str, namespace: str | None = None) -> Iterator[Resource]:
-        """All objects of a kind (`Service`, `Ingress.networking.k8s.io`), of one namespace where one is given."""
+        """All objects of a kind (`Service`, `Ingress.networking.k8s.io`), of one namespace where
+        one is given.
+        """
         spaces = self._by_kind.get(kind, {})
         if namespace is not None:
             yield from spaces.get(namespace, ())
@@ -75,7 +81,9 @@ class Cluster:
             yield from resources
 
     def get(self, kind: str, namespace: str, name: str) -> Resource | None:
-        """One object by kind (`Kind.group`), namespace (empty for cluster-scoped kinds) and name; the last one wins."""
+        """One object by kind (`Kind.group`), namespace (empty for cluster-scoped kinds) and name;
+        the last one wins.
+        """
         return self._by_ref.get((kind, namespace, name))
 
     def owner(self, resource: Resource) -> Resource | None:
@@ -90,7 +98,9 @@ class Cluster:
         return None
 
     def root(self, resource: Resource) -> Resource:
-        """The outermost controlling owner that is here: a Pod's Deployment; the object itself where nothing owns it."""
+        """The outermost controlling owner that is here: a Pod's Deployment; the object itself where
+        nothing owns it.
+        """
         for _ in range(8):
             owner = self.owner(resource)
             if owner is None:
@@ -106,7 +116,9 @@ class Cluster:
         return self._workloads[key]
 
     def workloads(self, namespace: str | None = None) -> Iterator[Workload]:
-        """Everything that makes pods and is not itself made by something here (a Deployment, not its ReplicaSets)."""
+        """Everything that makes pods and is not itself made by something here (a Deployment, not
+        its ReplicaSets).
+        """
         for resource in self.resources:
             if namespace is not None and resource.ref.namespace != namespace:
                 continue
@@ -115,7 +127,9 @@ class Cluster:
                 yield workload
 
     def selected(self, namespace: str, selector: Any) -> Iterator[Workload]:
-        """The workloads of a namespace whose pods a LabelSelector selects. A malformed selector selects nothing."""
+        """The workloads of a namespace whose pods a LabelSelector selects. A malformed selector
+        selects nothing.
+        """
         for workload in self.workloads(namespace):
             try:
                 if matches(selector, workload.labels):
@@ -132,7 +146,9 @@ class Cluster:
         return tuple(sorted(found - {""}))
 
     def namespace_labels(self, namespace: str) -> dict[str, str] | None:
-        """The labels of a Namespace object, with the name label the server sets; None where the object is not here."""
+        """The labels of a Namespace object, with the name label the server sets; None where the
+        object is not here.
+        """
         found = self.get("Namespace", "", namespace)
         if found is None:
             return None

@@ -1,6 +1,7 @@
 """The values that the API server fills into a pod spec before anything judges it.
 
-Source: the defaulting functions of Kubernetes' core/v1 API. Only what is missing is filled; the input is never changed: mappings that
+Source: the defaulting functions of Kubernetes' core/v1 API. Only what is missing is filled; the
+input is never changed: mappings that
 get a value are copied, all others are shared. Parts of the wrong kind are left as they are.
 """
 
@@ -33,7 +34,9 @@ _VOLUME_KEYS: Final = frozenset(("name",))
 
 
 def defaulted_pod(spec: dict[str, Any]) -> dict[str, Any]:
-    """A pod spec with the server's defaults: a new mapping that shares every unchanged part with the input."""
+    """A pod spec with the server's defaults: a new mapping that shares every unchanged part with
+    the input.
+    """
     pod = dict(spec)
     for key, value in _POD:
         if pod.get(key) is None:
@@ -52,7 +55,9 @@ def defaulted_pod(spec: dict[str, Any]) -> dict[str, Any]:
 
 
 def _service_account(pod: dict[str, Any]) -> None:
-    """serviceAccount is the deprecated twin of serviceAccountName: each fills the other, the new name wins."""
+    """serviceAccount is the deprecated twin of serviceAccountName: each fills the other, the new
+    name wins.
+    """
     name = pod.get("serviceAccountName") or pod.get("serviceAccount") or "default"
     pod["serviceAccountName"] = name
     pod["serviceAccount"] = name
@@ -95,7 +100,8 @@ def _resources(resources: Any) -> Any:
 
 
 def quantity_text(value: Any) -> Any:
-    """A quantity written as a YAML number becomes the text that the server reads; all else stays."""
+    """A quantity written as a YAML number becomes the text that the server reads; all else stays.
+    """
     if isinstance(value, int | float) and not isinstance(value, bool):
         return str(value)
     return value

@@ -19,7 +19,9 @@ def rank(severity: str) -> int:
 
 
 class Waived(msgspec.Struct, frozen=True):
-    """Why a finding does not count: who waived it, until when (ISO date, or empty), and where that is written."""
+    """Why a finding does not count: who waived it, until when (ISO date, or empty), and where that
+    is written.
+    """
 
     by: str
     reason: str
@@ -29,7 +31,9 @@ class Waived(msgspec.Struct, frozen=True):
 
 
 class Finding(msgspec.Struct, frozen=True):
-    """One thing that is wrong with one object. Several elements (containers) of an object are one finding."""
+    """One thing that is wrong with one object. Several elements (containers) of an object are one
+    finding.
+    """
 
     check: str
     ref: Ref
@@ -53,7 +57,8 @@ class Finding(msgspec.Struct, frozen=True):
 class Unassessed(msgspec.Struct, frozen=True):
     """Something that got no verdict, with the reason. Never a pass.
 
-    `asked` tells whether it was part of what was given or asked for (an unreadable file, a refused list): then the scan is incomplete
+    `asked` tells whether it was part of what was given or asked for (an unreadable file, a refused
+    list): then the scan is incomplete
     (exit 3). A check whose source nobody named is not.
     """
 
@@ -85,6 +90,6 @@ class Scan(msgspec.Struct, frozen=True):
     files: int = 0
     foreign: int = 0  # YAML documents that are no Kubernetes objects
     partial: int = 0  # kustomizations, patches and charts' sources, not judged
-    passed: int = 0  # verdicts (check × object) without a finding
+    passed: int = 0  # verdicts (check and object) without a finding
     checks: int = 0  # checks that ran
     seconds: float = 0.0

@@ -1,4 +1,6 @@
-"""Image references, read as container runtimes read them: `nginx` is `docker.io/library/nginx:latest`."""
+"""Image references, read as container runtimes read them: `nginx` is
+`docker.io/library/nginx:latest`.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,8 @@ _REFERENCE: Final = (
 
 
 class ImageReference(msgspec.Struct, frozen=True):
-    """A reference in its canonical parts. `tag` and `digest` are empty where they are not written."""
+    """A reference in its canonical parts. `tag` and `digest` are empty where they are not written.
+    """
 
     registry: str
     repository: str
@@ -55,7 +58,9 @@ def parse_image(text: str) -> ImageReference | None:
 
 
 def needs_pull_always(image: str) -> bool:
-    """Whether the server defaults imagePullPolicy to Always: tag `latest`, or neither tag nor digest."""
+    """Whether the server defaults imagePullPolicy to Always: tag `latest`, or neither tag nor
+    digest.
+    """
     name, _, digest = image.partition("@")
     if digest:
         return False

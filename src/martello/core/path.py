@@ -1,4 +1,5 @@
-"""Paths into an object: tuples of keys and indexes, and their text form `spec.containers[0].image`."""
+"""Paths into an object: tuples of keys and indexes, and their text form `spec.containers[0].image`.
+"""
 
 from __future__ import annotations
 
@@ -48,7 +49,9 @@ def parse(text: str) -> Path:
 
 
 def look_up(value: Any, path: Path, default: Any = None) -> Any:
-    """What lies at the path of a plain object, or the default where a part is missing or of another kind."""
+    """What lies at the path of a plain object, or the default where a part is missing or of another
+    kind.
+    """
     for part in path:
         if isinstance(part, str):
             if not isinstance(value, dict):

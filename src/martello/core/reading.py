@@ -13,7 +13,9 @@ from martello.core.version import NEWEST
 
 
 class Reading(msgspec.Struct, frozen=True, eq=False):
-    """The outcome of reading one target. Nothing that was given is lost: it is an object here, counted, or unassessed."""
+    """The outcome of reading one target. Nothing that was given is lost: it is an object here,
+    counted, or unassessed.
+    """
 
     target: str
     resources: tuple[Resource, ...]

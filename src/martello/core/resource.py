@@ -1,4 +1,6 @@
-"""One Kubernetes object: the raw mapping, what it is called, and where each of its nodes was written."""
+"""One Kubernetes object: the raw mapping, what it is called, and where each of its nodes was
+written.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,9 @@ from martello.core.path import Path
 
 
 class Location(msgspec.Struct, frozen=True):
-    """A place a person can open. Lines and columns count from 1; line 0 means that there is no text (a live object)."""
+    """A place a person can open. Lines and columns count from 1; line 0 means that there is no text
+    (a live object).
+    """
 
     file: str
     line: int = 0
@@ -87,7 +91,9 @@ _MOVED: Final = {
 
 
 class Ref(msgspec.Struct, frozen=True, order=True):
-    """What an object is called: cluster (empty for files), apiVersion, kind, namespace (may be empty), name."""
+    """What an object is called: cluster (empty for files), apiVersion, kind, namespace (may be
+    empty), name.
+    """
 
     cluster: str
     api_version: str
@@ -97,7 +103,9 @@ class Ref(msgspec.Struct, frozen=True, order=True):
 
     @property
     def group(self) -> str:
-        """The API group, today's where the kind moved (`extensions` Deployments are `apps`); empty for core."""
+        """The API group, today's where the kind moved (`extensions` Deployments are `apps`); empty
+        for core.
+        """
         group = self.api_version.rpartition("/")[0]
         return _MOVED.get((group, self.kind), group)
 
@@ -161,7 +169,9 @@ def strings(value: Any) -> dict[str, str]:
 
 
 def resource_of(raw: Any, origin: Origin, cluster: str = "") -> Resource:
-    """Makes a Resource of a parsed document. Raises BadInput where it has no usable apiVersion, kind or metadata."""
+    """Makes a Resource of a parsed document. Raises BadInput where it has no usable apiVersion,
+    kind or metadata.
+    """
     if not isinstance(raw, dict):
         raise BadInput("not a Kubernetes object", f"the document is a {kind_of(raw)}")
     api_version, kind = raw.get("apiVersion"), raw.get("kind")

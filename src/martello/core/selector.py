@@ -1,4 +1,6 @@
-"""Label selectors as the API server evaluates them. An absent selector matches nothing, an empty one everything."""
+"""Label selectors as the API server evaluates them. An absent selector matches nothing, an empty
+one everything.
+"""
 
 from __future__ import annotations
 
@@ -11,9 +13,11 @@ class MalformedSelector(ValueError):
 
 
 def matches(selector: Any, labels: Mapping[str, str]) -> bool:
-    """Whether a LabelSelector (`matchLabels`, `matchExpressions`) selects these labels; null selects nothing.
+    """Whether a LabelSelector (`matchLabels`, `matchExpressions`) selects these labels; null
+    selects nothing.
 
-    Raises MalformedSelector where the selector is not one (unknown operator, values where none may be).
+    Raises MalformedSelector where the selector is not one (unknown operator, values where none may
+    be).
     """
     if selector is None:
         return False
@@ -30,7 +34,9 @@ def matches(selector: Any, labels: Mapping[str, str]) -> bool:
 
 
 def equal(wanted: Any, labels: Mapping[str, str]) -> bool:
-    """Whether every label of a plain map selector (Service, ReplicationController) is there; null and {} are."""
+    """Whether every label of a plain map selector (Service, ReplicationController) is there; null
+    and {} are.
+    """
     if wanted is None:
         return True
     if not isinstance(wanted, dict):

@@ -12,7 +12,9 @@ NEWEST: Final = 37
 
 
 def minor(text: str) -> int:
-    """The minor version of `1.34`, `v1.34`, `1.34.2`, `1.34+` or `latest`. Raises BadInput otherwise."""
+    """The minor version of `1.34`, `v1.34`, `1.34.2`, `1.34+` or `latest`. Raises BadInput
+    otherwise.
+    """
     if text == "latest":
         return NEWEST
     match = re.fullmatch(r"v?1\.(\d{1,4})\+?(?:\.\d+)?(?:[-+.].*)?", text)

@@ -8,7 +8,9 @@ import msgspec
 
 
 class Match(msgspec.Struct, frozen=True):
-    """What a waiver covers: all given parts must match; names, namespaces and images take `*` globs."""
+    """What a waiver covers: all given parts must match; names, namespaces and images take `*`
+    globs.
+    """
 
     namespaces: tuple[str, ...] = ()
     kinds: tuple[str, ...] = ()
@@ -19,7 +21,9 @@ class Match(msgspec.Struct, frozen=True):
 
 
 class Waiver(msgspec.Struct, frozen=True):
-    """One waiver. `until` is an ISO date, the last day on which it holds; `source` is where it is written."""
+    """One waiver. `until` is an ISO date, the last day on which it holds; `source` is where it is
+    written.
+    """
 
     name: str
     checks: tuple[str, ...]

@@ -1,4 +1,6 @@
-"""A Pod, or anything with a pod template, seen as one thing: defaults filled in, inheritance resolved, every container."""
+"""A Pod, or anything with a pod template, seen as one thing: defaults filled in, inheritance
+resolved, every container.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,8 @@ from martello.core.defaults import defaulted_pod
 from martello.core.path import Path, look_up, show
 from martello.core.resource import Resource, kind_of, strings
 
-# Where the pod template of a kind lies. Any other kind counts when `spec.template.spec.containers` is a list.
+# Where the pod template of a kind lies. Any other kind counts when `spec.template.spec.containers`
+# is a list.
 _TEMPLATES: Final[dict[str, Path]] = {
     "Pod": (),
     "PodTemplate": ("template",),
@@ -34,7 +37,8 @@ _LISTS: Final = (
     ("initContainers", "init"),
     ("ephemeralContainers", "ephemeral"),
 )
-# What a container takes from its pod when it does not say otherwise. windowsOptions is inherited field by field.
+# What a container takes from its pod when it does not say otherwise. windowsOptions is inherited
+# field by field.
 INHERITED: Final = frozenset(
     (
         "runAsUser",
@@ -48,7 +52,9 @@ INHERITED: Final = frozenset(
 
 
 class Container(msgspec.Struct, frozen=True, eq=False):
-    """One container: `raw` has the defaults filled in; `role` is regular, init, sidecar or ephemeral."""
+    """One container: `raw` has the defaults filled in; `role` is regular, init, sidecar or
+    ephemeral.
+    """
 
     raw: dict[str, Any]
     role: str
@@ -57,14 +63,17 @@ class Container(msgspec.Struct, frozen=True, eq=False):
 
 
 class Malformed(msgspec.Struct, frozen=True):
-    """A place of the object that the API server would refuse, so that nothing can be judged there."""
+    """A place of the object that the API server would refuse, so that nothing can be judged there.
+    """
 
     path: Path
     reason: str
 
 
 class Workload(msgspec.Struct, frozen=True, eq=False):
-    """A resource that makes pods. `pod` is the defaulted pod spec, `path` where it lies in the object."""
+    """A resource that makes pods. `pod` is the defaulted pod spec, `path` where it lies in the
+    object.
+    """
 
     resource: Resource
     pod: dict[str, Any]
@@ -96,7 +105,9 @@ class Workload(msgspec.Struct, frozen=True, eq=False):
         return account if isinstance(account, str) and account else "default"
 
     def security(self, container: Container, field: str) -> Any:
-        """The effective value of a securityContext field: the container's, or the pod's where it is inherited, or None."""
+        """The effective value of a securityContext field: the container's, or the pod's where it is
+        inherited, or None.
+        """
         own = look_up(container.raw, ("securityContext", field))
         if field == "windowsOptions":
             pods = look_up(self.pod, ("securityContext", field))
@@ -111,7 +122,9 @@ class Workload(msgspec.Struct, frozen=True, eq=False):
 
 
 def template_path(resource: Resource) -> Path | None:
-    """Where the pod (template) of this object lies: () for a Pod itself, None for what makes no pods."""
+    """Where the pod (template) of this object lies: () for a Pod itself, None for what makes no
+    pods.
+    """
     kind = resource.ref.group_kind
     path = _TEMPLATES.get(kind)
     if path is not None:
@@ -127,7 +140,9 @@ def template_path(resource: Resource) -> Path | None:
 
 
 def workload_of(resource: Resource) -> Workload | None:
-    """The object as a Workload, or None where it makes no pods. What cannot be read is listed in `malformed`."""
+    """The object as a Workload, or None where it makes no pods. What cannot be read is listed in
+    `malformed`.
+    """
     template = template_path(resource)
     if template is None:
         return None

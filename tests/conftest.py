@@ -1,0 +1,40 @@
+"""What all tests share: no network, the test material of other projects, a real API server."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.support import offline
+from tests.support.apiserver import ApiServer, Missing, run
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_network() -> Iterator[None]:
+    """Sockets reach this machine only."""
+    with offline.banned():
+        yield
+
+
+@pytest.fixture(scope="session")
+def corpora() -> Path:
+    """The directory of other projects' test material; skips where it is not here."""
+    named = os.environ.get("MARTELLO_CORPORA")
+    directory = Path(named) if named else ROOT.parent / "shared" / "corpora"
+    if not directory.is_dir():
+        pytest.skip("no corpora: set MARTELLO_CORPORA to the directory that holds them")
+    return directory
+
+
+@pytest.fixture(scope="session")
+def apiserver() -> Iterator[ApiServer]:
+    """One kube-apiserver for the whole run: tests use namespaces and names of their own."""
+    try:
+        with run() as server:
+            yield server
+    except Missing as missing:
+        pytest.skip(str(missing))

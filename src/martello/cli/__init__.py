@@ -1,0 +1,1 @@
+"""The commands people type: options, configuration, targets, exit codes, progress."""

@@ -1,0 +1,173 @@
+"""Settings: a flag beats MARTELLO_*, which beats the file, which beats the default. Origins are
+kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from martello.cli.exits import FAIL_ON
+from martello.core.check import PROFILES
+from martello.core.errors import BadInput
+from martello.core.finding import SEVERITIES
+
+FILE: Final = "martello.toml"
+
+
+class Setting(msgspec.Struct, frozen=True):
+    """One setting: its default, the words it may take (empty: any), and what it means."""
+
+    default: Any
+    words: tuple[str, ...]
+    meaning: str
+
+
+SETTINGS: Final[Mapping[str, Setting]] = {
+    "fail-on": Setting("high", FAIL_ON, "lowest severity that makes the exit code 1"),
+    "show": Setting("low", SEVERITIES, "lowest severity that is printed"),
+    "profile": Setting("default", (*PROFILES[:2], "all"), "which checks run"),
+    "frameworks": Setting([], (), "frameworks whose checks run, such as pss-restricted"),
+    "skip": Setting([], (), "checks that do not run"),
+    "exclude": Setting([], (), "paths that are not read, as in a .gitignore"),
+    "kubernetes": Setting("", (), "the version that the manifests are meant for"),
+    "policies": Setting([], (), "directories with check files of your own"),
+    "baseline": Setting("", (), "file of accepted findings: only new ones fail"),
+    "allow-incomplete": Setting(False, (), "exit 0 although something could not be assessed"),
+}
+WAIVERS: Final[Mapping[str, Setting]] = {
+    "files": Setting([], (), "files or directories with waivers"),
+    "foreign": Setting("honour", ("honour", "ignore"), "inline skips of other tools"),
+    "max-days": Setting(365, (), "longest life of a waiver, in days"),
+}
+
+
+class Config(msgspec.Struct, frozen=True):
+    """All settings, with where each came from (`flag`, `MARTELLO_X`, `FILE`, `default`)."""
+
+    values: Mapping[str, Any]
+    waivers: Mapping[str, Any]
+    checks: Mapping[str, Mapping[str, Any]]  # check id → params, in camelCase
+    origin: Mapping[str, str]
+
+    def __getitem__(self, name: str) -> Any:
+        return self.values[name]
+
+
+def load_config(flags: Mapping[str, Any], start: Path, environ: Mapping[str, str]) -> Config:
+    """Builds the configuration. `flags` holds what was typed (None: not typed). Raises BadInput."""
+    path, table = _read(start)
+    values: dict[str, Any] = {}
+    waivers: dict[str, Any] = {}
+    origin: dict[str, str] = {}
+    _unknown(table, {*SETTINGS, "waivers", "checks"}, path)
+    layers = (
+        (SETTINGS, values, table, ""),
+        (WAIVERS, waivers, table.get("waivers", {}), "waivers."),
+    )
+    for settings, into, given, prefix in layers:
+        if not isinstance(given, dict):
+            raise BadInput(f"{path}: [waivers] is no table", "", f"see {FILE} in the docs")
+        if prefix:
+            _unknown(given, set(settings), path)
+        for name, setting in settings.items():
+            key = f"{prefix}{name}"
+            variable = "MARTELLO_" + key.upper().replace("-", "_").replace(".", "_")
+            if flags.get(key) not in (None, (), []):
+                value, source = flags[key], "flag"
+            elif variable in environ:
+                value, source = _from_text(environ[variable], setting), variable
+            elif name in given:
+                value, source = given[name], path
+            else:
+                value, source = setting.default, "default"
+            into[name] = _checked(key, value, setting, source)
+            origin[key] = source
+    return Config(values, waivers, _params(table.get("checks", {}), path), origin)
+
+
+def _read(start: Path) -> tuple[str, dict[str, Any]]:
+    """The nearest martello.toml, or [tool.martello] of a pyproject.toml, up to the repository's
+    root.
+    """
+    for directory in (start, *start.parents):
+        for name in (FILE, "pyproject.toml"):
+            path = directory / name
+            if not path.is_file():
+                continue
+            table = _toml(path)
+            if name == FILE:
+                return str(path), table
+            own = table.get("tool", {}).get("martello")
+            if isinstance(own, dict):
+                return f"{path} [tool.martello]", own
+        if (directory / ".git").exists():
+            break
+    return "", {}
+
+
+def _toml(path: Path) -> dict[str, Any]:
+    import tomllib
+
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise BadInput(
+            f"cannot read {path}", str(error), "mend the file or move it away"
+        ) from error
+
+
+def _unknown(table: Mapping[str, Any], known: set[str], path: str) -> None:
+    for name in table:
+        if name not in known:
+            from martello.cli.errors import nearest
+
+            hint = f"did you mean '{nearest(name, known)}'?"
+            raise BadInput(f"{path}: unknown setting '{name}'", "", hint)
+
+
+def _from_text(text: str, setting: Setting) -> Any:
+    if isinstance(setting.default, bool):
+        return text.lower() in ("1", "true", "yes", "on")
+    if isinstance(setting.default, int):
+        return int(text) if text.isdecimal() else text
+    if isinstance(setting.default, list):
+        return [word for word in text.replace(",", " ").split() if word]
+    return text
+
+
+def _checked(key: str, value: Any, setting: Setting, source: str) -> Any:
+    if isinstance(value, tuple):
+        value = list(value)
+    wrong = type(value) is not type(setting.default) or (
+        isinstance(value, list) and not all(isinstance(word, str) for word in value)
+    )
+    if wrong:
+        kind = {bool: "true or false", int: "a number", list: "a list of words"}.get(
+            type(setting.default), "a word"
+        )
+        why = f"it was given in {source}"
+        raise BadInput(f"setting '{key}' takes {kind}", why, "martello config show --origin")
+    if setting.words and value not in setting.words:
+        words = ", ".join(setting.words)
+        why = f"it was given in {source}"
+        raise BadInput(f"setting '{key}' cannot be '{value}'", why, f"use one of: {words}")
+    return value
+
+
+def _params(table: Any, path: str) -> dict[str, dict[str, Any]]:
+    """Parameters of checks: kebab-case in the file, camelCase in the checks."""
+    if not isinstance(table, dict) or not all(isinstance(v, dict) for v in table.values()):
+        raise BadInput(f"{path}: [checks.ID] must be tables", "", "[checks.RES-004]\nmax-ratio = 4")
+    return {
+        check: {_camel(name): value for name, value in params.items()}
+        for check, params in table.items()
+    }
+
+
+def _camel(name: str) -> str:
+    first, *rest = name.split("-")
+    return first + "".join(word.capitalize() for word in rest)

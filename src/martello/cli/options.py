@@ -1,0 +1,87 @@
+"""Flags that several commands share, spelled as kubectl spells them; one meaning each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+from martello.cli.exits import FAIL_ON
+from martello.core.finding import SEVERITIES
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def _all(*options: Callable[[Any], Any]) -> Callable[[F], F]:
+    def add(function: F) -> F:
+        for option in reversed(options):
+            function = option(function)
+        return function
+
+    return add
+
+
+debug = click.option("--debug", is_flag=True, expose_value=False, help="Show tracebacks.")
+
+cluster_flags = _all(
+    click.option("-n", "--namespace", "namespaces", multiple=True, help="Only this namespace."),
+    click.option("-A", "--all-namespaces", is_flag=True, help="All namespaces (the default)."),
+    click.option("-l", "--selector", default="", help="Only objects with these labels."),
+    click.option("--context", default=None, help="The kubeconfig context of a live cluster."),
+    click.option("--kubeconfig", default=None, help="The kubeconfig file."),
+)
+
+output = click.option(
+    "-o",
+    "--output",
+    "outputs",
+    multiple=True,
+    metavar="FORMAT[=FILE]",
+    help="table, json, jsonl, sarif, junit, markdown, html or github. Repeatable.",
+)
+
+selection = _all(
+    click.option(
+        "--profile", type=click.Choice(["default", "strict", "all"]), help="Which checks run."
+    ),
+    click.option(
+        "--framework",
+        "frameworks",
+        multiple=True,
+        metavar="NAME[@VERSION]",
+        help="Only a framework's checks, such as pss-restricted@1.34.",
+    ),
+    click.option("--check", "only", multiple=True, metavar="ID", help="Only these checks."),
+    click.option("--skip", multiple=True, metavar="ID", help="Not these checks."),
+    click.option("--policies", multiple=True, metavar="DIR", help="Check files of your own."),
+    click.option(
+        "--kubernetes", metavar="VERSION", help="The version the manifests are meant for."
+    ),
+)
+
+verdict_flags = _all(
+    click.option("--fail-on", type=click.Choice(list(FAIL_ON)), help="What fails [default: high]."),
+    click.option(
+        "--show", type=click.Choice(list(SEVERITIES)), help="What is printed [default: low]."
+    ),
+    click.option(
+        "--all", "everything", is_flag=True, help="Print every group, and what is waived."
+    ),
+    click.option(
+        "--allow-incomplete/--no-allow-incomplete",
+        default=None,
+        help="Exit 0 although something could not be assessed.",
+    ),
+)
+
+waiver_flags = _all(
+    click.option(
+        "--waivers", "waiver_files", multiple=True, metavar="FILE", help="Waivers to honour."
+    ),
+    click.option(
+        "--foreign", type=click.Choice(["honour", "ignore"]), help="Other tools' inline skips."
+    ),
+    click.option("--baseline", metavar="FILE", help="Fail on new findings only."),
+    click.option("--write-baseline", metavar="FILE", help="Accept today's findings."),
+)

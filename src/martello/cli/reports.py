@@ -1,0 +1,90 @@
+"""Where reports go: `-o FORMAT[=FILE]`, at most one on stdout, files whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable
+from importlib import import_module
+from pathlib import Path
+from typing import IO
+
+import msgspec
+
+from martello.core.errors import BadInput
+from martello.report.model import FORMATS, Report, Screen
+
+
+class Output(msgspec.Struct, frozen=True):
+    """One report: its format, and the file it goes to (empty: stdout)."""
+
+    format: str
+    file: str = ""
+
+
+def parse_outputs(words: Iterable[str]) -> tuple[Output, ...]:
+    """Reads `-o` words. Without any, the table goes to stdout; raises BadInput for unknown formats."""
+    outputs: list[Output] = []
+    for word in words or ("table",):
+        name, _, file = word.partition("=")
+        if name not in FORMATS:
+            from martello.cli.errors import nearest
+
+            hint = f"the nearest is '{nearest(name, FORMATS)}'"
+            raise BadInput(f"no such report format: {name}", hint, f"one of: {', '.join(FORMATS)}")
+        outputs.append(Output(name, file))
+    on_stdout = [o.format for o in outputs if not o.file]
+    if len(on_stdout) > 1:
+        both = " and ".join(on_stdout)
+        raise BadInput(
+            f"{both} cannot both go to stdout", "", f"give a file: -o {on_stdout[1]}=FILE"
+        )
+    return tuple(outputs)
+
+
+def write_all(report: Report, outputs: tuple[Output, ...]) -> None:
+    """Writes every report; one that cannot be written does not keep the others from being so."""
+    failed: BadInput | None = None
+    for output in outputs:
+        writer = import_module(f"martello.report.{output.format}").write
+        if not output.file:
+            writer(msgspec.structs.replace(report, screen=screen(sys.stdout)), sys.stdout)
+            continue
+        try:
+            _write_file(output.file, writer, report)
+        except OSError as error:
+            why = error.strerror or str(error)
+            failed = BadInput(f"cannot write {output.file}", why, "the other reports are written")
+    if failed is not None:
+        raise failed
+
+
+def _write_file(file: str, writer: object, report: Report) -> None:
+    path = Path(file)
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with beside.open("w", encoding="utf-8", newline="\n") as out:
+            writer(report, out)  # type: ignore[operator]
+        beside.replace(path)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def screen(stream: IO[str]) -> Screen:
+    """Width and colour of a stream: a pipe has neither, unless the environment insists."""
+    environ = os.environ
+    terminal = stream.isatty()
+    forced = environ.get("FORCE_COLOR", "0") not in ("", "0")
+    forced = forced or environ.get("CLICOLOR_FORCE", "0") not in ("", "0")
+    colour = forced or (terminal and environ.get("TERM") != "dumb")
+    if environ.get("NO_COLOR"):
+        colour = False
+    columns = environ.get("COLUMNS", "")
+    if columns.isdecimal():
+        return Screen(int(columns), colour)
+    if not terminal:
+        return Screen(0, colour)
+    try:
+        return Screen(os.get_terminal_size(stream.fileno()).columns, colour)
+    except OSError:
+        return Screen(80, colour)

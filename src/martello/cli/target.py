@@ -1,0 +1,56 @@
+"""What is to be judged: the words of the command line, read without guessing and without the
+network.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import Final
+
+import msgspec
+
+from martello.core.errors import BadInput
+
+_IMAGE: Final = re.compile(r"[\w.\-/:]*[\w](?::[\w][\w.-]{0,127}|@sha256:[0-9a-f]{64})")
+_KINDS: Final = ("cluster", "bundle")
+
+
+class Target(msgspec.Struct, frozen=True):
+    """One thing to read: kind path, stdin, cluster, bundle or demo; `where` a path or context."""
+
+    kind: str
+    where: str = ""
+
+    def __str__(self) -> str:
+        if self.kind in ("path", "stdin"):
+            return self.where or "-"
+        return f"{self.kind}:{self.where}" if self.where else self.kind
+
+
+def parse_target(word: str) -> Target:
+    """Reads one TARGET. Raises BadInput with both readings where the word is neither a path nor a
+    known form: an image is never looked up because a path was mistyped.
+    """
+    if word == "-":
+        return Target("stdin", "-")
+    kind, colon, where = word.partition(":")
+    if word == "cluster" or (colon and kind == "cluster"):
+        return Target("cluster", where)
+    if colon and kind == "bundle":
+        return Target("bundle", where)
+    if os.path.lexists(word):
+        return Target("path", word)
+    if word == "demo":
+        return Target("demo")
+    if _IMAGE.fullmatch(word) and (":" in word or "@" in word):
+        raise BadInput(
+            f"cannot read {word}",
+            "there is no such file, and 'scan' judges manifests; it does not read images",
+            "name a file, a directory, cluster[:CONTEXT] or bundle:FILE",
+        )
+    raise BadInput(
+        f"cannot read {word}",
+        "there is no such file or directory, and it is no cluster:, bundle: or image reference",
+        "check the spelling; images need a tag or a digest to be meant",
+    )

@@ -1,0 +1,61 @@
+"""Text for terminals: widths, the sixteen colours, characters that must not reach a terminal."""
+
+from __future__ import annotations
+
+from typing import Final
+
+_SGR: Final = {
+    "critical": "1;31",
+    "high": "31",
+    "medium": "33",
+    "low": "36",
+    "unassessed": "35",
+    "good": "32",
+    "bold": "1",
+    "dim": "2",
+}
+
+
+def paint(text: str, style: str, colour: bool) -> str:
+    """The text in a style, or plain. Colour never carries meaning alone: the word is there too."""
+    return f"\x1b[{_SGR[style]}m{text}\x1b[0m" if colour else text
+
+
+def clean(text: str) -> str:
+    """The text with control and other unprintable characters escaped: an attacker writes names."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+
+
+def width(text: str) -> int:
+    """Terminal columns of a text: wide East Asian characters take two, combining ones none."""
+    if text.isascii():
+        return len(text)
+    from unicodedata import combining, east_asian_width
+
+    return sum(0 if combining(c) else 2 if east_asian_width(c) in ("W", "F") else 1 for c in text)
+
+
+def pad(text: str, columns: int) -> str:
+    """The text with spaces up to a width; never cut."""
+    return text + " " * (columns - width(text))
+
+
+def wrap(text: str, columns: int, indent: str) -> list[str]:
+    """Lines of at most `columns` with the indent; words are never cut; 0 columns means no limit."""
+    if columns <= 0:
+        return [indent + text]
+    lines: list[str] = []
+    line = indent
+    for word in text.split(" "):
+        if line != indent and width(line) + 1 + width(word) > columns:
+            lines.append(line)
+            line = indent
+        line += word if line == indent else f" {word}"
+    return [*lines, line]
+
+
+def plural(count: int, noun: str, many: str = "") -> str:
+    """`1 object`, `2 objects`."""
+    return f"{count:,} {noun if count == 1 else many or noun + 's'}"

@@ -1,0 +1,58 @@
+# The tasks of the project. `make run` and `make test` do all the set-up themselves.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+PIP    := $(BIN)/pip --disable-pip-version-check --quiet
+TESTS  ?=
+
+.PHONY: help run test check corpus bench docs golden lock test-cluster wheel clean
+
+help: ## list the tasks
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | sort | expand -t 16
+
+run: $(VENV)/run ## install into .venv and scan the bundled demo cluster
+	@$(BIN)/martello demo
+
+test: $(VENV)/dev ## run the default tests
+	$(BIN)/python -m pytest $(TESTS)
+
+check: $(VENV)/dev ## format, lint, types, import layers, generated pages
+	$(BIN)/ruff format --check --quiet src tests bench tools
+	$(BIN)/ruff check --quiet src tests bench tools
+	$(BIN)/mypy --no-error-summary
+	$(BIN)/lint-imports --no-logo 2>&1 | tail -n 3
+	$(BIN)/python tools/make_docs.py --check
+
+corpus: $(VENV)/dev ## replay other projects' tests found under MARTELLO_CORPORA (ONLY=NAME)
+	$(BIN)/python -m tests.corpus
+
+bench: $(VENV)/dev ## measure against peers in the same run
+	$(BIN)/python -m bench
+
+docs: $(VENV)/dev ## write the generated pages
+	$(BIN)/python tools/make_docs.py
+
+golden: $(VENV)/dev ## rewrite the golden files; judge the difference before it is committed
+	MARTELLO_GOLDEN=write $(BIN)/python -m pytest -q -k golden
+
+wheel: $(VENV)/dev ## build the wheel into dist/
+	$(BIN)/python -m hatchling build -t wheel
+
+lock: ## resolve the requirements anew, hashed and without addresses
+	for set in base:../pyproject.toml build:build.in "dev:../pyproject.toml dev.in"; do \
+	  (cd requirements && uv --quiet pip compile --universal --python-version 3.11 --generate-hashes --upgrade \
+	    --no-emit-index-url --no-emit-find-links --no-header --no-annotate $${set#*:} -o $${set%%:*}.txt); \
+	done
+
+clean: ## remove what the tasks made
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+$(VENV)/run: pyproject.toml requirements/base.txt requirements/build.txt
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) install --require-hashes -r requirements/base.txt -r requirements/build.txt
+	$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/dev: $(VENV)/run requirements/dev.txt
+	$(PIP) install --require-hashes -r requirements/dev.txt
+	@touch $@

@@ -1,0 +1,89 @@
+"""`martello scan [TARGET]...`: judge everything by all five practices."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import click
+
+from martello.cli import options
+from martello.cli.config import Config, load_config
+from martello.cli.readings import Source, read_targets
+from martello.cli.reports import parse_outputs, write_all
+from martello.cli.run import Judgement, judge, report_of
+from martello.cli.target import parse_target
+
+
+@click.command("scan")
+@click.argument("targets", nargs=-1, metavar="[TARGET]...")
+@options.output
+@options.verdict_flags
+@options.selection
+@options.waiver_flags
+@options.cluster_flags
+@click.option("--exclude", multiple=True, metavar="GLOB", help="Paths that are not read.")
+@click.option("--require", metavar="PRACTICES", help="Practices that must be assessed in full.")
+@click.option("--save-bundle", metavar="FILE", help="Keep what was read, without secrets.")
+@options.debug
+def command(targets: tuple[str, ...], **flags: Any) -> int:
+    """Judge manifests, a live cluster or a bundle by all five practices.
+
+    TARGET is a file, a directory, - (stdin), cluster[:CONTEXT], bundle:FILE or demo; by default
+    the current directory.
+    """
+    config = _config(flags)
+    outputs = parse_outputs(flags["outputs"])
+    wanted = [parse_target(word) for word in targets or _default(flags)]
+    source = Source(
+        exclude=tuple(config["exclude"]),
+        kubeconfig=flags["kubeconfig"],
+        namespaces=() if flags["all_namespaces"] else flags["namespaces"],
+        selector=flags["selector"],
+    )
+    readings = read_targets(wanted, source)
+    if flags["save_bundle"]:
+        _save(readings, flags["save_bundle"])
+    how = Judgement.of(config, only=flags["only"], require=flags["require"] or "")
+    scan, checks = judge(readings, how, write_baseline=flags["write_baseline"] or "")
+    report = report_of(scan, checks, config, everything=flags["everything"])
+    write_all(report, outputs)
+    return report.exit
+
+
+def _config(flags: dict[str, Any]) -> Config:
+    names = {
+        "fail-on": "fail_on",
+        "show": "show",
+        "profile": "profile",
+        "frameworks": "frameworks",
+        "skip": "skip",
+        "exclude": "exclude",
+        "kubernetes": "kubernetes",
+        "policies": "policies",
+        "baseline": "baseline",
+        "allow-incomplete": "allow_incomplete",
+        "waivers.files": "waiver_files",
+        "waivers.foreign": "foreign",
+    }
+    typed = {setting: flags[name] for setting, name in names.items()}
+    return load_config(typed, Path.cwd(), os.environ)
+
+
+def _default(flags: dict[str, Any]) -> tuple[str, ...]:
+    """Without a target: the cluster that --context names, else the current directory."""
+    return (f"cluster:{flags['context']}",) if flags["context"] else (".",)
+
+
+def _save(readings: list[Any], file: str) -> None:
+    from datetime import UTC, datetime
+
+    from martello.adapters.bundle import save
+    from martello.core.errors import BadInput
+
+    if len(readings) != 1:
+        raise BadInput("a bundle keeps one cluster", f"{len(readings)} targets were read", "name one")
+    save(readings[0], file, datetime.now(UTC))
+
+

@@ -46,6 +46,7 @@ class Example(msgspec.Struct, frozen=True):
     params: Mapping[str, Any] = {}
     kubernetes: str = ""
     message: str = ""
+    fixed: str = ""  # an expression that holds once the fix is applied
 
 
 class Check(msgspec.Struct, frozen=True, eq=False):

@@ -47,6 +47,8 @@ class Finding(msgspec.Struct, frozen=True):
     waived: Waived | None = None
     fingerprint: str = ""  # stable over reformatting, reordering and moves between files
     known: bool = False  # it is in the baseline
+    parts: tuple[str, ...] = ()  # the fingerprints of its elements, which a baseline keeps
+    cause: str = ""  # findings of one cause are one group: the check, or the mapping a fix fills
 
     @property
     def where(self) -> str:
@@ -93,3 +95,4 @@ class Scan(msgspec.Struct, frozen=True):
     passed: int = 0  # verdicts (check and object) without a finding
     checks: int = 0  # checks that ran
     seconds: float = 0.0
+    notes: tuple[str, ...] = ()  # stale waivers, unknown names in waivers: worth a line

@@ -26,6 +26,7 @@ class Cluster:
         "_by_kind",
         "_by_ref",
         "_by_uid",
+        "_makers",
         "_workloads",
         "complete",
         "kubernetes",
@@ -52,6 +53,7 @@ class Cluster:
         self._by_ref: dict[tuple[str, str, str], Resource] = {}
         self._by_uid: dict[str, Resource] = {}
         self._workloads: dict[int, Workload | None] = {}
+        self._makers: dict[str, list[Workload]] | None = None
         for resource in self.resources:
             ref = resource.ref
             kind = ref.group_kind
@@ -119,12 +121,17 @@ class Cluster:
         """Everything that makes pods and is not itself made by something here (a Deployment, not
         its ReplicaSets).
         """
-        for resource in self.resources:
-            if namespace is not None and resource.ref.namespace != namespace:
-                continue
-            workload = self.workload(resource)
-            if workload is not None and self.owner(resource) is None:
-                yield workload
+        if self._makers is None:
+            self._makers = {}
+            for resource in self.resources:
+                workload = self.workload(resource)
+                if workload is not None and self.owner(resource) is None:
+                    self._makers.setdefault(resource.ref.namespace, []).append(workload)
+        if namespace is not None:
+            yield from self._makers.get(namespace, ())
+            return
+        for workloads in self._makers.values():
+            yield from workloads
 
     def selected(self, namespace: str, selector: Any) -> Iterator[Workload]:
         """The workloads of a namespace whose pods a LabelSelector selects. A malformed selector

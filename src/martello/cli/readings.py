@@ -1,4 +1,4 @@
-"""From targets to readings: each kind of target goes to its adapter, which is imported only then."""
+"""From targets to readings: each kind of target goes to its adapter, imported only then."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ class Output(msgspec.Struct, frozen=True):
 
 
 def parse_outputs(words: Iterable[str]) -> tuple[Output, ...]:
-    """Reads `-o` words. Without any, the table goes to stdout; raises BadInput for unknown formats."""
+    """Reads `-o` words; without any, the table goes to stdout. Raises BadInput."""
     outputs: list[Output] = []
     for word in words or ("table",):
         name, _, file = word.partition("=")

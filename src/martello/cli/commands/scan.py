@@ -80,10 +80,11 @@ def _save(readings: list[Any], file: str) -> None:
     from datetime import UTC, datetime
 
     from martello.adapters.bundle import save
+
     from martello.core.errors import BadInput
 
     if len(readings) != 1:
-        raise BadInput("a bundle keeps one cluster", f"{len(readings)} targets were read", "name one")
+        raise BadInput(
+            "a bundle keeps one cluster", f"{len(readings)} targets were read", "name one"
+        )
     save(readings[0], file, datetime.now(UTC))
-
-

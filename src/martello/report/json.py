@@ -1,0 +1,128 @@
+"""JSON: the whole report as one document, schema `martello/v1`
+(docs/formats/martello-v1.schema.json).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import IO, Any, Final
+
+from martello.core.check import Check
+from martello.core.finding import Finding, Unassessed
+from martello.core.resource import Location, Ref
+from martello.report.model import Report, severities
+
+SCHEMA: Final = "martello/v1"
+
+
+def write(report: Report, out: IO[str]) -> None:
+    """Writes one indented document with a final newline."""
+    import orjson
+
+    text = orjson.dumps(document(report), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+    out.write(text.decode())
+
+
+def document(report: Report) -> dict[str, Any]:
+    """The report as plain data. Fields may be added in v1; none changes its meaning."""
+    scan = report.scan
+    return {
+        "schema": SCHEMA,
+        "martello": report.version,
+        "target": scan.target,
+        "summary": summary(report),
+        "findings": [finding(f, report.checks) for f in scan.findings],
+        "unassessed": [unassessed(u) for u in scan.unassessed],
+        "checks": [rule(c) for c in sorted(report.checks.values(), key=lambda c: c.id)],
+    }
+
+
+def summary(report: Report) -> dict[str, Any]:
+    """Counts, and how the run ends. No times: the same input gives the same bytes."""
+    scan = report.scan
+    return {
+        "exit": report.exit,
+        "reason": report.reason,
+        "objects": scan.objects,
+        "workloads": scan.workloads,
+        "files": scan.files,
+        "foreign": scan.foreign,
+        "partial": scan.partial,
+        "severities": severities(scan),
+        "passed": scan.passed,
+        "unassessed": len(scan.unassessed),
+        "waived": sum(1 for f in scan.findings if f.waived),
+        "known": sum(1 for f in scan.findings if f.known),
+    }
+
+
+def finding(found: Finding, checks: Mapping[str, Check]) -> dict[str, Any]:
+    """One finding; `outcome` is fail, waived or known (in the baseline)."""
+    check = checks.get(found.check)
+    data: dict[str, Any] = {
+        "check": found.check,
+        "name": check.name if check else "",
+        "practice": check.practice if check else "",
+        "severity": found.severity,
+        "outcome": "waived" if found.waived else "known" if found.known else "fail",
+        "object": reference(found.ref),
+        "path": found.where,
+        "location": place(found.location),
+        "message": found.message,
+        "elements": list(found.elements),
+        "evidence": list(found.evidence),
+        "fix": found.fix or (check.fix if check else ""),
+        "fingerprint": found.fingerprint,
+    }
+    if found.waived:
+        waived = found.waived
+        data["waived"] = {
+            "by": waived.by,
+            "reason": waived.reason,
+            "until": waived.until,
+            "source": waived.source,
+            "foreign": waived.foreign,
+        }
+    return data
+
+
+def unassessed(entry: Unassessed) -> dict[str, Any]:
+    """Something that got no verdict, with its reason."""
+    return {
+        "reason": entry.reason,
+        "check": entry.check,
+        "object": reference(entry.ref) if entry.ref else None,
+        "location": place(entry.location) if entry.location else None,
+        "asked": entry.asked,
+    }
+
+
+def rule(check: Check) -> dict[str, Any]:
+    """What a check is."""
+    return {
+        "id": check.id,
+        "name": check.name,
+        "title": check.title,
+        "practice": check.practice,
+        "severity": check.severity,
+        "why": check.why.strip(),
+        "fix": check.fix,
+        "frameworks": dict(check.frameworks),
+        "aliases": {tool: list(names) for tool, names in check.aliases.items()},
+    }
+
+
+def reference(ref: Ref) -> dict[str, str]:
+    """What an object is called."""
+    return {
+        "cluster": ref.cluster,
+        "apiVersion": ref.api_version,
+        "kind": ref.kind,
+        "namespace": ref.namespace,
+        "name": ref.name,
+    }
+
+
+def place(location: Location) -> dict[str, Any]:
+    """File, line and column, counted from 1; line 0 for live objects."""
+    return {"file": location.file, "line": location.line, "column": location.column}

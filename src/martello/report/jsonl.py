@@ -1,0 +1,24 @@
+"""JSON lines: a header, then one finding or unassessed entry a line, so that memory stays flat."""
+
+from __future__ import annotations
+
+from typing import IO, Any
+
+from martello.report.json import SCHEMA, finding, summary, unassessed
+from martello.report.model import Report
+
+
+def write(report: Report, out: IO[str]) -> None:
+    """Writes a line each of `type` header, finding, unassessed, summary."""
+    import orjson
+
+    def line(type: str, data: dict[str, Any]) -> None:
+        out.write(orjson.dumps({"type": type, **data}).decode() + "\n")
+
+    target = report.scan.target
+    line("header", {"schema": SCHEMA, "martello": report.version, "target": target})
+    for found in report.scan.findings:
+        line("finding", finding(found, report.checks))
+    for entry in report.scan.unassessed:
+        line("unassessed", unassessed(entry))
+    line("summary", summary(report))

@@ -139,9 +139,7 @@ def plural(kind: str) -> str:
     return word[:-1] + "ies" if word.endswith("y") and word[-2] not in "aeo" else word + "s"
 
 
-def scope_of(
-    paths: dict[tuple[str, str], bool], group: str, api: str, word: str
-) -> bool | None:
+def scope_of(paths: dict[tuple[str, str], bool], group: str, api: str, word: str) -> bool | None:
     """Whether a resource lies in a namespace, by another version of its group where need be; None
     for what is no resource."""
     if (api, word) in paths:

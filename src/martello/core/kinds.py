@@ -13,8 +13,7 @@ from typing import Final
 import msgspec
 
 _DATA: Final = Path(__file__).parent / "data" / "api.json"
-# Kinds that moved to another group; all others keep theirs. Events and the old security policies
-# have no successor under their own name.
+# Kinds that moved to another group; all others keep theirs.
 _GROUPS: Final = {
     ("extensions", "DaemonSet"): "apps",
     ("extensions", "Deployment"): "apps",

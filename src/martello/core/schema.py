@@ -30,7 +30,7 @@ _INT32: Final = 1 << 31
 _INT64: Final = 1 << 63
 _QUANTITY: Final = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[KMGTPE]i|[numkMGTPE]|[eE][+-]?\d+)?"
 _TIME: Final = (
-    r"\d{4}-\d\d-\d\d[T]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:\d\d)"  # what Go's RFC 3339 reads
+    r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:\d\d)"  # what Go's RFC 3339 reads
 )
 
 # (tag, argument): a leaf's letter, or `#` type number, `[` element, `{` value, `*` anything.
@@ -99,13 +99,15 @@ def _mapping(raw: dict[str, Any], number: int, path: Path, found: list[Violation
         if code is None:
             found.append(Violation((*path, key), _meant(key, fields), "", UNKNOWN_FIELD))
             continue
-        tag = code[0]
+        tag, inner = code
         if tag == "s":
             if type(value) is not str:
                 _wrong((*path, key), "string", value, found)
         elif tag == "o":
             if type(value) is not bool:
                 _wrong((*path, key), "boolean", value, found)
+        elif tag == "#" and type(value) is dict and len(path) < _DEEPEST:
+            _mapping(value, inner, (*path, key), found)
         elif tag != "*":
             _value(value, code, (*path, key), found)
     for key in required:
@@ -130,13 +132,15 @@ def _value(value: Any, code: _Code, path: Path, found: list[Violation]) -> None:
             _wrong(path, "list", value, found)
             return
         for index, element in enumerate(value):
-            _value(element, inner, (*path, index), found)
+            if type(element) is not str or inner[0] != "s":
+                _value(element, inner, (*path, index), found)
     elif tag == "{":
         if not isinstance(value, dict):
             _wrong(path, "mapping", value, found)
             return
         for key, element in value.items():
-            _value(element, inner, (*path, key), found)
+            if type(element) is not str or inner[0] != "s":
+                _value(element, inner, (*path, key), found)
     else:
         _leaf(value, tag, path, found)
 

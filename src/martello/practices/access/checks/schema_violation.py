@@ -8,7 +8,13 @@ from martello.core.check import Example, Hit, check
 from martello.core.cluster import Cluster
 from martello.core.path import show
 from martello.core.resource import Resource
-from martello.core.schema import MISSING_REQUIRED, UNKNOWN_FIELD, Violation, violations
+from martello.core.schema import (
+    MALFORMED,
+    MISSING_REQUIRED,
+    UNKNOWN_FIELD,
+    Violation,
+    violations,
+)
 
 
 @check(
@@ -88,4 +94,6 @@ def _message(violation: Violation) -> str:
         return f"{where} is no field of this API{meant}"
     if violation.kind == MISSING_REQUIRED:
         return f"{where} is required"
+    if violation.kind == MALFORMED:
+        return f"{where} is no {violation.expected}"
     return f"{where} must be a {violation.expected}, not a {violation.found}"

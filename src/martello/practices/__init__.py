@@ -1,0 +1,1 @@
+"""The five practices. None of them knows another."""

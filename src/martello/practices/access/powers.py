@@ -1,0 +1,275 @@
+"""Rights that are worth more than they look, and the findings about those who hold them.
+
+A finding stands at the binding that gives the right away. A role that nothing binds gives nobody
+anything: in files, where it may be bound elsewhere, that is a note of low severity.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+import msgspec
+
+from martello.core.check import Hit
+from martello.core.cluster import Cluster
+from martello.core.resource import Resource
+from martello.practices.access.grants import (
+    CLUSTER_ROLE,
+    CLUSTER_ROLE_BINDING,
+    RBAC,
+    ROLE,
+    ROLE_BINDING,
+    Binding,
+    Role,
+    Rule,
+    Subject,
+    grants,
+)
+
+KINDS: Final = (CLUSTER_ROLE_BINDING, ROLE_BINDING, CLUSTER_ROLE, ROLE)
+NEEDS: Final = (CLUSTER_ROLE, ROLE)
+# Roles and bindings of these names are the server's own, or its platform's (GKE).
+PLATFORM: Final = ("system:", "gce:")
+DEFAULT_ROLES: Final = frozenset(("admin", "edit", "view", "cluster-admin"))
+_MASTERS: Final = Subject("Group", "system:masters")
+
+
+class Power(msgspec.Struct, frozen=True):
+    """A right: any of the verbs on a resource. `named` ones count even where resourceNames narrows
+    them down; `everywhere` ones concern what lies in no namespace, so that only a
+    ClusterRoleBinding gives them.
+    """
+
+    verbs: tuple[str, ...]
+    group: str
+    resource: str
+    subresource: str = ""
+    named: bool = False
+    everywhere: bool = False
+    namespaces: tuple[str, ...] = ()  # counts only where it is granted in one of these
+
+    def held(self, rule: Rule) -> str:
+        """The first verb by which the rule gives this right, or nothing."""
+        if rule.names and not self.named:
+            return ""
+        name = rule.names[0] if rule.names else ""
+        for verb in self.verbs:
+            if name and not self.subresource and verb == "create":
+                continue  # a create has no name yet: what is narrowed to names cannot create
+            if rule.permits(verb, self.group, self.resource, self.subresource, name):
+                return verb
+        return ""
+
+    def says(self, verb: str) -> str:
+        """The right in kubectl's words: `create pods/exec`, `update deployments.apps`."""
+        resource = f"{self.resource}.{self.group}" if self.group else self.resource
+        return f"{verb} {resource}/{self.subresource}" if self.subresource else f"{verb} {resource}"
+
+
+_WRITE: Final = ("create", "update", "patch")
+_CHANGE: Final = ("update", "patch")
+_READ: Final = ("get", "list", "watch")
+_ADMISSION: Final = "admissionregistration.k8s.io"
+_CERTIFICATES: Final = "certificates.k8s.io"
+_MAKERS: Final = (
+    ("", "pods"),
+    ("", "replicationcontrollers"),
+    ("apps", "deployments"),
+    ("apps", "daemonsets"),
+    ("apps", "statefulsets"),
+    ("apps", "replicasets"),
+    ("batch", "jobs"),
+    ("batch", "cronjobs"),
+)
+
+POWERS: Final[dict[str, tuple[Power, ...]]] = {
+    "ACC-008": (Power(_READ, "", "secrets"),),
+    "ACC-009": tuple(Power(("create",), group, name) for group, name in _MAKERS),
+    "ACC-010": (
+        Power(("create", "get"), "", "pods", "exec"),
+        Power(("create", "get"), "", "pods", "attach"),
+        Power(_CHANGE, "", "pods", "ephemeralcontainers"),
+    ),
+    "ACC-011": (Power(("create", "get"), "", "pods", "portforward"),),
+    "ACC-012": (
+        Power(("escalate",), RBAC, "roles", named=True),
+        Power(("bind",), RBAC, "roles"),
+        Power(("escalate",), RBAC, "clusterroles", named=True),
+        Power(("bind",), RBAC, "clusterroles"),
+    ),
+    "ACC-013": (
+        Power(("impersonate",), "", "users", named=True, everywhere=True),
+        Power(("impersonate",), "", "groups", named=True, everywhere=True),
+        Power(("impersonate",), "", "serviceaccounts", named=True),
+    ),
+    "ACC-014": (Power(("create",), "", "serviceaccounts", "token"),),
+    "ACC-015": (Power(("get", "create"), "", "nodes", "proxy", named=True, everywhere=True),),
+    "ACC-016": (
+        Power(_CHANGE, _CERTIFICATES, "certificatesigningrequests", "approval", everywhere=True),
+    ),
+    "ACC-017": tuple(
+        Power(_WRITE, _ADMISSION, name, named=True, everywhere=True)
+        for name in ("validatingwebhookconfigurations", "mutatingwebhookconfigurations")
+    ),
+    "ACC-018": tuple(
+        Power(
+            (*_WRITE, "delete"), _ADMISSION, f"{kind}admission{part}", named=True, everywhere=True
+        )
+        for kind in ("validating", "mutating")
+        for part in ("policies", "policybindings")
+    ),
+    "ACC-019": (Power(("create",), "", "persistentvolumes", everywhere=True),),
+    "ACC-020": (
+        Power(_CHANGE, "", "nodes", everywhere=True),
+        Power(_CHANGE, "", "nodes", "status", everywhere=True),
+    ),
+    "ACC-021": (Power(_CHANGE, "", "namespaces"),),
+    "ACC-022": (Power(_CHANGE, "", "services", "status"),),
+    "ACC-023": (Power((*_CHANGE, "create"), "", "configmaps", namespaces=("kube-system",)),),
+    "ACC-024": (
+        Power((*_WRITE, "delete"), "networking.k8s.io", "networkpolicies"),
+        Power(_WRITE, "discovery.k8s.io", "endpointslices"),
+        Power(_WRITE, "", "endpoints"),
+    ),
+    "ACC-025": (
+        Power(("deletecollection",), "", "pods"),
+        Power(("deletecollection",), "apps", "deployments"),
+        Power(("deletecollection",), "", "persistentvolumeclaims"),
+        Power(("delete", "deletecollection"), "", "namespaces"),
+    ),
+    "ACC-026": (
+        Power(("delete", "deletecollection"), "", "events"),
+        Power(("delete", "deletecollection"), "events.k8s.io", "events"),
+    ),
+}
+# What the server itself puts into its default roles, by check: a binding to one of these is
+# the matter of ACC-028, and any other right in them is a change that somebody made.
+_EDIT: Final = frozenset(
+    (
+        "ACC-008",
+        "ACC-009",
+        "ACC-010",
+        "ACC-011",
+        "ACC-013",
+        "ACC-014",
+        "ACC-023",
+        "ACC-024",
+        "ACC-025",
+    )
+)
+_SHIPPED: Final[dict[str, frozenset[str]]] = {
+    "cluster-admin": frozenset(POWERS),
+    "admin": _EDIT,
+    "edit": _EDIT,
+    "view": frozenset(),
+}
+
+
+def powerful(check: str, resource: Resource, cluster: Cluster, why: str = "") -> Iterator[Hit]:
+    """The hits of one of the rights above for a binding, or for a role that nothing binds. `why`
+    ends the message.
+    """
+    held = grants(cluster)
+    if resource.ref.kind in ("ClusterRole", "Role"):
+        role = held.role(resource)
+        yield from _of_role(check, role, id(resource) in held.bound, why)
+        return
+    binding = held.binding(resource)
+    if spared(binding):
+        return
+    if binding.broken or (binding.role and binding.role.broken):
+        reason = binding.broken or (binding.role.broken if binding.role else "")
+        yield Hit(resource, ("roleRef",), reason, unassessed=True)
+    found = held_by(check, binding)
+    if found is None:
+        return
+    rule, right = found
+    who = people(gaining(binding))
+    ref = rule.role.ref
+    message = f"{who} may {right}{_scope(binding)}, through {ref.kind} {ref.name}"
+    evidence = (f"{rule.role.locate(('rules', rule.index))}: {ref.kind} {ref.name}",)
+    yield Hit(resource, ("roleRef",), f"{message}{': ' + why if why else ''}", evidence=evidence)
+
+
+def held_by(check: str, binding: Binding) -> tuple[Rule, str] | None:
+    """The rule by which a binding gives one of a check's rights away, and the right in words."""
+    if check in _SHIPPED.get(binding.role_name if binding.role_kind == "ClusterRole" else "", ()):
+        return None
+    return _first(POWERS[check], binding.rules, binding)
+
+
+def _first(
+    powers: Iterable[Power], rules: Iterable[Rule], binding: Binding | None
+) -> tuple[Rule, str] | None:
+    wanted = [power for power in powers if binding is None or _reaches(power, binding)]
+    for rule in rules:
+        for power in wanted:
+            verb = power.held(rule)
+            if verb:
+                return rule, power.says(verb)
+    return None
+
+
+def _reaches(power: Power, binding: Binding) -> bool:
+    if binding.cluster_wide:
+        return True
+    if power.everywhere:
+        return False
+    return not power.namespaces or binding.resource.ref.namespace in power.namespaces
+
+
+def _of_role(check: str, role: Role, bound: bool, why: str) -> Iterator[Hit]:
+    resource = role.resource
+    ref = resource.ref
+    if bound or ref.cluster or own_role(ref.name) or "aggregationRule" in resource.raw:
+        return
+    if role.broken:
+        yield Hit(resource, ("rules",), role.broken, unassessed=True)
+    powers: Iterable[Power] = POWERS[check]
+    if ref.kind == "Role":
+        powers = [
+            p
+            for p in powers
+            if not p.everywhere and (not p.namespaces or ref.namespace in p.namespaces)
+        ]
+    found = _first(powers, role.rules, None)
+    if found is None:
+        return
+    rule, right = found
+    message = f"whoever is bound to it may {right}"
+    yield Hit(
+        resource,
+        ("rules", rule.index),
+        f"{message}{': ' + why if why else ''} (nothing binds it here)",
+        severity="low",
+    )
+
+
+def spared(binding: Binding) -> bool:
+    """Whether a binding is the server's own, or grants nobody anything new."""
+    ref = binding.resource.ref
+    return ref.name.startswith(PLATFORM) or (not gaining(binding) and not binding.broken)
+
+
+def gaining(binding: Binding) -> tuple[Subject, ...]:
+    """The subjects of a binding that did not have all rights before."""
+    return tuple(s for s in binding.subjects if s != _MASTERS)
+
+
+def own_role(name: str) -> bool:
+    """Whether a role of this name is the server's own."""
+    return name in DEFAULT_ROLES or name.startswith(PLATFORM)
+
+
+def people(subjects: tuple[Subject, ...]) -> str:
+    """The first subjects in words."""
+    named = ", ".join(str(s) for s in subjects[:3])
+    return f"{named} and {len(subjects) - 3} more" if len(subjects) > 3 else named
+
+
+def _scope(binding: Binding) -> str:
+    if binding.cluster_wide:
+        return " everywhere"
+    namespace = binding.resource.ref.namespace
+    return f" in {namespace}" if namespace else ""

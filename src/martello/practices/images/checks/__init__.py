@@ -1,0 +1,1 @@
+"""The checks of this practice, one file each."""

@@ -1,0 +1,1 @@
+"""Monitor: what is logged, and what would be seen."""

@@ -1,0 +1,1 @@
+"""Network: who can talk to whom, and rules that allow just that."""

@@ -1,0 +1,1 @@
+"""Resources: what a container may take, and what keeps serving."""

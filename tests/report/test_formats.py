@@ -7,9 +7,11 @@ import json
 import re
 from html.parser import HTMLParser
 from importlib import import_module
+from importlib.resources import files
 from typing import Any
 from xml.etree import ElementTree
 
+import jsonschema
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -173,3 +175,12 @@ class _Nesting(HTMLParser):
         if self.open[-1] == "p" and tag != "p":
             self.open.pop()
         assert self.open.pop() == tag
+
+
+def test_json_keeps_to_its_published_schema() -> None:
+    schema = json.loads(files("martello.report").joinpath("martello-v1.schema.json").read_text())
+    jsonschema.validate(json.loads(written("json", FULL)), schema)
+    broken = json.loads(written("json", FULL))
+    del broken["findings"][0]["location"]
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(broken, schema)

@@ -1,5 +1,5 @@
 """JSON: the whole report as one document, schema `martello/v1`
-(docs/formats/martello-v1.schema.json).
+(martello-v1.schema.json beside this file).
 """
 
 from __future__ import annotations

@@ -1,0 +1,58 @@
+"""Every library by name, imported when first asked for, and since when Kubernetes has each function."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Final
+
+from martello.cel.types import Library
+
+MODULES: Final = (
+    "operators",
+    "standard",
+    "time",
+    "optionals",
+    "strings",
+    "lists",
+    "regex",
+    "sets",
+    "math",
+    "encoders",
+    "format",
+    "quantity",
+    "ip",
+    "cidr",
+    "url",
+    "semver",
+    "authorizer",
+    "kyverno",
+    "jsonpatch",
+)
+CORE: Final = ("operators", "standard", "time", "optionals")
+FUNCTION_SINCE: Final = {
+    "format": 29,
+    "strings.quote": 29,
+    "fieldSelector": 31,
+    "labelSelector": 31,
+    "jsonpatch.escapeKey": 32,
+    "distinct": 34,
+    "flatten": 34,
+    "reverse": 34,
+    "slice": 34,
+    "sort": 34,
+    "lists.range": 34,
+}
+_loaded: dict[str, Library] = {}
+
+
+def library(name: str) -> Library | None:
+    """The library of a name, or None when this build does not have it."""
+    found = _loaded.get(name)
+    if found is None and name in MODULES:
+        try:
+            module = import_module(f"martello.cel.lib.{name}")
+        except ModuleNotFoundError:
+            return None
+        found = module.LIBRARY
+        _loaded[name] = found
+    return found

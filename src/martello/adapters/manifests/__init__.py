@@ -1,0 +1,10 @@
+"""Kubernetes manifests: YAML and JSON files, directories and standard input, read as the API server
+reads them.
+"""
+
+from martello.adapters.manifests.document import Document, Parsed, parse_documents
+from martello.adapters.manifests.limits import Limits
+from martello.adapters.manifests.origin import FileOrigin
+from martello.adapters.manifests.read import read_paths
+
+__all__ = ["Document", "FileOrigin", "Limits", "Parsed", "parse_documents", "read_paths"]

@@ -1,0 +1,68 @@
+"""A tree of positions that mirrors a document's value, small enough to keep."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import msgspec
+
+from martello.core.path import Path
+
+# A leaf is one packed position; what has members is (position, members). The position of a mapping's
+# member is that of its key, the position of a list's element that of the element.
+Node = int | tuple[int, dict[str, Any] | list[Any]]
+
+_SHIFT: Final = 24
+_MASK: Final = (1 << _SHIFT) - 1
+
+
+class Repeated(msgspec.Struct, frozen=True):
+    """A key that is written twice in one mapping, with two packed positions."""
+
+    path: Path
+    first: int
+    last: int
+
+
+class Places(msgspec.Struct, frozen=True):
+    """The positions of one document, and the keys that it repeats."""
+
+    root: Node
+    repeated: tuple[Repeated, ...] = ()
+
+
+def pack(line: int, column: int) -> int:
+    """One number for a line and a column, both counted from 1."""
+    return line << _SHIFT | min(column, _MASK)
+
+
+def unpack(position: int) -> tuple[int, int]:
+    """Line and column of a packed position."""
+    return position >> _SHIFT, position & _MASK
+
+
+def position_of(node: Node) -> int:
+    """The packed position of a node."""
+    return node if isinstance(node, int) else node[0]
+
+
+def moved(node: Node, position: int) -> Node:
+    """The node with a position of its own: a value under its key, an alias where it is used."""
+    return position if isinstance(node, int) else (position, node[1])
+
+
+def nearest(node: Node, path: Path) -> Node:
+    """The node at the path, or the deepest one on the way there."""
+    for part in path:
+        if isinstance(node, int):
+            break
+        members = node[1]
+        if isinstance(members, dict):
+            below = members.get(part) if isinstance(part, str) else None
+        else:
+            there = isinstance(part, int) and 0 <= part < len(members)
+            below = members[part] if there else None
+        if below is None:
+            break
+        node = below
+    return node

@@ -1,0 +1,17 @@
+"""The strings library as Kubernetes has it: no `reverse`, and another way to `format`."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from martello.cel.lib.formatting import KUBERNETES, interpolate
+from martello.cel.lib.strings import COMMON, format_overload
+from martello.cel.types import Library
+
+
+def format_text(template: str, args: list[Any] | tuple[Any, ...]) -> str:
+    """`format` with grouped digits, and with quotes inside lists and maps."""
+    return interpolate(template, args, KUBERNETES)
+
+
+LIBRARY: Final = Library("strings_kubernetes", (*COMMON, format_overload(format_text)))

@@ -25,9 +25,9 @@ def real_manifests(count: int = 200) -> tuple[Path, int] | None:
         for file in project["files"]
         if file["objects"] and not file.get("partial") and file["bytes"] < 100_000
     ]
-    # the richest half first, so that 200 files hold about 480 objects
-    rows = sorted(rows, key=lambda row: -row[1])[: count - count // 4] + rows[: count // 4]
-    chosen = list(dict(rows).items())[:count]
+    # half of them the richest, so that 200 files hold about 480 objects
+    rich = sorted(rows, key=lambda row: -row[1])[: count // 2]
+    chosen = rich + [row for row in rows if row not in rich][: count - len(rich)]
     target = BUILD / "manifests"
     shutil.rmtree(target, ignore_errors=True)
     for path, _ in chosen:

@@ -28,7 +28,6 @@ from martello.practices.access.grants import (
 )
 
 KINDS: Final = (CLUSTER_ROLE_BINDING, ROLE_BINDING, CLUSTER_ROLE, ROLE)
-NEEDS: Final = (CLUSTER_ROLE, ROLE)
 # Roles and bindings of these names are the server's own, or its platform's (GKE).
 PLATFORM: Final = ("system:", "gce:")
 DEFAULT_ROLES: Final = frozenset(("admin", "edit", "view", "cluster-admin"))
@@ -158,7 +157,7 @@ _EDIT: Final = frozenset(
         "ACC-025",
     )
 )
-_SHIPPED: Final[dict[str, frozenset[str]]] = {
+SHIPPED: Final[dict[str, frozenset[str]]] = {
     "cluster-admin": frozenset(POWERS),
     "admin": _EDIT,
     "edit": _EDIT,
@@ -181,6 +180,10 @@ def powerful(check: str, resource: Resource, cluster: Cluster, why: str = "") ->
     if binding.broken or (binding.role and binding.role.broken):
         reason = binding.broken or (binding.role.broken if binding.role else "")
         yield Hit(resource, ("roleRef",), reason, unassessed=True)
+    if binding.role is None and f"{binding.role_kind}.{RBAC}" in cluster.unlisted:
+        reason = cluster.unlisted[f"{binding.role_kind}.{RBAC}"]
+        yield Hit(resource, ("roleRef",), f"the role could not be read: {reason}", unassessed=True)
+        return
     found = held_by(check, binding)
     if found is None:
         return
@@ -194,14 +197,15 @@ def powerful(check: str, resource: Resource, cluster: Cluster, why: str = "") ->
 
 def held_by(check: str, binding: Binding) -> tuple[Rule, str] | None:
     """The rule by which a binding gives one of a check's rights away, and the right in words."""
-    if check in _SHIPPED.get(binding.role_name if binding.role_kind == "ClusterRole" else "", ()):
+    if check in SHIPPED.get(binding.role_name if binding.role_kind == "ClusterRole" else "", ()):
         return None
-    return _first(POWERS[check], binding.rules, binding)
+    return first_held(POWERS[check], binding.rules, binding)
 
 
-def _first(
-    powers: Iterable[Power], rules: Iterable[Rule], binding: Binding | None
+def first_held(
+    powers: Iterable[Power], rules: Iterable[Rule], binding: Binding | None = None
 ) -> tuple[Rule, str] | None:
+    """The first rule that gives one of the rights, and the right in words."""
     wanted = [power for power in powers if binding is None or _reaches(power, binding)]
     for rule in rules:
         for power in wanted:
@@ -233,7 +237,7 @@ def _of_role(check: str, role: Role, bound: bool, why: str) -> Iterator[Hit]:
             for p in powers
             if not p.everywhere and (not p.namespaces or ref.namespace in p.namespaces)
         ]
-    found = _first(powers, role.rules, None)
+    found = first_held(powers, role.rules)
     if found is None:
         return
     rule, right = found

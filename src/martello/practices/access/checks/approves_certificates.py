@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from martello.core.check import Example, Hit, check
 from martello.core.cluster import Cluster
 from martello.core.resource import Resource
-from martello.practices.access.powers import KINDS, NEEDS, powerful
+from martello.practices.access.powers import KINDS, powerful
 
 
 @check(
@@ -15,7 +15,6 @@ from martello.practices.access.powers import KINDS, NEEDS, powerful
     severity="high",
     profile="default",
     kinds=KINDS,
-    needs=NEEDS,
     fix="Remove update and patch on certificatesigningrequests/approval.",
     frameworks={
         "cis-kubernetes": ["5.1.11"],
@@ -31,7 +30,8 @@ from martello.practices.access.powers import KINDS, NEEDS, powerful
         Example(
             True,
             """
-            {apiVersion: rbac.authorization.k8s.io/v1, kind: ClusterRole, metadata: {name: r},
+            {apiVersion: rbac.authorization.k8s.io/v1, kind: ClusterRole,
+              metadata: {name: r},
               rules: [{verbs: [get, list], apiGroups: [""],
                 resources: [pods]}]}
             ---
@@ -44,7 +44,8 @@ from martello.practices.access.powers import KINDS, NEEDS, powerful
         Example(
             True,
             """
-            {apiVersion: rbac.authorization.k8s.io/v1, kind: Role, metadata: {name: r, namespace: shop},
+            {apiVersion: rbac.authorization.k8s.io/v1, kind: Role,
+              metadata: {name: r, namespace: shop},
               rules: [{verbs: [update], apiGroups: [certificates.k8s.io],
                 resources: [certificatesigningrequests/approval]}]}
             ---
@@ -57,7 +58,8 @@ from martello.practices.access.powers import KINDS, NEEDS, powerful
         Example(
             True,
             """
-            {apiVersion: rbac.authorization.k8s.io/v1, kind: ClusterRole, metadata: {name: r},
+            {apiVersion: rbac.authorization.k8s.io/v1, kind: ClusterRole,
+              metadata: {name: r},
               rules: [{verbs: [create], apiGroups: [certificates.k8s.io],
                 resources: [certificatesigningrequests]}]}
             ---
@@ -70,7 +72,8 @@ from martello.practices.access.powers import KINDS, NEEDS, powerful
         Example(
             False,
             """
-            {apiVersion: rbac.authorization.k8s.io/v1, kind: ClusterRole, metadata: {name: r},
+            {apiVersion: rbac.authorization.k8s.io/v1, kind: ClusterRole,
+              metadata: {name: r},
               rules: [{verbs: [update], apiGroups: [certificates.k8s.io],
                 resources: [certificatesigningrequests/approval]}]}
             ---
@@ -84,7 +87,8 @@ from martello.practices.access.powers import KINDS, NEEDS, powerful
         Example(
             False,
             """
-            {apiVersion: rbac.authorization.k8s.io/v1, kind: ClusterRole, metadata: {name: r},
+            {apiVersion: rbac.authorization.k8s.io/v1, kind: ClusterRole,
+              metadata: {name: r},
               rules: [{verbs: [patch], apiGroups: [certificates.k8s.io],
                 resources: [certificatesigningrequests/approval]}]}
             ---
@@ -98,7 +102,8 @@ from martello.practices.access.powers import KINDS, NEEDS, powerful
         Example(
             False,
             """
-            {apiVersion: rbac.authorization.k8s.io/v1, kind: ClusterRole, metadata: {name: loose},
+            {apiVersion: rbac.authorization.k8s.io/v1, kind: ClusterRole,
+              metadata: {name: loose},
               rules: [{verbs: [update], apiGroups: [certificates.k8s.io],
                 resources: [certificatesigningrequests/approval]}]}
             """,

@@ -68,8 +68,9 @@ spec:
 def duplicate_key(resource: Resource, cluster: Cluster) -> Iterator[Hit]:
     """Key written twice
 
-    The last entry wins and the first is dropped without a word, so what a reader sees at the top is
-    not what runs. Tools differ in which one they take: the one that was reviewed may be the other.
+    The last entry wins and the first is dropped without a word, so what a reader sees at the
+    top is not what runs. Tools differ in which one they take: the one that was reviewed may be
+    the other.
     """
     for duplicate in resource.origin.duplicates():
         where = show(duplicate.path)

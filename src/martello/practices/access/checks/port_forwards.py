@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from martello.core.check import Example, Hit, check
 from martello.core.cluster import Cluster
 from martello.core.resource import Resource
-from martello.practices.access.powers import KINDS, NEEDS, powerful
+from martello.practices.access.powers import KINDS, powerful
 
 
 @check(
@@ -15,7 +15,6 @@ from martello.practices.access.powers import KINDS, NEEDS, powerful
     severity="low",
     profile="strict",
     kinds=KINDS,
-    needs=NEEDS,
     fix="Remove pods/portforward from the rule.",
     frameworks={
         "nsa-cisa": ["authentication-authorization"],
@@ -29,7 +28,8 @@ from martello.practices.access.powers import KINDS, NEEDS, powerful
         Example(
             True,
             """
-            {apiVersion: rbac.authorization.k8s.io/v1, kind: ClusterRole, metadata: {name: r},
+            {apiVersion: rbac.authorization.k8s.io/v1, kind: ClusterRole,
+              metadata: {name: r},
               rules: [{verbs: [get, list], apiGroups: [""],
                 resources: [pods]}]}
             ---
@@ -42,7 +42,8 @@ from martello.practices.access.powers import KINDS, NEEDS, powerful
         Example(
             True,
             """
-            {apiVersion: rbac.authorization.k8s.io/v1, kind: ClusterRole, metadata: {name: r},
+            {apiVersion: rbac.authorization.k8s.io/v1, kind: ClusterRole,
+              metadata: {name: r},
               rules: [{verbs: [list], apiGroups: [""],
                 resources: [pods/portforward]}]}
             ---
@@ -55,7 +56,8 @@ from martello.practices.access.powers import KINDS, NEEDS, powerful
         Example(
             False,
             """
-            {apiVersion: rbac.authorization.k8s.io/v1, kind: ClusterRole, metadata: {name: r},
+            {apiVersion: rbac.authorization.k8s.io/v1, kind: ClusterRole,
+              metadata: {name: r},
               rules: [{verbs: [create], apiGroups: [""],
                 resources: [pods/portforward]}]}
             ---
@@ -69,7 +71,8 @@ from martello.practices.access.powers import KINDS, NEEDS, powerful
         Example(
             False,
             """
-            {apiVersion: rbac.authorization.k8s.io/v1, kind: Role, metadata: {name: r, namespace: shop},
+            {apiVersion: rbac.authorization.k8s.io/v1, kind: Role,
+              metadata: {name: r, namespace: shop},
               rules: [{verbs: [get], apiGroups: [""],
                 resources: [pods/portforward]}]}
             ---
@@ -83,7 +86,8 @@ from martello.practices.access.powers import KINDS, NEEDS, powerful
         Example(
             False,
             """
-            {apiVersion: rbac.authorization.k8s.io/v1, kind: ClusterRole, metadata: {name: loose},
+            {apiVersion: rbac.authorization.k8s.io/v1, kind: ClusterRole,
+              metadata: {name: loose},
               rules: [{verbs: [create], apiGroups: [""],
                 resources: ["*"]}]}
             """,

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from martello.core.check import Example, Hit, check
 from martello.core.cluster import Cluster
 from martello.core.resource import Resource
-from martello.practices.access.powers import KINDS, NEEDS, powerful
+from martello.practices.access.powers import KINDS, powerful
 
 
 @check(
@@ -15,7 +15,6 @@ from martello.practices.access.powers import KINDS, NEEDS, powerful
     severity="high",
     profile="default",
     kinds=KINDS,
-    needs=NEEDS,
     fix=(
         "Name the secrets that are needed under resourceNames, or mount them instead of reading"
         " them through the API."
@@ -36,7 +35,8 @@ from martello.practices.access.powers import KINDS, NEEDS, powerful
         Example(
             True,
             """
-            {apiVersion: rbac.authorization.k8s.io/v1, kind: ClusterRole, metadata: {name: r},
+            {apiVersion: rbac.authorization.k8s.io/v1, kind: ClusterRole,
+              metadata: {name: r},
               rules: [{verbs: [get, list], apiGroups: [""],
                 resources: [pods]}]}
             ---
@@ -49,7 +49,8 @@ from martello.practices.access.powers import KINDS, NEEDS, powerful
         Example(
             True,
             """
-            {apiVersion: rbac.authorization.k8s.io/v1, kind: Role, metadata: {name: r, namespace: shop},
+            {apiVersion: rbac.authorization.k8s.io/v1, kind: Role,
+              metadata: {name: r, namespace: shop},
               rules: [{verbs: [get], apiGroups: [""],
                 resources: [secrets], resourceNames: [db]}]}
             ---
@@ -62,7 +63,8 @@ from martello.practices.access.powers import KINDS, NEEDS, powerful
         Example(
             True,
             """
-            {apiVersion: rbac.authorization.k8s.io/v1, kind: ClusterRole, metadata: {name: r},
+            {apiVersion: rbac.authorization.k8s.io/v1, kind: ClusterRole,
+              metadata: {name: r},
               rules: [{verbs: [create], apiGroups: [""],
                 resources: [secrets]}]}
             ---
@@ -75,7 +77,8 @@ from martello.practices.access.powers import KINDS, NEEDS, powerful
         Example(
             False,
             """
-            {apiVersion: rbac.authorization.k8s.io/v1, kind: ClusterRole, metadata: {name: r},
+            {apiVersion: rbac.authorization.k8s.io/v1, kind: ClusterRole,
+              metadata: {name: r},
               rules: [{verbs: [get], apiGroups: [""],
                 resources: [secrets]}]}
             ---
@@ -89,7 +92,8 @@ from martello.practices.access.powers import KINDS, NEEDS, powerful
         Example(
             False,
             """
-            {apiVersion: rbac.authorization.k8s.io/v1, kind: Role, metadata: {name: r, namespace: shop},
+            {apiVersion: rbac.authorization.k8s.io/v1, kind: Role,
+              metadata: {name: r, namespace: shop},
               rules: [{verbs: ["*"], apiGroups: ["*"],
                 resources: ["*"]}]}
             ---
@@ -103,7 +107,8 @@ from martello.practices.access.powers import KINDS, NEEDS, powerful
         Example(
             False,
             """
-            {apiVersion: rbac.authorization.k8s.io/v1, kind: ClusterRole, metadata: {name: loose},
+            {apiVersion: rbac.authorization.k8s.io/v1, kind: ClusterRole,
+              metadata: {name: loose},
               rules: [{verbs: [list], apiGroups: [""],
                 resources: [secrets]}]}
             """,

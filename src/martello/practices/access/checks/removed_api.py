@@ -70,9 +70,9 @@ spec: {privileged: false}
 def removed_api(resource: Resource, cluster: Cluster) -> Iterator[Hit]:
     """Object of an API version that is gone
 
-    The API server refuses an object whose apiVersion it no longer serves, so the change is lost on
-    the first cluster that is new enough. For policies, webhooks and roles this means that the
-    protection is not there after an upgrade, and nothing says so but a failed deployment.
+    The API server refuses an object whose apiVersion it no longer serves, so the change is lost
+    on the first cluster that is new enough. For policies, webhooks and roles this means that
+    the protection is not there after an upgrade, and nothing says so but a failed deployment.
     """
     api_version, kind = resource.ref.api_version, resource.ref.kind
     gone = removed(api_version, kind)

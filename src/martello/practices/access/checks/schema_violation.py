@@ -79,9 +79,9 @@ spec: {template: {spec: {containers: [{name: c, image: x}]}}}
 def schema_violation(resource: Resource, cluster: Cluster) -> Iterator[Hit]:
     """Object does not fit its API
 
-    A field of the wrong type is refused by the API server; a field that it does not know is dropped
-    without a word unless the client asks for strict validation, and a misspelled security setting
-    is then simply not set.
+    A field of the wrong type is refused by the API server; a field that it does not know is
+    dropped without a word unless the client asks for strict validation, and a misspelled
+    security setting is then simply not set.
     """
     for violation in violations(resource.raw):
         yield Hit(resource, violation.path, _message(violation), show(violation.path))

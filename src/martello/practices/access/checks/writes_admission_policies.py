@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from martello.core.check import Example, Hit, check
 from martello.core.cluster import Cluster
 from martello.core.resource import Resource
-from martello.practices.access.powers import KINDS, NEEDS, powerful
+from martello.practices.access.powers import KINDS, powerful
 
 
 @check(
@@ -15,7 +15,6 @@ from martello.practices.access.powers import KINDS, NEEDS, powerful
     severity="high",
     profile="default",
     kinds=KINDS,
-    needs=NEEDS,
     fix=("Leave admission policies and their bindings to the administrators of the cluster."),
     frameworks={
         "cis-kubernetes": ["5.1.12"],
@@ -28,7 +27,8 @@ from martello.practices.access.powers import KINDS, NEEDS, powerful
         Example(
             True,
             """
-            {apiVersion: rbac.authorization.k8s.io/v1, kind: ClusterRole, metadata: {name: r},
+            {apiVersion: rbac.authorization.k8s.io/v1, kind: ClusterRole,
+              metadata: {name: r},
               rules: [{verbs: [get, list], apiGroups: [""],
                 resources: [pods]}]}
             ---
@@ -41,7 +41,8 @@ from martello.practices.access.powers import KINDS, NEEDS, powerful
         Example(
             True,
             """
-            {apiVersion: rbac.authorization.k8s.io/v1, kind: Role, metadata: {name: r, namespace: shop},
+            {apiVersion: rbac.authorization.k8s.io/v1, kind: Role,
+              metadata: {name: r, namespace: shop},
               rules: [{verbs: [delete], apiGroups: [admissionregistration.k8s.io],
                 resources: [validatingadmissionpolicies]}]}
             ---
@@ -54,7 +55,8 @@ from martello.practices.access.powers import KINDS, NEEDS, powerful
         Example(
             True,
             """
-            {apiVersion: rbac.authorization.k8s.io/v1, kind: ClusterRole, metadata: {name: r},
+            {apiVersion: rbac.authorization.k8s.io/v1, kind: ClusterRole,
+              metadata: {name: r},
               rules: [{verbs: [get, list], apiGroups: [admissionregistration.k8s.io],
                 resources: [validatingadmissionpolicybindings]}]}
             ---
@@ -67,7 +69,8 @@ from martello.practices.access.powers import KINDS, NEEDS, powerful
         Example(
             False,
             """
-            {apiVersion: rbac.authorization.k8s.io/v1, kind: ClusterRole, metadata: {name: r},
+            {apiVersion: rbac.authorization.k8s.io/v1, kind: ClusterRole,
+              metadata: {name: r},
               rules: [{verbs: [create], apiGroups: [admissionregistration.k8s.io],
                 resources: [validatingadmissionpolicies]}]}
             ---
@@ -81,7 +84,8 @@ from martello.practices.access.powers import KINDS, NEEDS, powerful
         Example(
             False,
             """
-            {apiVersion: rbac.authorization.k8s.io/v1, kind: ClusterRole, metadata: {name: r},
+            {apiVersion: rbac.authorization.k8s.io/v1, kind: ClusterRole,
+              metadata: {name: r},
               rules: [{verbs: [delete], apiGroups: [admissionregistration.k8s.io],
                 resources: [mutatingadmissionpolicybindings]}]}
             ---
@@ -95,7 +99,8 @@ from martello.practices.access.powers import KINDS, NEEDS, powerful
         Example(
             False,
             """
-            {apiVersion: rbac.authorization.k8s.io/v1, kind: ClusterRole, metadata: {name: loose},
+            {apiVersion: rbac.authorization.k8s.io/v1, kind: ClusterRole,
+              metadata: {name: loose},
               rules: [{verbs: [patch], apiGroups: [admissionregistration.k8s.io],
                 resources: [validatingadmissionpolicybindings]}]}
             """,

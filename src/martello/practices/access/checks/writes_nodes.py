@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from martello.core.check import Example, Hit, check
 from martello.core.cluster import Cluster
 from martello.core.resource import Resource
-from martello.practices.access.powers import KINDS, NEEDS, powerful
+from martello.practices.access.powers import KINDS, powerful
 
 
 @check(
@@ -15,7 +15,6 @@ from martello.practices.access.powers import KINDS, NEEDS, powerful
     severity="high",
     profile="default",
     kinds=KINDS,
-    needs=NEEDS,
     fix="Remove update and patch on nodes and nodes/status.",
     frameworks={
         "nsa-cisa": ["authentication-authorization"],
@@ -27,7 +26,8 @@ from martello.practices.access.powers import KINDS, NEEDS, powerful
         Example(
             True,
             """
-            {apiVersion: rbac.authorization.k8s.io/v1, kind: ClusterRole, metadata: {name: r},
+            {apiVersion: rbac.authorization.k8s.io/v1, kind: ClusterRole,
+              metadata: {name: r},
               rules: [{verbs: [get, list], apiGroups: [""],
                 resources: [pods]}]}
             ---
@@ -40,7 +40,8 @@ from martello.practices.access.powers import KINDS, NEEDS, powerful
         Example(
             True,
             """
-            {apiVersion: rbac.authorization.k8s.io/v1, kind: Role, metadata: {name: r, namespace: shop},
+            {apiVersion: rbac.authorization.k8s.io/v1, kind: Role,
+              metadata: {name: r, namespace: shop},
               rules: [{verbs: [patch], apiGroups: [""],
                 resources: [nodes]}]}
             ---
@@ -53,7 +54,8 @@ from martello.practices.access.powers import KINDS, NEEDS, powerful
         Example(
             True,
             """
-            {apiVersion: rbac.authorization.k8s.io/v1, kind: ClusterRole, metadata: {name: r},
+            {apiVersion: rbac.authorization.k8s.io/v1, kind: ClusterRole,
+              metadata: {name: r},
               rules: [{verbs: [get, list], apiGroups: [""],
                 resources: [nodes]}]}
             ---
@@ -66,7 +68,8 @@ from martello.practices.access.powers import KINDS, NEEDS, powerful
         Example(
             False,
             """
-            {apiVersion: rbac.authorization.k8s.io/v1, kind: ClusterRole, metadata: {name: r},
+            {apiVersion: rbac.authorization.k8s.io/v1, kind: ClusterRole,
+              metadata: {name: r},
               rules: [{verbs: [patch], apiGroups: [""],
                 resources: [nodes]}]}
             ---
@@ -80,7 +83,8 @@ from martello.practices.access.powers import KINDS, NEEDS, powerful
         Example(
             False,
             """
-            {apiVersion: rbac.authorization.k8s.io/v1, kind: ClusterRole, metadata: {name: r},
+            {apiVersion: rbac.authorization.k8s.io/v1, kind: ClusterRole,
+              metadata: {name: r},
               rules: [{verbs: [update], apiGroups: [""],
                 resources: [nodes/status]}]}
             ---
@@ -94,7 +98,8 @@ from martello.practices.access.powers import KINDS, NEEDS, powerful
         Example(
             False,
             """
-            {apiVersion: rbac.authorization.k8s.io/v1, kind: ClusterRole, metadata: {name: loose},
+            {apiVersion: rbac.authorization.k8s.io/v1, kind: ClusterRole,
+              metadata: {name: loose},
               rules: [{verbs: [update], apiGroups: [""],
                 resources: [nodes]}]}
             """,

@@ -1,0 +1,94 @@
+"""ACC-031: a service account is bound that does not exist."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from martello.core.check import Example, Hit, check
+from martello.core.cluster import Cluster
+from martello.core.resource import Resource
+from martello.practices.access.grants import BINDINGS, grants
+from martello.practices.access.powers import PLATFORM
+
+
+@check(
+    "ACC-031",
+    severity="medium",
+    kinds=BINDINGS,
+    needs=("ServiceAccount",),
+    fix="Create the account beside its binding, or remove the subject.",
+    frameworks={
+        "nsa-cisa": ["authentication-authorization"],
+        "mitre-attack": ["T1136"],
+        "owasp-k8s": ["K03"],
+    },
+    examples=(
+        Example(
+            True,
+            """
+            {apiVersion: v1, kind: ServiceAccount, metadata: {name: ci, namespace: shop}}
+            ---
+            {apiVersion: rbac.authorization.k8s.io/v1, kind: RoleBinding,
+              metadata: {name: b, namespace: shop},
+              roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: view},
+              subjects: [{kind: ServiceAccount, name: ci}, {kind: ServiceAccount, name: default}]}
+            """,
+        ),
+        Example(
+            True,
+            """
+            {apiVersion: v1, kind: ServiceAccount, metadata: {name: ci, namespace: shop}}
+            ---
+            {apiVersion: rbac.authorization.k8s.io/v1, kind: ClusterRoleBinding,
+              metadata: {name: "system:controller:some"},
+              roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: view},
+              subjects: [{kind: ServiceAccount, name: gone, namespace: kube-system}]}
+            """,
+        ),
+        Example(
+            False,
+            """
+            {apiVersion: v1, kind: ServiceAccount, metadata: {name: ci, namespace: other}}
+            ---
+            {apiVersion: rbac.authorization.k8s.io/v1, kind: RoleBinding,
+              metadata: {name: b, namespace: shop},
+              roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: view},
+              subjects: [{kind: User, name: jo}, {kind: ServiceAccount, name: ci}]}
+            """,
+            at="subjects",
+        ),
+        Example(
+            False,
+            """
+            {apiVersion: v1, kind: ServiceAccount, metadata: {name: ci, namespace: shop}}
+            ---
+            {apiVersion: rbac.authorization.k8s.io/v1, kind: ClusterRoleBinding,
+              metadata: {name: b},
+              roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: view},
+              subjects: [{kind: User, name: "system:serviceaccount:shop:typo"}]}
+            """,
+            at="subjects",
+        ),
+    ),
+)
+def phantom_subject(resource: Resource, cluster: Cluster) -> Iterator[Hit]:
+    """A service account is bound that does not exist.
+
+    The grant waits for whoever creates an account of that name, and creating accounts is a
+    right that many hold. An account that was deleted leaves such bindings behind.
+    """
+    binding = grants(cluster).binding(resource)
+    if resource.ref.name.startswith(PLATFORM):
+        return
+    missing = [
+        str(subject)
+        for subject in dict.fromkeys(binding.subjects)
+        if subject.kind == "ServiceAccount"
+        and subject.name != "default"
+        and cluster.get("ServiceAccount", subject.namespace, subject.name) is None
+    ]
+    if missing:
+        where = "" if cluster.complete else " within these files"
+        message = f"bound, and does not exist{where}: {', '.join(missing[:3])}"
+        severity = "" if cluster.complete else "low"
+        yield Hit(resource, ("subjects",), message, severity=severity)

@@ -1,0 +1,51 @@
+"""Which pods hold a token of the API server, and what the account behind it may do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from martello.core.cluster import Cluster
+from martello.core.path import Path
+from martello.core.workload import Workload
+from martello.practices.access.grants import BINDINGS, Binding, grants
+
+# What every authenticated client may do: look around in the API.
+_DISCOVERY: Final = frozenset(
+    (
+        "system:basic-user",
+        "system:discovery",
+        "system:public-info-viewer",
+        "system:service-account-issuer-discovery",
+    )
+)
+
+
+def mounted(workload: Workload, cluster: Cluster) -> Path | None:
+    """Where the pods get a token: a projected volume, or the switch that mounts it; None where they
+    get none. The pod's switch wins over its account's; both absent means yes.
+    """
+    volumes = workload.pod.get("volumes")
+    for index, volume in enumerate(volumes if isinstance(volumes, list) else ()):
+        projected = volume.get("projected") if isinstance(volume, dict) else None
+        sources = projected.get("sources") if isinstance(projected, dict) else None
+        for source in sources if isinstance(sources, list) else ():
+            if isinstance(source, dict) and isinstance(source.get("serviceAccountToken"), dict):
+                return (*workload.path, "volumes", index)
+    own = workload.pod.get("automountServiceAccountToken")
+    if own is None:
+        account = cluster.get("ServiceAccount", workload.namespace, workload.service_account)
+        own = account.raw.get("automountServiceAccountToken") if account else None
+    return None if own is False else (*workload.path, "automountServiceAccountToken")
+
+
+def held(workload: Workload, cluster: Cluster) -> Iterator[Binding]:
+    """The bindings that give the account of the pods more than discovery."""
+    for binding in grants(cluster).of_account(workload.namespace, workload.service_account):
+        if binding.role_name not in _DISCOVERY:
+            yield binding
+
+
+def unlisted(cluster: Cluster) -> str:
+    """Why the grants of this cluster are not known, or nothing."""
+    return next((cluster.unlisted[kind] for kind in BINDINGS if kind in cluster.unlisted), "")

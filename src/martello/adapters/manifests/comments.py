@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from typing import Final
+from collections.abc import Iterator
+from typing import Any, Final
 
 from yaml import YAMLError
 from yaml._yaml import CParser
@@ -11,42 +12,47 @@ from yaml.events import ScalarEvent
 
 from martello.core.resource import Comment
 
-_COMMENT: Final = re.compile(r"(?:^|(?<=[ \t]))#(.*)")
-_BLOCK: Final = "|>"
+_COMMENT: Final = re.compile(r"(?:^|(?<=[ \t]))#")
+
+Position = tuple[int, int]  # line and column, counted from 0
 
 
 def comments(part: bytes, first_line: int) -> tuple[Comment, ...]:
-    """The comments in the order of their lines; `first_line` is the line on which the text begins."""
-    scalars = _scalars(part)
+    """The comments in the order of their lines; the text begins on `first_line`."""
     found: list[Comment] = []
+    scalars = _scalars(part)
+    begin, end = next(scalars, _BEYOND)
     for number, line in enumerate(part.decode("utf-8", "replace").split("\n")):
-        match = _COMMENT.search(line)
-        while match is not None and _inside(scalars, number, match.start()):
-            match = _COMMENT.search(line, match.start() + 1)
-        if match is not None:
-            found.append(Comment(first_line + number, match.group(1).strip()))
+        if "#" not in line:
+            continue
+        for match in _COMMENT.finditer(line):
+            here = (number, match.start())
+            while end <= here:
+                begin, end = next(scalars, _BEYOND)
+            if here < begin:
+                text = line[match.end() :].strip()
+                found.append(Comment(first_line + number, text))
+                break
     return tuple(found)
 
 
-def _scalars(part: bytes) -> dict[int, list[tuple[int, float]]]:
-    """For every line the columns that quoted and block scalars take."""
-    spans: dict[int, list[tuple[int, float]]] = {}
+_BEYOND: Final[tuple[Position, Position]] = ((1 << 62, 0), (1 << 62, 0))
+
+
+def _scalars(part: bytes) -> Iterator[tuple[Position, Position]]:
+    """Where quoted and block scalars begin and end, in order."""
     try:
         parser = CParser(part)
-        while (event := parser.get_event()) is not None:
+        while True:
+            event: Any = parser.get_event()
+            if event is None:
+                return
             if event.__class__ is not ScalarEvent or not event.style:
                 continue
             first, last = event.start_mark, event.end_mark
-            for line in range(first.line, last.line + 1):
-                begin = first.column if line == first.line else 0
-                end = last.column if line == last.line else float("inf")
-                if line == first.line and event.style in _BLOCK:
-                    end = begin  # a comment may follow the indicator
-                spans.setdefault(line, []).append((begin, end))
+            begin = (first.line, first.column)
+            if event.style in "|>":
+                begin = (first.line + 1, 0)  # a comment may follow the indicator
+            yield begin, (last.line, last.column)
     except (YAMLError, UnicodeError):
-        return spans
-    return spans
-
-
-def _inside(spans: dict[int, list[tuple[int, float]]], line: int, column: int) -> bool:
-    return any(begin <= column < end for begin, end in spans.get(line, ()))
+        return

@@ -13,12 +13,11 @@ from martello.adapters.manifests.split import chunks
 from martello.core.finding import Unassessed
 from martello.core.resource import Location
 
-
 TEMPLATE: Final = "; it contains {{ }}: render the template, then scan what comes out"
 
 
 class Document:
-    """A parsed document. It shares the bytes of its file; positions are computed once, on demand."""
+    """A parsed document. It shares the bytes of its file; positions are computed on demand."""
 
     __slots__ = (
         "_places",
@@ -98,7 +97,7 @@ def parse_documents(text: bytes, name: str, limits: Limits = DEFAULT) -> Parsed:
 def _json(
     text: bytes, name: str, limits: Limits, found: list[Document], broken: list[Unassessed]
 ) -> bool:
-    """Reads the text as JSON. False where it does not begin with a JSON value: flow YAML, perhaps."""
+    """Reads the text as JSON. False where it does not begin so: flow YAML, perhaps."""
     try:
         value = json_values.whole(text, limits)
         found.append(Document(value, name, text, (0, len(text)), line=1, json=True))

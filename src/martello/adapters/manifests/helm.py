@@ -29,8 +29,8 @@ def unrendered_chart(directory: str, names: frozenset[str]) -> Unassessed | None
 
 
 def is_part(name: str, is_directory: bool) -> bool:
-    """Whether an entry of a chart's directory is no manifest by itself: templates, subcharts, values
-    and the chart's own files. Custom resource definitions in `crds` are plain manifests.
+    """Whether an entry of a chart's directory is no manifest by itself: templates, subcharts,
+    values and the chart's own files. Custom resource definitions in `crds` are plain manifests.
     """
     if is_directory:
         return name in _PARTS

@@ -30,24 +30,24 @@ class _Tree:
         key: str | None = None
         position = key_at = line_start = 0
         for match in _TOKEN.finditer(text):
-            token = match.group()
-            if token == "\n":
+            mark = match.group()
+            if mark == "\n":
                 self.line += 1
                 line_start = match.end()
-            elif token in "{[":
+            elif mark in "{[":
                 here = pack(self.line, match.start() - line_start + 1)
                 self.stack.append((members, position, key or "", key_at))
-                members, position, key = ({} if token == "{" else []), here, None
-            elif token in "}]":
+                members, position, key = ({} if mark == "{" else []), here, None
+            elif mark in "}]":
                 node: Node = (position, members)
                 members, position, outer, key_at = self.stack.pop()
                 key = outer
                 self.put(members, node, key, key_at)
                 key = None
-            elif token not in ",:":
+            elif mark not in ",:":
                 here = pack(self.line, match.start() - line_start + 1)
                 if isinstance(members, dict) and key is None:
-                    key, key_at = _text(token), here
+                    key, key_at = _text(mark), here
                 else:
                     self.put(members, here, key or "", key_at)
                     key = None

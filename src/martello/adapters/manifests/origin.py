@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 from martello.adapters.manifests.document import Document
 from martello.adapters.manifests.places import nearest, position_of, unpack
 from martello.core.path import Path
@@ -10,7 +9,7 @@ from martello.core.resource import Comment, Duplicate, Location
 
 
 class FileOrigin:
-    """The origin of a document, or of one item of a List in it (then `prefix` leads to the item)."""
+    """The origin of a document, or of one item of a List in it, to which `prefix` leads."""
 
     __slots__ = ("document", "prefix")
 

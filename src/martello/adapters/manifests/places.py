@@ -8,8 +8,8 @@ import msgspec
 
 from martello.core.path import Path
 
-# A leaf is one packed position; what has members is (position, members). The position of a mapping's
-# member is that of its key, the position of a list's element that of the element.
+# A leaf is one packed position; what has members is (position, members). A member of a mapping is
+# where its key is.
 Node = int | tuple[int, dict[str, Any] | list[Any]]
 
 _SHIFT: Final = 24
@@ -60,8 +60,9 @@ def nearest(node: Node, path: Path) -> Node:
         if isinstance(members, dict):
             below = members.get(part) if isinstance(part, str) else None
         else:
-            there = isinstance(part, int) and 0 <= part < len(members)
-            below = members[part] if there else None
+            below = None
+            if isinstance(part, int) and 0 <= part < len(members):
+                below = members[part]
         if below is None:
             break
         node = below

@@ -32,8 +32,9 @@ def read_paths(
 ) -> Reading:
     """Reads every path: a file, a directory (`*.yaml`, `*.yml`, `*.json` below it), or `-`.
 
-    `exclude` holds patterns as .gitignore has them, for what lies below directories. Raises BadInput
-    for a path that does not exist and for `-` without standard input; all else is in the Reading.
+    `exclude` holds patterns as .gitignore has them, for what lies below directories. Raises
+    BadInput for a path that does not exist and for `-` without standard input; all else is in the
+    Reading.
     """
     found = Found()
     excluded = excluder(exclude)

@@ -17,9 +17,15 @@ from martello.adapters.manifests.limits import Unreadable
 HINTS: Final = frozenset((*"0123456789+-.yYnNtTfFoO~", ""))
 
 _MISSING: Final = object()
+_TRUE: Final = ("y", "Y", "yes", "Yes", "YES", "true", "True", "TRUE", "on", "On", "ON")
+_FALSE: Final = ("n", "N", "no", "No", "NO", "false", "False", "FALSE", "off", "Off", "OFF")
 _WORDS: Final[dict[str, Any]] = {
-    **dict.fromkeys("y Y yes Yes YES true True TRUE on On ON".split(), True),
-    **dict.fromkeys("n N no No NO false False FALSE off Off OFF".split(), False),
+    **dict.fromkeys(
+        ("y", "Y", "yes", "Yes", "YES", "true", "True", "TRUE", "on", "On", "ON"), True
+    ),
+    **dict.fromkeys(
+        ("n", "N", "no", "No", "NO", "false", "False", "FALSE", "off", "Off", "OFF"), False
+    ),
     **dict.fromkeys(("", "~", "null", "Null", "NULL")),
     **dict.fromkeys((".nan", ".NaN", ".NAN"), math.nan),
     **dict.fromkeys((".inf", ".Inf", ".INF", "+.inf", "+.Inf", "+.INF"), math.inf),
@@ -29,6 +35,8 @@ _INTEGER: Final = re.compile(
     r"([-+]?)(?:0[xX]([0-9a-fA-F]+)|0[bB]([01]+)|0[oO]?([0-7]+)|(0|[1-9][0-9]*))"
 )
 _FLOAT: Final = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
+_POINT: Final = re.compile(r"\.[0-9]+(?:_[0-9]+)*(?:[eE][-+]?[0-9]+(?:_[0-9]+)*)?")
+_DATE: Final = re.compile(r"[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}(?:[Tt ][0-9:.]+(?:Z|[-+][0-9:]+)?)?")
 _LONGEST_INTEGER: Final = 512  # digits; a longer one is out of every range
 _TAG: Final = "tag:yaml.org,2002:"
 _RESOLVED: Final = frozenset(("bool", "int", "float", "null", "timestamp"))
@@ -61,7 +69,7 @@ def in_json(value: Any) -> Any:
         if not math.isfinite(value):
             raise Unreadable("infinity and not-a-number have no JSON value")
         whole = -(2.0**63) <= value < 2.0**63 and value.is_integer()
-        return int(value) if whole else value
+        return _integer(value) if whole else value
     if kind is int and not -(2**63) <= value < 2**63:
         return float(value)
     return value
@@ -90,14 +98,14 @@ def tagged(tag: str, text: str) -> Any:
         return _binary(text)
     if short not in _RESOLVED:
         return text
-    if short == "timestamp":
+    if short == "timestamp" and _DATE.fullmatch(text):
         return text
     found = _WORDS.get(text, _MISSING)
     if found is _MISSING:
         found = _number(text) if text[0] in "0123456789+-." else text
     names = {bool: "bool", int: "int", float: "float", str: "str"}
     name = names.get(found.__class__, "null")
-    if short == "float" and name == "int":
+    if short == "float" and name == "int" and -(2**63) <= found < 2**63:
         return float(found)
     if name != short:
         raise Unreadable(f"a scalar is no {short}, as its tag says")
@@ -106,7 +114,7 @@ def tagged(tag: str, text: str) -> Any:
 
 def _number(text: str) -> Any:
     if text[0] == ".":
-        return _finite(text, text) if _FLOAT.fullmatch(text) else text
+        return _finite(text, text) if _POINT.fullmatch(text) else text
     plain = text.replace("_", "")
     match = _INTEGER.fullmatch(plain)
     if match is not None and len(plain) <= _LONGEST_INTEGER:
@@ -120,14 +128,22 @@ def _number(text: str) -> Any:
         value = -value if sign == "-" else value
         if -(2**63) <= value < (2**63 if sign else 2**64):
             return value
-        if not _FLOAT.fullmatch(plain):
-            return value
     return _finite(plain, text) if _FLOAT.fullmatch(plain) else text
 
 
 def _finite(number: str, text: str) -> float | str:
     value = float(number)
     return text if math.isinf(value) else value
+
+
+def _integer(value: float) -> int:
+    """The integer that Go prints for a whole float: the fewest digits, then zeros."""
+    digits, _, exponent = repr(value).partition("e")
+    if not exponent:
+        return int(value)
+    whole, _, fraction = digits.partition(".")
+    fraction = fraction.rstrip("0")
+    return int(whole + fraction + "0" * (int(exponent) - len(fraction)))
 
 
 def _binary(text: str) -> str:
@@ -156,6 +172,6 @@ def _float_key(value: float) -> str:
             break
     mantissa, _, exponent = text.partition("e")
     power = int(exponent)
-    if -4 <= power < 6 or digits == power:
+    if -4 <= power < 6:
         return f"{narrow:.{max(digits - power, 0)}f}"
     return f"{mantissa}e{'-' if power < 0 else '+'}{abs(power):02d}"

@@ -21,7 +21,7 @@ from yaml.events import (
 from martello.adapters.manifests.limits import Unreadable
 from martello.adapters.manifests.places import Node, Places, Repeated, moved, pack, position_of
 from martello.adapters.manifests.scalars import as_key, key_of, tagged
-from martello.adapters.manifests.yaml_values import MERGE, NO_KEY
+from martello.adapters.manifests.yaml_values import MERGE, NO_KEY, is_merge
 
 
 def places(text: bytes, index: int, first_line: int) -> Places | None:
@@ -94,16 +94,20 @@ class _Tree:
     def scalar(self, event: Any) -> None:
         position = self.at(event)
         key = None
-        if event.anchor or (self.stack and self.stack[-1].key is NO_KEY):
+        if event.anchor or self.expects_key():
             key = _key(event)
         if event.anchor:
             self.anchors[event.anchor] = (position, key)
-        is_merge = event.implicit[0] and event.value == "<<"
-        if is_merge and self.stack and self.stack[-1].key is NO_KEY:
-            if isinstance(self.stack[-1].members, dict):
-                self.stack[-1].key = MERGE
-                return
+        if event.value == "<<" and is_merge(event) and self.expects_key():
+            self.stack[-1].key = MERGE
+            return
         self.place(position, position, key)
+
+    def expects_key(self) -> bool:
+        if not self.stack:
+            return False
+        parent = self.stack[-1]
+        return parent.key is NO_KEY and isinstance(parent.members, dict)
 
     def close(self) -> None:
         ended = self.stack.pop()
@@ -147,12 +151,12 @@ class _Tree:
 
 
 def _key(event: Any) -> str | None:
-    if event.implicit[0]:
-        try:
-            return key_of(event.value)
-        except Unreadable:
-            return None
-    return as_key(tagged(event.tag, event.value)) if event.tag else str(event.value)
+    try:
+        if event.tag is not None:
+            return as_key(tagged(event.tag, event.value))
+        return key_of(event.value) if event.implicit[0] else str(event.value)
+    except Unreadable:
+        return None
 
 
 def _merge(members: dict[str, Node], node: Node) -> None:

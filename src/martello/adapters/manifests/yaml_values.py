@@ -23,6 +23,7 @@ from martello.adapters.manifests.limits import Limits, Unreadable
 from martello.adapters.manifests.scalars import HINTS, as_key, in_json, key_of, tagged, value_of
 
 NO_KEY: Final = object()  # the next value of a mapping is a key
+MERGE_TAG: Final = "tag:yaml.org,2002:merge"
 MERGE: Final = object()  # the next value of a mapping is merged into it
 OPEN: Final = object()  # an anchor whose value is not complete yet
 
@@ -87,15 +88,14 @@ def _document(get: Any, limits: Limits) -> Built:
             value: Any = event.value
             is_key = key is NO_KEY and container.__class__ is dict
             try:
-                if event.implicit[0]:
-                    if is_key and value == "<<":
-                        key = MERGE
-                        continue
-                    if value[:1] in HINTS:
-                        value = key_of(value) if is_key else value_of(value)
-                elif event.tag:
+                if is_key and value == "<<" and is_merge(event):
+                    key = MERGE
+                    continue
+                if event.tag is not None:
                     value = tagged(event.tag, value)
                     value = as_key(value) if is_key else in_json(value)
+                elif event.implicit[0] and value[:1] in HINTS:
+                    value = key_of(value) if is_key else value_of(value)
             except Unreadable as error:
                 raise _at(error.reason, event) from None
             if event.anchor:
@@ -142,6 +142,11 @@ def _document(get: Any, limits: Limits) -> Built:
                 repeats = True
             container[key] = value
             key = NO_KEY
+
+
+def is_merge(event: Any) -> bool:
+    """Whether a `<<` is the merge key: written plainly, or tagged so."""
+    return bool(event.implicit[0]) or event.tag == MERGE_TAG
 
 
 class _Aliases:

@@ -29,9 +29,8 @@ class Reading(msgspec.Struct, frozen=True, eq=False):
 
     def world(self, kubernetes: int | None = None) -> Cluster:
         """The objects as an indexed Cluster."""
+        if kubernetes is None:
+            kubernetes = NEWEST if self.kubernetes is None else self.kubernetes
         return Cluster(
-            self.resources,
-            name=self.cluster,
-            unlisted=self.unlisted,
-            kubernetes=kubernetes or self.kubernetes or NEWEST,
+            self.resources, name=self.cluster, unlisted=self.unlisted, kubernetes=kubernetes
         )

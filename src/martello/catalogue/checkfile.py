@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import PurePath
 from typing import Any, Final
 
+from martello.catalogue.compile import problems
 from martello.catalogue.document import Document, read_document
 from martello.catalogue.parameters import schema_problem
 from martello.core.check import AREAS, PROFILES, Check, Example
@@ -29,8 +30,11 @@ NAMES: Final = frozenset(
 FRAMEWORKS: Final = ("pss", "cis-kubernetes", "nsa-cisa", "mitre-attack", "owasp-k8s")
 PEERS: Final = ("checkov", "trivy", "kubescape", "kube-linter", "polaris")
 _KEYS: Final = frozenset(
-    "id title severity profile practice why scope each as params variables when validations versions fix"
-    " frameworks aliases examples enforce kubernetes".split()
+    (
+        *("id", "title", "severity", "profile", "practice", "why", "scope", "each", "as"),
+        *("params", "variables", "when", "validations", "versions", "fix", "frameworks"),
+        *("aliases", "examples", "enforce", "kubernetes"),
+    )
 )
 _REQUIRED: Final = ("id", "title", "severity", "why", "scope", "fix", "examples")
 _ID: Final = re.compile(r"[A-Z]{2,8}-[0-9]{3,5}")
@@ -41,11 +45,14 @@ _EACH: Final = re.compile(r"[A-Za-z][A-Za-z0-9]*(?:\[\])?(?:\.[A-Za-z][A-Za-z0-9
 
 
 def parse_check(text: str, file: str) -> Check:
-    """Reads one check file. Raises one BadInput naming file, line and key of all that is wrong with
-    its form; the expressions are compiled by `compile.problems`.
+    """Reads one check file. Raises one BadInput naming file, line and key of everything wrong, its
+    expressions included.
     """
     document = read_document(text, file)
     check = _Form(document).check(PurePath(file).stem)
+    if check is not None and check.rule is not None:
+        for path, message in problems(check.rule):
+            document.complain(path, message)
     document.finish()
     assert check is not None
     return check
@@ -362,4 +369,5 @@ class _Form:
             params=params,
             kubernetes=self.text(data, (*path, "kubernetes")),
             message=self.text(data, (*path, "message")),
+            fixed=self.text(data, (*path, "fixed")),
         )

@@ -1,4 +1,4 @@
-"""A check's page, made from the check's own file: plain text for the terminal, Markdown for docs."""
+"""A check as a page, made from its own file: plain text for the terminal, Markdown for docs."""
 
 from __future__ import annotations
 

@@ -68,7 +68,9 @@ def values(check: str, schemas: Mapping[str, Any], given: Mapping[str, Any]) -> 
             )
         problem = value_problem(schema, value)
         if problem:
-            raise BadInput(f"parameter {name} of {check} {problem}", "", f"martello explain {check}")
+            raise BadInput(
+                f"parameter {name} of {check} {problem}", "", f"martello explain {check}"
+            )
         result[name] = value
     return result
 

@@ -1,0 +1,106 @@
+"""One compiled check over one object: hits, or nothing; an error of the engine is no verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from martello.catalogue.compile import ELEMENT, NAMESPACE, PARAMS, Call, Rule, Validation
+from martello.catalogue.subject import Element, Subject, Unfit
+from martello.cel.values import EvalError
+from martello.core.check import Hit
+from martello.core.path import Path
+
+PASSED: Final[Sequence[Hit]] = ()
+
+
+def judge(rule: Rule, subject: Subject) -> Sequence[Hit] | None:
+    """The hits of a check in an object; none where it passed; None where the check does not apply.
+
+    What could not be decided comes as a hit that is marked unassessed.
+    """
+    slots = subject.slots
+    slots[PARAMS] = rule.params
+    hits: list[Hit] = []
+    when = rule.when
+    if when is not None and not when.element:
+        slots[ELEMENT] = None
+        applies = _ask(when, subject, _base(rule.pod, subject), "", hits)
+        if applies is not True:
+            return hits or None
+    for validation in rule.validations:
+        call = validation.call
+        function, get = call.function, call.get
+        if not validation.each:
+            slots[ELEMENT] = None
+            if call.namespace:
+                _fail(validation, subject, _base(validation.pod, subject), "", hits)
+                continue
+            try:
+                if function(*get(slots)) is not True:
+                    _fail(validation, subject, _base(validation.pod, subject), "", hits)
+            except EvalError:
+                _fail(validation, subject, _base(validation.pod, subject), "", hits)
+            continue
+        try:
+            elements = subject.elements(rule.each)
+        except Unfit as error:
+            hits.append(_unassessed(subject, error.path, "", str(error)))
+            break
+        for element in elements:
+            slots[ELEMENT] = element[0]
+            try:
+                if function(*get(slots)) is True and not call.namespace:
+                    continue
+            except EvalError:
+                pass
+            if when is None or not when.element or _applies(when, subject, element, hits):
+                _fail(validation, subject, element[1], element[2], hits)
+    return hits or PASSED
+
+
+def _base(pod: bool, subject: Subject) -> Path:
+    """Where paths that belong to no element begin: at the pod spec, or at the object."""
+    return subject.workload.path if pod and subject.workload is not None else ()
+
+
+def _applies(when: Call, subject: Subject, element: Element, hits: list[Hit]) -> bool:
+    return _ask(when, subject, element[1], element[2], hits) is True
+
+
+def _fail(validation: Validation, subject: Subject, base: Path, name: str, hits: list[Hit]) -> None:
+    """Asks once more, slowly: what is false is a hit, what is not true has no verdict."""
+    verdict = _ask(validation.call, subject, base, name, hits)
+    if verdict is not False:
+        return
+    path = base + validation.path
+    message = validation.message
+    if validation.message_call is not None:
+        said = _ask(validation.message_call, subject, base, name, hits)
+        if not isinstance(said, str):
+            return
+        message = said
+    hits.append(Hit(subject.resource, path, message, name))
+
+
+def _ask(call: Call, subject: Subject, base: Path, name: str, hits: list[Hit]) -> Any:
+    """The value of a program; None, and a hit without verdict, where it has none."""
+    slots = subject.slots
+    if call.namespace and slots[NAMESPACE] is None:
+        space = subject.resource.ref.namespace
+        reason = f"no Namespace object {space}" if space else "its namespace is not known"
+        hits.append(_unassessed(subject, base, name, reason))
+        return None
+    try:
+        value = call.function(*call.get(slots))
+    except EvalError as error:
+        hits.append(_unassessed(subject, base, name, str(error)))
+        return None
+    if isinstance(value, bool | str):
+        return value
+    hits.append(_unassessed(subject, base, name, "the expression gave neither true nor false"))
+    return None
+
+
+def _unassessed(subject: Subject, path: Path, name: str, reason: str) -> Hit:
+    return Hit(subject.resource, path, reason, name, unassessed=True)

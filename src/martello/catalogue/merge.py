@@ -1,0 +1,134 @@
+"""Hits become findings: those of one object and one check are one finding that lists its elements."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Final
+
+from martello.catalogue.baseline import Baseline, digest, fingerprint
+from martello.catalogue.waivers import Waivers
+from martello.core.check import Check, Hit
+from martello.core.cluster import Cluster
+from martello.core.finding import Finding, Unassessed, Waived, rank
+from martello.core.path import Path
+from martello.core.path import parse as parse_path
+from martello.core.resource import Resource
+
+_MESSAGES: Final = 3
+_Pack = tuple[Check, Resource, Sequence[Hit], Waived | None]
+
+
+class Merger:
+    """Collects hits, an object and check at a time; waived ones are kept apart from those that
+    count.
+    """
+
+    __slots__ = ("_baseline", "_mappings", "_packs", "_waivers", "unassessed")
+
+    def __init__(self, waivers: Waivers, baseline: Baseline) -> None:
+        self._waivers = waivers
+        self._baseline = baseline
+        self._mappings: dict[str, frozenset[str]] = {}
+        self._packs: list[_Pack] = []
+        self.unassessed: list[Unassessed] = []
+
+    def add(self, check: Check, resource: Resource | None, hits: Sequence[Hit]) -> None:
+        """Takes the hits of one check in one object."""
+        parts: dict[Waived | None, list[Hit]] = {}
+        for hit in hits:
+            if hit.unassessed:
+                place = hit.resource.locate(existing(hit.resource.raw, hit.path))
+                reason = f"{hit.element}: {hit.message}" if hit.element else hit.message
+                ref = hit.resource.ref
+                self.unassessed.append(Unassessed(reason, place, check.id, ref))
+            else:
+                parts.setdefault(self._waivers.find(check, hit), []).append(hit)
+        for waived, members in parts.items():
+            self._packs.append((check, resource or members[0].resource, members, waived))
+
+    def findings(self, cluster: Cluster) -> Iterator[Finding]:
+        """The findings. What an owned object shares with its owner is said once, for the owner."""
+        said: set[tuple[str, int]] = set()
+        owned: dict[tuple[str, int, tuple[str, ...]], list[_Pack]] = {}
+        for pack in self._packs:
+            check, resource, hits, _ = pack
+            root = cluster.root(resource)
+            if root is resource:
+                said.add((check.id, id(resource)))
+                yield self._finding(pack)
+            else:
+                names = tuple(dict.fromkeys(h.element for h in hits))
+                owned.setdefault((check.id, id(root), names), []).append(pack)
+        for (id_, root_id, _), packs in owned.items():
+            if (id_, root_id) not in said:
+                root = cluster.root(packs[0][1])
+                note = f"{len(packs)} made by {root.ref}, whose template differs"
+                yield self._finding(packs[0], (note,))
+
+    def _finding(self, pack: _Pack, evidence: tuple[str, ...] = ()) -> Finding:
+        check, resource, hits, waived = pack
+        first = hits[0]
+        path = existing(resource.raw, first.path)
+        messages = tuple(dict.fromkeys(h.message for h in hits))
+        more = len(messages) - _MESSAGES
+        said = [*messages[:_MESSAGES], *([f"and {more} more"] if more > 0 else [])]
+        parts = tuple(dict.fromkeys(fingerprint(check.id, h) for h in hits))
+        finding = Finding(
+            check=check.id,
+            ref=resource.ref,
+            path=path,
+            location=resource.locate(path),
+            message="; ".join(said),
+            severity=min((h.severity or check.severity for h in hits), key=rank),
+            elements=tuple(dict.fromkeys(h.element for h in hits if h.element)),
+            evidence=tuple(dict.fromkeys(e for h in hits for e in h.evidence)) + evidence,
+            fix=check.fix,
+            waived=waived,
+            fingerprint=parts[0] if len(parts) == 1 else digest(*sorted(parts)),
+            parts=parts,
+            cause=self._cause(check, hits),
+        )
+        return self._marked(finding, check)
+
+    def _marked(self, finding: Finding, check: Check) -> Finding:
+        if finding.waived is not None or not self._baseline.knows(finding, check):
+            return finding
+        import msgspec
+
+        return msgspec.structs.replace(finding, known=True)
+
+    def _cause(self, check: Check, hits: Iterable[Hit]) -> str:
+        """The mapping that the fix of every hit fills, where nothing stands yet; else the check."""
+        mappings = self._mappings.get(check.id)
+        if mappings is None:
+            mappings = self._mappings[check.id] = frozenset(_filled(check))
+        found: set[Any] = set()
+        for hit in hits:
+            path = hit.path
+            if len(existing(hit.resource.raw, path)) == len(path):
+                return check.id
+            found.add(next((part for part in path if part in mappings), check.id))
+        return found.pop() if len(found) == 1 else check.id
+
+
+def _filled(check: Check) -> Iterator[str]:
+    """The mappings into which the fix of a check sets a field."""
+    fix = (check.rule or {}).get("fix") or {}
+    for edit in fix.get("edits", ()):
+        text = edit.get("set") or edit.get("add")
+        path = parse_path(text) if text else ()
+        if len(path) > 1 and isinstance(path[0], str):
+            yield path[0]
+
+
+def existing(raw: Any, path: Path) -> Path:
+    """The part of a path that is there: the node itself, or its nearest existing ancestor."""
+    value = raw
+    for length, part in enumerate(path):
+        if isinstance(part, str):
+            if not isinstance(value, dict) or part not in value:
+                return path[:length]
+        elif not isinstance(value, list) or part >= len(value):
+            return path[:length]
+        value = value[part]
+    return path

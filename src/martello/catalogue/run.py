@@ -1,0 +1,223 @@
+"""Runs checks over the objects of a cluster: which of them look at an object, and what they say."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, Final
+
+from martello.catalogue import parameters
+from martello.catalogue.compile import Rule, compile_rule
+from martello.catalogue.judge import PASSED, judge
+from martello.catalogue.prune import without_nulls
+from martello.catalogue.subject import Subject
+from martello.core.check import Check, Hit
+from martello.core.cluster import Cluster
+from martello.core.finding import Unassessed
+from martello.core.reading import Reading
+from martello.core.resource import Resource
+from martello.core.workload import Workload
+
+Verdict = tuple[Check, Resource | None, Sequence[Hit]]
+_WORKLOAD: Final = ("workload",)
+_CLUSTER: Final = ("cluster",)
+
+
+class Runner:
+    """Goes through the objects once; every object is shown to all checks that are meant for it."""
+
+    __slots__ = (
+        "_everywhere",
+        "_facts",
+        "_missing",
+        "_params",
+        "_per_kind",
+        "_per_workload",
+        "_plans",
+        "_whole",
+        "checks",
+        "cluster",
+        "unassessed",
+        "workloads",
+    )
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        reading: Reading,
+        checks: Iterable[Check],
+        params: Mapping[str, Mapping[str, Any]],
+        facts: Mapping[str, Any],
+    ) -> None:
+        self.unassessed: list[Unassessed] = []
+        self.workloads = 0
+        self.cluster = without_nulls(cluster)
+        self._facts = facts
+        self._params: dict[str, dict[str, Any]] = {}
+        self._missing: dict[str, str] = {}
+        self._per_kind: dict[str, list[Check]] = {}
+        self._per_workload: list[Check] = []
+        self._everywhere: list[Check] = []
+        self._whole: list[Check] = []
+        self._plans: dict[str, list[Rule | Check]] = {}
+        ran: list[Check] = []
+        for check in checks:
+            if self._lacks_facts(check):
+                continue
+            self._params[check.id] = parameters.values(
+                check.id, check.params, params.get(check.id, {})
+            )
+            reason = _missing_need(check, self.cluster, reading)
+            if reason:
+                self._missing[check.id] = reason
+            self._place(check)
+            ran.append(check)
+        self.checks = tuple(ran)
+
+    def _lacks_facts(self, check: Check) -> bool:
+        lacking = [fact for fact in check.facts if fact not in self._facts]
+        if lacking:
+            reason = f"needs {', '.join(lacking)}, and nobody handed them in"
+            self.unassessed.append(Unassessed(reason, check=check.id, asked=False))
+        return bool(lacking)
+
+    def _place(self, check: Check) -> None:
+        if check.kinds == _WORKLOAD:
+            self._per_workload.append(check)
+        elif check.kinds == _CLUSTER:
+            self._whole.append(check)
+        elif "*" in check.kinds:
+            self._everywhere.append(check)
+        else:
+            for kind in check.kinds:
+                self._per_kind.setdefault(kind, []).append(check)
+
+    def verdicts(self) -> Iterator[Verdict]:
+        """Every verdict: the check, its object (None for the cluster as a whole), its hits."""
+        for resource in self.cluster.resources:
+            workload = self.cluster.workload(resource)
+            if workload is not None:
+                if _idle(resource, self.cluster):
+                    continue
+                if self.cluster.owner(resource) is None:
+                    self.workloads += 1
+                for place in workload.malformed:
+                    where = resource.locate(place.path)
+                    self.unassessed.append(Unassessed(place.reason, where, ref=resource.ref))
+            yield from self._judge(resource, workload)
+        for check in self._whole:
+            yield from self._split(check, self._call(check, None, None))
+
+    def _judge(self, resource: Resource, workload: Workload | None) -> Iterator[Verdict]:
+        subject = Subject(resource, workload, self.cluster)
+        spoilt = workload is not None and bool(workload.malformed)
+        for item in self._plan(resource, workload is not None):
+            if isinstance(item, Rule):
+                check = item.check
+                hits = judge(item, subject)
+            else:
+                check = item
+                hits = self._call(check, resource, workload)
+            if hits is None or (spoilt and not hits):
+                continue
+            if hits and spoilt:
+                hits = [h for h in hits if not h.unassessed]
+                if not hits:
+                    continue
+            weighed = self._weigh(check, hits)
+            if weighed or not hits:
+                yield check, resource, weighed
+
+    def _plan(self, resource: Resource, pods: bool) -> list[Rule | Check]:
+        kind = resource.ref.group_kind
+        key = f"{kind}/pods" if pods else kind
+        plan = self._plans.get(key)
+        if plan is None:
+            checks = [*self._per_kind.get(kind, ()), *self._everywhere]
+            if pods:
+                checks += self._per_workload
+            made = (self._prepare(check) for check in checks)
+            plan = self._plans[key] = [item for item in made if item is not None]
+        return plan
+
+    def _prepare(self, check: Check) -> Rule | Check | None:
+        if check.rule is None:
+            return check
+        return compile_rule(check, self.cluster.kubernetes, self._params[check.id])
+
+    def _call(
+        self, check: Check, resource: Resource | None, workload: Workload | None
+    ) -> Sequence[Hit]:
+        """Runs a Python check. What it raises is its own fault: unassessed, and the rest goes on."""
+        function = check.function
+        assert function is not None
+        arguments: list[Any] = [self.cluster]
+        if check.kinds == _WORKLOAD:
+            arguments.insert(0, workload)
+        elif check.kinds != _CLUSTER:
+            arguments.insert(0, resource)
+        named: dict[str, Any] = {}
+        if check.params:
+            named["params"] = self._params[check.id]
+        if check.facts:
+            named["facts"] = {fact: self._facts[fact] for fact in check.facts}
+        try:
+            return list(function(*arguments, **named)) or PASSED
+        except Exception as error:
+            reason = f"internal error in {check.id}: {_where(error)}"
+            if resource is not None:
+                return [Hit(resource, (), reason, unassessed=True)]
+            self.unassessed.append(Unassessed(reason, check=check.id))
+            return PASSED
+
+    def _weigh(self, check: Check, hits: Sequence[Hit]) -> Sequence[Hit]:
+        """Hits of a check whose needs are not here are no verdicts."""
+        reason = self._missing.get(check.id)
+        if reason is None or not hits:
+            return hits
+        asked = any(need in self.cluster.unlisted for need in check.needs)
+        self.unassessed.append(Unassessed(reason, check=check.id, asked=asked))
+        return [h for h in hits if h.unassessed]
+
+    def _split(self, check: Check, hits: Sequence[Hit]) -> Iterator[Verdict]:
+        """The hits of a check over the whole cluster, an object at a time."""
+        hits = self._weigh(check, hits)
+        found: dict[int, list[Hit]] = {}
+        for hit in hits:
+            found.setdefault(id(hit.resource), []).append(hit)
+        for members in found.values():
+            yield check, members[0].resource, members
+
+
+def _where(error: BaseException) -> str:
+    """The kind of an error and the line that raised it; its text may hold values of the object."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    if trace is None:
+        return type(error).__name__
+    name = trace.tb_frame.f_code.co_filename.replace("\\", "/").rpartition("/")[2]
+    return f"{type(error).__name__} at {name}:{trace.tb_lineno}"
+
+
+def _idle(resource: Resource, cluster: Cluster) -> bool:
+    """An old revision of a Deployment makes no pods."""
+    if resource.ref.kind != "ReplicaSet" or resource.spec.get("replicas") != 0:
+        return False
+    return cluster.owner(resource) is not None
+
+
+def _missing_need(check: Check, cluster: Cluster, reading: Reading) -> str:
+    """Why the answers of a check are worth nothing here; empty where they count.
+
+    A live cluster or bundle is complete but for what it could not list; files are complete for the
+    kinds that they hold.
+    """
+    for need in check.needs:
+        if need in cluster.unlisted:
+            return f"needs {need} objects: {cluster.unlisted[need]}"
+        if reading.cluster or reading.kubernetes is not None or need in cluster.kinds:
+            continue
+        if need in ("Pod", "workload") and any(cluster.workloads()):
+            continue
+        return f"no {need} objects"
+    return ""

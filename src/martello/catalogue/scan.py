@@ -1,0 +1,89 @@
+"""One scan: which checks run over which objects, and what comes of their hits. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
+from typing import Any
+
+from martello.catalogue.aliases import Names
+from martello.catalogue.baseline import NOTHING, Baseline
+from martello.catalogue.exceptions import Exemption
+from martello.catalogue.group import groups, order
+from martello.catalogue.merge import Merger
+from martello.catalogue.run import Runner
+from martello.catalogue.select import select
+from martello.catalogue.waivers import Waivers
+from martello.core.check import Check
+from martello.core.finding import Scan, Unassessed
+from martello.core.reading import Reading
+from martello.core.waiver import Waiver
+
+
+def scan(
+    reading: Reading,
+    checks: Sequence[Check],
+    *,
+    today: date,
+    kubernetes: int | None = None,
+    profile: str = "default",
+    ids: Sequence[str] = (),
+    frameworks: Sequence[str] = (),
+    params: Mapping[str, Mapping[str, Any]] | None = None,
+    facts: Mapping[str, Any] | None = None,
+    waivers: Iterable[Waiver] = (),
+    exemptions: Sequence[Exemption] = (),
+    foreign_waivers: bool = True,
+    max_days: int = 365,
+    baseline: Baseline = NOTHING,
+) -> Scan:
+    """Judges everything that was read. Raises BadInput for unknown profiles, checks, frameworks and
+    parameters; whatever is wrong with the objects is a finding or unassessed.
+
+    `kubernetes` is the minor version judged for (default: the server's, else the newest); a check
+    named in `ids` or given `params` runs whatever its profile; `facts` are what checks need from
+    outside the objects; `exemptions` come from other tools' exception files.
+    """
+    params = params or {}
+    cluster = reading.world(kubernetes)
+    chosen = select(checks, profile, frameworks, ids, params)
+    by_id = {check.id: check for check in checks}
+    runner = Runner(cluster, reading, chosen, params, {"today": today, **(facts or {})})
+    accepted = Waivers(
+        waivers,
+        Names(checks),
+        runner.cluster,
+        today=today,
+        foreign=foreign_waivers,
+        max_days=max_days,
+        exemptions=exemptions,
+    )
+    merger = Merger(accepted, baseline)
+    passed = 0
+    for check, resource, hits in runner.verdicts():
+        if hits:
+            merger.add(check, resource, hits)
+        else:
+            passed += 1
+    findings = sorted(merger.findings(runner.cluster), key=order)
+    unassessed = [*reading.unassessed, *runner.unassessed, *merger.unassessed, *accepted.unassessed]
+    ran = frozenset(check.id for check in runner.checks)
+    return Scan(
+        target=reading.target,
+        findings=tuple(findings),
+        groups=groups(findings, by_id),
+        unassessed=_distinct(unassessed),
+        objects=len(reading.resources),
+        workloads=runner.workloads,
+        files=reading.files,
+        foreign=reading.foreign,
+        partial=reading.partial,
+        passed=passed,
+        checks=len(ran),
+        notes=tuple(dict.fromkeys([*accepted.notes, *accepted.stale(ran)])),
+    )
+
+
+def _distinct(unassessed: Iterable[Unassessed]) -> tuple[Unassessed, ...]:
+    """What the adapters could not read first, in their order; each thing is said once."""
+    return tuple(dict.fromkeys(unassessed))

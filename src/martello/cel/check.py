@@ -142,10 +142,7 @@ class Checker:
         resolved = self.resolve(node, node.name)
         if resolved is not None:
             return resolved
-        if self.lenient:
-            self.found.references[node.id] = ("var", node.name.lstrip("."), 0)
-            return DYN
-        return self.undeclared(node)
+        return DYN if self.lenient else self.undeclared(node)
 
     def undeclared(self, node: Ident) -> Type:
         from martello.cel.hints import nearest

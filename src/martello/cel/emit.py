@@ -81,11 +81,15 @@ class Emitter:
 
     def same(self, left: ast.expr, right: Any) -> ast.expr:
         """`left is right`, right a constant or a name of the table."""
+        if isinstance(left, ast.Constant):
+            return self.constant(left.value is right)
         other = self.name(right) if isinstance(right, str) else self.constant(right)
         return self.compare(left, ast.Is(), other)
 
     def differs(self, left: ast.expr, right: Any) -> ast.expr:
         """`left is not right`."""
+        if isinstance(left, ast.Constant):
+            return self.constant(left.value is not right)
         other = self.name(right) if isinstance(right, str) else self.constant(right)
         return self.compare(left, ast.IsNot(), other)
 
@@ -246,7 +250,7 @@ class Emitter:
         operand = self.atom(node.operand)
         field = self.constant(node.field)
         quick = self.compare(field, ast.In(), operand)
-        slow = self.invoke("has", operand, field)
+        slow = self.invoke("has_strictly" if self.libraries.strict else "has", operand, field)
         return self.choose(self.typed(operand, "dict"), quick, slow)
 
     def ident(self, node: Ident) -> ast.expr:
@@ -461,17 +465,19 @@ def assemble(module: ast.Module) -> CodeType:
 
 
 class Origins:
-    """Which library an overload comes from, and which ones have overloads of a function."""
+    """Which library an overload comes from, and which have overloads of a function; `strict` when scalars have no fields."""
 
-    __slots__ = ("by_function", "by_overload")
+    __slots__ = ("by_function", "by_overload", "strict")
 
     def __init__(
         self,
         by_overload: dict[str, str],
         by_function: dict[tuple[str, bool], tuple[str, ...]],
+        strict: bool,
     ) -> None:
         self.by_overload = by_overload
         self.by_function = by_function
+        self.strict = strict
 
 
 _EMITTERS: Final[dict[type, Callable[[Emitter, Any], ast.expr]]] = {

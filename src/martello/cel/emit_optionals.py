@@ -100,7 +100,8 @@ def field(emit: Emitter, operand: Node, name: str) -> ast.expr:
     emit.charge(1)
     key = emit.constant(name)
     quick = emit.method(place, "get", key, emit.name("ABSENT"))
-    slow = emit.invoke("find_field", place, key)
+    find = "find_field_strictly" if emit.libraries.strict else "find_field"
+    slow = emit.invoke(find, place, key)
     return emit.choose(emit.typed(place, "dict"), quick, slow)
 
 

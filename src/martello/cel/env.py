@@ -24,10 +24,11 @@ _SPEC: Final = (
     "sets",
     "lists",
     "regex",
+    "regex_extension",
 )
 _KUBERNETES: Final = (
     *CORE,
-    "strings",
+    "strings_kubernetes",
     "lists",
     "regex",
     "url",
@@ -40,7 +41,7 @@ _KUBERNETES: Final = (
     "semver",
     "jsonpatch",
 )
-_KYVERNO: Final = (*_KUBERNETES, "math", "encoders", "kyverno")
+_KYVERNO: Final = (*_KUBERNETES, "math", "encoders", "regex_extension", "kyverno")
 LATEST: Final = 35
 _JSON_PATCH: Final = {"op": STRING, "path": STRING, "from": STRING, "value": DYN}
 MacroKey = tuple[str, int, bool]
@@ -199,7 +200,7 @@ class Env:
                 known = by_function.get((one.name, one.member), ())
                 if each.name not in known:
                     by_function[one.name, one.member] = (*known, each.name)
-        return Origins(by_overload, by_function)
+        return Origins(by_overload, by_function, self.dialect == "spec")
 
     def is_struct(self, name: str) -> bool:
         """True for the types that mutations write: `Object`, `Object.spec…` and `JSONPatch`."""

@@ -10,12 +10,14 @@ from martello.cel.lib.operators import (
     LISTS,
     MAX_ITEMS,
     NUMBERS,
+    before,
     concat,
     equals,
     has_key,
     in_list,
     is_map,
     item_at,
+    not_after,
     optional_at,
     value_at,
 )
@@ -130,13 +132,13 @@ def comparable(left: Any, right: Any) -> None:
 def less(left: Any, right: Any) -> bool:
     """`left < right`."""
     comparable(left, right)
-    return bool(left < right)
+    return before(left, right)
 
 
 def less_equal(left: Any, right: Any) -> bool:
     """`left <= right`."""
     comparable(left, right)
-    return bool(left <= right)
+    return not_after(left, right)
 
 
 def eq(left: Any, right: Any) -> bool:
@@ -198,8 +200,17 @@ def has(value: Any, field: str) -> bool:
     return False
 
 
+def has_strictly(value: Any, field: str) -> bool:
+    """`has(value.field)` in the specification's dialect, where only a map may be asked."""
+    if type(value) is Optional:
+        return value.present and has_strictly(value.value, field)
+    if isinstance(value, dict) or is_map(value):
+        return field in value
+    raise EvalError(f"{type_name(value)} has no fields")
+
+
 def find_field(value: Any, field: str) -> Any:
-    """`value.?field` as a value or ABSENT; selection goes through optionals."""
+    """`value.?field` as a value or ABSENT; selection goes through optionals, a scalar has no fields."""
     if value is ABSENT:
         return ABSENT
     if isinstance(value, dict) or is_map(value):
@@ -209,6 +220,15 @@ def find_field(value: Any, field: str) -> Any:
     if type(value) in LISTS:
         raise EvalError("a list has no fields")
     return ABSENT
+
+
+def find_field_strictly(value: Any, field: str) -> Any:
+    """`value.?field` in the specification's dialect, where only a map may be asked."""
+    if type(value) is Optional:
+        return find_field_strictly(value.value, field) if value.present else ABSENT
+    if value is ABSENT or isinstance(value, dict) or is_map(value):
+        return find_field(value, field)
+    raise EvalError(f"{type_name(value)} has no fields")
 
 
 def find_item(items: Any, key: Any) -> Any:
@@ -367,7 +387,9 @@ TABLE: Final[dict[str, Any]] = {
     "within": within,
     "index": index,
     "has": has,
+    "has_strictly": has_strictly,
     "find_field": find_field,
+    "find_field_strictly": find_field_strictly,
     "find_item": find_item,
     "opened": opened,
     "opened_strictly": opened_strictly,

@@ -232,12 +232,26 @@ _TIMES: Final = ((TIMESTAMP, "timestamp"), (DURATION, "duration"))
 _SCALARS: Final = (*_NUMERIC, *_TIMES)
 
 
+def before(left: Any, right: Any) -> bool:
+    """`left < right`; an int or uint is rounded to a double next to one, as cel-go does."""
+    if type(left) is float or type(right) is float:
+        return float(left) < float(right)
+    return bool(left < right)
+
+
+def not_after(left: Any, right: Any) -> bool:
+    """`left <= right`, rounding alike."""
+    if type(left) is float or type(right) is float:
+        return float(left) <= float(right)
+    return bool(left <= right)
+
+
 def _ordering() -> list[Overload]:
     tests: tuple[tuple[str, str, Callable[[Any, Any], bool]], ...] = (
-        ("_<_", "less", lambda a, b: a < b),
-        ("_<=_", "less_equals", lambda a, b: a <= b),
-        ("_>_", "greater", lambda a, b: b < a),
-        ("_>=_", "greater_equals", lambda a, b: b <= a),
+        ("_<_", "less", before),
+        ("_<=_", "less_equals", not_after),
+        ("_>_", "greater", lambda a, b: before(b, a)),
+        ("_>=_", "greater_equals", lambda a, b: not_after(b, a)),
     )
     overloads: list[Overload] = []
     for name, word, test in tests:

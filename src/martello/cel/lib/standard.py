@@ -168,10 +168,6 @@ def _tenth(value: Any, *_rest: Any) -> int:
     return -(-len(value) // 10)
 
 
-def _affix_cost(_text: str, affix: str, _result: Any) -> int:
-    return -(-len(affix) // 10)
-
-
 def _contains_cost(text: str, part: str, _result: Any) -> int:
     return -(-len(text) // 10) * -(-len(part) // 10)
 
@@ -251,10 +247,10 @@ def _texts() -> list[Overload]:
             BOOL,
             str.startswith,
             member=True,
-            cost=_affix_cost,
+            cost=_tenth,
         ),
         Overload(
-            "endsWith", "ends_with_string", two, BOOL, str.endswith, member=True, cost=_affix_cost
+            "endsWith", "ends_with_string", two, BOOL, str.endswith, member=True, cost=_tenth
         ),
         Overload("matches", "matches", two, BOOL, matches, cost=_match_cost),
         Overload("matches", "matches_string", two, BOOL, matches, member=True, cost=_match_cost),
@@ -269,6 +265,5 @@ LIBRARY: Final = Library(
         "list": Type("list", (DYN,)),
         "map": Type("map", (DYN, DYN)),
         "type": Type("type", (DYN,)),
-        "dyn": DYN,
     },
 )

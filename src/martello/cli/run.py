@@ -62,8 +62,96 @@ class Judgement(msgspec.Struct, frozen=True):
 def judge(
     readings: Sequence[Reading], how: Judgement, write_baseline: str = ""
 ) -> tuple[Scan, Mapping[str, Check]]:
-    """Judges each reading as a world of its own and joins the results."""
-    raise NotImplementedError
+    """Judges each reading as a world of its own and joins the results. Raises BadInput."""
+    from martello.catalogue.load import load
+    from martello.catalogue.scan import scan
+    from martello.catalogue.select import select
+    from martello.cli.accepted import read_accepted, read_known
+
+    begun = time.monotonic()
+    checks = load(how.policies)
+    ids = _ids(how, checks)
+    chosen = select(checks, how.profile, how.frameworks, ids, how.params)
+    chosen = tuple(check for check in chosen if check.id not in how.skip)
+    waivers, exemptions = read_accepted(how.waiver_files, how.foreign)
+    baseline = read_known(how.baseline)
+    today = datetime.now(UTC).date()
+    scans = [
+        scan(
+            reading,
+            chosen,
+            today=today,
+            kubernetes=how.kubernetes,
+            profile="all",
+            params={id: p for id, p in how.params.items() if id in {c.id for c in chosen}},
+            waivers=waivers,
+            exemptions=exemptions,
+            foreign_waivers=how.foreign,
+            max_days=how.max_days,
+            baseline=baseline,
+        )
+        for reading in readings
+    ]
+    by_id = {check.id: check for check in chosen}
+    joined = _required(_joined(scans, by_id), how.require, by_id)
+    if write_baseline:
+        _write(write_baseline, joined)
+    return msgspec.structs.replace(joined, seconds=time.monotonic() - begun), by_id
+
+
+def _ids(how: Judgement, checks: Sequence[Check]) -> tuple[str, ...]:
+    """The checks that `--check` names; `--skip` is held against the same names."""
+    known = {check.id for check in checks}
+    for word in how.skip:
+        if word not in known:
+            from martello.cli.errors import nearest
+
+            raise BadInput(f"no such check: {word}", "", f"the nearest is {nearest(word, known)}")
+    return how.only
+
+
+def _joined(scans: Sequence[Scan], checks: Mapping[str, Check]) -> Scan:
+    """Several worlds in one result: everything added up, grouped and ordered anew."""
+    if len(scans) == 1:
+        return scans[0]
+    from martello.catalogue.group import groups, order
+
+    findings = sorted((f for s in scans for f in s.findings), key=order)
+    return Scan(
+        target=" ".join(s.target for s in scans),
+        findings=tuple(findings),
+        groups=groups(findings, checks),
+        unassessed=tuple(dict.fromkeys(u for s in scans for u in s.unassessed)),
+        objects=sum(s.objects for s in scans),
+        workloads=sum(s.workloads for s in scans),
+        files=sum(s.files for s in scans),
+        foreign=sum(s.foreign for s in scans),
+        partial=sum(s.partial for s in scans),
+        passed=sum(s.passed for s in scans),
+        checks=max((s.checks for s in scans), default=0),
+        notes=tuple(dict.fromkeys(n for s in scans for n in s.notes)),
+    )
+
+
+def _required(scan: Scan, practices: Sequence[str], checks: Mapping[str, Check]) -> Scan:
+    """Makes what `--require` names count: an unassessed check of these practices is incomplete."""
+    if not practices:
+        return scan
+    ids = {check.id for check in checks.values() if check.practice in practices}
+    counted = tuple(
+        msgspec.structs.replace(u, asked=True) if u.check in ids else u for u in scan.unassessed
+    )
+    return msgspec.structs.replace(scan, unassessed=counted)
+
+
+def _write(file: str, scan: Scan) -> None:
+    from martello.catalogue.baseline import write_baseline
+
+    try:
+        with open(file, "w", encoding="utf-8") as out:
+            out.write(write_baseline(scan.findings))
+    except OSError as error:
+        raise BadInput(f"cannot write {file}", error.strerror or "", "name another file") from error
 
 
 def report_of(
@@ -91,8 +179,3 @@ def _next(scan: Scan, code: int) -> str:
         return "martello doctor" if scan.target.startswith("cluster") else ""
     worst = open_findings(scan)
     return f"martello explain {worst[0].check}" if worst else ""
-
-
-def now() -> tuple[datetime, float]:
-    """The clock, read at the rim: today's date for waivers, and seconds for the last line."""
-    return datetime.now(UTC), time.monotonic()

@@ -20,7 +20,6 @@ def command(words: tuple[str, ...], policies: tuple[str, ...]) -> None:
     (CKV_K8S_16, C-0057).
     """
     from martello.catalogue.load import load
-
     from martello.catalogue.page import text
 
     checks = load(policies)

@@ -111,7 +111,7 @@ async def read(
             reader = _Reader(client, found.name, namespaces, labels, page, progress)
             return await reader.all(kinds)
     except BaseExceptionGroup as several:
-        raise _first(several) from None
+        raise first_of(several) from None
 
 
 class _Reader:
@@ -261,7 +261,7 @@ def _unread(context: str, error: MartelloError) -> Reading:
     )
 
 
-def _first(several: BaseExceptionGroup[BaseException]) -> BaseException:
+def first_of(several: BaseExceptionGroup[BaseException]) -> BaseException:
     """The error that a person should see: ours, where there is one."""
     leaves: list[BaseException] = []
     stack: list[BaseException] = [several]

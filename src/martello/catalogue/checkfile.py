@@ -296,7 +296,7 @@ class _Form:
         if "none" in data:
             if len(data) > 1:
                 self.complain(("fix",), "none stands alone")
-            return f"No mechanical fix: {self.text(data, ('fix', 'none'))}", {}
+            return self.text(data, ("fix", "none")), {}
         if "text" not in data:
             self.complain(("fix",), "the key text is missing")
         edits = self.sequence(data.get("edits", []), ("fix", "edits"))

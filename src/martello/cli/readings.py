@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from martello.cli.progress import Progress
 from martello.cli.target import Target
 from martello.core.reading import Reading
 
@@ -20,44 +21,56 @@ class Source(msgspec.Struct, frozen=True):
     selector: str = ""
 
 
-def read_targets(targets: Sequence[Target], source: Source) -> list[Reading]:
+def read_targets(targets: Sequence[Target], source: Source, progress: Progress) -> list[Reading]:
     """One Reading for all files together, one for each cluster and each bundle."""
     readings: list[Reading] = []
     files = [t.where for t in targets if t.kind in ("path", "stdin")]
-    demos = [t for t in targets if t.kind == "demo"]
     if files:
         from martello.adapters.manifests import read_paths
 
         stdin = sys.stdin.buffer if "-" in files else None
-        reading = read_paths(files, stdin=stdin, exclude=source.exclude)
-        readings.append(_narrowed(reading, source))
-    for _ in demos[:1]:
+        readings.append(_narrowed(read_paths(files, stdin=stdin, exclude=source.exclude), source))
+    if any(target.kind == "demo" for target in targets):
         readings.append(read_demo())
+    contexts = [target.where for target in targets if target.kind == "cluster"]
+    if contexts:
+        readings += _read_clusters(contexts, source, progress)
     for target in targets:
-        if target.kind == "cluster":
-            from martello.adapters.cluster import read_cluster
-
-            readings.append(
-                read_cluster(
-                    target.where or None,
-                    kubeconfig=source.kubeconfig,
-                    namespaces=source.namespaces,
-                    labels=source.selector,
-                )
-            )
-        elif target.kind == "bundle":
+        if target.kind == "bundle":
             from martello.adapters.bundle import read_bundle
 
             readings.append(_narrowed(read_bundle(target.where), source))
     return readings
 
 
-def read_demo(fixed: bool = False) -> Reading:
-    """The bundled cluster, with file names as `martello demo --write` lays them down."""
-    from martello.adapters.manifests import read_paths
-    from martello.demo import directory
+def _read_clusters(contexts: list[str], source: Source, progress: Progress) -> list[Reading]:
+    from martello.adapters.cluster.read import read_cluster, read_clusters
 
-    return read_paths([str(directory(fixed))], stdin=None, root=str(directory(fixed)))
+    if len(contexts) == 1:
+        reading = read_cluster(
+            contexts[0] or None,
+            kubeconfig=source.kubeconfig,
+            namespaces=source.namespaces,
+            labels=source.selector,
+            progress=progress,
+        )
+        return [reading]
+    several = read_clusters(
+        contexts,
+        kubeconfig=source.kubeconfig,
+        namespaces=source.namespaces,
+        labels=source.selector,
+        progress=progress,
+    )
+    return list(several)
+
+
+def read_demo(fixed: bool = False) -> Reading:
+    """The bundled cluster, under the names that `martello demo --write shop` gives its files."""
+    from martello.adapters.manifests import read_texts
+    from martello.demo import texts
+
+    return read_texts(texts(fixed), "demo")
 
 
 def _narrowed(reading: Reading, source: Source) -> Reading:

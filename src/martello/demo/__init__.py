@@ -1,10 +1,12 @@
-"""The bundled demo cluster: real manifests of a small shop, with one honest fault for each practice."""
+"""The bundled demo cluster: real manifests of a small shop, with one honest fault a practice."""
 
 from __future__ import annotations
 
-from pathlib import Path
+from importlib.resources import files
 
 
-def directory(fixed: bool = False) -> Path:
-    """Where the demo's manifests lie in the package; `fixed` is the repaired cluster."""
-    return Path(__file__).parent / ("fixed" if fixed else "cluster")
+def texts(fixed: bool = False) -> dict[str, bytes]:
+    """The manifests by file name; `fixed` is the repaired cluster."""
+    folder = files("martello.demo").joinpath("fixed" if fixed else "cluster")
+    found = sorted(folder.iterdir(), key=lambda entry: entry.name)
+    return {f"shop/{entry.name}": entry.read_bytes() for entry in found}

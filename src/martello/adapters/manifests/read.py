@@ -5,14 +5,14 @@ counted, or unassessed with the reason.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import BinaryIO, Final
 
 from martello.adapters.manifests import kustomize
-from martello.adapters.manifests.document import TEMPLATE, parse_documents
 from martello.adapters.manifests.exclude import excluder
 from martello.adapters.manifests.limits import DEFAULT, Limits, Unreadable
 from martello.adapters.manifests.objects import Objects
+from martello.adapters.manifests.parse import TEMPLATE, parse_documents
 from martello.adapters.manifests.source import Identity, bounded, decoded, read_file
 from martello.adapters.manifests.walk import Found
 from martello.core.errors import BadInput
@@ -57,6 +57,23 @@ def read_paths(
         files=reader.files,
         foreign=objects.foreign,
         partial=objects.partial + found.partial,
+    )
+
+
+def read_texts(texts: Mapping[str, bytes], target: str, limits: Limits = DEFAULT) -> Reading:
+    """The same for texts in memory, each under the name that findings shall give as its file."""
+    reader = _Reader(limits)
+    for name, text in texts.items():
+        reader.files += 1
+        reader.text(text, name, named=True)
+    objects = reader.objects
+    return Reading(
+        target,
+        tuple(objects.resources),
+        tuple(objects.unassessed),
+        files=reader.files,
+        foreign=objects.foreign,
+        partial=objects.partial,
     )
 
 

@@ -91,13 +91,13 @@ def _cause(report: Report, group: Group, colour: bool) -> list[str]:
 
 
 def _lay_down(folder: Path, fixed: bool) -> None:
-    from martello.demo import directory
+    from martello.demo import texts
 
     if folder.exists() and any(folder.iterdir()):
         raise BadInput(f"{folder} is not empty", "nothing is overwritten", "name a new directory")
     folder.mkdir(parents=True, exist_ok=True)
-    sources = sorted(directory(fixed).glob("*.yaml"))
-    for source in sources:
-        (folder / source.name).write_bytes(source.read_bytes())
-    click.echo(f"{plural(len(sources), 'file')} in {folder}{os.sep}", err=True)
+    manifests = texts(fixed)
+    for name, text in manifests.items():
+        (folder / Path(name).name).write_bytes(text)
+    click.echo(f"{plural(len(manifests), 'file')} in {folder}{os.sep}", err=True)
     click.echo(f"next: martello scan {folder}", err=True)

@@ -10,6 +10,7 @@ import click
 
 from martello.cli import options
 from martello.cli.config import Config, load_config
+from martello.cli.progress import Progress
 from martello.cli.readings import Source, read_targets
 from martello.cli.reports import parse_outputs, write_all
 from martello.cli.run import Judgement, judge, report_of
@@ -42,11 +43,12 @@ def command(targets: tuple[str, ...], **flags: Any) -> int:
         namespaces=() if flags["all_namespaces"] else flags["namespaces"],
         selector=flags["selector"],
     )
-    readings = read_targets(wanted, source)
-    if flags["save_bundle"]:
-        _save(readings, flags["save_bundle"])
     how = Judgement.of(config, only=flags["only"], require=flags["require"] or "")
-    scan, checks = judge(readings, how, write_baseline=flags["write_baseline"] or "")
+    with Progress() as progress:
+        readings = read_targets(wanted, source, progress)
+        if flags["save_bundle"]:
+            _save(readings, flags["save_bundle"])
+        scan, checks = judge(readings, how, write_baseline=flags["write_baseline"] or "")
     report = report_of(scan, checks, config, everything=flags["everything"])
     write_all(report, outputs)
     return report.exit
@@ -80,11 +82,10 @@ def _save(readings: list[Any], file: str) -> None:
     from datetime import UTC, datetime
 
     from martello.adapters.bundle import save
-
     from martello.core.errors import BadInput
 
     if len(readings) != 1:
         raise BadInput(
             "a bundle keeps one cluster", f"{len(readings)} targets were read", "name one"
         )
-    save(readings[0], file, datetime.now(UTC))
+    save(readings[0], file, taken=datetime.now(UTC).isoformat(timespec="seconds"))

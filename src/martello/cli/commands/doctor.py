@@ -1,0 +1,68 @@
+"""`martello doctor`: what may be seen of a cluster, and which checks stay unassessed for that."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from martello.cli.options import debug
+
+if TYPE_CHECKING:
+    from martello.adapters.cluster.doctor import Examination
+
+
+@click.command("doctor")
+@click.argument("target", default="cluster", metavar="[cluster[:CONTEXT]]")
+@click.option("--grant", is_flag=True, help="Print the least role a reader needs; no Secrets.")
+@click.option(
+    "--subject",
+    default="",
+    metavar="KIND:NAME",
+    help="Who gets it: user:, group: or serviceaccount:NAMESPACE/NAME.",
+)
+@click.option("-n", "--namespace", "namespaces", multiple=True, help="Only this namespace.")
+@click.option("--kubeconfig", default=None, help="The kubeconfig file.")
+@debug
+def command(
+    target: str, grant: bool, subject: str, namespaces: tuple[str, ...], kubeconfig: str | None
+) -> int:
+    """Say what Martello may see of a cluster, and which checks stay unassessed for that.
+
+    With --grant, print the role that is missing: martello doctor --grant | kubectl apply -f -
+    """
+    if grant:
+        from martello.adapters.cluster.grant import grant as role
+
+        click.echo(role(subject, namespaces=namespaces).rstrip())
+        return 0
+    from martello.adapters.cluster.doctor import examine
+    from martello.cli.target import parse_target
+    from martello.core.errors import BadInput
+
+    wanted = parse_target(target)
+    if wanted.kind != "cluster":
+        raise BadInput(f"cannot examine {target}", "doctor looks at clusters", "cluster[:CONTEXT]")
+    found = examine(wanted.where or None, kubeconfig=kubeconfig, namespaces=namespaces)
+    for line in _lines(found):
+        click.echo(line)
+    return 3 if found.hidden else 0
+
+
+def _lines(found: Examination) -> list[str]:
+    from martello.catalogue.load import load
+
+    version = f"1.{found.kubernetes}" if found.kubernetes is not None else "an unknown version"
+    told = [f"{found.cluster or 'cluster'} at {found.server}, Kubernetes {version}"]
+    told += [f"as {found.identity}", ""]
+    for sight in found.sights:
+        why = f"  {sight.why}" if sight.why else ""
+        told.append(f"{sight.state:<9}  {sight.group_kind}{why}")
+    told.append("")
+    hidden = {sight.group_kind for sight in found.hidden}
+    blind = [c for c in load() if hidden.intersection((*c.needs, *c.kinds))]
+    if not hidden:
+        return [*told, "everything that the checks look at can be listed"]
+    told.append(f"{len(hidden)} kinds cannot be listed; {len(blind)} checks stay unassessed:")
+    told += [f"  {check.id}  {check.title}" for check in blind]
+    return [*told, "next: martello doctor --grant > role.yaml, for somebody who may apply it"]

@@ -47,7 +47,8 @@ def _scalars(part: bytes) -> Iterator[tuple[Position, Position]]:
             event: Any = parser.get_event()
             if event is None:
                 return
-            if event.__class__ is not ScalarEvent or not event.style:
+            kind = event.__class__
+            if kind is not ScalarEvent or not event.style:
                 continue
             first, last = event.start_mark, event.end_mark
             begin = (first.line, first.column)

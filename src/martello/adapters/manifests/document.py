@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any
 
 import msgspec
 
-from martello.adapters.manifests import json_values, yaml_values
-from martello.adapters.manifests.limits import DEFAULT, Limits, Unreadable
 from martello.adapters.manifests.places import Places, pack
-from martello.adapters.manifests.split import chunks
 from martello.core.finding import Unassessed
-from martello.core.resource import Location
-
-TEMPLATE: Final = "; it contains {{ }}: render the template, then scan what comes out"
 
 
 class Document:
@@ -81,72 +75,3 @@ class Parsed(msgspec.Struct, frozen=True, eq=False):
 
     documents: tuple[Document, ...]
     broken: tuple[Unassessed, ...] = ()
-
-
-def parse_documents(text: bytes, name: str, limits: Limits = DEFAULT) -> Parsed:
-    """Reads YAML or JSON text (UTF-8 without BOM) as the API server does. Never raises: what is
-    broken costs itself alone and is listed with its line.
-    """
-    found: list[Document] = []
-    broken: list[Unassessed] = []
-    if not (json_values.looks_like_json(text) and _json(text, name, limits, found, broken)):
-        _yaml(text, name, limits, found, broken)
-    return Parsed(tuple(found), tuple(broken))
-
-
-def _json(
-    text: bytes, name: str, limits: Limits, found: list[Document], broken: list[Unassessed]
-) -> bool:
-    """Reads the text as JSON. False where it does not begin so: flow YAML, perhaps."""
-    try:
-        value = json_values.whole(text, limits)
-        found.append(Document(value, name, text, (0, len(text)), line=1, json=True))
-        return True
-    except Unreadable as error:
-        broken.append(Unassessed(error.reason, Location(name)))
-        return True
-    except ValueError:
-        pass
-    if b"\n---" in text:
-        return False
-    line, counted = 1, 0
-    try:
-        for value, start, end in json_values.stream(text, limits):
-            line, counted = line + text.count(b"\n", counted, start), start
-            found.append(Document(value, name, text, (start, end), line=line, json=True))
-    except Unreadable as error:
-        if not found:
-            return False
-        broken.append(Unassessed(error.reason, Location(name, error.line)))
-    return True
-
-
-def _yaml(
-    text: bytes, name: str, limits: Limits, found: list[Document], broken: list[Unassessed]
-) -> None:
-    line, counted, nodes = 1, 0, 0
-    for start, end in chunks(text):
-        line, counted = line + text.count(b"\n", counted, start), start
-        try:
-            for index, built in enumerate(yaml_values.documents(text[start:end], limits)):
-                nodes += built.nodes
-                if nodes > limits.nodes:
-                    raise Unreadable(f"the file has more than {limits.nodes} nodes")
-                if built.value is not None:
-                    found.append(
-                        Document(
-                            built.value,
-                            name,
-                            text,
-                            (start, end),
-                            line=line,
-                            index=index,
-                            repeats=built.repeats,
-                        )
-                    )
-        except Unreadable as error:
-            where = Location(name, line + max(error.line - 1, 0), error.column)
-            hint = TEMPLATE if b"{{" in text[start:end] else ""
-            broken.append(Unassessed(error.reason + hint, where))
-            if nodes > limits.nodes:
-                return

@@ -8,8 +8,6 @@ from typing import Any, Final
 
 from martello.adapters.manifests.limits import Limits, Unreadable
 
-_SPACE: Final = re.compile(r"[ \t\r\n]*")
-
 
 def looks_like_json(text: bytes) -> bool:
     """Whether a text begins as a JSON object or list does (flow YAML begins so, too)."""
@@ -31,24 +29,27 @@ def whole(text: bytes, limits: Limits) -> Any:
     return value
 
 
-def stream(text: bytes, limits: Limits) -> Iterator[tuple[Any, int, int]]:
-    """Values that follow each other, with the bytes where each begins and ends.
+def extents(text: bytes) -> Iterator[tuple[int, int]]:
+    """Where each value of a sequence of values lies, as far as that can be told.
 
-    Raises Unreadable with the line of the first that cannot be read, after those before it.
+    Lines that all begin an object are JSON Lines, where a broken line costs itself alone; otherwise
+    brackets outside of strings tell where a value ends.
     """
-    for start, end in _extents(text):
-        try:
-            yield whole(text[start:end], limits), start, end
-        except ValueError as error:
-            raise Unreadable(f"not valid JSON: {_reason(error)}", _line(text, start)) from None
-        except Unreadable as error:
-            raise Unreadable(error.reason, _line(text, start)) from None
+    lines = text.split(b"\n")
+    if all(line.startswith(b"{") for line in lines if line.strip()) and _is_json(lines[0]):
+        start = 0
+        for line in lines:
+            if line.strip():
+                yield start, start + len(line)
+            start += len(line) + 1
+    else:
+        yield from _bracketed(text)
 
 
 _MARK: Final = re.compile(rb'"(?:[^"\\]|\\.)*+"|[{}\[\]]', re.DOTALL)
 
 
-def _extents(text: bytes) -> Iterator[tuple[int, int]]:
+def _bracketed(text: bytes) -> Iterator[tuple[int, int]]:
     """Where each top-level object or list lies, by its brackets outside of strings."""
     depth = start = 0
     for match in _MARK.finditer(text):
@@ -64,6 +65,16 @@ def _extents(text: bytes) -> Iterator[tuple[int, int]]:
         yield start, len(text)
 
 
+def _is_json(line: bytes) -> bool:
+    import orjson
+
+    try:
+        orjson.loads(line)
+    except ValueError:
+        return False
+    return True
+
+
 def _check_depth(value: Any, most: int) -> None:
     level = [value]
     for _ in range(most + 1):
@@ -76,12 +87,3 @@ def _check_depth(value: Any, most: int) -> None:
         if not level:
             return
     raise Unreadable(f"it is nested more than {most} levels deep")
-
-
-def _reason(error: ValueError) -> str:
-    return str(error).partition(":")[0]
-
-
-def _line(text: bytes, position: int) -> int:
-    found = _SPACE.match(text[position : position + 4096].decode("latin-1"))
-    return text.count(b"\n", 0, position + (found.end() if found else 0)) + 1

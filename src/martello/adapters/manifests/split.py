@@ -14,16 +14,25 @@ def chunks(text: bytes) -> Iterator[tuple[int, int]]:
     """Start and end of every part between `---` lines, the line itself being part of what follows.
 
     Directives (`%YAML`, `%TAG`) stay with the document that they precede. A part can hold several
-    documents still (after `...`), or none.
+    documents still (after `...`); parts without any text are left out.
     """
     start = 0
     for match in _SEPARATOR.finditer(text):
-        if match.start() == start or _only_directives(text, start, match.start()):
+        end = match.start()
+        if _only_directives(text, start, end):
             continue
-        yield start, match.start()
-        start = match.start()
-    if start < len(text):
+        if not _is_blank(text, start, end):
+            yield start, end
+        start = end
+    if not _is_blank(text, start, len(text)):
         yield start, len(text)
+
+
+def _is_blank(text: bytes, start: int, end: int) -> bool:
+    if end - start > 100:
+        return False
+    part = text[start:end].removeprefix(b"---")
+    return not part or part.isspace()
 
 
 def _only_directives(text: bytes, start: int, end: int) -> bool:

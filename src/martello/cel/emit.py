@@ -55,6 +55,7 @@ class Emitter:
         self.inner = 0
         self.pending = 0
         self.failing: dict[int, bool] = {}
+        self.turns: list[Turns] = []
 
     # -- Python nodes
 
@@ -462,6 +463,34 @@ def assemble(module: ast.Module) -> CodeType:
     """The code object of a module's one function."""
     whole = compile(module, FILE, "exec", dont_inherit=True, optimize=2)
     return next(item for item in whole.co_consts if isinstance(item, CodeType))
+
+
+class Turns:
+    """The turns of one loop, counted by the counted twin: stopping costs something unless it was the last one."""
+
+    __slots__ = ("emit", "name", "place")
+
+    def __init__(self, emit: Emitter, place: str) -> None:
+        self.emit = emit
+        self.place = place
+        self.name = emit.new()
+        if emit.counted:
+            emit.assign(self.name, emit.constant(0))
+
+    def next(self) -> None:
+        """One more turn."""
+        emit = self.emit
+        if emit.counted:
+            target = ast.Name(self.name, _STORE, **emit.at)
+            emit.body.append(ast.AugAssign(target, ast.Add(), emit.constant(1), **emit.at))
+
+    def rest(self, cost: int) -> None:
+        """The cost of stopping while there are items left."""
+        emit = self.emit
+        if emit.counted:
+            size = emit.invoke("len", emit.name(self.place))
+            left = emit.compare(emit.name(self.name), ast.Lt(), size)
+            emit.branch(left, emit.block(lambda: emit.charge(cost)))
 
 
 class Origins:

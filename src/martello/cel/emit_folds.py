@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Final
 
-from martello.cel.emit import Emitter
+from martello.cel.emit import Emitter, Turns
 from martello.cel.emit_optionals import optional
-from martello.cel.nodes import Comprehension, Const, Ident
+from martello.cel.nodes import Comprehension, Const, Ident, Node
 
 _STORE: Final = ast.Store()
 
@@ -44,30 +44,32 @@ def loop(emit: Emitter, node: Comprehension, write: Callable[[], None]) -> None:
     for index, name in enumerate(names):
         emit.locals[node.id * 2 + index] = emit.name(name)
     targets: list[ast.expr] = [ast.Name(name, _STORE, **emit.at) for name in names]
+    place = emit.new()
     if len(names) == 2:
-        source = emit.invoke("pairs", source)
+        walked = emit.invoke("pairs", source)
+        emit.assign(place, emit.invoke("list", walked) if emit.counted else walked)
     else:
-        place = emit.new()
         emit.assign(place, source)
         walk = emit.block(lambda: emit.assign(place, emit.invoke("keys", emit.name(place))))
-        emit.branch(
-            emit.compare(emit.invoke("type", emit.name(place)), ast.IsNot(), emit.name("list")),
-            walk,
-        )
-        source = emit.name(place)
+        kind = emit.invoke("type", emit.name(place))
+        emit.branch(emit.compare(kind, ast.IsNot(), emit.name("list")), walk)
+    turns = Turns(emit, place)
     emit.blocks += 1
     outer = emit.at
 
     def turn() -> None:
+        turns.next()
         write()
         emit.flush()
         emit.limit()
 
+    emit.turns.append(turns)
     body = emit.block(turn)
+    emit.turns.pop()
     emit.blocks -= 1
     emit.at = outer
     target = targets[0] if len(targets) == 1 else ast.Tuple(targets, _STORE, **emit.at)
-    emit.body.append(ast.For(target, source, body, [], **emit.at))
+    emit.body.append(ast.For(target, emit.name(place), body, [], **emit.at))
 
 
 def quantified(emit: Emitter, node: Comprehension) -> ast.expr:
@@ -80,23 +82,22 @@ def quantified(emit: Emitter, node: Comprehension) -> ast.expr:
 
     def write() -> None:
         value = emit.new()
+        emit.charge(3 if going else 4)
         emit.guarded(value, node.body)
-        emit.charge(2)
         emit.flush()
 
         def decided() -> None:
             emit.assign(made, emit.constant(not going))
+            emit.turns[-1].rest(2 if going else 3)
             emit.body.append(ast.Break(**emit.at))
 
         stop = emit.block(decided)
         if sure:
             emit.branch(emit.differs(emit.name(value), going), stop)
-            emit.charge(1 if going else 2)
             return
         keep = emit.block(lambda: emit.assign(made, emit.name(value)))
         inner = ast.If(emit.same(emit.name(value), not going), stop, keep, **emit.at)
         emit.branch(emit.differs(emit.name(value), going), [inner])
-        emit.charge(1 if going else 2)
 
     loop(emit, node, write)
     result = emit.name(made)
@@ -107,19 +108,17 @@ def quantified(emit: Emitter, node: Comprehension) -> ast.expr:
     return result
 
 
-def condition(emit: Emitter, node: Any, keep: Callable[[], None], extra: int) -> None:
-    """`if node: keep()`, where anything but a bool is an error."""
-    test = emit.value(node)
+def condition(emit: Emitter, node: Node, keep: Callable[[], None], skipped: int = 0) -> None:
+    """`if node: keep()`, where anything but a bool is an error; `skipped` is what an element costs that is left out."""
+    test = emit.store(emit.value(node))
     if not emit.is_bool(node):
-        test = emit.store(test)
         wrong = [emit.throw(emit.invoke("not_bool", test))]
         inner = ast.If(emit.differs(test, False), wrong, [], **emit.at)
         emit.branch(emit.differs(test, True), [inner])
-    else:
-        test = emit.store(test)
-    emit.charge(extra)
     emit.flush()
-    emit.branch(test, emit.block(keep))
+    inside = emit.block(keep)
+    otherwise = emit.block(lambda: emit.charge(skipped)) if emit.counted and skipped else None
+    emit.branch(test, inside, otherwise)
 
 
 def exactly_one(emit: Emitter, node: Comprehension) -> ast.expr:
@@ -133,7 +132,7 @@ def exactly_one(emit: Emitter, node: Comprehension) -> ast.expr:
         target = ast.Name(made, _STORE, **emit.at)
         emit.body.append(ast.AugAssign(target, ast.Add(), emit.constant(1), **emit.at))
 
-    loop(emit, node, lambda: condition(emit, node.body, count, 0))
+    loop(emit, node, lambda: condition(emit, node.body, count))
     return emit.compare(emit.name(made), ast.Eq(), emit.constant(1))
 
 
@@ -145,7 +144,7 @@ def listed(emit: Emitter, node: Comprehension) -> ast.expr:
     chosen = node.kind == "filter"
 
     def keep() -> None:
-        emit.charge(12)
+        emit.charge(13 if chosen else 12)
         item = emit.locals[node.id * 2] if chosen else emit.value(node.body)
         emit.append(made, item)
         if emit.counted:
@@ -155,7 +154,7 @@ def listed(emit: Emitter, node: Comprehension) -> ast.expr:
     if test is None:
         loop(emit, node, keep)
     else:
-        loop(emit, node, lambda: condition(emit, test, keep, 1 if chosen else 0))
+        loop(emit, node, lambda: condition(emit, test, keep, 1))
     return emit.name(made)
 
 
@@ -167,7 +166,7 @@ def mapped(emit: Emitter, node: Comprehension) -> ast.expr:
     entries = node.kind == "transformMapEntry"
 
     def keep() -> None:
-        emit.charge(2)
+        emit.charge(2 if entries else 3)
         value = emit.value(node.body)
         emit.append(made, value if entries else emit.pair(emit.locals[node.id * 2], value))
 
@@ -175,7 +174,7 @@ def mapped(emit: Emitter, node: Comprehension) -> ast.expr:
     if test is None:
         loop(emit, node, keep)
     else:
-        loop(emit, node, lambda: condition(emit, test, keep, 0))
+        loop(emit, node, lambda: condition(emit, test, keep, 1))
     return emit.invoke("merged" if entries else "mapping", emit.name(made))
 
 

@@ -72,7 +72,12 @@ class Program:
 
     def __call__(self, /, **variables: Any) -> Any:
         """The value for these variables; those that the expression does not read are ignored."""
-        return self.function(*self.bind(variables))
+        function = self._function or self.function
+        try:
+            values = [variables[name] for name in self.parameters]
+        except KeyError as missing:
+            raise EvalError(f"no value for the variable {missing.args[0]}") from None
+        return function(*values)
 
     def bind(self, variables: Mapping[str, Any]) -> list[Any]:
         """The variables in the order of `parameters`."""

@@ -249,9 +249,7 @@ def _texts() -> list[Overload]:
             member=True,
             cost=_tenth,
         ),
-        Overload(
-            "endsWith", "ends_with_string", two, BOOL, str.endswith, member=True, cost=_tenth
-        ),
+        Overload("endsWith", "ends_with_string", two, BOOL, str.endswith, member=True, cost=_tenth),
         Overload("matches", "matches", two, BOOL, matches, cost=_match_cost),
         Overload("matches", "matches_string", two, BOOL, matches, member=True, cost=_match_cost),
     ]

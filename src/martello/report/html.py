@@ -46,7 +46,7 @@ def _head(report: Report) -> Iterator[str]:
     scan = report.scan
     verdict = {0: "pass", 3: "incomplete"}.get(report.exit, "fail")
     yield "<header>\n<p class=brand>Martello</p>\n"
-    yield f"<h1>{_text(scan.target)}</h1>\n"
+    yield f"<h1>{_breakable(scan.target)}</h1>\n"
     yield f'<p class="verdict {verdict}"><b>exit {report.exit}</b> {_text(report.reason)}</p>\n'
     words = [plural(scan.objects, "object"), plural(scan.workloads, "workload")]
     if scan.files:
@@ -72,6 +72,8 @@ def _cards(report: Report) -> Iterator[str]:
         )
         body = f"<ul>{bars}</ul>" if bars else "<p class=none>no findings</p>"
         state = next((s for s in SEVERITIES for f in found if f.severity == s), "good")
+        if not ids:
+            body, state = "<p>nothing judged</p>", "blank"
         yield f'<article class="card {state}"><h2>{TITLES[practice]}</h2>{body}'
         unassessed = f" · {blank} unassessed" if blank else ""
         yield f"<p class=ran>{plural(len(ids), 'check')} ran{unassessed}</p></article>\n"
@@ -117,7 +119,7 @@ def _group(report: Report, group: Group) -> Iterator[str]:
 def _row(found: Finding) -> str:
     elements = f"<br><small>{_text(', '.join(found.elements))}</small>" if found.elements else ""
     return (
-        f"<tr><td>{_text(str(found.ref))}{elements}<td><code>{_text(str(found.location))}</code>"
+        f"<tr><td>{_breakable(str(found.ref))}{elements}<td><code>{_breakable(str(found.location))}</code>"
         f"<td>{_text(found.message)}\n"
     )
 
@@ -159,6 +161,11 @@ def _open(report: Report) -> Iterator[str]:
         if shown:
             yield f"<dd>{'<br>'.join(map(_text, shown))}{more}</dd>\n"
     yield "</dl>\n</section>\n"
+
+
+def _breakable(text: str) -> str:
+    """Escaped, with a place to break after each slash."""
+    return _text(text).replace("/", "/<wbr>")
 
 
 def _text(text: str) -> str:

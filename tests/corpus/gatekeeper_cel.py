@@ -1,0 +1,66 @@
+"""Replays the suites of the Gatekeeper library whose templates hold CEL: the corpus' README."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from martello.catalogue.policy.admitted import request_for
+from martello.catalogue.policy.model import Request, User
+from martello.catalogue.policy.policies import evaluate, policies_from
+from martello.catalogue.policy.world import World
+from martello.core.resource import Nowhere, resource_of
+
+
+def replay(path: Path) -> Iterator[tuple[str, bool, str]]:
+    """Each case: its name, whether all assertions hold, and what was said instead."""
+    for file in sorted(path.glob("*.jsonl")):
+        for line in file.read_text().splitlines():
+            if line.strip():
+                yield from _suite(json.loads(line))
+
+
+def _suite(row: Mapping[str, Any]) -> Iterator[tuple[str, bool, str]]:
+    world = World()
+    policies = policies_from(
+        [resource_of(row["template"], Nowhere()), resource_of(row["constraint"], Nowhere())]
+    )
+    for case in row["cases"]:
+        request = _request(case["object"], world)
+        rulings = evaluate(policies, request, world)
+        messages = [r.message for r in rulings if r.action != "unassessed"]
+        others = [r.message for r in rulings if r.action == "unassessed"]
+        others += [u.reason for u in policies.unassessed]
+        held = not others and all(_holds(a, messages) for a in case["violations"])
+        said = f"expected {case['violations']}, found {messages} {others}"
+        yield f"{row['group']}/{row['test']}/{case['name']}", held, said
+
+
+def _holds(assertion: Mapping[str, Any], messages: list[str]) -> bool:
+    pattern = assertion.get("message", "")
+    count = sum(1 for m in messages if re.search(pattern, m))
+    wanted = assertion.get("violations", "yes")
+    if wanted == "yes":
+        return count > 0
+    return count == 0 if wanted == "no" else count == int(wanted)
+
+
+def _request(raw: dict[str, Any], world: World) -> Request:
+    if raw.get("kind") != "AdmissionReview":
+        return request_for(resource_of(raw, Nowhere()), world)
+    review = raw["request"]
+    given = review.get("object") or review.get("oldObject")
+    kind = review.get("kind") or {}
+    given = {"apiVersion": "v1", "kind": kind.get("kind", "Pod"), **given}
+    operation = review.get("operation", "CREATE")
+    user = (review.get("userInfo") or {}).get("username", "")
+    return request_for(
+        resource_of(given, Nowhere()),
+        world,
+        operation=operation,
+        old=review.get("oldObject"),
+        user=User(user),
+    )

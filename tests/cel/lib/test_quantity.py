@@ -131,7 +131,12 @@ def test_rounding_up() -> None:
     assert parse("2k").ceil(3) == 2
 
 
-SUFFIXES = {"": 1, "n": Fraction(1, 10**9), "u": Fraction(1, 10**6), "m": Fraction(1, 1000)}
+SUFFIXES = {
+    "": Fraction(1),
+    "n": Fraction(1, 10**9),
+    "u": Fraction(1, 10**6),
+    "m": Fraction(1, 1000),
+}
 SUFFIXES |= {name: Fraction(1000) ** power for power, name in enumerate("kMGTPE", 1)}
 SUFFIXES |= {f"{name}i": Fraction(1024) ** power for power, name in enumerate("KMGT", 1)}
 AMOUNTS = st.tuples(

@@ -1,0 +1,85 @@
+"""NET-015: a Service that selects no workload."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from martello.core.check import Example, Hit, check
+from martello.core.cluster import Cluster
+from martello.core.resource import Resource
+from martello.core.selection import selection
+from martello.core.selector import MalformedSelector
+
+
+@check(
+    "NET-015",
+    severity="medium",
+    kinds=("Service",),
+    needs=("Pod",),
+    fix="Give the Service the labels of its pods, or delete it.",
+    frameworks={"nsa-cisa": ["network-separation"], "owasp-k8s": ["K07"]},
+    aliases={"kube-linter": ("dangling-service",), "kubescape": ("C-0293",)},
+    examples=(
+        Example(
+            True,
+            """
+            {apiVersion: v1, kind: Service, metadata: {name: s}, spec: {selector: {app: a}}}
+            ---
+            {apiVersion: apps/v1, kind: Deployment, metadata: {name: a}, spec: {template: {
+              metadata: {labels: {app: a, tier: x}}, spec: {containers: [{name: c}]}}}}
+            """,
+        ),
+        Example(
+            True,
+            """
+            {apiVersion: v1, kind: Service, metadata: {name: s}, spec: {ports: [{port: 80}]}}
+            ---
+            {apiVersion: v1, kind: Service, metadata: {name: e},
+              spec: {type: ExternalName, externalName: example.com, selector: {app: a}}}
+            ---
+            {apiVersion: v1, kind: Pod, metadata: {name: b}, spec: {containers: [{name: c}]}}
+            """,
+        ),
+        Example(
+            False,
+            """
+            {apiVersion: v1, kind: Service,
+              metadata: {name: s}, spec: {selector: {app: a, tier: x}}}
+            ---
+            {apiVersion: v1, kind: Pod, metadata: {name: a, labels: {app: a}},
+              spec: {containers: [{name: c}]}}
+            """,
+            at="spec.selector",
+        ),
+        Example(
+            False,
+            """
+            {apiVersion: v1, kind: Service, metadata: {name: s, namespace: shop},
+              spec: {selector: {app: a}}}
+            ---
+            {apiVersion: v1, kind: Pod, metadata: {name: a, namespace: other, labels: {app: a}},
+              spec: {containers: [{name: c}]}}
+            """,
+            at="spec.selector",
+        ),
+    ),
+)
+def dangling_service(service: Resource, cluster: Cluster) -> Iterator[Hit]:
+    """A Service that selects no workload.
+
+    Requests to it fail, and the first pod with its labels receives them, whoever puts it there.
+    Services without a selector and ExternalName Services are not meant.
+    """
+    selector = service.spec.get("selector")
+    if not selector or service.spec.get("type") == "ExternalName":
+        return
+    path = ("spec", "selector")
+    try:
+        if selection(cluster).mapped(service.ref.namespace, selector):
+            return
+    except MalformedSelector as error:
+        yield Hit(service, path, f"the selector cannot be read: {error}", unassessed=True)
+        return
+    where = "its namespace" if cluster.complete else "these files"
+    severity = "" if cluster.complete else "low"
+    yield Hit(service, path, f"no workload of {where} has these labels", severity=severity)

@@ -1,0 +1,200 @@
+"""NetworkPolicy as Kubernetes reads it: directions, whom it selects, rules, peers and ports."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import Any, Final
+
+import msgspec
+
+from martello.core.cluster import Cluster
+from martello.core.path import Path
+from martello.core.resource import Resource
+from martello.core.selection import selection
+from martello.core.selector import MalformedSelector, matches
+from martello.core.workload import Workload
+
+POLICY: Final = "NetworkPolicy.networking.k8s.io"
+INGRESS: Final = "Ingress"
+EGRESS: Final = "Egress"
+# Objects that also decide who is reached, in dialects that are not read here.
+OTHER: Final = (
+    "ClusterNetworkPolicy.policy.networking.k8s.io",
+    "AdminNetworkPolicy.policy.networking.k8s.io",
+    "BaselineAdminNetworkPolicy.policy.networking.k8s.io",
+    "CiliumNetworkPolicy.cilium.io",
+    "CiliumClusterwideNetworkPolicy.cilium.io",
+    "NetworkPolicy.crd.projectcalico.org",
+    "GlobalNetworkPolicy.crd.projectcalico.org",
+    "NetworkPolicy.projectcalico.org",
+    "GlobalNetworkPolicy.projectcalico.org",
+)
+_DIRECTIONS: Final = {INGRESS: ("ingress", "from"), EGRESS: ("egress", "to")}
+
+
+class Malformed(ValueError):
+    """A part of a policy that the API server would refuse; `path` is where it lies."""
+
+    def __init__(self, path: Path, reason: str) -> None:
+        super().__init__(reason)
+        self.path = path
+
+
+class Rule(msgspec.Struct, frozen=True):
+    """One rule of a direction. No peers means everyone, no ports means every protocol and port."""
+
+    policy: Resource
+    direction: str
+    path: Path
+    peers: tuple[dict[str, Any], ...]
+    ports: tuple[dict[str, Any], ...]
+
+    @property
+    def peers_path(self) -> Path:
+        """Where the list of peers lies."""
+        return (*self.path, _DIRECTIONS[self.direction][1])
+
+
+def directions(policy: Resource) -> tuple[str, ...]:
+    """The directions in which a policy isolates. Without policyTypes that is Ingress always, and
+    Egress where there are egress rules.
+    """
+    written = policy.spec.get("policyTypes")
+    if written:
+        if not isinstance(written, list):
+            raise Malformed(("spec", "policyTypes"), "policyTypes is no list")
+        return tuple(d for d in (INGRESS, EGRESS) if d in written)
+    return (INGRESS, EGRESS) if policy.spec.get("egress") else (INGRESS,)
+
+
+def pod_selector(policy: Resource) -> Any:
+    """The selector of the pods a policy is about; absent means all of the namespace."""
+    return policy.spec.get("podSelector") or {}
+
+
+def selects_all(selector: Any) -> bool:
+    """Whether a selector is empty, so that it takes every pod."""
+    return isinstance(selector, dict) and not any(selector.values())
+
+
+def rules(policy: Resource, direction: str) -> tuple[Rule, ...]:
+    """The rules of a direction, whether it is in force or not. Raises Malformed."""
+    field, peer_field = _DIRECTIONS[direction]
+    found: list[Rule] = []
+    for index, raw in enumerate(_mappings(policy.spec.get(field), ("spec", field))):
+        path: Path = ("spec", field, index)
+        peers = _mappings(raw.get(peer_field), (*path, peer_field))
+        ports = _mappings(raw.get("ports"), (*path, "ports"))
+        found.append(Rule(policy, direction, path, peers, ports))
+    return tuple(found)
+
+
+def _mappings(value: Any, path: Path) -> tuple[dict[str, Any], ...]:
+    if value is None:
+        return ()
+    if not isinstance(value, list):
+        raise Malformed(path, f"{path[-1]} is no list")
+    for index, item in enumerate(value):
+        if not isinstance(item, dict):
+            raise Malformed((*path, index), f"an element of {path[-1]} is no mapping")
+    return tuple(value)
+
+
+def subjects(policy: Resource, cluster: Cluster) -> list[Workload]:
+    """The workloads whose pods a policy selects. Pods on the network of their node are out of its
+    reach. Raises Malformed.
+    """
+    try:
+        found = selection(cluster).selected(policy.ref.namespace, pod_selector(policy))
+    except MalformedSelector as error:
+        raise Malformed(("spec", "podSelector"), str(error)) from None
+    return [w for w in found if not on_host_network(w)]
+
+
+def on_host_network(workload: Workload) -> bool:
+    """Whether the pods share the network of their node."""
+    return workload.pod.get("hostNetwork") is True
+
+
+class Isolation:
+    """Which policies isolate which workload, and which policies could not be read."""
+
+    __slots__ = ("_by_workload", "broken")
+
+    def __init__(self, cluster: Cluster) -> None:
+        self._by_workload: dict[tuple[int, str], list[Resource]] = {}
+        self.broken: dict[str, str] = {}
+        for policy in cluster.of_kind(POLICY):
+            try:
+                ways = directions(policy)
+                selected = subjects(policy, cluster)
+            except Malformed as error:
+                self.broken[policy.ref.namespace] = f"{policy.ref.name}: {error}"
+                continue
+            for workload in selected:
+                for way in ways:
+                    key = (id(workload.resource), way)
+                    self._by_workload.setdefault(key, []).append(policy)
+
+    def by(self, workload: Workload, direction: str) -> list[Resource]:
+        """The policies that isolate a workload in a direction."""
+        return self._by_workload.get((id(workload.resource), direction), [])
+
+
+@lru_cache(maxsize=2)
+def isolation(cluster: Cluster) -> Isolation:
+    """The isolation of a cluster, computed once: a Cluster never changes."""
+    return Isolation(cluster)
+
+
+def peer_workloads(
+    peer: dict[str, Any], policy: Resource, cluster: Cluster
+) -> list[Workload] | None:
+    """The workloads that a peer takes in; None where that cannot be known from the objects here:
+    address blocks, and namespaces that are not here with their labels.
+    """
+    if peer.get("ipBlock") is not None:
+        return None
+    pods = peer.get("podSelector")
+    spaces = peer.get("namespaceSelector")
+    if pods is None and spaces is None:
+        return None
+    try:
+        if spaces is None:
+            return selection(cluster).selected(policy.ref.namespace, pods)
+        found: list[Workload] = []
+        matched = [n for n, labels in _namespaces(cluster) if matches(spaces, labels)]
+        if not matched:
+            return None
+        for namespace in matched:
+            found += selection(cluster).selected(namespace, {} if pods is None else pods)
+    except MalformedSelector as error:
+        raise Malformed(("spec",), str(error)) from None
+    return found
+
+
+@lru_cache(maxsize=2)
+def _namespaces(cluster: Cluster) -> tuple[tuple[str, dict[str, str]], ...]:
+    """The namespaces whose labels are known."""
+    known: list[tuple[str, dict[str, str]]] = []
+    for resource in cluster.of_kind("Namespace"):
+        labels = cluster.namespace_labels(resource.ref.name)
+        known.append((resource.ref.name, labels or {}))
+    return tuple(known)
+
+
+def unread(cluster: Cluster) -> str:
+    """Why policies of this cluster are not all known: another dialect, or a refused list; empty
+    where they are.
+    """
+    if POLICY in cluster.unlisted:
+        return f"network policies could not be read: {cluster.unlisted[POLICY]}"
+    other = next((kind for kind in OTHER if kind in cluster.kinds), "")
+    return f"{other} objects are here too, and are not read yet" if other else ""
+
+
+def each_rule(policy: Resource) -> Iterator[Rule]:
+    """The rules that are in force, of all directions."""
+    for direction in directions(policy):
+        yield from rules(policy, direction)

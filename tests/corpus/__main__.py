@@ -1,4 +1,4 @@
-"""`make corpus`: replays every corpus found under MARTELLO_CORPORA for which there is a runner here.
+"""`make corpus`: replays every corpus under MARTELLO_CORPORA for which there is a runner here.
 
 A runner is a module named as the corpus' directory (`-` becomes `_`) with
 `replay(path) -> Iterator[(case, passed, detail)]`. Disagreements go to build/corpus/NAME.txt;
@@ -17,7 +17,7 @@ DEFAULT = HERE.parents[1].parent / "shared" / "corpora"
 
 
 def main() -> int:
-    """Prints one line a corpus. Fails where a corpus was named or there, and nothing was replayed."""
+    """Prints one line a corpus. Fails where nothing was replayed though something was there."""
     root = Path(os.environ.get("MARTELLO_CORPORA") or DEFAULT)
     only = os.environ.get("ONLY", "")
     if not root.is_dir():

@@ -47,7 +47,7 @@ def replay(path: Path) -> Iterator[Case]:
             continue
         found: Counter[str] = Counter()
         for name, ids in zip(test["checks"], equal, strict=True):
-            definition = next((d for d in test["definitions"] if d["name"] == name), {})
+            definition: Any = next((d for d in test["definitions"] if d["name"] == name), {})
             found += _kinds(name, [by_id[id] for id in ids], definition, test["manifest"])
         yield from _compare(test, found)
 

@@ -47,7 +47,7 @@ class Document:
 
 
 def read_document(text: str, file: str) -> Document:
-    """Parses one YAML document with YAML 1.2's core scalars; `on` and `yes` are words, not booleans.
+    """Parses one YAML document with YAML 1.2's core scalars: `on` and `yes` are words.
 
     Raises BadInput for broken YAML, several documents, or a text too large.
     """

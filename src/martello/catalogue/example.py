@@ -1,4 +1,4 @@
-"""The examples of a check are its test: good ones stay silent, bad ones are found where they say."""
+"""The examples of a check are its test: good ones stay silent, bad ones are found in place."""
 
 from __future__ import annotations
 

@@ -12,6 +12,7 @@ from martello.core.check import Hit
 from martello.core.path import Path
 
 PASSED: Final[Sequence[Hit]] = ()
+_LONGEST: Final = 120
 
 
 def judge(rule: Rule, subject: Subject) -> Sequence[Hit] | None:
@@ -94,7 +95,10 @@ def _ask(call: Call, subject: Subject, base: Path, name: str, hits: list[Hit]) -
     try:
         value = call.function(*call.get(slots))
     except EvalError as error:
-        hits.append(_unassessed(subject, base, name, str(error)))
+        start, end = call.program.locate(error)
+        text = " ".join(call.program.source[start:end].split())
+        reason = f"{error} in {text}" if len(text) < _LONGEST else str(error)
+        hits.append(_unassessed(subject, base, name, reason))
         return None
     if isinstance(value, bool | str):
         return value

@@ -1,4 +1,4 @@
-"""Finds every check: the practices' own, without a central list, and those of users' directories."""
+"""Finds every check: the practices' own, without a central list, and those of other directories."""
 
 from __future__ import annotations
 

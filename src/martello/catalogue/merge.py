@@ -1,4 +1,4 @@
-"""Hits become findings: those of one object and one check are one finding that lists its elements."""
+"""Hits become findings: those of one object and one check are one, which lists its elements."""
 
 from __future__ import annotations
 

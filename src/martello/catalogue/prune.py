@@ -1,4 +1,4 @@
-"""A field that is null is an absent field: the API server drops it, and so do we, before judging."""
+"""A field that is null is an absent field: the API server drops it, and so do we."""
 
 from __future__ import annotations
 

@@ -14,10 +14,13 @@ from martello.core.check import Check, Hit
 from martello.core.cluster import Cluster
 from martello.core.finding import Unassessed
 from martello.core.reading import Reading
+from martello.core.path import show
 from martello.core.resource import Resource
+from martello.core.schema import WRONG_TYPE, Violation, unreadable
 from martello.core.workload import Workload
 
 Verdict = tuple[Check, Resource | None, Sequence[Hit]]
+_UNREADABLE: Final = 20  # places an object; more of them say nothing new
 _WORKLOAD: Final = ("workload",)
 _CLUSTER: Final = ("cluster",)
 
@@ -100,16 +103,25 @@ class Runner:
                     continue
                 if self.cluster.owner(resource) is None:
                     self.workloads += 1
-                for place in workload.malformed:
-                    where = resource.locate(place.path)
-                    self.unassessed.append(Unassessed(place.reason, where, ref=resource.ref))
-            yield from self._judge(resource, workload)
+            spoilt = self._unreadable(resource, workload)
+            yield from self._judge(resource, workload, spoilt)
         for check in self._whole:
             yield from self._split(check, self._call(check, None, None))
 
-    def _judge(self, resource: Resource, workload: Workload | None) -> Iterator[Verdict]:
+    def _unreadable(self, resource: Resource, workload: Workload | None) -> bool:
+        """Notes the places that the API server could not read. An object with one passes no check."""
+        found = {v.path: f"{show(v.path)} {_told(v)}" for v in unreadable(resource.raw)}
+        for place in workload.malformed if workload is not None else ():
+            found.setdefault(place.path, place.reason)
+        for path, reason in list(found.items())[:_UNREADABLE]:
+            where = resource.locate(path)
+            self.unassessed.append(Unassessed(reason, where, ref=resource.ref))
+        return bool(found)
+
+    def _judge(
+        self, resource: Resource, workload: Workload | None, spoilt: bool
+    ) -> Iterator[Verdict]:
         subject = Subject(resource, workload, self.cluster)
-        spoilt = workload is not None and bool(workload.malformed)
         for item in self._plan(resource, workload is not None):
             if isinstance(item, Rule):
                 check = item.check
@@ -147,7 +159,7 @@ class Runner:
     def _call(
         self, check: Check, resource: Resource | None, workload: Workload | None
     ) -> Sequence[Hit]:
-        """Runs a Python check. What it raises is its own fault: unassessed, and the rest goes on."""
+        """Runs a Python check. What it raises is its own fault: unassessed, the rest goes on."""
         function = check.function
         assert function is not None
         arguments: list[Any] = [self.cluster]
@@ -186,6 +198,12 @@ class Runner:
             found.setdefault(id(hit.resource), []).append(hit)
         for members in found.values():
             yield check, members[0].resource, members
+
+
+def _told(violation: Violation) -> str:
+    if violation.kind == WRONG_TYPE:
+        return f"is a {violation.found}, where the API server takes a {violation.expected}"
+    return f"is no {violation.expected}"
 
 
 def _where(error: BaseException) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
-from typing import Any
+from typing import Any, Final
 
 from martello.catalogue.aliases import Names
 from martello.catalogue.baseline import NOTHING, Baseline
@@ -13,11 +13,13 @@ from martello.catalogue.group import groups, order
 from martello.catalogue.merge import Merger
 from martello.catalogue.run import Runner
 from martello.catalogue.select import select
-from martello.catalogue.waivers import Waivers
+from martello.catalogue.waivers import Waivers, expired
 from martello.core.check import Check
 from martello.core.finding import Scan, Unassessed
 from martello.core.reading import Reading
 from martello.core.waiver import Waiver
+
+WAIVER_EXPIRED: Final = "POD-090"
 
 
 def scan(
@@ -45,12 +47,13 @@ def scan(
     outside the objects; `exemptions` come from other tools' exception files.
     """
     params = params or {}
+    given = tuple(waivers)
     cluster = reading.world(kubernetes)
     chosen = select(checks, profile, frameworks, ids, params)
     by_id = {check.id: check for check in checks}
     runner = Runner(cluster, reading, chosen, params, {"today": today, **(facts or {})})
     accepted = Waivers(
-        waivers,
+        given,
         Names(checks),
         runner.cluster,
         today=today,
@@ -65,7 +68,11 @@ def scan(
             merger.add(check, resource, hits)
         else:
             passed += 1
-    findings = sorted(merger.findings(runner.cluster), key=order)
+    found = list(merger.findings(runner.cluster))
+    for check in runner.checks:
+        if check.id == WAIVER_EXPIRED:
+            found += expired(given, check, today)
+    findings = sorted(found, key=order)
     unassessed = [*reading.unassessed, *runner.unassessed, *merger.unassessed, *accepted.unassessed]
     ran = frozenset(check.id for check in runner.checks)
     return Scan(

@@ -27,7 +27,7 @@ class Unfit(Exception):
 
 
 class Subject:
-    """The values that programs take by position: see `compile.SLOTS`; the last one is the element."""
+    """The values that programs take by position (`compile.SLOTS`), the last one the element."""
 
     __slots__ = ("_elements", "resource", "slots", "workload")
 
@@ -76,7 +76,7 @@ class Subject:
 
 
 def _walk(value: Any, path: Path, steps: list[str]) -> list[Element]:
-    """The items of the list at a dotted path; `name[]` goes through the items of a list on the way."""
+    """The items of the list at a dotted path; `name[]` goes through a list on the way."""
     step = steps[0]
     name = step.removesuffix("[]")
     if value is None:

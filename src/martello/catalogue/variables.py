@@ -1,4 +1,4 @@
-"""`variables.x` in expressions: each is bound in front of the expression, and computed when read."""
+"""`variables.x` in expressions: each is bound in front of the expression, computed when read."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def references(text: str) -> tuple[str, ...]:
 
 
 def bound(text: str, variables: Sequence[Sequence[str]]) -> str:
-    """The expression with the variables that it needs bound around it, lazily, the first outermost."""
+    """The expression with the variables that it needs bound around it, the first outermost."""
     needed = set(references(text))
     for name, expression in reversed(variables):
         if name in needed:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date, timedelta
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
 from martello.catalogue.aliases import Names
+from martello.catalogue.baseline import digest
 from martello.catalogue.compile import condition
 from martello.catalogue.exceptions import Exemption
 from martello.catalogue.foreign import Skip, covers, skips
@@ -15,8 +16,8 @@ from martello.catalogue.subject import Subject
 from martello.cel.values import EvalError
 from martello.core.check import Check, Hit
 from martello.core.errors import BadInput
-from martello.core.finding import Unassessed, Waived
-from martello.core.resource import Resource
+from martello.core.finding import Finding, Unassessed, Waived
+from martello.core.resource import Location, Ref, Resource
 from martello.core.waiver import KIND, Waiver, inline_of, waiver_of
 from martello.core.workload import Workload
 
@@ -198,6 +199,29 @@ class Waivers:
     @staticmethod
     def _critical(check: Check, hit: Hit) -> bool:
         return (hit.severity or check.severity) == "critical"
+
+
+def expired(waivers: Iterable[Waiver], check: Check, today: date) -> Iterator[Finding]:
+    """Findings about waivers that came from outside what was scanned and have run out."""
+    for waiver in waivers:
+        if waiver.until >= today.isoformat():
+            continue
+        mark = digest(check.id, waiver.name, "")
+        file, line, column = [*waiver.source.rsplit(":", 2), "", ""][:3]
+        placed = line.isdigit() and column.isdigit()
+        names = ", ".join(waiver.checks)
+        yield Finding(
+            check=check.id,
+            ref=Ref("", "martello.dev/v1alpha1", "Waiver", "", waiver.name),
+            path=("spec", "until"),
+            location=Location(file, int(line), int(column)) if placed else Location(waiver.source),
+            message=f"the waiver of {waiver.owner} for {names} ran out on {waiver.until}",
+            severity=check.severity,
+            fix=check.fix,
+            fingerprint=mark,
+            parts=(mark,),
+            cause=check.id,
+        )
 
 
 def _any(patterns: Iterable[str], text: str) -> bool:

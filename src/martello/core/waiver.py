@@ -73,7 +73,7 @@ def waiver_of(resource: Resource) -> Waiver:
 
 
 def inline_of(resource: Resource) -> Iterator[Inline | BadInput]:
-    """The entries of the `martello/waive` annotation; what is no entry comes as the error to show."""
+    """The entries of the `martello/waive` annotation; what is no entry comes as an error."""
     text = resource.annotations.get(ANNOTATION)
     if text is None:
         return

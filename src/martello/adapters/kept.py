@@ -11,7 +11,7 @@ from martello.core.resource import Comment, Duplicate, Location, Resource
 
 # Comments that speak to a scanner. Others may hold anything: only their lines are kept.
 _DIRECTIVE: Final = r"(?i)\b(?:martello|checkov|trivy|kube-?linter|kics|polaris|nosec|skip|ignore)"
-_DEEPEST: Final = 200
+_DEEPEST: Final = 100  # below, a node is where its ancestor is: JSON writers nest 250 deep at most
 
 
 class Kept:

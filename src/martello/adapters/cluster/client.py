@@ -26,6 +26,7 @@ TRIES: Final = 3
 LARGEST: Final = 64 << 20  # bytes of one answer, unpacked
 _MOST_PAGES: Final = 20_000
 _AGAIN: Final = frozenset((429, 500, 502, 503, 504))
+_WAIT: Final = 0.25  # seconds before the second try, doubled before each further one
 _LONGEST_WAIT: Final = 10.0
 
 
@@ -39,8 +40,8 @@ class Client:
         self._access = access
         self._largest = largest
         self._extensions = {"sni_hostname": access.server_name} if access.server_name else None
-        headers = {"Accept": JSON, "User-Agent": f"martello/{martello.__version__}"}
-        headers.update(access.credentials.headers())
+        headers = [("Accept", JSON), ("User-Agent", f"martello/{martello.__version__}")]
+        headers += access.credentials.headers()
         try:
             self._http = httpx.AsyncClient(
                 base_url=access.server,
@@ -132,7 +133,7 @@ class Client:
         accept: str,
     ) -> dict[str, Any]:
         for tried in range(1, TRIES + 1):
-            wait = 0.25 * 2**tried
+            wait = _WAIT * 2 ** (tried - 1)
             try:
                 status, headers, content = await self._send(method, path, params, body, accept)
             except (httpx.TransportError, OSError) as error:

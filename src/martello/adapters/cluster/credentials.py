@@ -48,14 +48,14 @@ class Credentials(msgspec.Struct, frozen=True):
     impersonate: tuple[tuple[str, str], ...] = ()  # headers
     source: str = "no credentials"  # for messages: what kind they are and where they come from
 
-    def headers(self) -> dict[str, str]:
-        """The HTTP headers that carry the token and the impersonation."""
-        found: dict[str, str] = dict(self.impersonate)
+    def headers(self) -> list[tuple[str, str]]:
+        """The HTTP headers that carry the token and the impersonation, one for each group."""
+        found = list(self.impersonate)
         if self.token:
-            found["Authorization"] = f"Bearer {self.token.reveal()}"
+            found.append(("Authorization", f"Bearer {self.token.reveal()}"))
         elif self.basic:
             words = base64.b64encode(self.basic.reveal().encode()).decode()
-            found["Authorization"] = f"Basic {words}"
+            found.append(("Authorization", f"Basic {words}"))
         return found
 
 

@@ -11,7 +11,7 @@ import msgspec
 from martello.adapters.cluster.client import Client
 from martello.adapters.cluster.failure import Denied
 from martello.adapters.cluster.kinds import WHOLE_GROUPS, Kind
-from martello.core.errors import MartelloError, NotPermitted
+from martello.core.errors import BadInput, NotPermitted
 from martello.core.version import minor
 
 
@@ -89,7 +89,7 @@ async def kubernetes_minor(client: Client) -> int | None:
         told = await client.get("/version")
         major, text = told.get("major"), told.get("minor")
         return minor(f"{major}.{text}")
-    except (Denied, MartelloError):
+    except (Denied, BadInput):
         return None
 
 

@@ -85,7 +85,8 @@ async def _sight(
     client: Client, turns: asyncio.Semaphore, served: Served, namespaces: Sequence[str]
 ) -> Sight:
     kind = served.kind
-    spaces = namespaces if kind.namespaced and namespaces else ("",)
+    bounded = kind.namespaced or kind.group_kind == "Namespace"
+    spaces = namespaces if bounded and namespaces else ("",)
     refused: list[str] = []
     async with turns:
         for space in spaces:
@@ -101,8 +102,10 @@ async def _sight(
 
 async def _may(client: Client, kind: Kind, namespace: str) -> bool:
     attributes = {"verb": "list", "group": kind.group, "resource": kind.resource}
-    if namespace:
+    if namespace and kind.namespaced:
         attributes["namespace"] = namespace
+    elif namespace:  # a Namespace, which is then fetched by its name
+        attributes.update(verb="get", name=namespace)
     review = {
         "apiVersion": "authorization.k8s.io/v1",
         "kind": "SelfSubjectAccessReview",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from typing import Final
 
@@ -49,12 +50,12 @@ def _rules(kinds: Iterable[Kind], *, whole: bool) -> str:
             groups[group] = {"*"}
     lines: list[str] = []
     for group, resources in sorted(groups.items()):
-        # With -n, Namespaces are fetched one by one.
-        verbs = "[get, list]" if group == "" and "namespaces" in resources else "[list]"
-        lines.append(f'  - apiGroups: ["{group}"]')
+        lines.append(f"  - apiGroups: [{_quoted(group)}]")
         lines.append("    resources:")
-        lines += [f'      - "{resource}"' for resource in sorted(resources)]
-        lines.append(f"    verbs: {verbs}")
+        lines += [f"      - {_quoted(resource)}" for resource in sorted(resources)]
+        lines.append("    verbs: [list]")
+    if "namespaces" in groups.get("", ()):  # with -n they are fetched one by one
+        lines.append('  - apiGroups: [""]\n    resources: [namespaces]\n    verbs: [get]')
     return "\n".join(lines) + "\n"
 
 
@@ -68,14 +69,19 @@ def _role(kind: str, name: str, namespace: str, rules: str) -> str:
 def _binding(kind: str, name: str, namespace: str, role: str, subject: str) -> str:
     return (
         f"apiVersion: rbac.authorization.k8s.io/v1\nkind: {kind}\n{_metadata(name, namespace)}"
-        f"roleRef:\n  apiGroup: rbac.authorization.k8s.io\n  kind: {role}\n  name: {name}\n"
+        f"roleRef:\n  apiGroup: rbac.authorization.k8s.io\n  kind: {role}\n"
+        f"  name: {_quoted(name)}\n"
         f"subjects:\n{subject}"
     )
 
 
 def _metadata(name: str, namespace: str) -> str:
-    inside = f"  namespace: {namespace}\n" if namespace else ""
-    return f"metadata:\n  name: {name}\n{inside}"
+    inside = f"  namespace: {_quoted(namespace)}\n" if namespace else ""
+    return f"metadata:\n  name: {_quoted(name)}\n{inside}"
+
+
+def _quoted(text: str) -> str:
+    return json.dumps(text)
 
 
 def _account(namespace: str, name: str) -> str:
@@ -89,16 +95,13 @@ def _account(namespace: str, name: str) -> str:
 def _subject(text: str) -> tuple[str, tuple[str, str] | None]:
     """The YAML of the subject, and namespace and name where it is a service account."""
     kind, _, name = text.partition(":")
-    quoted = name.replace("\\", "\\\\").replace('"', '\\"')
-    if kind in _KINDS_OF_SUBJECT and name and name.isprintable():
-        word = _KINDS_OF_SUBJECT[kind]
-        group = "rbac.authorization.k8s.io"
-        return f'  - apiGroup: {group}\n    kind: {word}\n    name: "{quoted}"\n', None
+    if kind in _KINDS_OF_SUBJECT and name:
+        yaml = f"  - apiGroup: rbac.authorization.k8s.io\n    kind: {_KINDS_OF_SUBJECT[kind]}\n"
+        return f"{yaml}    name: {_quoted(name)}\n", None
     namespace, _, account = name.partition("/")
-    if kind == "serviceaccount" and namespace and account and text.isprintable():
-        space, who = quoted.split("/", 1)
-        yaml = f'  - kind: ServiceAccount\n    name: "{who}"\n    namespace: "{space}"\n'
-        return yaml, (namespace, account)
+    if kind == "serviceaccount" and namespace and account:
+        yaml = f"  - kind: ServiceAccount\n    name: {_quoted(account)}\n"
+        return f"{yaml}    namespace: {_quoted(namespace)}\n", (namespace, account)
     raise BadInput(
         f"no subject: {text}",
         "a subject is user:NAME, group:NAME or serviceaccount:NAMESPACE/NAME",

@@ -18,6 +18,7 @@ from martello.core.resource import kind_of
 
 SERVICE_ACCOUNT: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 _LARGEST: Final = 16 << 20  # bytes of one kubeconfig
+_DEEPEST: Final = 100
 _LISTS: Final = (("clusters", "cluster"), ("users", "user"), ("contexts", "context"))
 
 
@@ -133,6 +134,12 @@ def _parse(file: Path) -> dict[str, Any]:
         raise BadInput(f"cannot read {file}", "it is larger than 16 MiB: no kubeconfig")
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
+        depth = 0
+        for event in yaml.parse(content, Loader=loader):  # composing recurses, in C
+            depth += isinstance(event, yaml.CollectionStartEvent)
+            depth -= isinstance(event, yaml.CollectionEndEvent)
+            if depth > _DEEPEST:
+                raise BadInput(f"cannot read {file}", f"it is nested deeper than {_DEEPEST} levels")
         body = yaml.load(content, Loader=loader)  # noqa: S506 - a safe loader
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark

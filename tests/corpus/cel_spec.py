@@ -26,7 +26,9 @@ _NAMES = {
 
 
 def replay(path: Path) -> Iterator[tuple[str, bool, str]]:
-    """Name, verdict and, where it failed, what came out instead, of every test beneath a file or directory."""
+    """Name, verdict and, where it failed, what came out instead, of every test beneath a file or
+    directory.
+    """
     files = sorted(path.glob("*.jsonl")) if path.is_dir() else [path]
     for file in files:
         for line in file.read_text(encoding="utf-8").splitlines():

@@ -1,9 +1,14 @@
-"""The static checker: resolves names and overloads, infers types, and says what is wrong and what was meant."""
+"""The static checker: resolves names and overloads, infers types, and says what is wrong and what
+was meant.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final
 
+from martello.cel.check_folds import fold
+from martello.cel.hints import OPERATORS, about_function, nearest
 from martello.cel.issues import Issue
 from martello.cel.nodes import (
     Call,
@@ -52,30 +57,6 @@ _CONSTANTS: Final = {
     type(None): NULL,
 }
 _KEYS: Final = frozenset(("int", "uint", "bool", "string", "dyn"))
-_BOOLEAN_FOLDS: Final = frozenset(("all", "exists", "exists_one"))
-LIST_DYN: Final = list_of(DYN)
-OPERATORS: Final = {
-    "_&&_": "&&",
-    "_||_": "||",
-    "_?_:_": "? :",
-    "_==_": "==",
-    "_!=_": "!=",
-    "_<_": "<",
-    "_<=_": "<=",
-    "_>_": ">",
-    "_>=_": ">=",
-    "_+_": "+",
-    "_-_": "-",
-    "_*_": "*",
-    "_/_": "/",
-    "_%_": "%",
-    "@in": "in",
-    "!_": "!",
-    "-_": "-",
-    "_[_]": "[ ]",
-    "_[?_]": "[? ]",
-    "_?._": ".?",
-}
 
 
 class Checked:
@@ -95,7 +76,9 @@ class Checked:
 
 
 class Checker:
-    """One pass over a tree; `lenient` takes the place of an unchecked evaluation: unknown names and types pass."""
+    """One pass over a tree; `lenient` takes the place of an unchecked evaluation: unknown names
+    and types pass.
+    """
 
     def __init__(self, env: Env, issues: list[Issue], lenient: bool = False) -> None:
         self.env = env
@@ -145,15 +128,13 @@ class Checker:
         return DYN if self.lenient else self.undeclared(node)
 
     def undeclared(self, node: Ident) -> Type:
-        from martello.cel.hints import nearest
-
         names = [*self.scope, *self.env.variables, *self.env.types]
         close = nearest(node.name, names)
         hint = f"did you mean '{close}'?" if close else ""
         return self.fault(node, f"undeclared reference to '{node.name}'", hint)
 
     def resolve(self, node: Node, name: str) -> Type | None:
-        """The type of a declared variable or a type's name, looked up from the container outward."""
+        """The type of a declared name, searched from the container outward."""
         for candidate in self.env.candidates(name):
             kind = self.env.variables.get(candidate)
             if kind is not None:
@@ -196,7 +177,7 @@ class Checker:
 
     # -- literals
 
-    def list(self, node: ListLiteral) -> Type:
+    def list_literal(self, node: ListLiteral) -> Type:
         kind: Type | None = None
         for index, element in enumerate(node.elements):
             item = self.visit(element)
@@ -205,7 +186,7 @@ class Checker:
             kind = item if kind is None else self.common(element, kind, item)
         return list_of(kind if kind is not None else self.infer.fresh())
 
-    def map(self, node: MapLiteral) -> Type:
+    def map_literal(self, node: MapLiteral) -> Type:
         key: Type | None = None
         value: Type | None = None
         for index, (name, part) in enumerate(node.entries):
@@ -281,8 +262,6 @@ class Checker:
         self.found.functions[node.id] = function
         if self.lenient:
             return DYN
-        from martello.cel.hints import about_function
-
         message, hint = about_function(self.env, function, node.target is not None)
         return self.fault(node, message, hint)
 
@@ -359,59 +338,6 @@ class Checker:
     def present(self, node: Call, args: list[Type]) -> Type:
         return args[0]
 
-    # -- binding forms
-
-    def fold(self, node: Comprehension) -> Type:
-        source = self.visit(node.source)
-        kinds = self.bindings(node, source)
-        outer = self.scope
-        self.scope = dict(outer)
-        for index, (name, kind) in enumerate(zip(node.variables, kinds, strict=True)):
-            self.scope[name] = (kind, node.id, index)
-        if node.filter is not None and not self.infer.accepts(BOOL, self.visit(node.filter)):
-            self.fault(node.filter, f"the filter of {node.kind}() must be a bool")
-        body = self.visit(node.body)
-        self.scope = outer
-        return self.folded(node, source, body)
-
-    def bindings(self, node: Comprehension, source: Type) -> tuple[Type, ...]:
-        kind = self.infer.shallow(source)
-        if node.kind == "bind":
-            return (source,)
-        if node.kind in ("optMap", "optFlatMap"):
-            return (self.opened(node.source, kind),)
-        two = len(node.variables) == 2
-        if kind.name == "list":
-            return (INT, kind.params[0]) if two else kind.params
-        if kind.name == "map":
-            return kind.params if two else kind.params[:1]
-        if kind.name != "dyn" and kind.name[0] != "%":
-            self.fault(node.source, f"{node.kind}() takes a list or a map, found {self.show(kind)}")
-        return (DYN,) * len(node.variables)
-
-    def folded(self, node: Comprehension, source: Type, body: Type) -> Type:
-        kind = node.kind
-        if kind in _BOOLEAN_FOLDS or kind == "filter":
-            if not self.infer.accepts(BOOL, body):
-                self.fault(node.body, f"{kind}() takes a bool, found {self.show(body)}")
-            if kind != "filter":
-                return BOOL
-            shallow = self.infer.shallow(source)
-            if shallow.name == "map":
-                return list_of(shallow.params[0])
-            return shallow if shallow.name == "list" else LIST_DYN
-        if kind in ("map", "transformList"):
-            return list_of(body)
-        if kind == "transformMap":
-            shallow = self.infer.shallow(source)
-            key = {"map": shallow.params[:1], "list": (INT,)}.get(shallow.name, (DYN,))
-            return map_of(key[0], body)
-        if kind == "optMap":
-            return optional_of(body)
-        if kind == "optFlatMap":
-            return optional_of(self.opened(node.body, body))
-        return body
-
     def show(self, kind: Type) -> str:
         """A type as messages name it."""
         return repr(self.infer.deep(kind, DYN))
@@ -421,17 +347,17 @@ def _open(kind: Type) -> bool:
     return kind.name[0] == "%" or any(map(_open, kind.params))
 
 
-_VISITS: Final = {
+_VISITS: Final[dict[type, Callable[[Checker, Any], Type]]] = {
     Const: Checker.constant,
     Ident: Checker.ident,
     Select: Checker.select,
     Call: Checker.call,
-    ListLiteral: Checker.list,
-    MapLiteral: Checker.map,
+    ListLiteral: Checker.list_literal,
+    MapLiteral: Checker.map_literal,
     StructLiteral: Checker.struct,
-    Comprehension: Checker.fold,
+    Comprehension: fold,
 }
-_SPECIAL: Final = {
+_SPECIAL: Final[dict[str, Callable[[Checker, Call, list[Type]], Type]]] = {
     "_&&_": Checker.logic,
     "_||_": Checker.logic,
     "_?_:_": Checker.ternary,

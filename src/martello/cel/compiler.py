@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import marshal
 from collections.abc import Callable
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from martello.cel.check import Checked, Checker
-from martello.cel.emit import assemble, build, variables_of
 from martello.cel.issues import CompileError, Issue
 from martello.cel.literals import check_literals
+from martello.cel.module import assemble, build, variables_of
 from martello.cel.nodes import Node, walk
 from martello.cel.parse import parse
 from martello.cel.program import Program, link
@@ -21,7 +22,9 @@ if TYPE_CHECKING:
 
 
 class Unit:
-    """The tree of a program with its types and its environment, and the counted twin made on demand."""
+    """The tree of a program with its types and its environment, and the counted twin made on
+    demand.
+    """
 
     def __init__(
         self, env: Env, node: Node, checked: Checked, parameters: tuple[str, ...], boolean: bool
@@ -34,7 +37,9 @@ class Unit:
 
     @cached_property
     def counted(self) -> Callable[..., tuple[Any, int]]:
-        """The twin that counts its cost: takes the parameters and a budget, gives (value or EvalError, cost)."""
+        """The twin that counts its cost: takes the parameters and a budget, gives (value or
+        EvalError, cost).
+        """
         module, links = build(
             self.node,
             self.checked,
@@ -83,5 +88,5 @@ def compile_text(env: Env, text: str, result: Type | None, lenient: bool = False
     except (RecursionError, MemoryError, SyntaxError):
         raise CompileError([Issue("error", "nested too deeply", 0, len(text))], text) from None
     spans = {each.id: (each.start, each.end) for each in walk(node)}
-    data = (text, parameters, reads(node, checked), spans, code, links)
-    return Program(data, env.extras, Unit(env, node, checked, parameters, boolean))
+    packed = (text, parameters, reads(node, checked), marshal.dumps((code, links, spans)))
+    return Program(packed, env.extras, Unit(env, node, checked, parameters, boolean))

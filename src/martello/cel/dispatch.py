@@ -1,4 +1,6 @@
-"""Overloads chosen by the run-time types of their arguments, remembered for each combination of types."""
+"""Overloads chosen by the run-time types of their arguments, remembered for each combination of
+types.
+"""
 
 from __future__ import annotations
 

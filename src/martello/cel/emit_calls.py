@@ -1,4 +1,6 @@
-"""Code for operators and functions: literals specialised, overloads called directly where the checker found exactly one."""
+"""Code for operators and functions: literals specialised, overloads called directly where the
+checker found exactly one.
+"""
 
 from __future__ import annotations
 
@@ -207,7 +209,9 @@ def addition(emit: Emitter, node: Call) -> ast.expr:
 
 
 def text_test(emit: Emitter, node: Call) -> ast.expr:
-    """`startsWith`, `endsWith` and `contains` with a literal: Python's own test where the receiver is a string."""
+    """`startsWith`, `endsWith` and `contains` with a literal: Python's own test where the receiver
+    is a string.
+    """
     (arg,) = node.args
     quick = isinstance(arg, Const) and type(arg.value) is str and not emit.counted
     if not quick or node.target is None or emit.checked.functions.get(node.id) != node.function:

@@ -1,4 +1,6 @@
-"""Code for the macros that walk over lists and maps, and for `cel.bind`: plain `for` loops, and functions for lazy values."""
+"""Code for the macros that walk over lists and maps, and for `cel.bind`: plain `for` loops, and
+functions for lazy values.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +8,10 @@ import ast
 from collections.abc import Callable
 from typing import Final
 
-from martello.cel.emit import Emitter, Turns
+from martello.cel.emit import Emitter
 from martello.cel.emit_optionals import optional
 from martello.cel.nodes import Comprehension, Const, Ident, Node
+from martello.cel.writer import Turns
 
 _STORE: Final = ast.Store()
 
@@ -109,7 +112,9 @@ def quantified(emit: Emitter, node: Comprehension) -> ast.expr:
 
 
 def condition(emit: Emitter, node: Node, keep: Callable[[], None], skipped: int = 0) -> None:
-    """`if node: keep()`, where anything but a bool is an error; `skipped` is what an element costs that is left out."""
+    """`if node: keep()`, where anything but a bool is an error; `skipped` is what an element costs
+    that is left out.
+    """
     test = emit.store(emit.value(node))
     if not emit.is_bool(node):
         wrong = [emit.throw(emit.invoke("not_bool", test))]

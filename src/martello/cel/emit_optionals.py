@@ -1,4 +1,6 @@
-"""Code for optionals: inside one expression they travel as a value or ABSENT, and become objects only where they leave it."""
+"""Code for optionals: inside one expression they travel as a value or ABSENT, and become objects
+only where they leave it.
+"""
 
 from __future__ import annotations
 
@@ -112,7 +114,9 @@ def value_or(emit: Emitter, node: Call) -> ast.expr:
 
 
 def replaced(emit: Emitter, target: Node, other: Node, plain: bool) -> ast.expr:
-    """The inside of an optional, or what stands in for it; `plain` when that is a value, no optional."""
+    """The inside of an optional, or what stands in for it; `plain` when that is a value, no
+    optional.
+    """
     made = emit.new()
     emit.assign(made, opened(emit, target))
     emit.charge(1)

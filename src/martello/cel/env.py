@@ -1,4 +1,6 @@
-"""Environments: what an expression may name, in the dialects of the specification, of Kubernetes and of Kyverno."""
+"""Environments: what an expression may name, in the dialects of the specification, of Kubernetes
+and of Kyverno.
+"""
 
 from __future__ import annotations
 
@@ -95,7 +97,9 @@ class Env:
         variables: Mapping[str, Type] | None = None,
         mode: str = "new",
     ) -> Env:
-        """What a cluster of a version takes: `new` expressions as they are written, or `stored` ones it must still run."""
+        """What a cluster of a version takes: `new` expressions as they are written, or `stored`
+        ones it must still run.
+        """
         minor = _minor(version)
         if mode not in ("new", "stored"):
             raise BadInput(f"mode is new or stored, not {mode}")
@@ -213,7 +217,9 @@ class Env:
         return _JSON_PATCH if name == "JSONPatch" else None
 
     def later(self, name: str) -> int:
-        """The minor version from which a function or macro may be written, when that is a later one; else 0."""
+        """The minor version from which a function or macro may be written, when that is a later
+        one; else 0.
+        """
         if not self.minor:
             return 0
         since = [macro.since for macro in self._macros if macro.name == name]
@@ -228,7 +234,9 @@ class Env:
     # -- programs
 
     def compile(self, text: str, result: Type | None = None) -> Program:
-        """The program of a text, or a CompileError with every issue; `result` is the type it must have."""
+        """The program of a text, or a CompileError with every issue; `result` is the type it must
+        have.
+        """
         key = (text, result)
         found = self._programs.get(key)
         if found is None:

@@ -4,10 +4,34 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from difflib import get_close_matches
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from martello.cel.env import Env
+
+
+OPERATORS: Final = {
+    "_&&_": "&&",
+    "_||_": "||",
+    "_?_:_": "? :",
+    "_==_": "==",
+    "_!=_": "!=",
+    "_<_": "<",
+    "_<=_": "<=",
+    "_>_": ">",
+    "_>=_": ">=",
+    "_+_": "+",
+    "_-_": "-",
+    "_*_": "*",
+    "_/_": "/",
+    "_%_": "%",
+    "@in": "in",
+    "!_": "!",
+    "-_": "-",
+    "_[_]": "[ ]",
+    "_[?_]": "[? ]",
+    "_?._": ".?",
+}
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

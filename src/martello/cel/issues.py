@@ -4,7 +4,9 @@ from __future__ import annotations
 
 
 class Issue:
-    """One fault or warning: `severity` is error or warning, `start` and `end` are code points, `hint` may be empty."""
+    """One fault or warning: `severity` is error or warning, `start` and `end` are code points,
+    `hint` may be empty.
+    """
 
     __slots__ = ("end", "hint", "message", "severity", "start")
 
@@ -37,7 +39,9 @@ class CompileError(Exception):
 
 
 class SyntaxFault(Exception):
-    """A macro was given what it cannot take; raised by its expansion, turned into an issue by the parser."""
+    """A macro was given what it cannot take; raised by its expansion, turned into an issue by the
+    parser.
+    """
 
     def __init__(self, message: str, start: int, end: int) -> None:
         super().__init__(message)

@@ -1,4 +1,6 @@
-"""Every library by name, imported when first asked for, and since when Kubernetes has each function."""
+"""Every library by name, imported when first asked for, and since when Kubernetes has each
+function.
+"""
 
 from __future__ import annotations
 

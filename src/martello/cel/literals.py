@@ -1,4 +1,6 @@
-"""Literals that a function parses: a bad pattern, quantity, address or time in the text is found at compile time."""
+"""Literals that a function parses: a bad pattern, quantity, address or time in the text is found
+at compile time.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,7 @@ _PATTERNS: Final = frozenset(("matches", "find", "findAll"))
 
 
 def check_literals(env: Env, node: Node, checked: Checked, issues: list[Issue]) -> None:
-    """Tries every call whose literal argument must parse; what fails is an error at that literal."""
+    """Tries every call whose literal argument must parse; a failure is an error at that place."""
     if not env.literal_checks:
         return
     for each in walk(node):

@@ -1,4 +1,6 @@
-"""Macros: calls that the parser expands into other nodes, and the builder that expansions are written with."""
+"""Macros: calls that the parser expands into other nodes, and the builder that expansions are
+written with.
+"""
 
 from __future__ import annotations
 
@@ -22,10 +24,11 @@ Expand = Callable[[Node | None, tuple[Node, ...], "Builder"], Node | None]
 
 
 class Macro:
-    """A call that expands at parse time: `expand(target, arguments, builder)` gives the node, or None to leave the call alone.
+    """A call that expands at parse time: `expand(target, arguments, builder)` gives the node, or
+    None to leave the call alone.
 
-    `arity` counts the arguments without the receiver; -1 takes any number. `since` is the Kubernetes minor version
-    that introduced it.
+    `arity` counts the arguments without the receiver; -1 takes any number. `since` is the
+    Kubernetes minor version that introduced it.
     """
 
     __slots__ = ("arity", "expand", "member", "name", "since")
@@ -81,7 +84,7 @@ class Builder:
         """A function or operator applied to nodes."""
         return Call(self.fresh(), self.start, self.end, function, args, target)
 
-    def list(self, elements: Iterable[Node]) -> ListLiteral:
+    def list_of(self, elements: Iterable[Node]) -> ListLiteral:
         """A list literal."""
         return ListLiteral(self.fresh(), self.start, self.end, tuple(elements))
 
@@ -128,9 +131,11 @@ class Builder:
         raise TypeError(type(node).__name__)
 
     def template(self, text: str, *slots: Node | str) -> Node:
-        """CEL text with `$0`, `$1`… put in: nodes where an expression stands, strings where a field name does (`.?$1`).
+        """CEL text with `$0`, `$1`… put in: nodes where an expression stands, strings where a
+        field name does (`.?$1`).
 
-        Standard macros work inside; the text is the caller's own, so a mistake in it is a `BadInput`.
+        Standard macros work inside; the text is the caller's own, so a mistake in it is a
+        `BadInput`.
         """
         from martello.cel.parse import Parser
         from martello.cel.tokens import tokenize

@@ -1,4 +1,4 @@
-"""The syntax tree of an expression: eight kinds of node, each with an id and its span in the text."""
+"""The syntax tree of an expression: eight kinds of node, each with an id and a span of the text."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ from typing import Any
 
 
 class Node:
-    """One node; `start` and `end` count code points of the source text, `id` is unique within a program."""
+    """One node; `start` and `end` count code points of the source text, `id` is unique within a
+    program.
+    """
 
     __slots__ = ("end", "id", "start")
 
@@ -33,7 +35,7 @@ class Const(Node):
 
 
 class Ident(Node):
-    """A name; with a leading dot it is looked up in the root scope, past the variables of macros."""
+    """A name; with a leading dot it is searched in the root scope, past the variables of macros."""
 
     __slots__ = ("name",)
 
@@ -145,10 +147,12 @@ class StructLiteral(Node):
 
 
 class Comprehension(Node):
-    """A form that binds names: `source.kind(variables…, [filter,] body)`, `cel.bind` and `optMap` among them.
+    """A form that binds names: `source.kind(variables…, [filter,] body)`, `cel.bind` and `optMap`
+    among them.
 
-    `kind` is one of all, exists, exists_one, map, filter, transformList, transformMap, transformMapEntry, bind, optMap,
-    optFlatMap. With one variable over a map it walks the keys; with two it gets (index, value) or (key, value).
+    `kind` is one of all, exists, exists_one, map, filter, transformList, transformMap,
+    transformMapEntry, bind, optMap, optFlatMap. With one variable over a map it walks the
+    keys; with two it gets (index, value) or (key, value).
     """
 
     __slots__ = ("body", "filter", "kind", "source", "spelling", "variables")
@@ -195,7 +199,9 @@ def children(node: Node) -> tuple[Node, ...]:
 
 
 def shape(node: Node) -> Any:
-    """A node as nested tuples without ids and spans: two expressions are the same when their shapes are equal."""
+    """A node as nested tuples without ids and spans: two expressions are the same when their
+    shapes are equal.
+    """
     if isinstance(node, Const):
         return ("const", type(node.value).__name__, repr(node.value))
     parts = tuple(shape(child) for child in children(node))

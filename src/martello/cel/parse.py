@@ -1,4 +1,6 @@
-"""The parser: tokens to syntax tree by precedence climbing, with limits, and with every error of a text at once."""
+"""The parser: tokens to syntax tree by precedence climbing, with limits, and with every error of a
+text at once.
+"""
 
 from __future__ import annotations
 
@@ -7,15 +9,13 @@ from collections.abc import Mapping
 from typing import Final
 
 from martello.cel.issues import Issue, SyntaxFault
-from martello.cel.macros import Builder, Macro
+from martello.cel.macros import Builder, Macro, path_of
 from martello.cel.nodes import (
     Call,
     Const,
-    Ident,
     ListLiteral,
     MapLiteral,
     Node,
-    Select,
     StructLiteral,
 )
 from martello.cel.tokens import RESERVED, Token, tokenize
@@ -299,9 +299,9 @@ class Parser:
             self.expect(")")
             return node
         if kind == "[":
-            return self.list(start)
+            return self.list_literal(start)
         if kind == "{":
-            return self.map(start)
+            return self.map_literal(start)
         if kind in ("true", "false", "null"):
             constant = None if kind == "null" else kind == "true"
             return self.builder.at(start, end).const(constant)
@@ -327,7 +327,7 @@ class Parser:
             self.fault(f"'{name}' is a reserved word", token)
         return self.builder.at(start, end).ident(dot + name)
 
-    def list(self, start: int) -> Node:
+    def list_literal(self, start: int) -> Node:
         """`[a, ?b, …]`."""
         elements: list[Node] = []
         optional: set[int] = set()
@@ -345,7 +345,7 @@ class Parser:
         self.measure(node, node.elements)
         return node
 
-    def map(self, start: int) -> Node:
+    def map_literal(self, start: int) -> Node:
         """`{key: value, ?key: value, …}`."""
         entries: list[tuple[Node, Node]] = []
         optional: set[int] = set()
@@ -396,9 +396,4 @@ class Parser:
 
 def type_name(node: Node) -> str:
     """The dotted name that a chain of selections spells, or the empty string."""
-    if isinstance(node, Ident):
-        return node.name
-    if isinstance(node, Select) and not node.test:
-        prefix = type_name(node.operand)
-        return f"{prefix}.{node.field}" if prefix else ""
-    return ""
+    return ".".join(path_of(node) or ())

@@ -1,14 +1,17 @@
-"""A compiled expression: calling it, counting what it costs, and loading it from plain data without the compiler."""
+"""A compiled expression: calling it, counting what it costs, and loading it from plain data
+without the compiler.
+"""
 
 from __future__ import annotations
 
+import marshal
 from collections.abc import Callable, Iterable, Mapping
 from types import CodeType, FunctionType
 from typing import TYPE_CHECKING, Any, Final
 
 from martello.cel.dispatch import Dispatcher, class_names
 from martello.cel.libraries import library
-from martello.cel.runtime import TABLE
+from martello.cel.table import TABLE
 from martello.cel.types import Library, Overload
 from martello.cel.values import EvalError, TypeValue, UInt
 
@@ -16,7 +19,7 @@ if TYPE_CHECKING:
     from martello.cel.compiler import Unit
     from martello.cel.env import Env
     from martello.cel.nodes import Node
-    from martello.cel.trace import Step
+    from martello.cel.steps import Step
 
 Path = tuple[str, ...]
 Data = tuple[Any, ...]
@@ -38,37 +41,35 @@ class Outcome:
 
 
 class Program:
-    """One expression, ready to run. `parameters` are the variables it reads; `reads` the paths below them.
+    """One expression, ready to run. `parameters` are the variables it reads; `reads` the paths
+    below them.
 
-    `function` takes the values of `parameters` by position and is the fast way in; calling the program takes any
-    variables by name. Both give a value or raise `EvalError`, whose `node` `locate` turns into a span of `source`.
+    `function` takes the values of `parameters` by position and is the fast way in; calling the
+    program takes any variables by name. Both give a value or raise `EvalError`, whose `node`
+    `locate` turns into a span of `source`.
     """
 
-    __slots__ = ("_data", "_function", "_libraries", "_unit", "parameters", "reads", "source")
+    __slots__ = ("_function", "_libraries", "_unit", "packed", "parameters", "reads", "source")
 
     def __init__(
-        self, data: Data, libraries: Mapping[str, Library], unit: Unit | None = None
+        self, packed: Data, libraries: Mapping[str, Library], unit: Unit | None = None
     ) -> None:
-        self._data = data
+        self.packed = packed  # text, parameters, reads, and marshalled (code, links, spans)
         self._libraries = libraries
         self._unit = unit
         self._function: Callable[..., Any] | None = None
-        self.source: str = data[0]
-        self.parameters: tuple[str, ...] = data[1]
-        self.reads: frozenset[Path] = data[2]
+        self.source: str = packed[0]
+        self.parameters: tuple[str, ...] = packed[1]
+        self.reads: frozenset[Path] = packed[2]
 
     @property
     def function(self) -> Callable[..., Any]:
         """The compiled function, linked on first use."""
         made = self._function
         if made is None:
-            made = self._function = link(self._data[4], self._data[5], self._libraries)
+            code, links, _ = marshal.loads(self.packed[3])  # noqa: S302 - own data
+            made = self._function = link(code, links, self._libraries)
         return made
-
-    @property
-    def data(self) -> Data:
-        """Everything needed to load the program again, as plain data."""
-        return self._data
 
     def __call__(self, /, **variables: Any) -> Any:
         """The value for these variables; those that the expression does not read are ignored."""
@@ -105,12 +106,14 @@ class Program:
 
     def locate(self, error: EvalError) -> tuple[int, int]:
         """Where in `source` an error happened: start and end in code points."""
-        spans: dict[int, tuple[int, int]] = self._data[3]
+        spans: dict[int, tuple[int, int]] = marshal.loads(self.packed[3])[2]  # noqa: S302 - own data
         return spans.get(error.node or 0, (0, len(self.source)))
 
     @property
     def unit(self) -> Unit:
-        """Tree, types and environment; a program from a cache gets them by compiling its text again with `attach`."""
+        """Tree, types and environment; a program from a cache gets them by compiling its text
+        again with `attach`.
+        """
         if self._unit is None:
             raise EvalError("this program came from a cache: attach it to an environment first")
         return self._unit

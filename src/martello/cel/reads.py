@@ -9,7 +9,9 @@ Path = tuple[str, ...]
 
 
 def reads(node: Node, checked: Checked) -> frozenset[Path]:
-    """Paths such as `("object", "spec", "containers", "[]", "image")`, the longest known of each use."""
+    """Paths such as `("object", "spec", "containers", "[]", "image")`, the longest known of each
+    use.
+    """
     walker = _Walker(checked)
     walker.use(walker.path(node))
     return frozenset(walker.found)

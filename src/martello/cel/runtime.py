@@ -28,7 +28,6 @@ from martello.cel.values import (
     Duration,
     EvalError,
     KeyedMap,
-    LazyMap,
     Optional,
     Struct,
     Timestamp,
@@ -72,7 +71,9 @@ class Lazy:
 
 
 def fail(error: BaseException) -> EvalError:
-    """Any exception of an evaluation as the one error there is, with the node that its traceback names."""
+    """Any exception of an evaluation as the one error there is, with the node that its traceback
+    names.
+    """
     if isinstance(error, EvalError):
         found = error
     else:
@@ -190,7 +191,9 @@ def index(items: Any, key: Any) -> Any:
 
 
 def has(value: Any, field: str) -> bool:
-    """`has(value.field)` for what is no plain dict: a scalar has no fields, a list is an error (as in cel-go)."""
+    """`has(value.field)` for what is no plain dict: a scalar has no fields, a list is an error (as
+    in cel-go).
+    """
     if is_map(value) or isinstance(value, dict):
         return field in value
     if type(value) is Optional:
@@ -210,11 +213,13 @@ def has_strictly(value: Any, field: str) -> bool:
 
 
 def find_field(value: Any, field: str) -> Any:
-    """`value.?field` as a value or ABSENT; selection goes through optionals, a scalar has no fields."""
+    """`value.?field` as a value or ABSENT; selection goes through optionals, a scalar has no
+    fields.
+    """
     if value is ABSENT:
         return ABSENT
     if isinstance(value, dict) or is_map(value):
-        return value[field] if field in value else ABSENT
+        return value.get(field, ABSENT)
     if type(value) is Optional:
         return find_field(value.value, field) if value.present else ABSENT
     if type(value) in LISTS:
@@ -297,7 +302,7 @@ def keys(items: Any) -> Any:
 
 
 def pairs(items: Any) -> Any:
-    """What a macro with two variables walks over: (index, item) of a list, (key, value) of a map."""
+    """What two variables walk over: (index, item) of a list, (key, value) of a map."""
     if type(items) in LISTS:
         return enumerate(items)
     if is_map(items) or type(items) is Struct:
@@ -341,68 +346,3 @@ def limited(items: list[Any]) -> list[Any]:
 def stop() -> EvalError:
     """The error of a budget that is used up."""
     return EvalError("cost: the budget is used up")
-
-
-def short(left: Any, right: Any) -> int:
-    """The cost of comparing two values: a tenth of the smaller, at least 1."""
-    if type(left) in _SIZED and type(right) in _SIZED:
-        return max(1, -(-min(len(left), len(right)) // 10))
-    return 1
-
-
-def long(left: Any, right: Any) -> int:
-    """The cost of `+`: a tenth of both strings or bytes, 1 for the rest."""
-    if type(left) in (str, bytes) and type(right) in (str, bytes):
-        return -(-(len(left) + len(right)) // 10)
-    return 1
-
-
-def wide(items: Any) -> int:
-    """The cost of `in`: the size of a list, 1 for a map."""
-    return len(items) if type(items) in LISTS else 1
-
-
-_SIZED: Final = frozenset((str, bytes, list, tuple, dict, KeyedMap))
-TABLE: Final[dict[str, Any]] = {
-    "E": Exception,
-    "type": type,
-    "str": str,
-    "int": int,
-    "list": list,
-    "dict": dict,
-    "len": len,
-    "Optional": Optional,
-    "NONE": NONE,
-    "ABSENT": ABSENT,
-    "Struct": Struct,
-    "Lazy": Lazy,
-    "LazyMap": LazyMap,
-    "fail": fail,
-    "not_bool": not_bool,
-    "negated": negated,
-    "less": less,
-    "less_equal": less_equal,
-    "eq": eq,
-    "add": add,
-    "within": within,
-    "index": index,
-    "has": has,
-    "has_strictly": has_strictly,
-    "find_field": find_field,
-    "find_field_strictly": find_field_strictly,
-    "find_item": find_item,
-    "opened": opened,
-    "opened_strictly": opened_strictly,
-    "closed": closed,
-    "non_zero": non_zero,
-    "present": present,
-    "keys": keys,
-    "pairs": pairs,
-    "mapping": mapping,
-    "merged": merged,
-    "limited": limited,
-    "stop": stop,
-    "short": short,
-    "long": long,
-    "wide": wide,
-}

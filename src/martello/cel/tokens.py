@@ -11,8 +11,25 @@ from martello.cel.values import INT_MAX, UINT_MAX, UInt
 Token = tuple[str, Any, int, int]  # kind, value, start, end
 
 RESERVED: Final = frozenset(
-    "as break const continue else for function if import let loop package namespace return var "
-    "void while".split()
+    [
+        "as",
+        "break",
+        "const",
+        "continue",
+        "else",
+        "for",
+        "function",
+        "if",
+        "import",
+        "let",
+        "loop",
+        "package",
+        "namespace",
+        "return",
+        "var",
+        "void",
+        "while",
+    ]
 )
 KEYWORDS: Final = frozenset(("true", "false", "null", "in"))
 
@@ -24,7 +41,7 @@ _PATTERN: Final = re.compile(
       | (?:'''(?:[^'\\]|\\[\s\S]|'(?!''))*+'''|\"\"\"(?:[^"\\]|\\[\s\S]|"(?!""))*+\"\"\"
           |'(?:[^'\\\n\r]|\\[^\n\r])*+'|"(?:[^"\\\n\r]|\\[^\n\r])*+")))
   | (?P<name>[A-Za-z_][A-Za-z0-9_]*)
-  | (?P<double>[0-9]+\.[0-9]+(?:[eE][+-]?[0-9]+)?|[0-9]+[eE][+-]?[0-9]+|\.[0-9]+(?:[eE][+-]?[0-9]+)?)
+  | (?P<double>[0-9]*\.[0-9]+(?:[eE][+-]?[0-9]+)?|[0-9]+[eE][+-]?[0-9]+)
   | (?P<int>(?:0x[0-9a-fA-F]+|[0-9]+)[uU]?)
   | (?P<op>&&|\|\||[=!<>]=|[-+*/%<>!?:.,()\[\]{}])
   | (?P<quoted>`[A-Za-z0-9_.\-/ ]+`)
@@ -49,7 +66,9 @@ class BadLiteral(Exception):
 
 
 def tokenize(text: str, issues: list[Issue], slots: bool = False) -> list[Token]:
-    """Every token of a text and a last one of kind `end`; faults are added to `issues`, `$0` is a token in templates only."""
+    """Every token of a text and a last one of kind `end`; faults are added to `issues`, `$0` is a
+    token in templates only.
+    """
     tokens: list[Token] = []
     position, size = 0, len(text)
     match = _PATTERN.match

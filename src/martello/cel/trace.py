@@ -1,4 +1,6 @@
-"""The interpreter that explains: evaluates a tree slowly and keeps what each part came to; also the oracle for the compiler."""
+"""The interpreter that explains: evaluates a tree slowly and keeps what each part came to; also
+the oracle for the compiler.
+"""
 
 from __future__ import annotations
 
@@ -27,6 +29,8 @@ from martello.cel.nodes import (
     StructLiteral,
     children,
 )
+from martello.cel.steps import MISSING, Step
+from martello.cel.trace_folds import Deferred, fold
 from martello.cel.unparse import unparse
 from martello.cel.values import (
     NONE,
@@ -44,34 +48,9 @@ if TYPE_CHECKING:
 _KEPT: Final = 64
 
 
-class Step:
-    """One part of an expression: its text, and its value or its error, or neither when it was not evaluated."""
-
-    __slots__ = ("end", "error", "evaluated", "parts", "start", "text", "value")
-
-    def __init__(self, node: Node, text: str) -> None:
-        self.text = text
-        self.start = node.start
-        self.end = node.end
-        self.value: Any = None
-        self.error: EvalError | None = None
-        self.evaluated = False
-        self.parts: list[Step] = []
-
-    @property
-    def outcome(self) -> str:
-        """`not evaluated`, `error: …`, or the kind of the value and, for scalars of the expression's own, the value."""
-        if not self.evaluated:
-            return "not evaluated"
-        return f"error: {self.error.message}" if self.error else repr(self.value)
-
-    def __repr__(self) -> str:
-        return f"Step({self.text!r}: {self.outcome})"
-
-
 def trace(unit: Unit, bindings: Mapping[str, Any]) -> Step:
     """What each part of an expression evaluates to."""
-    walker = _Walker(unit, bindings)
+    walker = Walker(unit, bindings)
     root = Step(unit.node, walker.text(unit.node))
     try:
         value = walker.visit(unit.node, {}, root)
@@ -82,7 +61,7 @@ def trace(unit: Unit, bindings: Mapping[str, Any]) -> Step:
     return root
 
 
-class _Walker:
+class Walker:
     def __init__(self, unit: Unit, bindings: Mapping[str, Any]) -> None:
         self.unit = unit
         self.bindings = bindings
@@ -124,7 +103,7 @@ class _Walker:
             return TypeValue(name)
         if kind == "local":
             value = scope[key]
-            return value() if isinstance(value, _Deferred) else value
+            return value() if isinstance(value, Deferred) else value
         if name not in self.bindings:
             raise EvalError(f"no value for the variable {name}")
         return self.bindings[name]
@@ -144,7 +123,7 @@ class _Walker:
             return self.reference(node, scope)
         operand = self.part(node.operand, scope, step)
         if node.test:
-            return self.find(operand, node.field) is not _MISSING
+            return self.find(operand, node.field) is not MISSING
         if type(operand) is Optional:
             return self.wrapped(self.find(operand, node.field))
         if is_map(operand) or isinstance(operand, Struct):
@@ -154,40 +133,40 @@ class _Walker:
         raise EvalError(f"{type_name(operand)} has no fields")
 
     def find(self, operand: Any, field: str) -> Any:
-        """A field's value or _MISSING."""
+        """A field's value or MISSING."""
         if type(operand) is Optional:
-            return self.find(operand.value, field) if operand.present else _MISSING
+            return self.find(operand.value, field) if operand.present else MISSING
         if is_map(operand) or isinstance(operand, Struct):
-            return operand[field] if field in operand else _MISSING
+            return operand.get(field, MISSING)
         if self.strict or type(operand) in (list, tuple):
             raise EvalError(f"{type_name(operand)} has no fields")
-        return _MISSING
+        return MISSING
 
     def wrapped(self, value: Any) -> Optional:
-        return NONE if value is _MISSING else Optional(value)
+        return NONE if value is MISSING else Optional(value)
 
-    def list(self, node: ListLiteral, scope: dict[int, Any], step: Step) -> Any:
+    def list_literal(self, node: ListLiteral, scope: dict[int, Any], step: Step) -> Any:
         made = []
         for index, element in enumerate(node.elements):
             value = self.part(element, scope, step)
             if index not in node.optional:
                 made.append(value)
-            elif self.opened(value) is not _MISSING:
+            elif self.opened(value) is not MISSING:
                 made.append(value.value)
         return made
 
     def opened(self, value: Any) -> Any:
         if type(value) is not Optional:
             raise EvalError(f"expected an optional, found {type_name(value)}")
-        return value.value if value.present else _MISSING
+        return value.value if value.present else MISSING
 
-    def map(self, node: MapLiteral, scope: dict[int, Any], step: Step) -> Any:
+    def map_literal(self, node: MapLiteral, scope: dict[int, Any], step: Step) -> Any:
         entries = []
         for index, (key, item) in enumerate(node.entries):
             name, value = self.part(key, scope, step), self.part(item, scope, step)
             if index in node.optional:
                 value = self.opened(value)
-            if value is not _MISSING:
+            if value is not MISSING:
                 entries.append((name, value))
         return self.mapping(entries)
 
@@ -206,7 +185,7 @@ class _Walker:
             value = self.part(item, scope, step)
             if index in node.optional:
                 value = self.opened(value)
-            if value is not _MISSING:
+            if value is not MISSING:
                 if field in fields:
                     raise EvalError("a map literal repeats a key")
                 fields[field] = value
@@ -313,129 +292,26 @@ class _Walker:
     def present(self, node: Call, scope: dict[int, Any], step: Step) -> Any:
         return self.part(node.args[0], scope, step)
 
-    # -- binding forms
 
-    def fold(self, node: Comprehension, scope: dict[int, Any], step: Step) -> Any:
-        if node.kind == "bind":
-            value = _Deferred(lambda: self.part(node.source, scope, step))
-            return self.part(node.body, {**scope, node.id * 2: value}, step)
-        source = self.part(node.source, scope, step)
-        if node.kind in ("optMap", "optFlatMap"):
-            return self.mapped(node, self.opened(source), scope, step)
-        turns = [
-            {**scope, node.id * 2: left, node.id * 2 + 1: right}
-            for left, right in self.turns(source, len(node.variables) == 2)
-        ]
-        return _FOLDS[node.kind](self, node, turns, step)
-
-    def turns(self, source: Any, two: bool) -> list[tuple[Any, Any]]:
-        if type(source) in (list, tuple):
-            return list(enumerate(source)) if two else [(item, None) for item in source]
-        if is_map(source) or isinstance(source, Struct):
-            return list(source.items())
-        raise EvalError(f"a macro walks over lists and maps, found {type_name(source)}")
-
-    def mapped(self, node: Comprehension, value: Any, scope: dict[int, Any], step: Step) -> Any:
-        if value is _MISSING:
-            self.skipped((node.body,), step)
-            return NONE
-        result = self.part(node.body, {**scope, node.id * 2: value}, step)
-        if node.kind == "optMap":
-            return Optional(result)
-        self.opened(result)
-        return result
-
-    def quantified(self, node: Comprehension, turns: list[dict[int, Any]], step: Step) -> Any:
-        deciding = node.kind == "exists"
-        trouble: EvalError | None = None
-        for scope in turns:
-            try:
-                value = self.part(node.body, scope, step)
-            except EvalError as error:
-                trouble = error
-                continue
-            if value is deciding:
-                return deciding
-            if type(value) is not bool:
-                trouble = EvalError(f"expected a bool, found {type_name(value)}", node.body.id)
-        if trouble is not None:
-            raise trouble
-        return not deciding
-
-    def one(self, node: Comprehension, turns: list[dict[int, Any]], step: Step) -> Any:
-        found = [self.boolean(self.part(node.body, scope, step)) for scope in turns]
-        return found.count(True) == 1
-
-    def kept(self, node: Node | None, scope: dict[int, Any], step: Step) -> bool:
-        return node is None or self.boolean(self.part(node, scope, step))
-
-    def listed(self, node: Comprehension, turns: list[dict[int, Any]], step: Step) -> Any:
-        if node.kind == "filter":
-            return [scope[node.id * 2] for scope in turns if self.kept(node.body, scope, step)]
-        return [
-            self.part(node.body, scope, step)
-            for scope in turns
-            if self.kept(node.filter, scope, step)
-        ]
-
-    def entries(self, node: Comprehension, turns: list[dict[int, Any]], step: Step) -> Any:
-        made: list[tuple[Any, Any]] = []
-        for scope in turns:
-            if not self.kept(node.filter, scope, step):
-                continue
-            value = self.part(node.body, scope, step)
-            if node.kind == "transformMap":
-                made.append((scope[node.id * 2], value))
-            elif is_map(value):
-                made.extend(value.items())
-            else:
-                raise EvalError(f"transformMapEntry() takes maps, found {type_name(value)}")
-        return self.mapping(made)
-
-
-class _Deferred:
-    """A value of `cel.bind`, evaluated when first used."""
-
-    def __init__(self, evaluate: Callable[[], Any]) -> None:
-        self.evaluate = evaluate
-        self.done: list[Any] = []
-
-    def __call__(self) -> Any:
-        if not self.done:
-            self.done.append(self.evaluate())
-        return self.done[0]
-
-
-_MISSING: Final = object()
 _VISITS: Final[dict[type, Callable[..., Any]]] = {
-    Const: _Walker.const,
-    Ident: _Walker.ident,
-    Select: _Walker.select,
-    Call: _Walker.call,
-    ListLiteral: _Walker.list,
-    MapLiteral: _Walker.map,
-    StructLiteral: _Walker.struct,
-    Comprehension: _Walker.fold,
+    Const: Walker.const,
+    Ident: Walker.ident,
+    Select: Walker.select,
+    Call: Walker.call,
+    ListLiteral: Walker.list_literal,
+    MapLiteral: Walker.map_literal,
+    StructLiteral: Walker.struct,
+    Comprehension: fold,
 }
 _SPECIAL: Final[dict[str, Callable[..., Any]]] = {
-    "_&&_": _Walker.logic,
-    "_||_": _Walker.logic,
-    "_?_:_": _Walker.ternary,
-    "_==_": _Walker.equality,
-    "_!=_": _Walker.equality,
-    "@in": _Walker.membership,
-    "_?._": _Walker.optional_field,
-    "_[_]": _Walker.indexing,
-    "_[?_]": _Walker.indexing,
-    "@present": _Walker.present,
-}
-_FOLDS: Final[dict[str, Callable[..., Any]]] = {
-    "all": _Walker.quantified,
-    "exists": _Walker.quantified,
-    "exists_one": _Walker.one,
-    "map": _Walker.listed,
-    "filter": _Walker.listed,
-    "transformList": _Walker.listed,
-    "transformMap": _Walker.entries,
-    "transformMapEntry": _Walker.entries,
+    "_&&_": Walker.logic,
+    "_||_": Walker.logic,
+    "_?_:_": Walker.ternary,
+    "_==_": Walker.equality,
+    "_!=_": Walker.equality,
+    "@in": Walker.membership,
+    "_?._": Walker.optional_field,
+    "_[_]": Walker.indexing,
+    "_[?_]": Walker.indexing,
+    "@present": Walker.present,
 }

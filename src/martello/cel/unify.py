@@ -58,7 +58,9 @@ class Inference:
         return kind.name == name or any(self._occurs(name, part) for part in kind.params)
 
     def accepts(self, expected: Type, actual: Type) -> bool:
-        """True when a value of `actual` may stand for `expected`; binds variables, undone on failure."""
+        """True when a value of `actual` may stand for `expected`; binds variables, undone on
+        failure.
+        """
         saved = dict(self.bound)
         if self._unify(expected, actual):
             return True

@@ -1,4 +1,6 @@
-"""The values of CEL that plain Python has no exact type for, and the one error that evaluation raises."""
+"""The values of CEL that plain Python has no exact type for, and the one error that evaluation
+raises.
+"""
 
 from __future__ import annotations
 
@@ -11,9 +13,11 @@ UINT_MAX: Final = (1 << 64) - 1
 
 
 class EvalError(Exception):
-    """An expression could not be evaluated: what went wrong and, once known, the node it happened at.
+    """An expression could not be evaluated: what went wrong and, once known, the node it happened
+    at.
 
-    The message names types, never contents, so that no secret leaves through it. `needs` is set when a function's provider was
+    The message names types, never contents, so that no secret leaves through it. `needs` is set
+    when a function's provider was
     not handed in (`authorizer`, `resource.Get`): the caller reports such a verdict as unassessed.
     """
 
@@ -25,7 +29,9 @@ class EvalError(Exception):
 
 
 class UInt(int):
-    """An unsigned integer; arithmetic yields `int`, so results are wrapped again by whoever computes them."""
+    """An unsigned integer; arithmetic yields `int`, so results are wrapped again by whoever
+    computes them.
+    """
 
     __slots__ = ()
 
@@ -128,7 +134,9 @@ NONE = Optional(None, present=False)
 
 
 def key_of(key: Any) -> Any:
-    """The key a map keeps a CEL value under: 1, 1u and 1.0 are one key, true another; not a key at all is an EvalError."""
+    """The key a map keeps a CEL value under: 1, 1u and 1.0 are one key, true another; not a key at
+    all is an EvalError.
+    """
     kind = type(key)
     if kind is str:
         return key
@@ -175,10 +183,11 @@ class KeyedMap:
 
 
 class LazyMap:
-    """A map of string keys whose values are computed on first use: subclass it with `__getitem__` and `__contains__`.
+    """A map of string keys whose values are computed on first use: subclass it with `__getitem__`
+    and `__contains__`.
 
-    `__getitem__` raises `KeyError` for an unknown name, or an `EvalError`; it keeps what it computed. `keys` is asked only
-    when an expression walks over or compares the whole map.
+    `__getitem__` raises `KeyError` for an unknown name, or an `EvalError`; it keeps what it
+    computed. `keys` is asked only when an expression walks over or compares the whole map.
     """
 
     __slots__ = ()
@@ -209,7 +218,7 @@ class LazyMap:
 
 
 class Struct(dict[str, Any]):
-    """A typed literal such as `Object.spec{…}` or `JSONPatch{…}`: its fields, and its type's name."""
+    """A typed literal such as `Object.spec{…}` or `JSONPatch{…}`: its fields and its type's name."""
 
     __slots__ = ("name",)
 
@@ -220,7 +229,7 @@ class Struct(dict[str, Any]):
     def __eq__(self, other: object) -> bool:
         return type(other) is Struct and self.name == other.name and dict.__eq__(self, other)
 
-    __hash__ = None  # type: ignore[assignment]
+    __hash__ = None
 
 
 def type_name(value: Any) -> str:

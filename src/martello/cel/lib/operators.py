@@ -1,4 +1,6 @@
-"""The operators as overloads: arithmetic, comparison, membership and indexing, one small function per operand type."""
+"""The operators as overloads: arithmetic, comparison, membership and indexing, one small function
+per operand type.
+"""
 
 from __future__ import annotations
 
@@ -35,7 +37,6 @@ from martello.cel.values import (
     KeyedMap,
     LazyMap,
     Optional,
-    Struct,
     Timestamp,
     UInt,
     key_of,

@@ -51,7 +51,9 @@ def either(value: Any, other: Any) -> Any:
 
 
 def value_or(value: Any, default: Any) -> Any:
-    """`value.orValue(default)`; a value that is no optional stands for itself, as in the API server."""
+    """`value.orValue(default)`; a value that is no optional stands for itself, as in the API
+    server.
+    """
     if type(value) is not Optional:
         return value
     return value.value if value.present else default

@@ -103,7 +103,9 @@ def _bool_of_string(text: str) -> bool:
 
 
 def text_of_double(value: float) -> str:
-    """The shortest digits that read back as the same double, with an exponent from 1e+06 on and below 1e-4."""
+    """The shortest digits that read back as the same double, with an exponent from 1e+06 on and
+    below 1e-4.
+    """
     if value != value:
         return "NaN"
     if value in (float("inf"), float("-inf")):

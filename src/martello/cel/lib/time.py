@@ -6,7 +6,7 @@ import re
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from martello.cel.lib.operators import LAST_SECOND, FIRST_SECOND, instant, span
+from martello.cel.lib.operators import FIRST_SECOND, LAST_SECOND, instant, span
 from martello.cel.types import DURATION, INT, STRING, TIMESTAMP, Library, Overload
 from martello.cel.values import Duration, EvalError, Timestamp
 

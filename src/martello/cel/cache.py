@@ -1,0 +1,107 @@
+"""Compiled programs as plain data: many in one file, loaded in milliseconds without parser and
+checker.
+
+Marshalled code from a directory that others may write to is code execution: `Directory` takes one
+only when it belongs to
+the user alone.
+"""
+
+from __future__ import annotations
+
+import marshal
+import os
+import stat
+import sys
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Final
+
+from martello.cel.issues import BadInput
+from martello.cel.program import Program
+from martello.cel.types import Library
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_FORMAT: Final = b"martello-cel-1\n"
+_DIGEST: Final = 32
+
+
+def dump(programs: Iterable[Program]) -> bytes:
+    """Programs as bytes that `load` reads in the same version of Python and of this package."""
+    return marshal.dumps([program.packed for program in programs])
+
+
+def load(data: bytes, libraries: Iterable[Library] = ()) -> list[Program]:
+    """The programs of `dump`; `libraries` are those that the caller's environment was extended
+    with.
+    """
+    extras: Mapping[str, Library] = {each.name: each for each in libraries}
+    return [Program(packed, extras) for packed in marshal.loads(data)]  # noqa: S302 - own data
+
+
+def key(*parts: str) -> str:
+    """A file name for what `parts` decide (environment, texts), this Python and this build of the
+    package.
+    """
+    from hashlib import sha256
+
+    digest = sha256(_FORMAT + f"{sys.implementation.cache_tag} {sys.hexversion}\n".encode())
+    here = os.path.dirname(__file__)
+    for directory in (here, os.path.join(here, "lib")):
+        for entry in sorted(os.scandir(directory), key=lambda each: each.name):
+            if entry.name.endswith(".py"):
+                about = entry.stat()
+                digest.update(f"{entry.name}:{about.st_size}:{about.st_mtime_ns}\n".encode())
+    for part in parts:
+        digest.update(sha256(part.encode("utf-8", "surrogatepass")).digest())
+    return digest.hexdigest()
+
+
+class Directory:
+    """A directory of dumped programs that belongs to this user alone; anything else is a
+    `BadInput`.
+    """
+
+    __slots__ = ("_libraries", "path")
+
+    def __init__(self, path: Path, libraries: Iterable[Library] = ()) -> None:
+        self.path = path
+        self._libraries = tuple(libraries)
+        try:
+            path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            about = os.lstat(path)
+        except OSError as error:
+            raise BadInput(f"{path} cannot hold a cache: {error.strerror}") from None
+        if not stat.S_ISDIR(about.st_mode) or about.st_uid != os.getuid():
+            raise BadInput(f"{path} is no directory of this user")
+        if stat.S_IMODE(about.st_mode) & 0o077:
+            raise BadInput(f"{path} is open to others: chmod 700 {path}")
+
+    def read(self, name: str) -> list[Program] | None:
+        """The programs kept under a `key`, or None when there are none or the file is not whole."""
+        try:
+            handle = os.open(self.path / name, os.O_RDONLY | os.O_NOFOLLOW)
+        except OSError:
+            return None
+        with open(handle, "rb") as file:
+            about = os.fstat(handle)
+            if about.st_uid != os.getuid() or stat.S_IMODE(about.st_mode) & 0o022:
+                return None
+            data = file.read()
+        from hashlib import sha256
+
+        body = data[len(_FORMAT) + _DIGEST :]
+        if data[: len(data) - len(body)] != _FORMAT + sha256(body).digest():
+            return None
+        return load(body, self._libraries)
+
+    def write(self, name: str, programs: Iterable[Program]) -> None:
+        """Keeps programs under a `key`; a reader sees all of them or none."""
+        from hashlib import sha256
+
+        body = dump(programs)
+        place = self.path / f".{name}.{os.getpid()}"
+        handle = os.open(place, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
+        with open(handle, "wb") as file:
+            file.write(_FORMAT + sha256(body).digest() + body)
+        os.replace(place, self.path / name)

@@ -25,8 +25,8 @@ def real_manifests(count: int = 200) -> tuple[Path, int] | None:
         for file in project["files"]
         if file["objects"] and not file.get("partial") and file["bytes"] < 100_000
     ]
-    # half of them the richest, so that 200 files hold about 480 objects
-    rich = sorted(rows, key=lambda row: -row[1])[: count // 2]
+    # a third of them the richest, so that 200 files hold about 480 objects
+    rich = sorted(rows, key=lambda row: -row[1])[: count // 3]
     chosen = rich + [row for row in rows if row not in rich][: count - len(rich)]
     target = BUILD / "manifests"
     shutil.rmtree(target, ignore_errors=True)

@@ -8,8 +8,8 @@ import sys
 from pathlib import Path
 
 import click
-from martello.catalogue.load import load
 
+from martello.catalogue.load import load
 from martello.catalogue.page import markdown
 from martello.cli.main import cli
 from martello.core.check import Check

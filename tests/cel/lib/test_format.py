@@ -8,6 +8,7 @@ import pytest
 
 from martello.cel.lib import format
 from martello.cel.lib.format import FORMATS
+from martello.cel.values import NONE
 
 VALID = [
     ("dns1123Label", "my-label-1"),
@@ -86,4 +87,4 @@ def test_names() -> None:
 def test_cost() -> None:
     cost = format.LIBRARY.overloads[0].cost
     assert cost is not None
-    assert cost(FORMATS["dns1123Label"], "my-name", format.NONE) == 8
+    assert cost(FORMATS["dns1123Label"], "my-name", NONE) == 8

@@ -85,9 +85,10 @@ def test_small_functions() -> None:
     assert find("md5", 1)("a") == "0cc175b9c0f1b6a831c399e269772661"
     keys, values = [{"n": "a"}, {"n": "b"}], [{"v": 1}, {"v": 2}]
     assert kyverno.list_to_map(keys, values, "n", "v") == {"a": 1, "b": 2}
-    for bad in (([], [1]), ([1], [1]), ([{"n": 1}], [{}])):
+    bad: list[tuple[list[Any], list[Any]]] = [([], [1]), ([1], [1]), ([{"n": 1}], [{}])]
+    for one, other in bad:
         with pytest.raises(EvalError):
-            kyverno.list_to_map(*bad, "n", "v")
+            kyverno.list_to_map(one, other, "n", "v")
 
 
 DIGEST = "sha256:" + "0" * 64

@@ -1,7 +1,7 @@
 """Kyverno's functions: look-ups that the caller answers, and the few that need nobody.
 
-Look-ups hang on variables (`VARIABLES`: `resource`, `http`, …), each bound to a context of its class
-below. `time.now()` asks the clock that `answering` sets.
+Look-ups hang on variables (`VARIABLES`: `resource`, `http`, …), each bound to a context of its
+class below. `time.now()` asks the clock that `answering` sets.
 """
 
 from __future__ import annotations

@@ -224,7 +224,7 @@ def _unpacked(name: str, opened: BinaryIO, limits: Limits) -> Iterator[tuple[int
     unpack = zlib.decompressobj(31)
     rest, number, packed, size = b"", 0, 0, 0
     while not unpack.eof:
-        chunk = unpack.unconsumed_tail or opened.read(1 << 16)
+        chunk = unpack.unconsumed_tail or opened.read(1 << 12)  # small: damage costs one chunk
         if not chunk:
             raise _Broken("the bundle was cut off")
         packed = opened.tell()

@@ -19,7 +19,8 @@ _REVIEW: Final = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 
 
 class Sight(msgspec.Struct, frozen=True):
-    """One kind: `state` is listable, refused, unserved or unknown; `why` where it is not listable.
+    """One kind: `state` is listable, refused, unserved, unknown or withheld (the reader role leaves
+    Secrets out on purpose); `why` where it is not listable.
 
     `required` kinds are served by every API server, so that one missing leaves checks unassessed.
     """
@@ -95,6 +96,9 @@ async def _sight(
                     refused.append(f"no rule allows to list {_words(kind, space)}")
             except Denied as denied:
                 return Sight(kind.group_kind, "unknown", kind.required, denied.why)
+    if refused and kind.metadata_only:
+        why = "who may list them may read them, so the reader role leaves them out"
+        return Sight(kind.group_kind, "withheld", kind.required, why)
     if refused:
         return Sight(kind.group_kind, "refused", kind.required, "; ".join(refused))
     return Sight(kind.group_kind, "listable", kind.required)

@@ -72,14 +72,15 @@ def read_clusters(
     progress: Progress | None = None,
 ) -> tuple[Reading, ...]:
     """Several clusters, each a Reading. One that cannot be read is an unassessed Reading, so that
-    the others are judged; where none can be read, the first one's error is raised.
+    the others are judged; where none can be read, the first one's error is raised. An empty name is
+    the current context.
     """
     readings: list[Reading] = []
     errors: list[MartelloError] = []
     for context in contexts:
         try:
             reading = read_cluster(
-                context,
+                context or None,
                 kubeconfig=kubeconfig,
                 namespaces=namespaces,
                 labels=labels,
@@ -89,7 +90,7 @@ def read_clusters(
             raise
         except MartelloError as error:
             errors.append(error)
-            reading = _unread(context, error)
+            reading = _unread(context or "current context", error)
         readings.append(reading)
     if errors and len(errors) == len(readings):
         raise errors[0]

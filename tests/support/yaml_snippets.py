@@ -64,7 +64,7 @@ _INTEGERS: Final[list[tuple[str, Any]]] = [
     ("0xffffffffffffffffff", "0xffffffffffffffffff"),
     ("1 2", "1 2"),
     ("1,000", "1,000"),
-    ("１", "１"),
+    ("٣", "٣"),
 ]
 _FLOATS: Final[list[tuple[str, Any]]] = [
     ("1.5", 1.5),

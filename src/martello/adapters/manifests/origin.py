@@ -26,6 +26,11 @@ class FileOrigin:
         """The key of the member, the element of the list, or the nearest ancestor that is there."""
         return self._location(position_of(nearest(self.document.places.root, self._full(path))))
 
+    def mentions(self, *words: bytes) -> bool:
+        """Whether one of the words stands anywhere in the text: a cheap question before comments."""
+        part = self.document.part
+        return any(word in part for word in words)
+
     def comments(self) -> tuple[Comment, ...]:
         """The comments of the document; for an item of a List those from its first line to the
         next item.

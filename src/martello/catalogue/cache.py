@@ -1,11 +1,164 @@
-"""The packaged checks, kept compiled."""
+"""The packaged checks in one file of the user's cache: their parts, and their programs compiled."""
 
 from __future__ import annotations
 
-from martello.catalogue.load import Source, read
-from martello.core.check import Check
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from martello import __version__
+from martello.catalogue.load import Deferred, Source, read
+from martello.cel.cache import Directory, dump, key
+from martello.cel.issues import BadInput
+from martello.core.check import Check, Example
 
 
-def cached(sources: tuple[Source, ...]) -> tuple[Check, ...]:
-    """The checks of these files."""
-    return tuple(read(source) for source in sources)
+class Record(msgspec.Struct, frozen=True, array_like=True):
+    """A Check as plain data; `module` and `name` lead to a Python check's function."""
+
+    id: str
+    name: str
+    title: str
+    severity: str
+    profile: str
+    practice: str
+    why: str
+    kinds: tuple[str, ...]
+    fix: str
+    frameworks: dict[str, Any]
+    aliases: dict[str, tuple[str, ...]]
+    file: str
+    params: dict[str, Any]
+    needs: tuple[str, ...]
+    facts: tuple[str, ...]
+    examples: tuple[tuple[bool, str, str, dict[str, Any], str, str, str], ...]
+    rule: dict[str, Any] | None
+    module: str
+    function: str
+
+
+def cached(sources: Sequence[Source], environ: Mapping[str, str] = os.environ) -> tuple[Check, ...]:
+    """The checks of these files: from the cache, or read, compiled and kept for the next time.
+
+    The cache holds code. It is only used in a directory that belongs to the user alone; where there
+    is none and none can be made, everything is read anew, which is slower and the same.
+    """
+    directory = _directory(environ)
+    if directory is None:
+        return tuple(read(source) for source in sources)
+    name = key(__version__, *(f"{s.file} {s.mark}" for s in sources))
+    place = directory / f"checks-{name[:40]}"
+    records = _load(place)
+    if records is not None:
+        return tuple(map(_check, records))
+    checks = tuple(read(source) for source in sources)
+    _keep(place, [_record(check) for check in checks])
+    return checks
+
+
+def _directory(environ: Mapping[str, str]) -> Path | None:
+    home = environ.get("XDG_CACHE_HOME") or ""
+    if not os.path.isabs(home):
+        if not os.path.isabs(environ.get("HOME", "")):
+            return None
+        home = os.path.join(environ["HOME"], ".cache")
+    try:
+        return Directory(Path(home) / "martello").path
+    except BadInput:
+        return None
+
+
+def _load(place: Path) -> list[Record] | None:
+    """What is kept in a file of the user's own; None where it is not there or not whole."""
+    try:
+        handle = os.open(place, os.O_RDONLY | os.O_NOFOLLOW)
+    except OSError:
+        return None
+    with open(handle, "rb") as file:
+        about = os.fstat(handle)
+        if about.st_uid != os.getuid() or about.st_mode & 0o022:
+            return None
+        data = file.read()
+    try:
+        return msgspec.msgpack.decode(data, type=list[Record])
+    except msgspec.DecodeError:
+        return None
+
+
+def _keep(place: Path, records: list[Record]) -> None:
+    """Writes the file whole or not at all and drops older ones; a full disk is no error."""
+    draft = place.with_name(f".{place.name}.{os.getpid()}")
+    try:
+        handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
+        with open(handle, "wb") as file:
+            file.write(msgspec.msgpack.encode(records))
+        for old in _others(place):
+            old.unlink(missing_ok=True)
+        os.replace(draft, place)
+    except OSError:
+        draft.unlink(missing_ok=True)
+
+
+def _others(place: Path) -> Iterator[Path]:
+    return (p for p in place.parent.glob("checks-*") if p != place)
+
+
+def _record(check: Check) -> Record:
+    function, rule = check.function, check.rule
+    if rule is not None:
+        from martello.catalogue.compile import programs
+
+        rule = {**rule, "programs": dump(programs(rule))}
+    module, name = "", ""
+    if isinstance(function, Deferred):
+        module, name = function.module, function.name
+    return Record(
+        check.id,
+        check.name,
+        check.title,
+        check.severity,
+        check.profile,
+        check.practice,
+        check.why,
+        check.kinds,
+        check.fix,
+        dict(check.frameworks),
+        dict(check.aliases),
+        check.file,
+        dict(check.params),
+        check.needs,
+        check.facts,
+        tuple(
+            (e.good, e.text, e.at, dict(e.params), e.kubernetes, e.message, e.fixed)
+            for e in check.examples
+        ),
+        None if rule is None else dict(rule),
+        module,
+        name,
+    )
+
+
+def _check(record: Record) -> Check:
+    return Check(
+        record.id,
+        record.name,
+        record.title,
+        record.severity,
+        record.profile,
+        record.practice,
+        record.why,
+        record.kinds,
+        record.fix,
+        record.frameworks,
+        record.aliases,
+        record.file,
+        record.params,
+        record.needs,
+        record.facts,
+        tuple(Example(*parts) for parts in record.examples),
+        record.rule,
+        Deferred(record.module, record.function) if record.module else None,
+    )

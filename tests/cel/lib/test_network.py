@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from martello.cel.lib import cidr, ip
+from martello.cel.lib import cidr, ip, ip_specification
 from martello.cel.types import Library
 from martello.cel.values import EvalError
 
@@ -155,6 +155,16 @@ def test_costs() -> None:
     assert canonical("2001:db8::abcd", True) == 3
     assert holds(cidr.parse("192.168.0.0/24"), "192.168.0.1", True) == 1 + 2
     assert covers(cidr.parse("192.168.0.0/24"), "192.168.0.0/24", True) == 1 + 2 + 1 + 1
+
+
+def test_the_specification_maps_addresses() -> None:
+    assert ip_specification.parse("::ffff:c0a8:1") == ip.parse("192.168.0.1")
+    assert ip_specification.parse("2001:db8::1") == ip.parse("2001:db8::1")
+    assert ip_specification.is_ip("::FFFF:0:1") is True
+    assert ip_specification.is_ip("::ffff:192.168.0.1") is False
+    assert ip_specification.is_ip("::g") is False
+    ids = [overload.id for overload in ip_specification.LIBRARY.overloads]
+    assert sorted(ids) == sorted(overload.id for overload in ip.LIBRARY.overloads)
 
 
 @given(st.ip_addresses())

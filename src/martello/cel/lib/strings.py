@@ -49,6 +49,20 @@ def last_index_of(text: str, part: str, offset: int | None = None) -> int:
     return text.rfind(part, 0, offset + len(part)) if offset < len(text) else -1
 
 
+def index_from(text: str, part: str, offset: int) -> int:
+    """`index_of` as the specification tests it: an offset beyond the text is an error."""
+    if part and offset >= len(text):
+        raise EvalError("indexOf: index out of range")
+    return index_of(text, part, offset)
+
+
+def last_index_from(text: str, part: str, offset: int) -> int:
+    """`last_index_of` as the specification tests it: an offset beyond the text is an error."""
+    if part and offset >= len(text):
+        raise EvalError("lastIndexOf: index out of range")
+    return last_index_of(text, part, offset)
+
+
 def lower_ascii(text: str) -> str:
     """`A` to `Z` in lower case, the rest untouched."""
     return text.translate(_LOWER)
@@ -139,11 +153,7 @@ _PLACED: Final = (STRING, STRING, INT)
 COMMON: Final = (
     _member("charAt", "string_char_at_int", (STRING, INT), STRING, char_at),
     _member("indexOf", "string_index_of_string", _TWO, INT, index_of, traversal),
-    _member("indexOf", "string_index_of_string_int", _PLACED, INT, index_of, traversal),
     _member("lastIndexOf", "string_last_index_of_string", _TWO, INT, last_index_of, traversal),
-    _member(
-        "lastIndexOf", "string_last_index_of_string_int", _PLACED, INT, last_index_of, traversal
-    ),
     _member("lowerAscii", "string_lower_ascii", (STRING,), STRING, lower_ascii, tenth),
     _member("upperAscii", "string_upper_ascii", (STRING,), STRING, upper_ascii, tenth),
     _member("replace", "string_replace_string_string", _THREE, STRING, replace, fifth),
@@ -159,6 +169,15 @@ COMMON: Final = (
 )
 
 
+def placed(find: Any, find_last: Any) -> tuple[Overload, Overload]:
+    """`indexOf` and `lastIndexOf` with an offset, which dialects bound differently."""
+    last = "string_last_index_of_string_int"
+    return (
+        _member("indexOf", "string_index_of_string_int", _PLACED, INT, find, traversal),
+        _member("lastIndexOf", last, _PLACED, INT, find_last, traversal),
+    )
+
+
 def format_overload(function: Any) -> Overload:
     """`format` with one of its two ways to print."""
     return _member("format", "string_format", (STRING, list_of(DYN)), STRING, function, tenth)
@@ -168,6 +187,7 @@ LIBRARY: Final = Library(
     "strings",
     (
         *COMMON,
+        *placed(index_from, last_index_from),
         format_overload(format_text),
         _member("reverse", "string_reverse", (STRING,), STRING, reverse, tenth),
     ),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from martello.cel.lib.formatting import KUBERNETES, interpolate
-from martello.cel.lib.strings import COMMON, format_overload
+from martello.cel.lib.strings import COMMON, format_overload, index_of, last_index_of, placed
 from martello.cel.types import Library
 
 
@@ -14,4 +14,7 @@ def format_text(template: str, args: list[Any] | tuple[Any, ...]) -> str:
     return interpolate(template, args, KUBERNETES)
 
 
-LIBRARY: Final = Library("strings_kubernetes", (*COMMON, format_overload(format_text)))
+LIBRARY: Final = Library(
+    "strings_kubernetes",
+    (*COMMON, *placed(index_of, last_index_of), format_overload(format_text)),
+)

@@ -1,0 +1,70 @@
+"""How many pods a workload is meant to have at least, by its own word or its autoscaler's."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any, Final
+
+import msgspec
+
+from martello.core.cluster import Cluster
+from martello.core.resource import Resource
+from martello.core.workload import Workload
+
+AUTOSCALER: Final = "HorizontalPodAutoscaler.autoscaling"
+SCALED: Final = "ScaledObject.keda.sh"
+_COUNTED: Final = frozenset(
+    ("Deployment", "StatefulSet", "ReplicaSet", "ReplicationController", "DeploymentConfig")
+)
+
+
+class Bounds(msgspec.Struct, frozen=True):
+    """What an autoscaler keeps to."""
+
+    scaler: Resource
+    least: int
+
+
+def expected(workload: Workload, cluster: Cluster) -> int | None:
+    """The least number of pods; None where nobody says it: a missing `replicas` is left to whoever
+    scales the workload, and DaemonSets and Jobs have no number of their own.
+    """
+    ref = workload.resource.ref
+    if ref.kind == "Pod":
+        return 1
+    bounds = _scalers(cluster).get((ref.namespace, ref.kind, ref.name))
+    if bounds is not None:
+        return bounds.least
+    if ref.kind not in _COUNTED:
+        return None
+    return whole(workload.resource.spec.get("replicas"))
+
+
+def whole(value: Any) -> int | None:
+    """An integer, or None for anything else."""
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def target(scaler: Resource) -> tuple[str, str, str] | None:
+    """Namespace, kind and name of what an autoscaler scales; None where it says no such thing."""
+    reference = scaler.spec.get("scaleTargetRef")
+    if not isinstance(reference, dict):
+        return None
+    kind, name = reference.get("kind"), reference.get("name")
+    if kind is None and scaler.ref.kind == "ScaledObject":
+        kind = "Deployment"
+    if not isinstance(kind, str) or not isinstance(name, str):
+        return None
+    return scaler.ref.namespace, kind, name
+
+
+@lru_cache(maxsize=2)
+def _scalers(cluster: Cluster) -> dict[tuple[str, str, str], Bounds]:
+    found: dict[tuple[str, str, str], Bounds] = {}
+    for kind, key, default in ((AUTOSCALER, "minReplicas", 1), (SCALED, "minReplicaCount", 0)):
+        for scaler in cluster.of_kind(kind):
+            aim = target(scaler)
+            least = whole(scaler.spec.get(key, default))
+            if aim is not None and least is not None:
+                found[aim] = Bounds(scaler, least)
+    return found

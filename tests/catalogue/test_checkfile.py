@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from tests.support.objects import EXAMPLES, check
 
 from martello.catalogue.checkfile import parse_check
 from martello.core.errors import BadInput
-from tests.support.objects import EXAMPLES, check
 
 GOOD = """\
 id: POD-900

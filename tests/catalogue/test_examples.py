@@ -8,6 +8,8 @@ import pytest
 
 from martello.adapters.manifests import read_paths
 from martello.catalogue.example import blind_spots, problems
+from martello.catalogue.frameworks import NAMES, OVERRIDES, controls_of
+from martello.catalogue.frameworks import framework as framework_of
 from martello.catalogue.load import Source, packaged, read
 from martello.core.reading import Reading
 
@@ -44,3 +46,13 @@ def test_page_is_complete(source: Source) -> None:
     assert len(check.why) > 40
     assert check.fix
     assert check.id.partition("-")[0] in ("IMG", "NET", "MON", "RES", "ACC", "POD")
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=name)
+def test_the_controls_that_it_names_exist(source: Source) -> None:
+    check = read(source)
+    for framework in map(framework_of, NAMES):
+        known = {control.id for control in framework.controls}
+        if framework.name == "pss-restricted":
+            known |= OVERRIDES.keys()
+        assert set(controls_of(check, framework)) <= known

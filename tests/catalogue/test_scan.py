@@ -7,13 +7,13 @@ from typing import Any
 
 import msgspec
 import pytest
+from tests.support.objects import TODAY, check, judged, reading
 
 from martello.catalogue.scan import scan
 from martello.core.check import Check, Hit
 from martello.core.cluster import Cluster
 from martello.core.errors import BadInput
 from martello.core.resource import Resource
-from tests.support.objects import TODAY, check, judged, reading
 
 POD = """\
 apiVersion: v1
@@ -98,7 +98,9 @@ def test_null_is_absent() -> None:
 
 
 def test_a_namespace_that_is_not_here_leaves_the_check_open() -> None:
-    made = check("validations: [{expression: namespaceObject.metadata.name == 'shop', message: m}]\n")
+    made = check(
+        "validations: [{expression: namespaceObject.metadata.name == 'shop', message: m}]\n"
+    )
     assert "no Namespace object shop" in judged(POD, made).unassessed[0].reason
     there = POD + "---\napiVersion: v1\nkind: Namespace\nmetadata: {name: shop}\n"
     assert judged(there, made).passed == 1
@@ -226,7 +228,7 @@ spec: {replicas: 1, template: {spec: {containers: [{name: c%s}]}}}
 ---
 apiVersion: v1
 kind: Pod
-metadata: {name: web-1-a, namespace: shop, uid: "3", ownerReferences: [{controller: true, uid: "2"}]}
+metadata: {name: web-1-a, namespace: shop, ownerReferences: [{controller: true, uid: "2"}]}
 spec: {containers: [{name: c, securityContext: {privileged: true}}]}
 """
 

@@ -1,0 +1,78 @@
+"""The cache gives the same checks, follows their files, and lies in a safe place only."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+import msgspec
+import pytest
+from tests.support.objects import judged
+
+from martello.catalogue.cache import cached
+from martello.catalogue.load import packaged, read
+from martello.core.check import Check
+
+POD = "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\nspec: {containers: [{name: c, image: x}]}\n"
+SOURCES = tuple(packaged())[:12]
+
+
+def plain(check: Check) -> object:
+    rule = {k: v for k, v in (check.rule or {}).items() if k != "programs"}
+    return msgspec.to_builtins(msgspec.structs.replace(check, rule=rule, function=None))
+
+
+def test_checks_from_the_cache_are_the_checks(tmp_path: Path) -> None:
+    environ = {"XDG_CACHE_HOME": str(tmp_path)}
+    first, second = cached(SOURCES, environ), cached(SOURCES, environ)
+    assert (
+        [plain(c) for c in first] == [plain(c) for c in second] == [plain(read(s)) for s in SOURCES]
+    )
+    assert all("programs" in c.rule for c in second if c.rule is not None)
+    assert judged(POD, *first) == judged(POD, *second)
+    (file,) = (tmp_path / "martello").glob("*")
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+
+
+def test_a_changed_file_makes_a_new_cache(tmp_path: Path) -> None:
+    environ = {"XDG_CACHE_HOME": str(tmp_path)}
+    cached(SOURCES, environ)
+    before = set((tmp_path / "martello").iterdir())
+    changed = msgspec.structs.replace(SOURCES[0], mark="other")
+    cached((changed, *SOURCES[1:]), environ)
+    after = set((tmp_path / "martello").iterdir())
+    assert len(after) == 1
+    assert after != before
+
+
+@pytest.mark.parametrize("mode", [0o755, 0o770, 0o701])
+def test_a_directory_that_others_may_enter_is_not_used(tmp_path: Path, mode: int) -> None:
+    directory = tmp_path / "martello"
+    directory.mkdir()
+    directory.chmod(mode)
+    assert len(cached(SOURCES, {"XDG_CACHE_HOME": str(tmp_path)})) == len(SOURCES)
+    assert list(directory.iterdir()) == []
+
+
+def test_a_link_is_not_followed(tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir(mode=0o700)
+    (tmp_path / "martello").symlink_to(elsewhere)
+    cached(SOURCES, {"XDG_CACHE_HOME": str(tmp_path)})
+    assert list(elsewhere.iterdir()) == []
+
+
+@pytest.mark.parametrize("content", [b"", b"\x00", b"\x91\x01", os.urandom(100)])
+def test_a_broken_cache_is_made_anew(tmp_path: Path, content: bytes) -> None:
+    environ = {"XDG_CACHE_HOME": str(tmp_path)}
+    cached(SOURCES, environ)
+    (file,) = (tmp_path / "martello").glob("*")
+    file.write_bytes(content)
+    assert len(cached(SOURCES, environ)) == len(SOURCES)
+    assert file.read_bytes() != content
+
+
+@pytest.mark.parametrize("environ", [{}, {"HOME": ""}, {"XDG_CACHE_HOME": "/proc/nowhere"}])
+def test_without_a_place_everything_is_read(environ: dict[str, str]) -> None:
+    assert len(cached(SOURCES, environ)) == len(SOURCES)

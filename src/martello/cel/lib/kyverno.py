@@ -6,7 +6,6 @@ class below. `time.now()` asks the clock that `answering` sets.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -160,6 +159,8 @@ def list_to_map(keys: Any, values: Any, key: str, value: str) -> dict[str, Any]:
 
 def _digest(algorithm: str) -> Callable[[str], str]:
     def digest(text: str) -> str:
+        import hashlib
+
         made = hashlib.new(algorithm, text.encode("utf-8", "replace"), usedforsecurity=False)
         return made.hexdigest()
 

@@ -23,8 +23,8 @@ class Node:
     `kind`: class, assert, empty, cat, alt, rep or cap. `first`: code points that a non-empty match
     can begin with; `follow`: code points that can extend a complete match. `sure`: one code point
     of look-ahead always decides (a deterministic expression, as Brüggemann-Klein defines them), so
-    that backtracking cannot multiply. `longest`: the longest match, None when unbounded. `repeats`: the
-    greatest product of nested counts.
+    that backtracking cannot multiply. `longest`: the longest match, None when unbounded.
+    `repeats`: the greatest product of nested counts.
     """
 
     __slots__ = (

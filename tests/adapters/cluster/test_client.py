@@ -16,7 +16,7 @@ from martello.adapters.cluster.failure import Denied
 from martello.adapters.cluster.kinds import Kind
 from martello.adapters.cluster.kubeconfig import Access
 from martello.adapters.cluster.read import read
-from martello.core.errors import MartelloError, NotPermitted, Unreachable
+from martello.core.errors import BadInput, MartelloError, NotPermitted, Unreachable
 
 PODS = "/api/v1/pods"
 
@@ -143,6 +143,60 @@ def test_what_is_sent() -> None:
     assert sent["accept"] == "application/json"
     assert sent["impersonate-user"] == "jane"
     assert sent["user-agent"].startswith("martello/")
+
+
+def _version(found: Access) -> dict[str, Any]:
+    async def run() -> dict[str, Any]:
+        async with Client(found) as client:
+            return await client.get("/version")
+
+    return asyncio.run(run())
+
+
+def test_a_proxy_is_used() -> None:
+    with serve(lambda path: (200, {"path": path})) as proxy:
+        found = Access("c", "http://api.example", Credentials(), proxy=proxy.url)
+        assert _version(found) == {"path": "http://api.example/version"}
+    with pytest.raises(BadInput, match="cannot use the address of c"):
+        _version(Access("c", "https://api.example", Credentials(), proxy="gopher://x"))
+
+
+def test_a_server_without_tls() -> None:
+    with serve(lambda path: (200, {})) as server:
+        address = server.url.replace("http:", "https:")
+        with pytest.raises(Unreachable) as caught:
+            _version(Access("c", address, Credentials()))
+    assert "it does not speak TLS as we do" in caught.value.why
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        Access("c", "https://api.example", Credentials(), authority=b"no certificate"),
+        Access("c", "https://api.example", Credentials(certificate=b"none", key=Secret("none"))),
+        Access("c", "https://api.example:port", Credentials()),
+    ],
+)
+def test_what_cannot_be_used_is_named(found: Access) -> None:
+    with pytest.raises(BadInput, match=r"cannot (read|use)"):
+        _version(found)
+
+
+def test_one_list_that_breaks_leaves_the_others() -> None:
+    def answer(path: str) -> Answer:
+        if urlsplit(path).path == PODS:
+            return 200, b"<html>"
+        return _world(path)
+
+    kinds = [Kind("", "Pod", "pods", True), Kind("batch", "Job", "jobs", True)]
+    with serve(answer) as server:
+        found = Access("c", server.url, Credentials())
+        reading = asyncio.run(read(found, kinds=kinds))
+        assert [r.ref.kind for r in reading.resources] == ["Job"]
+        assert "is no API server" in reading.unlisted["Pod"]
+        assert [u.asked for u in reading.unassessed] == [True]
+        with pytest.raises(Unreachable, match="is no API server"):
+            asyncio.run(read(found, kinds=kinds[:1]))
 
 
 def _world(path: str) -> Answer:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+import gc
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -15,7 +16,7 @@ from martello.adapters.cluster.kinds import KINDS, REQUIRED, Kind
 from martello.adapters.cluster.kubeconfig import Access, access
 from martello.adapters.cluster.prune import pod_template_kind, prune
 from martello.adapters.cluster.share import Shared
-from martello.core.errors import BadInput, MartelloError
+from martello.core.errors import BadInput, MartelloError, Unreachable
 from martello.core.finding import Unassessed
 from martello.core.path import Path
 from martello.core.reading import Reading
@@ -60,7 +61,7 @@ def read_cluster(
     NotPermitted where the cluster cannot be read at all.
     """
     found = access(context, kubeconfig=kubeconfig, acting_as=acting_as, groups=groups)
-    return asyncio.run(read(found, namespaces, labels, progress=progress))
+    return _run(read(found, namespaces, labels, progress=progress))
 
 
 def read_clusters(
@@ -139,6 +140,7 @@ class _Reader:
         self.unlisted: dict[str, str] = {}
         self.unassessed: list[Unassessed] = []
         self.templates: set[Kind] = set()
+        self.lost: list[Unreachable] = []
         self.shared = Shared()
 
     async def all(self, kinds: Sequence[Kind]) -> Reading:
@@ -169,28 +171,36 @@ class _Reader:
         async with asyncio.TaskGroup() as tasks:
             for served in discovery.served:
                 tasks.create_task(self._kind(served))
+        if self.lost and len(self.lost) == len(self.lists):  # it went away
+            raise self.lost[0]
 
     async def _kind(self, served: Served) -> None:
         kind = served.kind
         spaces = self.namespaces if kind.namespaced and self.namespaces else ("",)
-        refused: list[str] = []
         asked = not kind.metadata_only and (kind.namespaced or not self.namespaces)
-        found = self.lists[kind]
         async with self.turns:
-            if kind.group_kind == "Namespace" and self.namespaces:
-                refused = [why for space in self.namespaces if (why := await self._space(space))]
-            else:
-                for space in spaces:
-                    try:
-                        found.extend(await self._list(served, space))
-                    except Denied as denied:
-                        where = f" in namespace {space}" if space else ""
-                        what = f"list {kind.group_resource}{where}"
-                        refused.append(_refusal(what, denied))
+            try:
+                if kind.group_kind == "Namespace" and self.namespaces:
+                    answers = [await self._space(space) for space in self.namespaces]
+                    refused = [why for why in answers if why]
+                else:
+                    refused = [why for space in spaces if (why := await self._fill(served, space))]
+            except Unreachable as error:
+                self.lost.append(error)
+                refused, asked = [f"{error.what}: {error.why}"], True
         if refused:
             self._missing(kind, "; ".join(refused), asked=asked)
         elif self.labels and kind.namespaced:
             self.unlisted[kind.group_kind] = f"only those labelled {self.labels} were listed"
+
+    async def _fill(self, served: Served, space: str) -> str:
+        """Lists one kind in one namespace, or in all; why that was refused, or nothing."""
+        try:
+            self.lists[served.kind].extend(await self._list(served, space))
+        except Denied as denied:
+            where = f" in namespace {space}" if space else ""
+            return _refusal(f"list {served.kind.group_resource}{where}", denied)
+        return ""
 
     async def _space(self, name: str) -> str:
         """Reads one Namespace object; why that was refused, or nothing."""
@@ -243,6 +253,28 @@ class _Reader:
         self.unlisted[kind.group_kind] = why
         reason = f"{kind.group_kind}: {why}"
         self.unassessed.append(Unassessed(reason, self.origin.locate(()), asked=asked))
+
+
+def _run(reading: Coroutine[Any, Any, Reading]) -> Reading:
+    """Runs a reading to its end.
+
+    The result is handed over aside: asyncio's runner would print that of its main task (into a text
+    that nobody sees). The collector of cycles pauses: what is read makes none, and it would look
+    through all of it again and again.
+    """
+    results: list[Reading] = []
+
+    async def main() -> None:
+        results.append(await reading)
+
+    paused = gc.isenabled()
+    gc.disable()
+    try:
+        asyncio.run(main())
+    finally:
+        if paused:
+            gc.enable()
+    return results[0]
 
 
 def _refusal(what: str, denied: Denied) -> str:

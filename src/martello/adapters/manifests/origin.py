@@ -27,7 +27,7 @@ class FileOrigin:
         return self._location(position_of(nearest(self.document.places.root, self._full(path))))
 
     def mentions(self, *words: bytes) -> bool:
-        """Whether one of the words stands anywhere in the text: a cheap question before comments."""
+        """Whether one of the words stands in the text: a cheap question before comments."""
         part = self.document.part
         return any(word in part for word in words)
 

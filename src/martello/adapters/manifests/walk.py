@@ -69,7 +69,7 @@ class Found:
             self.unassessed.append(chart)
         for entry in found:
             name = entry.name
-            directory = entry.is_dir()
+            directory = _is_directory(entry)
             if not directory and not name.lower().endswith(_SUFFIXES):
                 continue
             if directory and (name.startswith(".") or name in _SKIPPED):
@@ -86,3 +86,11 @@ class Found:
 
     def _refuse(self, path: str, reason: str) -> None:
         self.unassessed.append(Unassessed(reason, Location(path)))
+
+
+def _is_directory(entry: os.DirEntry[str]) -> bool:
+    """Links count as what they lead to; one that leads nowhere is a file that cannot be read."""
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False

@@ -16,6 +16,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Final
 
 from martello.cel.issues import BadInput
+from martello.cel.libraries import register
 from martello.cel.program import Program
 from martello.cel.types import Library
 
@@ -35,7 +36,7 @@ def load(data: bytes, libraries: Iterable[Library] = ()) -> list[Program]:
     """The programs of `dump`; `libraries` are those that the caller's environment was extended
     with.
     """
-    extras: Mapping[str, Library] = {each.name: each for each in libraries}
+    extras: Mapping[str, Library] = {each.name: register(each) for each in libraries}
     return [Program(packed, extras) for packed in marshal.loads(data)]  # noqa: S302 - own data
 
 

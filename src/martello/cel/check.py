@@ -142,7 +142,7 @@ class Checker:
                 return kind
             kind = self.env.types.get(candidate)
             if kind is not None:
-                self.found.references[node.id] = ("type", candidate, 0)
+                self.found.references[node.id] = ("type", kind.name, 0)
                 return type_of(kind)
         return None
 

@@ -135,7 +135,7 @@ class Emitter(Writer):
         if not node.test:
             operand = self.value(node.operand)
             self.charge(1)
-            return ast.Subscript(operand, self.constant(node.field), _LOAD, **self.at)
+            return self.item(operand, self.constant(node.field))
         operand = self.atom(node.operand)
         field = self.constant(node.field)
         quick = self.compare(field, ast.In(), operand)

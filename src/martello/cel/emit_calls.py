@@ -195,7 +195,7 @@ def indexing(emit: Emitter, node: Call) -> ast.expr:
     one, other = emit.value(items), emit.value(key)
     emit.charge(1)
     if isinstance(key, Const) and type(key.value) is str:
-        return ast.Subscript(one, other, ast.Load(), **emit.at)
+        return emit.item(one, other)
     return emit.invoke("index", one, other)
 
 

@@ -26,11 +26,25 @@ def built(emit: Emitter, node: Call) -> ast.expr:
         return emit.differs(opened(emit, node.target, strictly=True), "ABSENT")
     if node.function == "or":
         assert node.target is not None
-        if emit.type(node.target).name != "optional_type":
-            from martello.cel.emit_calls import function
-
-            return function(emit, node)
+        if not _sure(emit, node):
+            return either(emit, node.target, node.args[0])
     return optional(emit, node)
+
+
+def _sure(emit: Emitter, node: Call) -> bool:
+    """True when both sides of an `or` are optionals by their static types."""
+    sides = (node.target, *node.args)
+    return all(side is not None and emit.type(side).name == "optional_type" for side in sides)
+
+
+def either(emit: Emitter, target: Node, other: Node) -> ast.expr:
+    """`or` where a side may be no optional: such a value stands for itself."""
+    made = emit.new()
+    emit.assign(made, emit.value(target))
+    emit.charge(1)
+    inside = emit.block(lambda: emit.assign(made, emit.value(other)))
+    emit.branch(emit.invoke("is_none", emit.name(made)), inside)
+    return emit.name(made)
 
 
 def opened(emit: Emitter, node: Node, strictly: bool = False) -> ast.expr:
@@ -79,12 +93,7 @@ def chained(emit: Emitter, node: Call) -> ast.expr | None:
     if name == "optional.ofNonZeroValue" and len(node.args) == 1:
         emit.charge(1)
         return emit.invoke("non_zero", emit.value(node.args[0]))
-    if (
-        name == "or"
-        and node.target is not None
-        and len(node.args) == 1
-        and emit.type(node.target).name == "optional_type"
-    ):
+    if name == "or" and node.target is not None and len(node.args) == 1 and _sure(emit, node):
         return replaced(emit, node.target, node.args[0], plain=False)
     return None
 

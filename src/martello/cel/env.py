@@ -11,8 +11,8 @@ from typing import Final
 
 from martello.cel.emit import Origins
 from martello.cel.issues import BadInput
-from martello.cel.libraries import CORE, FUNCTION_SINCE, library
-from martello.cel.macros import BIND, BLOCK, OPTIONAL, STANDARD, TWO_VARIABLES, Macro
+from martello.cel.libraries import CORE, FUNCTION_SINCE, library, register
+from martello.cel.macros import BIND, BLOCK, OPTIONAL, SORT, STANDARD, TWO_VARIABLES, Macro
 from martello.cel.program import Program
 from martello.cel.types import DYN, STRING, Library, Overload, Type
 
@@ -21,7 +21,7 @@ _SPEC: Final = (
     "strings",
     "math",
     "encoders",
-    "ip",
+    "ip_specification",
     "cidr",
     "sets",
     "lists",
@@ -105,22 +105,24 @@ class Env:
             raise BadInput(f"mode is new or stored, not {mode}")
         minor = minor - 1 if mode == "new" else minor
         libraries = tuple(_libraries(_KUBERNETES, minor))
-        macros = (*STANDARD, *OPTIONAL, *TWO_VARIABLES)
+        macros = (*STANDARD, *OPTIONAL, *TWO_VARIABLES, *SORT)
         return cls("kubernetes", libraries, macros, variables or {}, version=version, minor=minor)
 
     @classmethod
     def spec(cls, variables: Mapping[str, Type] | None = None, container: str = "") -> Env:
         """The language as its specification tests it, with every extension of it."""
-        macros = (*STANDARD, *OPTIONAL, *TWO_VARIABLES, *BIND, *BLOCK)
+        macros = (*STANDARD, *OPTIONAL, *TWO_VARIABLES, *SORT, *BIND, *BLOCK)
         libraries = tuple(_libraries(_SPEC, 0))
         return cls("spec", libraries, macros, variables or {}, container=container)
 
     @classmethod
     def kyverno(cls, variables: Mapping[str, Type] | None = None) -> Env:
         """The latest Kubernetes dialect with what Kyverno adds to it."""
+        from martello.cel.lib.kyverno import VARIABLES
+
         libraries = tuple(_libraries(_KYVERNO, 0))
-        macros = (*STANDARD, *OPTIONAL, *TWO_VARIABLES, *BIND)
-        return cls("kyverno", libraries, macros, variables or {})
+        macros = (*STANDARD, *OPTIONAL, *TWO_VARIABLES, *SORT, *BIND)
+        return cls("kyverno", libraries, macros, {**VARIABLES, **(variables or {})})
 
     def extend(
         self,
@@ -130,7 +132,7 @@ class Env:
         replace: bool = False,
     ) -> Env:
         """This environment and more; a name that is taken is a BadInput unless `replace`."""
-        added = tuple(functions)
+        added = tuple(map(register, functions))
         more = tuple(macros)
         if not replace:
             self._clashes(variables or {}, added, more)

@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import Final
 
 from martello.cel.types import Library
+from martello.cel.values import TYPE_NAMES
 
 MODULES: Final = (
     "operators",
@@ -25,6 +26,7 @@ MODULES: Final = (
     "format",
     "quantity",
     "ip",
+    "ip_specification",
     "cidr",
     "url",
     "semver",
@@ -39,12 +41,18 @@ FUNCTION_SINCE: Final = {
     "fieldSelector": 31,
     "labelSelector": 31,
     "jsonpatch.escapeKey": 32,
+    "first": 34,
+    "last": 34,
+    "optional.unwrap": 34,
+    "unwrapOpt": 34,
+    "@sortByAssociatedKeys": 34,
     "distinct": 34,
     "flatten": 34,
     "reverse": 34,
     "slice": 34,
     "sort": 34,
     "lists.range": 34,
+    "includes": 37,
 }
 _loaded: dict[str, Library] = {}
 
@@ -58,5 +66,12 @@ def library(name: str) -> Library | None:
         except ModuleNotFoundError:
             return None
         found = module.LIBRARY
-        _loaded[name] = found
+        _loaded[name] = register(found)
     return found
+
+
+def register(each: Library) -> Library:
+    """Makes the classes of a library's values known by their CEL names."""
+    for python, kind in each.classes.items():
+        TYPE_NAMES.setdefault(python, kind.name)
+    return each

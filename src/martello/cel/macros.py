@@ -234,6 +234,14 @@ def _iteration(name: str) -> Expand:
     return expand
 
 
+def _sort_by(target: Node | None, args: tuple[Node, ...], build: Builder) -> Node:
+    assert target is not None
+    name = "@sorted:0:0"
+    keys = build.fold("map", build.ident(name), (variable(args[0]),), args[1])
+    ordered = build.call("@sortByAssociatedKeys", keys, target=build.ident(name))
+    return build.fold("bind", target, (name,), ordered, spelling="sortBy")
+
+
 STANDARD: Final = (
     Macro("has", 1, False, _has),
     Macro("all", 2, True, _fold("all", 1)),
@@ -261,6 +269,7 @@ TWO_VARIABLES: Final = (
     Macro("transformMapEntry", 3, True, _fold("transformMapEntry", 2), since=32),
     Macro("transformMapEntry", 4, True, _fold("transformMapEntry", 2, filtered=True), since=32),
 )
+SORT: Final = (Macro("sortBy", 2, True, _sort_by, since=34),)
 BIND: Final = (Macro("bind", 3, True, _bind),)
 BLOCK: Final = (
     Macro("block", 2, True, _block),

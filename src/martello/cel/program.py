@@ -77,7 +77,9 @@ class Program:
         try:
             values = [variables[name] for name in self.parameters]
         except KeyError as missing:
-            raise EvalError(f"no value for the variable {missing.args[0]}") from None
+            raise EvalError(
+                f"no value for the variable {missing.args[0]}", needs=missing.args[0]
+            ) from None
         return function(*values)
 
     def bind(self, variables: Mapping[str, Any]) -> list[Any]:
@@ -85,7 +87,9 @@ class Program:
         try:
             return [variables[name] for name in self.parameters]
         except KeyError as missing:
-            raise EvalError(f"no value for the variable {missing.args[0]}") from None
+            raise EvalError(
+                f"no value for the variable {missing.args[0]}", needs=missing.args[0]
+            ) from None
 
     def run(self, bindings: Mapping[str, Any], budget: int = NO_LIMIT) -> Outcome:
         """Runs the counted twin with a budget in Kubernetes' cost units."""

@@ -272,6 +272,11 @@ def opened_strictly(value: Any) -> Any:
     raise EvalError(f"expected an optional, found {type_name(value)}")
 
 
+def is_none(value: Any) -> bool:
+    """True for `optional.none()`."""
+    return type(value) is Optional and not value.present
+
+
 def closed(value: Any) -> Optional:
     """The optional of a value or of ABSENT."""
     return NONE if value is ABSENT else Optional(value)

@@ -95,6 +95,8 @@ def _name(name: str) -> str:
     if not name.startswith("@"):
         return name
     kind, *numbers = name.split(":")
+    if kind not in _MACRO:
+        return kind
     return f"cel.{_MACRO[kind]}({', '.join(numbers)})"
 
 
@@ -161,6 +163,11 @@ def _struct(node: StructLiteral) -> tuple[str, int]:
 
 
 def _fold(node: Comprehension) -> tuple[str, int]:
+    if node.spelling == "sortBy" and isinstance(node.body, Call):
+        keys = node.body.args[0]
+        assert isinstance(keys, Comprehension)
+        source = _text(node.source, _MEMBER)
+        return f"{source}.sortBy({keys.variables[0]}, {unparse(keys.body)})", _MEMBER
     names = [_name(name) for name in node.variables]
     if node.kind == "bind":
         return f"cel.bind({names[0]}, {unparse(node.source)}, {unparse(node.body)})", _MEMBER

@@ -218,7 +218,7 @@ class LazyMap:
 
 
 class Struct(dict[str, Any]):
-    """A typed literal such as `Object.spec{…}` or `JSONPatch{…}`: its fields and its type's name."""
+    """A literal such as `Object.spec{…}` or `JSONPatch{…}`: its fields and its type's name."""
 
     __slots__ = ("name",)
 

@@ -46,6 +46,14 @@ class Writer:
         picked = ast.Attribute(target, name, _LOAD, **self.at)
         return ast.Call(picked, list(args), [], **self.at)
 
+    def item(self, holder: ast.expr, key: ast.expr) -> ast.expr:
+        """`holder[key]`; a display becomes a local first, as Python warns about some of them."""
+        if not isinstance(holder, ast.Name | ast.Subscript | ast.Call):
+            name = self.new()
+            self.assign(name, holder)
+            holder = self.name(name)
+        return ast.Subscript(holder, key, _LOAD, **self.at)
+
     def compare(self, left: ast.expr, operator: ast.cmpop, right: ast.expr) -> ast.expr:
         """One comparison."""
         return ast.Compare(left, [operator], [right], **self.at)
@@ -177,10 +185,8 @@ class Writer:
 def define(name: str, parameters: list[str], body: list[ast.stmt], at: dict[str, Any]) -> ast.stmt:
     """A `def` statement."""
     arguments = ast.arguments([], [ast.arg(p, **at) for p in parameters], None, [], [], None, [])
-    made = ast.FunctionDef(name, arguments, body, [], None, None, **at)
-    if "type_params" in made._fields:
-        made.type_params = []
-    return made
+    newer: dict[str, Any] = {"type_params": []} if "type_params" in ast.FunctionDef._fields else {}
+    return ast.FunctionDef(name, arguments, body, [], None, None, **newer, **at)
 
 
 class Turns:

@@ -13,7 +13,8 @@ from martello.adapters.cluster.discovery import Served, discover, kubernetes_min
 from martello.adapters.cluster.failure import Denied
 from martello.adapters.cluster.kinds import KINDS, Kind
 from martello.adapters.cluster.kubeconfig import Access, access
-from martello.adapters.cluster.read import AT_ONCE, first_of
+from martello.adapters.cluster.read import first_of
+from martello.adapters.cluster.reader import AT_ONCE
 
 _REVIEW: Final = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
@@ -183,5 +184,8 @@ class Reader:
 
 
 def _refusal(what: str, denied: Denied) -> str:
-    word = "was refused" if denied.status == 403 else "failed"
-    return f"{what} {word} ({denied.status}): {denied.why}"
+    if denied.status != 403:
+        return f"{what} failed ({denied.status}): {denied.why}"
+    user = re.search(r'User "([^"]+)" cannot', denied.why)
+    why = f"{user.group(1)} holds no rule for it" if user else denied.why
+    return f"{what} was refused (403): {why}"

@@ -162,14 +162,14 @@ class Waivers:
         found = self._inline.get(id(resource))
         if found is None:
             found = self._inline[id(resource)] = []
-            place = str(resource.locate(("metadata", "annotations")))
             for entry in inline_of(resource):
                 if isinstance(entry, BadInput):
                     reason = f"{entry.what}: {entry.why}"
                     self.unassessed.append(Unassessed(reason, ref=resource.ref))
                 elif entry.until >= self._today:
                     ids = frozenset().union(*map(self._names.find, entry.checks))
-                    waived = Waived("annotation", entry.reason, entry.until, place)
+                    source = str(resource.locate(entry.path))
+                    waived = Waived("annotation", entry.reason, entry.until, source)
                     found.append((waived, ids, None))
             if self._foreign:
                 found.extend(self._peers(resource))

@@ -25,7 +25,12 @@ def run(command: Sequence[str], out: Path, cwd: Path | None = None) -> Usage:
     begun = time.perf_counter()
     with out.open("wb") as stdout:
         process = subprocess.Popen(
-            command, stdout=stdout, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL, cwd=cwd
+            command,
+            stdout=stdout,
+            stderr=subprocess.DEVNULL,
+            stdin=subprocess.DEVNULL,
+            cwd=cwd,
+            env=_environment(),
         )
         _, status, used = os.wait4(process.pid, 0)
     wall = time.perf_counter() - begun
@@ -40,3 +45,8 @@ def typical(command: Sequence[str], out: Path, times: int, cwd: Path | None = No
     runs = [run(command, out, cwd) for _ in range(times)]
     cpu, wall, memory = (median(usage[i] for usage in runs) for i in range(3))
     return Usage(cpu, wall, memory, runs[-1].code)
+
+
+def _environment() -> dict[str, str]:
+    """Ours, in which Python may keep its bytecode, as an installed program does."""
+    return {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}

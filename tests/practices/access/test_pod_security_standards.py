@@ -20,12 +20,13 @@ Pod = dict[str, Any]
 PODS: Final = 100
 VERSIONS: Final = range(38)
 OVERRIDDEN: Final = {
-    **{"capabilities_baseline": 22, "hostPathVolumes": 0},
-    **{"procMount": 35, "seccompProfile_baseline": 19},
+    "capabilities_baseline": 22,
+    "hostPathVolumes": 0,
+    "procMount": 35,
+    "seccompProfile_baseline": 19,
 }
 
-# The oracle: the published standard, written once more as plain Python, slow and obvious. A rule
-# gets the pod and the minor version, and says whether all is well.
+# The oracle: the published standard, once more as plain Python. A rule says whether all is well.
 
 BASELINE_CAPABILITIES: Final = {
     *("AUDIT_WRITE", "CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "KILL", "MKNOD"),
@@ -233,8 +234,7 @@ def expected(level: str, pod: Pod, version: int) -> tuple[str, ...]:
     return (*kept, *broken(RESTRICTED))
 
 
-# Pods: each starts out as one that the restricted standard accepts, or nearly bare, and gets a few
-# changes. What a real server would refuse is left out where the standard says nothing about it.
+# Each pod starts out accepted by the restricted standard, or nearly bare, and gets a few changes.
 
 
 def random_pod(random: Random, name: str) -> Pod:

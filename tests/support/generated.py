@@ -95,10 +95,12 @@ def _workload(kind: str, namespace: str, name: str, random: Random) -> Object:
 
 def _pod(name: str, random: Random) -> Object:
     pod: Object = {
-        "containers": [_container(f"c{n}", random) for n in range(random.choice((1, 1, 2)))]
+        "containers": [
+            _container(f"c{n}", random, 8080 + n) for n in range(random.choice((1, 1, 2)))
+        ]
     }
     if random.random() < 0.3:
-        pod["initContainers"] = [_container("init", random)]
+        pod["initContainers"] = [_container("init", random, 8090)]
     if random.random() < 0.5:
         pod["serviceAccountName"] = "app"
     if random.random() < 0.1:
@@ -116,7 +118,7 @@ def _pod(name: str, random: Random) -> Object:
     return pod
 
 
-def _container(name: str, random: Random) -> Object:
+def _container(name: str, random: Random, port: int) -> Object:
     tag = random.choice(("latest", "1.2.3", "2026.11"))
     container: Object = {"name": name, "image": f"registry.example.com/{name}:{tag}"}
     if random.random() < 0.6:
@@ -133,7 +135,7 @@ def _container(name: str, random: Random) -> Object:
     elif random.random() < 0.1:
         container["securityContext"] = {"privileged": True}
     if random.random() < 0.7:
-        container["ports"] = [{"containerPort": 8080}]
+        container["ports"] = [{"containerPort": port}]
     if random.random() < 0.3:
         container["env"] = [{"name": "LEVEL", "value": "info"}]
     return container

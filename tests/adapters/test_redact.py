@@ -59,7 +59,19 @@ def test_literal_environment(name: str) -> None:
     ]
 
 
-@pytest.mark.parametrize("value", ["", "$(OTHER)", "${OTHER}", "changeme", "xxxx"])
+@pytest.mark.parametrize(
+    "value",
+    [
+        "",
+        "$(OTHER)",
+        "${OTHER}",
+        "changeme",
+        "xxxx",
+        "/run/secrets/db",
+        "vault:db#password",
+        "https://example.org/x",
+    ],
+)
 def test_placeholders_stay(value: str) -> None:
     raw = _container(env=[{"name": "PASSWORD", "value": value}])
     assert _redact(raw) == raw
@@ -100,7 +112,7 @@ def test_command_lines() -> None:
     assert "hunter2" not in json.dumps(args)
     assert args[0] == f"--db-password={MARKER}"
     assert args[4:7] == given[4:7]
-    assert args[7] == f"postgres://app:{MARKER}@db/app"
+    assert args[7] == "postgres://app:aaaaaa0@db/app"
 
 
 def test_config_maps_and_copies_in_annotations() -> None:
@@ -108,11 +120,27 @@ def test_config_maps_and_copies_in_annotations() -> None:
     raw = {
         "kind": "ConfigMap",
         "metadata": {"name": "c", "annotations": {applied: '{"data":"hunter2"}', "a": "b"}},
-        "data": {"password": "hunter2", "settings": "size: 5"},
+        "data": {
+            "password": "hunter2",
+            "settings": "size: 5\ndb.password = hunter2\n",
+            "app.json": '{"apiKey": "hunter2", "token": ""}',
+        },
     }
     result = _redact(raw)
     assert result["metadata"]["annotations"] == {applied: MARKER, "a": "b"}
-    assert result["data"] == {"password": MARKER, "settings": "size: 5"}
+    assert result["data"] == {
+        "password": MARKER,
+        "settings": f"size: 5\ndb.password = {MARKER}\n",
+        "app.json": f'{{"apiKey": "{MARKER}", "token": ""}}',
+    }
+
+
+def test_only_commands_hold_flags_and_settings() -> None:
+    raw = {
+        "kind": "ValidatingAdmissionPolicy",
+        "spec": {"expression": "object.token=='x'", "image": "example.org/token-service:1.2"},
+    }
+    assert _redact(raw) == raw
 
 
 def test_what_holds_no_secret_is_shared() -> None:

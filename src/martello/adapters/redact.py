@@ -16,23 +16,36 @@ _NAME: Final = (
     r"(?:api|access|private|encryption|signing|auth|account|master|ssh)[_.-]?key|"
     r"conn(?:ection)?[_.-]?str|(?:^|[_.-])dsn$|webhook[_.-]?url"
 )
-# Prefixes that the issuers of tokens document, and what they put after them.
+# What the issuers of tokens document: a beginning that stays, and what comes after it.
 _TOKENS: Final = (
     r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b|"
-    r"\bgh[pousr]_[A-Za-z0-9]{30,}|\bgithub_pat_\w{30,}|\bglpat-[\w-]{18,}|"
+    r"\bgh[pousr]_[A-Za-z0-9]{30,}|\bgithub_pat_\w{22,}|\bglpat-[\w-]{18,}|"
     r"\bxox[abeoprs]-[A-Za-z0-9-]{10,}|\bAIza[\w-]{35}|\b[sr]k_(?:live|test)_[A-Za-z0-9]{16,}|"
     r"\bnpm_[A-Za-z0-9]{30,}|\bpypi-[\w-]{16,}|\bSG\.[\w-]{16,}\.[\w-]{16,}|\bdop_v1_[a-f0-9]{60,}|"
-    r"\bhv[sb]\.[\w-]{20,}|\beyJ[\w-]{8,}\.eyJ[\w-]{4,}\.[\w-]*|"
-    r"(?<=KEY-----)[^-]+(?=-----END)"
+    r"\bhv[sb]\.[\w-]{20,}|\beyJ[\w-]{8,}\.eyJ[\w-]{4,}\.?[\w-]*|\bsk-ant-[\w-]{16,}|"
+    r"hooks\.slack\.com/services/T[\w/]+|\bbearer [\w.~+/=-]{12,}|"
+    r"(?:(?<=PRIVATE KEY-----)|(?<=KEY BLOCK-----))[^-]+"
+)
+_KEEP_START: Final = (
+    r"eyJ|AKIA|ASIA|AIza|SG\.|gh[pousr]_|github_pat_|glpat-|xox[abeoprs]-|[sr]k_(?:live|test)_|"
+    r"npm_|pypi-|dop_v1_|hv[sb]\.|sk-ant-|hooks\.slack\.com/services/T|[Bb]earer "
+)
+_ANYWHERE: Final = (
+    rf"(?P<token>{_TOKENS})|(?P<user>://[^\s/:@]*:)(?P<word>[^\s/@$<{{(%*][^\s/@]*)(?=@)"
 )
 _FLAG: Final = rf"--?[\w.-]*(?:{_NAME})[\w.-]*"
-_IN_TEXT: Final = (
-    rf"(?P<token>{_TOKENS})|(?P<flag>(?<![\w-]){_FLAG}(?:=|\s+))(?P<given>[^\s$-][^\s]*)|"
-    r"(?P<user>://[^\s/:@]+:)(?P<word>[^\s/@$]+)(?=@)"
+# Values that begin otherwise are variables, templates or further flags.
+_GIVEN: Final = r"""["']?(?P<given>[^\s"'$<{%(-][^\s"']*)"""
+_COMMAND: Final = rf"(?<![\w-])(?P<flag>{_FLAG}(?:=|\s+)|\w*(?:{_NAME})\w*=){_GIVEN}"
+_SETTING: Final = rf"(?P<flag>[\w.-]*(?:{_NAME})[\w.-]*[\"']?[ \t]*[:=][ \t]*){_GIVEN}"
+# What stands where a secret will be put, or says where it is kept: no secret itself.
+_HARMLESS: Final = (
+    r"\s*(?:(?:true|false|yes|no|null|none|nil|change[-_ ]?(?:me|it)\S*|replace[-_ ]?me\S*|"
+    r"placeholder|redacted|x+|\*+|your[-_ ].*|https?://[^\s@]*|"
+    r"(?:vault|op|ref\+[a-z0-9]+|awssm|gcpsm|sm|file|env|secretref|arn):\S*|"
+    r"/(?:etc|run|var|home|opt|srv|mnt|tmp|secrets?|app|usr|data|vault|root|config)/\S*)?\s*$|"
+    r"(?:[$<%]|\{\{))"
 )
-# What stands where a secret will be put: no secret itself, and judged more mildly.
-_PLACEHOLDER: Final = r"\s*|\$\([^)]*\)|\$\{[^}]*\}|<[^>]*>|change-?me|placeholder|x+|\*+|null|none"
-_KEEP_START: Final = r"(?:eyJ|AKIA|ASIA|AIza|SG\.|gh[pousr]_|github_pat_|xox[abeoprs]-|[a-z]+[-_.])"
 
 
 class Redactor:
@@ -40,11 +53,14 @@ class Redactor:
 
     def __init__(self) -> None:
         self._name = re.compile(_NAME, re.IGNORECASE)
-        self._in_text = re.compile(_IN_TEXT, re.IGNORECASE)
+        self._anywhere = re.compile(_ANYWHERE, re.IGNORECASE)
+        self._command = re.compile(_COMMAND, re.IGNORECASE)
+        self._setting = re.compile(_SETTING, re.IGNORECASE)
         self._flag = re.compile(_FLAG, re.IGNORECASE)
-        self._placeholder = re.compile(_PLACEHOLDER, re.IGNORECASE)
+        self._harmless = re.compile(_HARMLESS, re.IGNORECASE)
         self._start = re.compile(_KEEP_START)
-        self._known: dict[int, tuple[Any, Any]] = {}  # the original is kept so that its id stays
+        # The original is kept beside its result, so that its id stays its own.
+        self._known: dict[tuple[int, bool], tuple[Any, Any]] = {}
 
     def object(self, raw: dict[str, Any]) -> dict[str, Any]:
         """A redacted object that shares with the given one whatever holds no secret.
@@ -57,57 +73,63 @@ class Redactor:
                 if key in raw:
                     result[key] = _blank(raw[key], marker, 0)
         elif raw.get("kind") == "ConfigMap" and isinstance(raw.get("data"), dict):
-            result["data"] = {k: self._entry(k, v) for k, v in raw["data"].items()}
+            result["data"] = {k: self._file(k, v) for k, v in raw["data"].items()}
         metadata = raw.get("metadata")
         if isinstance(metadata, dict) and isinstance(metadata.get("annotations"), dict):
             kept = {k: self._annotation(k, v) for k, v in metadata["annotations"].items()}
             result["metadata"] = {**metadata, "annotations": kept}
         return {key: self._walk(value, 1) for key, value in result.items()}
 
-    def _walk(self, value: Any, depth: int) -> Any:
+    def _walk(self, value: Any, depth: int, command: bool = False) -> Any:
         if isinstance(value, str):
-            return self._text(value)
+            value = self._text(value)
+            return self._command.sub(self._cover, value) if command else value
         if not isinstance(value, dict | list):
             return value
         if depth > DEEPEST:
             raise RecursionError
-        known = self._known.get(id(value))
+        known = self._known.get((id(value), command))
         if known is not None:
             return known[1]
         if isinstance(value, dict):
             result: Any = self._mapping(value, depth)
         else:
-            result = self._list(value, depth)
+            result = self._list(value, depth, command)
         if result == value:
             result = value
-        self._known[id(value)] = (value, result)
+        self._known[(id(value), command)] = (value, result)
         return result
 
     def _mapping(self, value: dict[str, Any], depth: int) -> dict[str, Any]:
         name = value.get("name")
         if "value" in value and isinstance(name, str):
             value = {**value, "value": self._entry(name, value["value"])}
-        return {key: self._walk(inner, depth + 1) for key, inner in value.items()}
+        return {
+            key: self._walk(inner, depth + 1, key in ("command", "args"))
+            for key, inner in value.items()
+        }
 
-    def _list(self, value: list[Any], depth: int) -> list[Any]:
+    def _list(self, value: list[Any], depth: int, command: bool) -> list[Any]:
         result: list[Any] = []
         follows = False  # the element before is a flag whose value this one is
         for inner in value:
             if follows and isinstance(inner, str) and not inner.startswith("-"):
-                result.append(self._entry("password", inner))
+                result.append(self._given(inner))
             else:
-                result.append(self._walk(inner, depth + 1))
-            follows = isinstance(inner, str) and self._flag.fullmatch(inner) is not None
+                result.append(self._walk(inner, depth + 1, command))
+            follows = command and isinstance(inner, str) and self._flag.fullmatch(inner) is not None
         return result
+
+    def _file(self, name: str, value: Any) -> Any:
+        """An entry of a ConfigMap: a value, or a file of settings."""
+        value = self._entry(name, value)
+        return self._setting.sub(self._cover, value) if isinstance(value, str) else value
 
     def _entry(self, name: str, value: Any) -> Any:
         if not self._name.search(name):
             return value
         if isinstance(value, str):
-            if self._placeholder.fullmatch(value):
-                return value
-            masked = self._text(value)
-            return masked if masked != value else MARKER
+            return value if self._harmless.match(value) else MARKER
         return _blank(value, MARKER, 0)
 
     def _annotation(self, name: str, value: Any) -> Any:
@@ -116,19 +138,26 @@ class Redactor:
         return value
 
     def _text(self, value: str) -> str:
-        if len(value) < 8:
-            return value
-        return self._in_text.sub(self._cover, value)
+        return value if len(value) < 8 else self._anywhere.sub(self._hide, value)
 
     def _cover(self, match: re.Match[str]) -> str:
+        """A flag or setting with its value covered."""
+        whole = match.group()
+        begin = match.start("given") - match.start()
+        return whole[:begin] + self._given(match["given"])
+
+    def _given(self, value: str) -> str:
+        if self._harmless.match(value):
+            return value
+        return f"/{MARKER}" if value.startswith("/") else MARKER
+
+    def _hide(self, match: re.Match[str]) -> str:
         token = match["token"]
-        if token is not None:
+        if token is None:
+            return str(match["user"]) + self._mask(match["word"])
+        if token.startswith("eyJ"):
             return ".".join(map(self._mask, token.split(".")))
-        if match["flag"] is not None:
-            given = match["given"]
-            kept = given if self._placeholder.fullmatch(given) else MARKER
-            return match["flag"] + kept
-        return str(match["user"] + MARKER)
+        return self._mask(token)
 
     def _mask(self, token: str) -> str:
         """The same shape: what issuers begin with, then one letter for all letters of a case."""

@@ -6,7 +6,14 @@ import re
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from martello.cel.lib.operators import FIRST_SECOND, LAST_SECOND, instant, span
+from martello.cel.lib.operators import (
+    FIRST_SECOND,
+    LAST_SECOND,
+    instant,
+    quotient,
+    remainder,
+    span,
+)
 from martello.cel.types import DURATION, INT, STRING, TIMESTAMP, Library, Overload
 from martello.cel.values import Duration, EvalError, Timestamp
 
@@ -103,7 +110,10 @@ def parse_duration(text: str) -> Duration:
 
 
 def text_of_duration(value: Duration) -> str:
-    """Seconds with `s`, such as `1.5s`."""
+    """Seconds with `s`, such as `1.5s`; as precise as a double, since cel-go goes through one."""
+    seconds = repr(quotient(value.nanos, 10**9) + remainder(value.nanos, 10**9) / 1e9)
+    if "e" not in seconds:
+        return f"{seconds.removesuffix('.0')}s"
     whole, nanos = divmod(abs(value.nanos), 1_000_000_000)
     fraction = f".{nanos:09d}".rstrip("0") if nanos else ""
     return f"{'-' if value.nanos < 0 else ''}{whole}{fraction}s"

@@ -16,13 +16,23 @@ from martello.cel.regex_syntax import parse
 
 _SHORT: Final = 512
 _CACHE_SIZE: Final = 512
+_ANSWERS: Final = 1024
 _cache: dict[str, Regex] = {}
 
 
 class Regex:
     """A compiled pattern; immutable to its user."""
 
-    __slots__ = ("_machine", "_native", "_root", "_short_only", "groups", "names", "pattern")
+    __slots__ = (
+        "_answers",
+        "_machine",
+        "_native",
+        "_root",
+        "_short_only",
+        "groups",
+        "names",
+        "pattern",
+    )
 
     def __init__(self, pattern: str) -> None:
         tree = parse(pattern)
@@ -32,6 +42,7 @@ class Regex:
         self._root = tree.root
         self._machine: Machine | None = None
         self._native: Any = None
+        self._answers: dict[str, bool] = {}
         self._short_only = not (_anchored(tree.root) or _bounded(tree.root))
         if tree.root.sure and tree.root.size < 2000 and _portable(tree.root):
             import re
@@ -42,7 +53,18 @@ class Regex:
         """Whether the pattern occurs anywhere in `text`."""
         if self._native is not None and (not self._short_only or len(text) <= _SHORT):
             return self._native.search(text) is not None
-        return self.machine.matches(text)
+        known = self._answers.get(text)
+        if known is None:
+            known = self.machine.matches(text)
+            self._keep(text, known)
+        return known
+
+    def _keep(self, text: str, answer: bool) -> None:
+        """Objects repeat their images and names: the machine is asked once for a short text."""
+        if len(text) <= _SHORT:
+            if len(self._answers) >= _ANSWERS:
+                self._answers.clear()
+            self._answers[text] = answer
 
     def find(self, text: str, start: int = 0) -> Captures | None:
         """Offsets of the leftmost match at or after `start` and of its groups (-1: unused)."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,7 @@ def command(targets: tuple[str, ...], **flags: Any) -> int:
     TARGET is a file, a directory, - (stdin), cluster[:CONTEXT], bundle:FILE or demo; by default
     the current directory.
     """
+    gc.disable()  # one run, one result: what is read lives until the end, and nothing is cyclic
     config = _config(flags)
     outputs = parse_outputs(flags["outputs"])
     wanted = [parse_target(word) for word in targets or _default(flags)]

@@ -46,7 +46,7 @@ def same(left: Any, right: Any) -> bool:
 
 
 def listed(text: str) -> bool:
-    """It prints doubles otherwise, converts bools but no durations to int, and asks maps for no map."""
+    """It prints doubles otherwise, converts bools to int, and asks a map for no map."""
     return any(part in text for part in ("string(", "int(", " in ("))
 
 

@@ -147,15 +147,20 @@ class Checker:
         return None
 
     def select(self, node: Select) -> Type:
-        if not node.test and self.env.dotted:
-            name = type_name(node)
-            root = name.partition(".")[0]
-            if name and root not in self.scope:
-                resolved = self.resolve(node, name)
-                if resolved is not None:
-                    return resolved
+        if not node.test and self.namespaced(node):
+            resolved = self.resolve(node, type_name(node))
+            if resolved is not None:
+                return resolved
         operand = self.infer.shallow(self.visit(node.operand))
         return self.field(node, operand, BOOL if node.test else None)
+
+    def namespaced(self, node: Node) -> bool:
+        """True when a chain of selections may spell a dotted name."""
+        while isinstance(node, Select) and not node.test:
+            node = node.operand
+        if not isinstance(node, Ident) or node.name in self.scope:
+            return False
+        return bool(self.env.container) or node.name.lstrip(".") in self.env.roots
 
     def field(self, node: Select, operand: Type, result: Type | None) -> Type:
         name = operand.name
@@ -331,6 +336,9 @@ class Checker:
     def optional_field(self, node: Call, args: list[Type]) -> Type:
         operand, field = node.args
         assert isinstance(field, Const)
+        if not self.env.allows(28):
+            since = f"--kubernetes is {self.env.version}"
+            return self.fault(node, f"'.?' may be written from Kubernetes 1.29 on; {since}")
         picked = Select(node.id, node.start, node.end, operand, field.value)
         kind = self.field(picked, self.infer.shallow(args[0]), None)
         return kind if kind.name == "optional_type" else optional_of(kind)

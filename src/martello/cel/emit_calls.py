@@ -10,9 +10,10 @@ from typing import Final
 
 from martello.cel.emit import Emitter
 from martello.cel.emit_optionals import BUILDERS, built, optional, value_or
+from martello.cel.literals import LITERALS
 from martello.cel.nodes import Call, Const, ListLiteral, Node
 from martello.cel.types import STRING, Overload, Type
-from martello.cel.values import UInt
+from martello.cel.values import EvalError, UInt
 
 _COMPARISONS: Final[dict[str, tuple[type[ast.cmpop], str, bool]]] = {
     "_<_": (ast.Lt, "less", False),
@@ -34,6 +35,10 @@ def call(emit: Emitter, node: Call) -> ast.expr:
             return value_or(emit, node)
         if node.function in _TEXT_TESTS and len(node.args) == 1:
             return text_test(emit, node)
+        if node.function == "matches" and len(node.args) == 1:
+            return pattern_test(emit, node)
+    if node.function == "size" and len(node.args) + (node.target is not None) == 1:
+        return sized(emit, node)
     if emit.checked.functions.get(node.id) in BUILDERS or (
         node.target is not None and node.function in ("or", "hasValue")
     ):
@@ -223,6 +228,40 @@ def text_test(emit: Emitter, node: Call) -> ast.expr:
     return emit.choose(emit.typed(place, "str"), test, slow)
 
 
+def pattern_test(emit: Emitter, node: Call) -> ast.expr:
+    """`matches` with a literal pattern: parsed once for the whole program."""
+    (arg,) = node.args
+    overloads = emit.checked.overloads.get(node.id, ())
+    if emit.counted or node.target is None or not overloads or not isinstance(arg, Const):
+        return function(emit, node)
+    if type(arg.value) is not str or not folds(overloads[0], "", arg.value):
+        return function(emit, node)
+    place = emit.atom(node.target)
+    test = emit.invoke(emit.link("r", ("pattern", arg.value)), place)
+    slow = emit.invoke(dispatcher(emit, node), place, emit.value(arg))
+    return emit.choose(emit.typed(place, "str"), test, slow)
+
+
+def folds(overload: Overload, *args: object) -> bool:
+    """True when a call with these constants succeeds."""
+    try:
+        overload.function(*args)
+    except EvalError:
+        return False
+    return True
+
+
+def sized(emit: Emitter, node: Call) -> ast.expr:
+    """`size`: Python's own where the operand has one."""
+    if emit.counted:
+        return function(emit, node)
+    place = emit.atom(node.target or node.args[0])
+    quick = emit.invoke("len", place)
+    slow = emit.invoke(dispatcher(emit, node), place)
+    known = emit.compare(emit.invoke("type", place), ast.In(), emit.name("SIZED"))
+    return emit.choose(known, quick, slow)
+
+
 def present(emit: Emitter, node: Call) -> ast.expr:
     """An optional element of `cel.block`."""
     return emit.value(node.args[0])
@@ -234,6 +273,9 @@ def function(emit: Emitter, node: Call) -> ast.expr:
     qualified = "." in name
     arguments = node.args if node.target is None or qualified else (node.target, *node.args)
     overloads = emit.checked.overloads.get(node.id, ())
+    constant = folded(emit, node, name, overloads)
+    if constant is not None:
+        return constant
     values = [emit.value(arg) for arg in arguments]
     if emit.counted:
         values = [emit.store(value) for value in values]
@@ -243,6 +285,19 @@ def function(emit: Emitter, node: Call) -> ast.expr:
         return paid(emit, link, one, values) if emit.counted else emit.invoke(link, *values)
     link = dispatcher(emit, node)
     return paid(emit, link, None, values) if emit.counted else emit.invoke(link, *values)
+
+
+def folded(
+    emit: Emitter, node: Call, name: str, overloads: tuple[Overload, ...]
+) -> ast.expr | None:
+    """A quantity, an address or a time of the source text, parsed when the program is loaded."""
+    if emit.counted or name not in LITERALS or len(overloads) != 1 or len(node.args) != 1:
+        return None
+    (arg,), (one,) = node.args, overloads
+    if not isinstance(arg, Const) or type(arg.value) is not str or not folds(one, arg.value):
+        return None
+    source = emit.libraries.by_overload[one.id]
+    return emit.name(emit.link("k", ("folded", source, one.id, (arg.value,))))
 
 
 def paid(emit: Emitter, link: str, overload: Overload | None, values: list[ast.expr]) -> ast.expr:

@@ -86,7 +86,8 @@ class Env:
         self.types: dict[str, Type] = {}
         for each in libraries:
             self.types.update(each.types)
-        self.dotted = bool(container) or any("." in n for n in (*self.variables, *self.types))
+        names = (*self.variables, *self.types)
+        self.roots = frozenset(name.partition(".")[0] for name in names if "." in name)
 
     # -- dialects
 

@@ -36,6 +36,7 @@ MODULES: Final = (
 )
 CORE: Final = ("operators", "standard", "time", "optionals")
 FUNCTION_SINCE: Final = {
+    "_[?_]": 28,
     "format": 29,
     "strings.quote": 29,
     "fieldSelector": 31,

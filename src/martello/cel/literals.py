@@ -14,7 +14,7 @@ from martello.cel.values import EvalError
 if TYPE_CHECKING:
     from martello.cel.env import Env
 
-_PARSERS: Final = frozenset(("duration", "timestamp", "quantity", "ip", "cidr", "url", "semver"))
+LITERALS: Final = frozenset(("duration", "timestamp", "quantity", "ip", "cidr", "url", "semver"))
 _PATTERNS: Final = frozenset(("matches", "find", "findAll"))
 
 
@@ -27,13 +27,13 @@ def check_literals(env: Env, node: Node, checked: Checked, issues: list[Issue]) 
             continue
         literal: Node | None = None
         text = ""
-        if each.function in _PARSERS and each.target is None and len(each.args) == 1:
+        if each.function in LITERALS and each.target is None and len(each.args) == 1:
             literal = each.args[0]
         elif each.function in _PATTERNS:
             literal = each.args[0 if each.target is not None else -1]
         if not isinstance(literal, Const) or type(literal.value) is not str:
             continue
-        args = (literal.value,) if each.function in _PARSERS else (text, literal.value)
+        args = (literal.value,) if each.function in LITERALS else (text, literal.value)
         found = [one for one in checked.overloads.get(each.id, ()) if len(one.params) == len(args)]
         if not found:
             continue

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from martello.cel.dispatch import Dispatcher, class_names
 from martello.cel.libraries import library
+from martello.cel.runtime import Pattern
 from martello.cel.table import TABLE
 from martello.cel.types import Library, Overload
 from martello.cel.values import EvalError, TypeValue, UInt
@@ -169,6 +170,8 @@ def _linked(what: tuple[Any, ...], libraries: Mapping[str, Library], scope: dict
         return scope[what[1]].cost
     if kind == "uint":
         return UInt(what[1])
+    if kind == "pattern":
+        return Pattern(what[1])
     if kind == "type":
         return TypeValue(what[1])
     if kind == "folded":

@@ -70,6 +70,23 @@ class Lazy:
         return self._value
 
 
+class Pattern:
+    """A regular expression of the source text; parsed on first use."""
+
+    __slots__ = ("_matches", "source")
+
+    def __init__(self, source: str) -> None:
+        self.source = source
+        self._matches: Callable[[str], bool] | None = None
+
+    def __call__(self, text: str) -> bool:
+        if self._matches is None:
+            from martello.cel import regex
+
+            self._matches = regex.compile(self.source).matches
+        return self._matches(text)
+
+
 def fail(error: BaseException) -> EvalError:
     """Any exception of an evaluation as the one error there is, with the node that its traceback
     names.
@@ -165,8 +182,8 @@ def add(left: Any, right: Any, otherwise: Callable[[Any, Any], Any]) -> Any:
 
 def within(item: Any, items: Any) -> bool:
     """`item in items`."""
-    if type(items) is dict:
-        return type(item) is str and item in items
+    if type(item) is str and type(items) in (dict, list):
+        return item in items  # exact: Python compares a string with anything as CEL does
     if type(items) in LISTS:
         return in_list(item, items)
     if is_map(items) or isinstance(items, Struct):

@@ -66,6 +66,7 @@ TABLE: Final[dict[str, Any]] = {
     "list": list,
     "dict": dict,
     "len": len,
+    "SIZED": _SIZED,
     "Optional": Optional,
     "NONE": NONE,
     "ABSENT": ABSENT,

@@ -109,7 +109,7 @@ def _others(place: Path) -> Iterator[Path]:
 def _record(check: Check) -> Record:
     function, rule = check.function, check.rule
     if rule is not None:
-        from martello.catalogue.compile import programs
+        from martello.catalogue.programs import programs
 
         rule = {**rule, "programs": dump(programs(rule))}
     module, name = "", ""

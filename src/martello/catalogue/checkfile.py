@@ -7,16 +7,15 @@ from collections.abc import Mapping
 from pathlib import PurePath
 from typing import Any, Final
 
-from martello.catalogue.compile import problems
-from martello.catalogue.document import Document, read_document
+from martello.catalogue.document import read_document
+from martello.catalogue.environment import problems
+from martello.catalogue.form import Form
 from martello.catalogue.parameters import schema_problem
 from martello.core.check import AREAS, PROFILES, Check, Example
-from martello.core.errors import BadInput
 from martello.core.finding import PRACTICES, SEVERITIES
 from martello.core.path import Path
 from martello.core.path import parse as parse_path
 from martello.core.resource import kind_of
-from martello.core.version import minor
 
 ELEMENTS: Final = {
     "containers": "container",
@@ -44,12 +43,12 @@ _KIND: Final = re.compile(r"[A-Z][A-Za-z0-9]*(?:\.[a-z0-9.-]+)?")
 _EACH: Final = re.compile(r"[A-Za-z][A-Za-z0-9]*(?:\[\])?(?:\.[A-Za-z][A-Za-z0-9]*(?:\[\])?)*")
 
 
-def parse_check(text: str, file: str) -> Check:
+def parse_check(text: str, file: str, *, limited: bool = False) -> Check:
     """Reads one check file. Raises one BadInput naming file, line and key of everything wrong, its
-    expressions included.
+    expressions included. The expressions of a limited check have a budget.
     """
     document = read_document(text, file)
-    check = _Form(document).check(PurePath(file).stem)
+    check = _CheckForm(document).check(PurePath(file).stem, limited)
     if check is not None and check.rule is not None:
         for path, message in problems(check.rule):
             document.complain(path, message)
@@ -58,18 +57,12 @@ def parse_check(text: str, file: str) -> Check:
     return check
 
 
-class _Form:
-    """Reads the parts of one document; each complaint names its key."""
+class _CheckForm(Form):
+    """Reads the keys of a check, in the order of the file."""
 
-    __slots__ = ("document",)
+    __slots__ = ()
 
-    def __init__(self, document: Document) -> None:
-        self.document = document
-
-    def complain(self, path: Path, message: str) -> None:
-        self.document.complain(path, message)
-
-    def check(self, name: str) -> Check | None:
+    def check(self, name: str, limited: bool) -> Check | None:
         data = self.document.data
         if not isinstance(data, dict):
             self.complain((), f"a check file is a mapping, this is a {kind_of(data)}")
@@ -108,62 +101,9 @@ class _Form:
                 "fix": repair,
                 "enforce": self.word(data, ("enforce",), ("deny", "audit"), "deny"),
                 "kubernetes": self.version(data, ("kubernetes",), 0),
+                "limited": limited,
             },
         )
-
-    # Parts that many keys share.
-
-    def known(self, data: Mapping[str, Any], path: Path, keys: frozenset[str]) -> None:
-        for key in data:
-            if key not in keys:
-                self.complain((*path, key), f"unknown key; known here: {', '.join(sorted(keys))}")
-
-    def mapping(self, value: Any, path: Path) -> dict[str, Any]:
-        if isinstance(value, dict):
-            return value
-        self.complain(path, f"must be a mapping, is a {kind_of(value)}")
-        return {}
-
-    def sequence(self, value: Any, path: Path) -> list[Any]:
-        if isinstance(value, list):
-            return value
-        self.complain(path, f"must be a list, is a {kind_of(value)}")
-        return []
-
-    def text(self, data: Mapping[str, Any], path: Path, default: str = "") -> str:
-        value = data.get(str(path[-1]), default)
-        if isinstance(value, str) and (value or default == value):
-            return value
-        self.complain(path, f"must be text, is a {kind_of(value)}")
-        return default
-
-    def word(
-        self, data: Mapping[str, Any], path: Path, words: tuple[str, ...], default: str
-    ) -> str:
-        value = data.get(str(path[-1]), default)
-        if value in words or (value == default and path[-1] not in data):
-            return str(value)
-        self.complain(path, f"must be one of {', '.join(words)}")
-        return default
-
-    def texts(self, value: Any, path: Path) -> tuple[str, ...]:
-        found = self.sequence(value, path)
-        for index, item in enumerate(found):
-            if not isinstance(item, str):
-                self.complain((*path, index), f"must be text, is a {kind_of(item)} (quote it)")
-        return tuple(str(item) for item in found)
-
-    def version(self, data: Mapping[str, Any], path: Path, default: int) -> int:
-        value = data.get(str(path[-1]))
-        if value is None:
-            return default
-        try:
-            return minor(value)
-        except (BadInput, TypeError):
-            self.complain(path, 'must be a quoted version such as "1.34"')
-            return default
-
-    # The keys of a check, in the order of the file.
 
     def practice(self, data: Mapping[str, Any], id: str) -> str:
         own = AREAS.get(id.partition("-")[0])

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
-from martello.catalogue.compile import ELEMENT, NAMESPACE, PARAMS, Call, Rule, Validation
+from martello.catalogue.compile import Call, Rule, Validation
+from martello.catalogue.environment import ELEMENT, NAMESPACE, PARAMS
 from martello.catalogue.subject import Element, Subject, Unfit
 from martello.cel.values import EvalError
 from martello.core.check import Hit

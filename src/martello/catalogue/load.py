@@ -108,7 +108,7 @@ def read(source: Source) -> Check:
         text = Path(source.path).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise BadInput(f"cannot read {source.file}", str(error)) from None
-    return parse_check(text, source.file)
+    return parse_check(text, source.file, limited=not source.practice)
 
 
 def _python(source: Source) -> Check:

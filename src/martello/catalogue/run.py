@@ -13,8 +13,8 @@ from martello.catalogue.subject import Subject
 from martello.core.check import Check, Hit
 from martello.core.cluster import Cluster
 from martello.core.finding import Unassessed
-from martello.core.reading import Reading
 from martello.core.path import show
+from martello.core.reading import Reading
 from martello.core.resource import Resource
 from martello.core.schema import WRONG_TYPE, Violation, unreadable
 from martello.core.workload import Workload
@@ -109,7 +109,7 @@ class Runner:
             yield from self._split(check, self._call(check, None, None))
 
     def _unreadable(self, resource: Resource, workload: Workload | None) -> bool:
-        """Notes the places that the API server could not read. An object with one passes no check."""
+        """Notes the places that the API server could not read: such an object passes nothing."""
         found = {v.path: f"{show(v.path)} {_told(v)}" for v in unreadable(resource.raw)}
         for place in workload.malformed if workload is not None else ():
             found.setdefault(place.path, place.reason)

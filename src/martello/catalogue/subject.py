@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from martello.catalogue.compile import SLOTS
+from martello.catalogue.environment import SLOTS
 from martello.core.cluster import Cluster
 from martello.core.path import Path, show
 from martello.core.resource import Resource, kind_of
@@ -27,7 +27,7 @@ class Unfit(Exception):
 
 
 class Subject:
-    """The values that programs take by position (`compile.SLOTS`), the last one the element."""
+    """The values that programs take by position (`environment.SLOTS`), the last one the element."""
 
     __slots__ = ("_elements", "resource", "slots", "workload")
 

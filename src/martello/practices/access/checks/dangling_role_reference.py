@@ -17,6 +17,13 @@ from martello.practices.access.powers import own_role
     kinds=BINDINGS,
     fix="Correct kind and name of the roleRef, add the role, or delete the binding.",
     frameworks={"nsa-cisa": ["authentication-authorization"], "owasp-k8s": ["K03"]},
+    aliases={
+        "polaris": (
+            "clusterrolebindingPodExecAttach",
+            "rolebindingClusterRolePodExecAttach",
+            "rolebindingRolePodExecAttach",
+        )
+    },
     examples=(
         Example(
             True,

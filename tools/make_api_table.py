@@ -2,12 +2,15 @@
 
     pip download --no-deps -d DIR kubernetes-validate==1.20.0 kubernetes-validate==1.24.0 …
     pip download --no-deps -d DIR kubernetes==12.0.1 kubernetes==37.0.2 …
-    python tools/make_api_table.py DIR
+    git clone --depth 1 https://github.com/kubernetes/api GO/api
+    git clone --depth 1 https://github.com/kubernetes/apimachinery GO/apimachinery
+    python tools/make_api_table.py DIR GO
 
 `kubernetes-validate` carries the OpenAPI definitions of a range of versions, `kubernetes` the REST
 paths (plurals, scope). Give enough of both to cover the versions wanted; a field counts as known
-when any version knows it, and the newest version that knows it says its type. Only the standard
-library is used, and nothing is downloaded here.
+when any version knows it, and the newest version that knows it says its type. The Go types say
+which fields vanish when they are zero. Only the standard library is used, and nothing is downloaded
+here.
 """
 
 from __future__ import annotations
@@ -20,6 +23,8 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+
+from go_types import GoTypes
 
 OUT = Path(__file__).parent.parent / "src/martello/core/data/api.json"
 DEFINITIONS = re.compile(r"/v1\.(\d+)\.\d+-local/_definitions\.json$")
@@ -184,7 +189,8 @@ def kinds_of(
 class Types:
     """The field tables of all types that the kinds reach, numbered as they are met."""
 
-    def __init__(self, versions: dict[int, dict[str, Any]]) -> None:
+    def __init__(self, versions: dict[int, dict[str, Any]], go: GoTypes) -> None:
+        self.go = go
         self.newest: dict[str, dict[str, Any]] = {}
         for minor in sorted(versions):
             for name, schema in versions[minor].items():
@@ -207,8 +213,10 @@ class Types:
             table: dict[str, str] = {}
             self.tables.append(table)
             required = schema.get("required") or ()
+            flags = self.go.flags(name)
             for field, inner in schema["properties"].items():
-                table[field] = ("!" if field in required else "") + self.code(inner)
+                marks = ("!" if field in required else "") + flags.get(field, "")
+                table[field] = marks + self.code(inner)
         return str(self.index[name])
 
     def code(self, schema: dict[str, Any]) -> str:
@@ -230,11 +238,11 @@ class Types:
 
 
 def main() -> None:
-    """Reads the directory given, writes the table."""
+    """Reads the directories given, writes the table."""
     directory = Path(sys.argv[1])
     versions = read_definitions(directory)
     kinds = kinds_of(versions, read_paths(directory))
-    types = Types(versions)
+    types = Types(versions, GoTypes(Path(sys.argv[2])))
     for entry in kinds.values():
         entry[0] = int(types.reference(entry[0]))
     table = {

@@ -83,5 +83,5 @@ def test_every_kind_names_a_type_and_every_type_a_known_code() -> None:
     assert all(0 <= kind.type < size for kind in facts.kinds.values())
     for fields in facts.types:
         for code in fields.values():
-            leaf = code.lstrip("!").lstrip("[{")
+            leaf = code.lstrip("!?+=").lstrip("[{")
             assert leaf in {"s", "o", "i", "l", "n", "x", "q", "t", "b", "*"} or int(leaf) < size

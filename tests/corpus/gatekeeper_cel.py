@@ -10,7 +10,8 @@ from typing import Any
 
 from martello.catalogue.policy.admitted import request_for
 from martello.catalogue.policy.model import Request, User
-from martello.catalogue.policy.policies import evaluate, policies_from
+from martello.catalogue.policy.policies import evaluate
+from martello.catalogue.policy.read import policies_from
 from martello.catalogue.policy.world import World
 from martello.core.resource import Nowhere, resource_of
 
@@ -50,7 +51,7 @@ def _holds(assertion: Mapping[str, Any], messages: list[str]) -> bool:
 
 def _request(raw: dict[str, Any], world: World) -> Request:
     if raw.get("kind") != "AdmissionReview":
-        return request_for(resource_of(raw, Nowhere()), world)
+        return request_for(resource_of(raw, Nowhere()), world, as_written=True)
     review = raw["request"]
     given = review.get("object") or review.get("oldObject")
     kind = review.get("kind") or {}
@@ -63,4 +64,5 @@ def _request(raw: dict[str, Any], world: World) -> Request:
         operation=operation,
         old=review.get("oldObject"),
         user=User(user),
+        as_written=True,
     )

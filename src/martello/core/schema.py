@@ -33,6 +33,8 @@ _TIME: Final = (
     r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:\d\d)"  # what Go's RFC 3339 reads
 )
 
+# Before a code: required; and how the server's JSON treats the zero value (see presence).
+_MARKS: Final = "!?+="
 # (tag, argument): a leaf's letter, or `#` type number, `[` element, `{` value, `*` anything.
 _Code = tuple[str, Any]
 _Fields = tuple[dict[str, _Code], tuple[str, ...]]
@@ -78,8 +80,7 @@ def _fields(number: int) -> _Fields:
     for name, text in table().types[number].items():
         if text[0] == "!":
             required.append(name)
-            text = text[1:]
-        fields[name] = _parse(text)
+        fields[name] = _parse(text.lstrip(_MARKS))
     return fields, tuple(required)
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from martello.catalogue.policy.answers import answering, authorizing
 from martello.catalogue.policy.autogen import shown
 from martello.catalogue.policy.match import Target
-from martello.catalogue.policy.model import GATEKEEPER, Policy, Request
+from martello.catalogue.policy.model import GATEKEEPER, KYVERNO, Policy, Request
 from martello.catalogue.policy.programs import ANY_OBJECT, PARAMS, Programs
 from martello.catalogue.policy.world import NotKnown, World
 from martello.cel.values import EvalError, LazyMap
@@ -126,7 +127,10 @@ def bind(
         "request": request_value(request, target),
         "namespaceObject": namespace_object(request, world),
         "params": params,
+        **authorizing(request, world),
     }
+    if policy.dialect == KYVERNO:
+        base.update(answering(policy, base["object"], world))
     if policy.dialect != GATEKEEPER:
         return base, {}
     deleted = request.operation == "DELETE" and base["object"] is None

@@ -18,10 +18,10 @@ from martello.catalogue.policy.bindings import (
     bind,
 )
 from martello.catalogue.policy.match import Target
-from martello.catalogue.policy.model import Policy, Request, Validation
+from martello.catalogue.policy.model import KYVERNO, Policy, Request, Validation
 from martello.catalogue.policy.programs import Programs
 from martello.catalogue.policy.world import World
-from martello.cel.values import EvalError
+from martello.cel.values import EvalError, Timestamp
 
 ADMIT: Final = "admit"
 DENY: Final = "deny"
@@ -65,6 +65,23 @@ def run(
     budget: int = PER_EVALUATION,
 ) -> Evaluation:
     """Evaluates a policy that was matched as `target`, with one value of `params`."""
+    if policy.dialect == KYVERNO and world.now is not None:
+        from martello.cel.lib.kyverno import answering
+
+        with answering(Timestamp(world.now)):
+            return _run(policy, programs, target, request, params, world, budget)
+    return _run(policy, programs, target, request, params, world, budget)
+
+
+def _run(
+    policy: Policy,
+    programs: Programs,
+    target: Target,
+    request: Request,
+    params: Any,
+    world: World,
+    budget: int,
+) -> Evaluation:
     base, given = bind(policy, target, request, params, world)
     early = _conditions(policy, programs, base, given)
     if early is not None:
@@ -77,9 +94,7 @@ def run(
     messages = _messages(programs, base, given, walk.remaining)
     decisions = tuple(
         _decide(policy, index, validation, value, messages)
-        for index, (validation, value) in enumerate(
-            zip(policy.validations, values, strict=True)
-        )
+        for index, (validation, value) in enumerate(zip(policy.validations, values, strict=True))
     )
     cost = budget - walk.remaining
     try:
@@ -136,7 +151,7 @@ def _messages(
     evaluated, with what the validations have left.
     """
     found: list[str] = []
-    walk = Pass(programs, base, given, budget)
+    walk = Pass(programs, _without_authorizer(base), given, budget)
     for program in programs.messages:
         if program is None:
             found.append("")
@@ -147,6 +162,10 @@ def _messages(
             return error
         found.append(_usable(value))
     return found
+
+
+def _without_authorizer(base: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in base.items() if not key.startswith("authorizer")}
 
 
 def _usable(value: Any) -> str:
@@ -185,7 +204,7 @@ def _audit(
         return (), ()
     found: list[tuple[str, str]] = []
     failures: list[Decision] = []
-    walk = Pass(programs, base, given, budget)
+    walk = Pass(programs, _without_authorizer(base), given, budget)
     for annotation, program in zip(policy.audit, programs.audit, strict=True):
         value = walk.run(program)
         if isinstance(value, EvalError):

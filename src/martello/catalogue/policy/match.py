@@ -116,7 +116,7 @@ def _object(match: Constraints, request: Request) -> bool:
         return True
     selector = dict(match.object_selector)
     present = [o for o in (request.object, request.old) if o is not None]
-    return any([matches(selector, labels_of(o)) for o in present])
+    return any(matches(selector, labels_of(o)) for o in present)
 
 
 def _rules(rules: Iterable[Rule], match: Constraints, request: Request) -> Target | None:

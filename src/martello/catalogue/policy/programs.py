@@ -9,6 +9,7 @@ import functools
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Final
 
+from martello.catalogue.policy.answers import declared
 from martello.catalogue.policy.model import GATEKEEPER, KYVERNO, Named, Policy, Validation
 from martello.cel.env import Env
 from martello.cel.issues import CompileError
@@ -51,15 +52,18 @@ class Programs:
             known.add(variable.name)
         self.conditions = [_compile(env, c, BOOL, known) for c in policy.conditions]
         self.validations = [_compile(env, _named(v), BOOL, known) for v in policy.validations]
-        self.messages = [_message(env, v, known) for v in policy.validations]
+        plain = environment(policy.dialect, minor, policy.param_kind is not None, False)
+        self.messages = [_message(plain, v, known) for v in policy.validations]
         self.audit = [_compile(env, a, None, known) for a in policy.audit]
 
 
 @functools.cache
-def environment(dialect: str, minor: int, params: bool) -> Env:
-    """What the expressions of a dialect may name."""
+def environment(dialect: str, minor: int, params: bool, authorizer: bool = True) -> Env:
+    """What the expressions of a dialect may name; messages may not ask the authorizer."""
     names = (*_VARIABLES, "params") if params or dialect == GATEKEEPER else _VARIABLES
-    variables: Mapping[str, Type] = dict.fromkeys(names, DYN)
+    variables: Mapping[str, Type] = {**dict.fromkeys(names, DYN), **declared(dialect)}
+    if not authorizer:
+        variables = {k: v for k, v in variables.items() if not k.startswith("authorizer")}
     if dialect == KYVERNO:
         return Env.kyverno(variables)
     return Env.kubernetes(f"1.{minor}", variables, mode="stored")

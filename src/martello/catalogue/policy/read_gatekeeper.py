@@ -13,8 +13,8 @@ import msgspec
 from martello.catalogue.policy.model import (
     GATEKEEPER,
     Binding,
-    Constraints,
     ConstraintMatch,
+    Constraints,
     Policy,
     Validation,
 )

@@ -130,8 +130,7 @@ def _rule(resource: Resource, path: Path, rule: dict[str, Any], match: Filters) 
     cel: Path = ("validate", "cel")
     message = text(rule, ("validate", "message"))
     validations = tuple(
-        _at(v, path, message)
-        for v in read_validations(rule, (*cel, "expressions"), lines=True)
+        _at(v, path, message) for v in read_validations(rule, (*cel, "expressions"), lines=True)
     )
     if not validations:
         raise Malformed(f"{show(path)}.validate.cel.expressions is empty")

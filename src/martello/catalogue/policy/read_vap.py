@@ -37,7 +37,9 @@ _LONGEST_ANNOTATION: Final = 5 * 1024
 _OPERATIONS: Final = ("*", "CREATE", "UPDATE", "DELETE", "CONNECT")
 _ACTIONS: Final = ("Deny", "Warn", "Audit")
 _IDENTIFIER: Final = r"[_a-zA-Z][_a-zA-Z0-9]*"
-_QUALIFIED: Final = r"(?:[a-z0-9](?:[-a-z0-9.]{0,251}[a-z0-9])?/)?[A-Za-z0-9](?:[-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?"
+_QUALIFIED: Final = (
+    r"(?:[a-z0-9](?:[-a-z0-9.]{0,251}[a-z0-9])?/)?[A-Za-z0-9](?:[-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?"
+)
 _SPEC: Final[Path] = ("spec",)
 
 

@@ -1,4 +1,4 @@
-"""What an evaluation may look at beside the request: namespaces, parameters, look-ups, the clock."""
+"""What an evaluation may look at beside the request: namespaces, parameters, look-ups, a clock."""
 
 from __future__ import annotations
 
@@ -19,12 +19,13 @@ class NotKnown(Exception):
 class World:
     """The objects in view and the answers that only a caller can give.
 
-    `providers` maps what expressions may ask for (`authorizer`, `resource.Get`, `time.now`, …) to
-    its function; what is missing there makes a verdict unassessed. Where `complete`, what is not in
-    view does not exist; otherwise nothing can be concluded from a kind that is not in view at all.
+    `providers` maps what expressions may ask (`authorizer`, `resource`, `image`, `http`,
+    `globalContext`) to its function, `now` is their clock (seconds since 1970); what is missing
+    there makes a verdict unassessed. Where `complete`, what is not in view does not exist;
+    otherwise nothing can be concluded from a kind that is not in view at all.
     """
 
-    __slots__ = ("cluster", "complete", "providers")
+    __slots__ = ("cluster", "complete", "now", "providers")
 
     def __init__(
         self,
@@ -32,10 +33,12 @@ class World:
         providers: Mapping[str, Callable[..., Any]] | None = None,
         *,
         complete: bool = False,
+        now: int | None = None,
     ) -> None:
         self.cluster = cluster if cluster is not None else Cluster(())
         self.providers: Mapping[str, Callable[..., Any]] = providers or {}
         self.complete = complete
+        self.now = now
 
     def namespace(self, name: str) -> Resource:
         """The Namespace object. Raises NotKnown where it is not in view."""

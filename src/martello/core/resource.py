@@ -120,11 +120,14 @@ class Ref(msgspec.Struct, frozen=True, order=True):
         group = self.group
         return f"{self.kind}.{group}" if group else self.kind
 
-    def __str__(self) -> str:
+    @property
+    def local(self) -> str:
+        """What it is called within its cluster: messages are the same for files and live objects."""
         name = f"{self.kind}/{self.name}"
-        if self.namespace:
-            name = f"{self.namespace}/{name}"
-        return f"{self.cluster}:{name}" if self.cluster else name
+        return f"{self.namespace}/{name}" if self.namespace else name
+
+    def __str__(self) -> str:
+        return f"{self.cluster}:{self.local}" if self.cluster else self.local
 
 
 class Resource(msgspec.Struct, frozen=True, eq=False):

@@ -74,7 +74,7 @@ class Subject(msgspec.Struct, frozen=True):
     namespace: str = ""
 
     def __str__(self) -> str:
-        if self.kind == "ServiceAccount":
+        if self.kind == "ServiceAccount" and self.namespace:
             return f"ServiceAccount {self.namespace}/{self.name}"
         return f"{self.kind} {self.name}"
 
@@ -110,7 +110,7 @@ class Grants:
         self.bindings = tuple(
             _binding(resource, self.roles)
             for kind in BINDINGS
-            for resource in cluster.of_kind(kind)
+            for resource in sorted(cluster.of_kind(kind), key=_place)
         )
         self.bound = frozenset(id(b.role.resource) for b in self.bindings if b.role)
         self._by_object = {id(b.resource): b for b in self.bindings}
@@ -147,6 +147,11 @@ class Grants:
 def grants(cluster: Cluster) -> Grants:
     """The grants of a cluster, read once: a Cluster never changes."""
     return Grants(cluster)
+
+
+def _place(resource: Resource) -> tuple[str, str]:
+    """The order in which bindings are named, whatever the order in which they were read."""
+    return (resource.ref.namespace, resource.ref.name)
 
 
 def _roles(cluster: Cluster) -> dict[tuple[str, str, str], Role]:

@@ -266,6 +266,13 @@ def own_role(name: str) -> bool:
     return name in DEFAULT_ROLES or name.startswith(PLATFORM)
 
 
+def own_local_role(namespace: str, name: str) -> bool:
+    """Whether a Role of this name in this namespace is the server's own."""
+    if namespace not in ("kube-system", "kube-public"):
+        return False
+    return name == "extension-apiserver-authentication-reader" or name.startswith(PLATFORM)
+
+
 def people(subjects: tuple[Subject, ...]) -> str:
     """The first subjects in words."""
     named = ", ".join(str(s) for s in subjects[:3])

@@ -8,7 +8,7 @@ from martello.core.check import Example, Hit, check
 from martello.core.cluster import Cluster
 from martello.core.resource import Resource
 from martello.practices.access.grants import BINDINGS, RBAC, grants
-from martello.practices.access.powers import own_role
+from martello.practices.access.powers import own_local_role, own_role
 
 
 @check(
@@ -43,6 +43,16 @@ from martello.practices.access.powers import own_role
             {apiVersion: rbac.authorization.k8s.io/v1, kind: RoleBinding,
               metadata: {name: b, namespace: shop},
               roleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: r},
+              subjects: [{kind: User, name: jo}]}
+            """,
+        ),
+        Example(
+            True,
+            """
+            {apiVersion: rbac.authorization.k8s.io/v1, kind: RoleBinding,
+              metadata: {name: b, namespace: kube-system},
+              roleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role,
+                name: extension-apiserver-authentication-reader},
               subjects: [{kind: User, name: jo}]}
             """,
         ),
@@ -87,6 +97,9 @@ def dangling_role_reference(resource: Resource, cluster: Cluster) -> Iterator[Hi
         yield Hit(resource, ("roleRef",), binding.broken, unassessed=True)
         return
     if binding.role_kind == "ClusterRole" and own_role(binding.role_name):
+        return
+    here = "" if binding.cluster_wide else resource.ref.namespace
+    if binding.role_kind == "Role" and own_local_role(here, binding.role_name):
         return
     reason = cluster.unlisted.get(f"{binding.role_kind}.{RBAC}")
     if reason is not None:

@@ -102,7 +102,7 @@ def egress_isolated_without_dns(policy: Resource, cluster: Cluster) -> Iterator[
         for workload in subjects(policy, cluster):
             allowed = [r for p in isolated.by(workload, EGRESS) for r in rules(p, EGRESS)]
             if not any(_lets_dns_through(rule) for rule in allowed):
-                lost.append(str(workload.resource.ref))
+                lost.append(workload.resource.ref.local)
     except Malformed as error:
         yield Hit(policy, path, str(error), unassessed=True)
         return

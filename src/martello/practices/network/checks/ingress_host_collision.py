@@ -89,7 +89,7 @@ def ingress_host_collision(ingress: Resource, cluster: Cluster) -> Iterator[Hit]
     else.
     """
     for path, claim in _claims(ingress):
-        others = [str(r.ref) for r in _by_claim(cluster)[claim] if r is not ingress]
+        others = sorted(r.ref.local for r in _by_claim(cluster)[claim] if r is not ingress)
         if others:
             message = f"{claim[1]}{claim[2]} is also claimed by {', '.join(others[:3])}"
             yield Hit(ingress, path, message)

@@ -122,7 +122,7 @@ class Ref(msgspec.Struct, frozen=True, order=True):
 
     @property
     def local(self) -> str:
-        """What it is called within its cluster: messages are the same for files and live objects."""
+        """The name within its cluster, the same for files and live objects."""
         name = f"{self.kind}/{self.name}"
         return f"{self.namespace}/{name}" if self.namespace else name
 

@@ -47,8 +47,10 @@ def _cluster() -> Cluster:
 @pytest.mark.parametrize("namespace", ["one", "two", "", "elsewhere"])
 def test_index_equals_walk(namespace: str, selector: Any) -> None:
     cluster = _cluster()
-    walked = [w for w in cluster.workloads(namespace) if matches(selector, w.labels)]
-    assert selection(cluster).selected(namespace, selector) == walked
+    walked = tuple(w for w in cluster.workloads(namespace) if matches(selector, w.labels))
+    found = selection(cluster)
+    assert found.selected(namespace, selector) == walked
+    assert found.selected(namespace, selector) is found.selected(namespace, selector)
 
 
 def test_plain_maps_and_namespaces() -> None:

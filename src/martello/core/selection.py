@@ -14,9 +14,10 @@ from martello.core.workload import Workload
 class Selection:
     """The workloads of one cluster by namespace and by the labels of their pods."""
 
-    __slots__ = ("_by_label", "_by_namespace")
+    __slots__ = ("_answers", "_by_label", "_by_namespace")
 
     def __init__(self, workloads: Iterable[Workload]) -> None:
+        self._answers: dict[tuple[str, str], tuple[Workload, ...]] = {}
         self._by_namespace: dict[str, list[Workload]] = {}
         self._by_label: dict[tuple[str, str, str], list[Workload]] = {}
         for workload in workloads:
@@ -34,16 +35,22 @@ class Selection:
         """Every workload of a namespace."""
         return self._by_namespace.get(namespace, ())
 
-    def selected(self, namespace: str, selector: Any) -> list[Workload]:
+    def selected(self, namespace: str, selector: Any) -> tuple[Workload, ...]:
         """What a LabelSelector selects. Raises MalformedSelector for what the server refuses."""
-        matches(selector, {})  # refuses a malformed selector even where nothing could match it
-        wanted = selector.get("matchLabels") if isinstance(selector, dict) else None
-        return [w for w in self._narrowed(namespace, wanted) if matches(selector, w.labels)]
+        key = (namespace, repr(selector))
+        found = self._answers.get(key)
+        if found is None:
+            matches(selector, {})  # refuses a malformed selector even where nothing could match it
+            wanted = selector.get("matchLabels") if isinstance(selector, dict) else None
+            narrowed = self._narrowed(namespace, wanted)
+            found = tuple(w for w in narrowed if matches(selector, w.labels))
+            self._answers[key] = found
+        return found
 
-    def mapped(self, namespace: str, wanted: Any) -> list[Workload]:
+    def mapped(self, namespace: str, wanted: Any) -> tuple[Workload, ...]:
         """What the plain map of a Service selects. Raises MalformedSelector as above."""
         equal(wanted, {})
-        return [w for w in self._narrowed(namespace, wanted) if equal(wanted, w.labels)]
+        return tuple(w for w in self._narrowed(namespace, wanted) if equal(wanted, w.labels))
 
     def _narrowed(self, namespace: str, wanted: Any) -> Sequence[Workload]:
         """The shortest list that holds every workload with all these labels."""

@@ -101,7 +101,7 @@ def _mappings(value: Any, path: Path) -> tuple[dict[str, Any], ...]:
     return tuple(value)
 
 
-def subjects(policy: Resource, cluster: Cluster) -> list[Workload]:
+def subjects(policy: Resource, cluster: Cluster) -> tuple[Workload, ...]:
     """The workloads whose pods a policy selects. Pods on the network of their node are out of its
     reach. Raises Malformed.
     """
@@ -109,7 +109,7 @@ def subjects(policy: Resource, cluster: Cluster) -> list[Workload]:
         found = selection(cluster).selected(policy.ref.namespace, pod_selector(policy))
     except MalformedSelector as error:
         raise Malformed(("spec", "podSelector"), str(error)) from None
-    return [w for w in found if not on_host_network(w)]
+    return tuple(w for w in found if not on_host_network(w))
 
 
 def on_host_network(workload: Workload) -> bool:
@@ -150,7 +150,7 @@ def isolation(cluster: Cluster) -> Isolation:
 
 def peer_workloads(
     peer: dict[str, Any], policy: Resource, cluster: Cluster
-) -> list[Workload] | None:
+) -> tuple[Workload, ...] | None:
     """The workloads that a peer takes in; None where that cannot be known from the objects here:
     address blocks, and namespaces that are not here with their labels.
     """
@@ -163,7 +163,7 @@ def peer_workloads(
     try:
         if spaces is None:
             return selection(cluster).selected(policy.ref.namespace, pods)
-        found: list[Workload] = []
+        found: tuple[Workload, ...] = ()
         matched = [n for n, labels in _namespaces(cluster) if matches(spaces, labels)]
         if not matched:
             return None

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any, Final
 
 from martello.core.path import Path
@@ -23,14 +24,22 @@ def declared(workload: Workload) -> Iterator[tuple[Container, Path, dict[str, An
                 yield container, (*container.path, "ports", index), port
 
 
-def resolves(workloads: Iterable[Workload], port: object, protocol: str) -> bool:
+def resolves(workloads: tuple[Workload, ...], port: object, protocol: str) -> bool:
     """Whether a container of these pods declares the port, by name or by number."""
-    key = "name" if isinstance(port, str) else "containerPort"
-    return any(
-        p.get(key) == port and p.get("protocol", "TCP") == protocol and c.role in _ROLES
-        for workload in workloads
-        for c, _, p in declared(workload)
-    )
+    return (port, protocol) in _offers(workloads)
+
+
+@lru_cache(maxsize=256)
+def _offers(workloads: tuple[Workload, ...]) -> frozenset[tuple[object, str]]:
+    """Every name and number that the pods declare, with its protocol."""
+    found: set[tuple[object, str]] = set()
+    for workload in workloads:
+        for container, _, port in declared(workload):
+            if container.role in _ROLES:
+                for value in (port.get("name"), port.get("containerPort")):
+                    if isinstance(value, str | int):
+                        found.add((value, protocol_of(port)))
+    return frozenset(found)
 
 
 def service_ports(service: Resource) -> Iterator[tuple[Path, dict[str, Any]]]:

@@ -23,10 +23,20 @@ def covered(budget: Resource, cluster: Cluster) -> list[Workload]:
     if selector is None and budget.ref.version == "v1":
         return []
     namespace = budget.ref.namespace
-    found = selection(cluster).selected(namespace, selector)
-    for workload in selection(cluster).of(namespace):
-        if not workload.labels and matches(selector, _own_selector(workload)):
+    found = list(selection(cluster).selected(namespace, selector))
+    for workload in _unlabelled(cluster).get(namespace, ()):
+        if matches(selector, _own_selector(workload)):
             found.append(workload)
+    return found
+
+
+@lru_cache(maxsize=2)
+def _unlabelled(cluster: Cluster) -> dict[str, list[Workload]]:
+    """The workloads whose pods have no labels, by namespace."""
+    found: dict[str, list[Workload]] = {}
+    for workload in cluster.workloads():
+        if not workload.labels:
+            found.setdefault(workload.namespace, []).append(workload)
     return found
 
 

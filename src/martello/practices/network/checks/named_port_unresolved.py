@@ -107,16 +107,18 @@ def named_port_unresolved(policy: Resource, cluster: Cluster) -> Iterator[Hit]:
         yield Hit(policy, error.path, str(error), unassessed=True)
 
 
-def _destinations(rule: Rule, policy: Resource, cluster: Cluster) -> tuple[list[Workload], bool]:
+def _destinations(
+    rule: Rule, policy: Resource, cluster: Cluster
+) -> tuple[tuple[Workload, ...], bool]:
     """The pods whose ports a rule speaks of, and whether it speaks of addresses alone."""
     if rule.direction == INGRESS:
         return subjects(policy, cluster), False
     if rule.peers and all(peer.get("ipBlock") is not None for peer in rule.peers):
-        return [], True
-    found: list[Workload] = []
+        return (), True
+    found: tuple[Workload, ...] = ()
     for peer in rule.peers:
         pods = peer_workloads(peer, policy, cluster)
         if pods is None:
-            return [], False
+            return (), False
         found += pods
     return found, False

@@ -88,7 +88,7 @@ def peer_selects_nothing(policy: Resource, cluster: Cluster) -> Iterator[Hit]:
             for index, peer in enumerate(rule.peers):
                 if peer.get("podSelector") is None or selects_all(peer["podSelector"]):
                     continue
-                if peer_workloads(peer, policy, cluster) == []:
+                if peer_workloads(peer, policy, cluster) == ():
                     severity = "" if cluster.complete else "low"
                     path = (*rule.peers_path, index)
                     yield Hit(policy, path, "no workload has these labels", severity=severity)

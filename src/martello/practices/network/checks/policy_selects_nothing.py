@@ -78,7 +78,7 @@ def policy_selects_nothing(policy: Resource, cluster: Cluster) -> Iterator[Hit]:
         found = selection(cluster).selected(policy.ref.namespace, selector)
     except MalformedSelector as error:
         reason = str(error)
-        found = []
+        found = ()
     if found:
         return
     if reason:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
+from functools import lru_cache
 
 from martello.core.check import Example, Hit, check
 from martello.core.cluster import Cluster
 from martello.core.resource import Resource
-from martello.core.selector import MalformedSelector, equal
+from martello.core.selection import selection
+from martello.core.selector import MalformedSelector
 from martello.core.workload import Workload
 from martello.practices.network.policies import (
     INGRESS,
@@ -101,7 +103,7 @@ def service_port_instead_of_target(policy: Resource, cluster: Cluster) -> Iterat
                 protocol = protocol_of(port)
                 if not pods or resolves(pods, number, protocol):
                     continue
-                service = _translating(pods, number, protocol, cluster)
+                service = _translated(pods, cluster).get((number, protocol))
                 if service:
                     message = (
                         f"{number} is the port of Service {service}, not of the pods behind it"
@@ -111,34 +113,47 @@ def service_port_instead_of_target(policy: Resource, cluster: Cluster) -> Iterat
         yield Hit(policy, error.path, str(error), unassessed=True)
 
 
-def _destinations(rule: Rule, policy: Resource, cluster: Cluster) -> list[Workload]:
+def _destinations(rule: Rule, policy: Resource, cluster: Cluster) -> tuple[Workload, ...]:
     """The pods whose ports a rule speaks of."""
     if rule.direction == INGRESS:
         return subjects(policy, cluster)
-    found: list[Workload] = []
+    found: tuple[Workload, ...] = ()
     for peer in rule.peers:
         found += peer_workloads(peer, policy, cluster) or ()
     return found
 
 
-def _translating(pods: Iterable[Workload], number: int, protocol: str, cluster: Cluster) -> str:
-    """A Service of these pods that offers the number and sends it on to another port, while none
-    sends anything to the number itself.
+@lru_cache(maxsize=64)
+def _translated(pods: tuple[Workload, ...], cluster: Cluster) -> dict[tuple[object, str], str]:
+    """The Service ports of these pods that lead to another port, by number and protocol; those that
+    some Service leads to are left out.
     """
-    found = ""
-    for namespace in sorted({w.namespace for w in pods}):
-        for service in cluster.of_kind("Service", namespace):
-            selector = service.spec.get("selector")
-            try:
-                mine = bool(selector) and any(equal(selector, w.labels) for w in pods)
-            except MalformedSelector:
-                continue
-            for _, port in service_ports(service) if mine else ():
-                target = port.get("targetPort", port.get("port"))
-                if protocol_of(port) != protocol:
-                    continue
-                if target == number:
-                    return ""
-                if port.get("port") == number:
-                    found = service.ref.name
+    services: dict[int, Resource] = {}
+    for pod in pods:
+        services.update((id(s), s) for s in _services(cluster).get(id(pod.resource), ()))
+    found: dict[tuple[object, str], str] = {}
+    targets: set[tuple[object, str]] = set()
+    for service in services.values():
+        for _, port in service_ports(service):
+            protocol = protocol_of(port)
+            target = port.get("targetPort", port.get("port"))
+            if isinstance(target, int | str):
+                targets.add((target, protocol))
+            if isinstance(port.get("port"), int):
+                found[(port["port"], protocol)] = service.ref.name
+    return {key: name for key, name in found.items() if key not in targets}
+
+
+@lru_cache(maxsize=2)
+def _services(cluster: Cluster) -> dict[int, list[Resource]]:
+    """The Services of each workload, by the id of its resource."""
+    found: dict[int, list[Resource]] = {}
+    for service in cluster.of_kind("Service"):
+        selector = service.spec.get("selector")
+        try:
+            pods = selection(cluster).mapped(service.ref.namespace, selector) if selector else ()
+        except MalformedSelector:
+            continue
+        for pod in pods:
+            found.setdefault(id(pod.resource), []).append(service)
     return found

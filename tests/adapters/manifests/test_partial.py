@@ -153,6 +153,13 @@ EXCLUDED = [
     ("[!ab].yaml", "b.yaml", False),
     ("a.yaml", "abyaml", False),
     ("a[.yaml", "a[.yaml", True),
+    ("[a-c]x", "bx", True),
+    ("[a-c]x", "-x", False),
+    ("*a*b", "xaxbxab", True),
+    ("*a*b", "xbxa", False),
+    ("a*", "a", True),
+    ("**/**/c", "a/b/c", True),
+    ("*a" * 30 + "b", "a" * 200, False),
     ("# note", "# note", False),
     ("", "", False),
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from typing import Final
 
 
 def excluder(patterns: Sequence[str]) -> Callable[[str, bool], bool]:
@@ -43,22 +44,42 @@ def _rule(pattern: str) -> tuple[re.Pattern[str], bool, bool] | None:
 
 
 def _expression(pattern: str) -> str:
-    """A regular expression without nested repetition over the same characters."""
+    """A regular expression for the whole path, `**` standing for any number of names."""
+    names = pattern.split("/")
     parts: list[str] = []
-    position = 0
-    while position < len(pattern):
-        if pattern.startswith("**/", position):
-            parts.append("(?:.*/)?")
-            position += 3
-        elif pattern.startswith("**", position):
-            parts.append(".*")
-            position += 2
-        elif (match := re.compile(r"\[!?\]?[^\]/]*\]").match(pattern, position)) is not None:
-            inner = match.group()[1:-1].replace("\\", "\\\\").replace("[", "\\[")
-            parts.append(f"[{'^' + inner[1:] if inner.startswith('!') else inner}]")
-            position = match.end()
+    for index, name in enumerate(names):
+        last = index == len(names) - 1
+        if name == "**":
+            if last:
+                parts.append(".*")
+            elif names[index + 1] != "**":
+                parts.append("(?:.*/)?")
         else:
-            letter = pattern[position]
-            parts.append({"*": "[^/]*", "?": "[^/]"}.get(letter, re.escape(letter)))
-            position += 1
+            parts.append(_name(name) + ("" if last else "/"))
+    return "".join(parts)
+
+
+def _name(pattern: str) -> str:
+    """A regular expression for one name. What stands between two stars is looked for once, without
+    going back (it would be found later only to the same end), so that no pattern is slow.
+    """
+    first, *between = (_letters(piece) for piece in re.split(r"\*+", pattern))
+    if not between:
+        return first
+    *middle, end = between
+    return first + "".join(f"(?>[^/]*?{piece})" for piece in middle) + f"[^/]*{end}"
+
+
+_LETTER: Final = re.compile(r"\[!?\]?[^\]/]*\]|.", re.DOTALL)
+
+
+def _letters(pattern: str) -> str:
+    parts: list[str] = []
+    for match in _LETTER.finditer(pattern):
+        letter = match.group()
+        if len(letter) > 1:
+            inner = re.escape(letter[1:-1].removeprefix("!")).replace("\\-", "-")
+            parts.append(f"[{'^/' if letter[1] == '!' else ''}{inner}]")
+        else:
+            parts.append("[^/]" if letter == "?" else re.escape(letter))
     return "".join(parts)

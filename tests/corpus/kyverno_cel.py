@@ -9,6 +9,7 @@ from typing import Any
 
 from martello.catalogue.policy.admitted import request_for
 from martello.catalogue.policy.answers import images_given
+from martello.catalogue.policy.bindings import Scene
 from martello.catalogue.policy.evaluate import ADMIT, UNASSESSED, Evaluation
 from martello.catalogue.policy.model import Request, User
 from martello.catalogue.policy.policies import results
@@ -51,7 +52,12 @@ def _request(resource: Resource, row: Mapping[str, Any], world: World) -> Reques
             if given["name"] == resource.ref.name:
                 operation = given.get("values", {}).get("request.operation", operation)
     return request_for(
-        resource, world, operation=operation, user=_user(row.get("userinfo")), as_written=True
+        resource,
+        world,
+        operation=operation,
+        old=resource.raw if operation == "UPDATE" else None,  # as Kyverno's command line does
+        user=_user(row.get("userinfo")),
+        as_written=True,
     )
 
 
@@ -80,7 +86,7 @@ def verdict(
         named = bound.policy.rule.removeprefix("autogen-cronjob-").removeprefix("autogen-")
         if rule is not None and rule not in (named, bound.policy.rule):
             continue
-        for _, result in results(policies, bound, request, world):
+        for _, result in results(policies, bound, Scene(request, world)):
             if not isinstance(result, Evaluation):
                 return "unassessed", result.message
             if not result.applied:

@@ -12,6 +12,7 @@ from martello.catalogue.policy.model import GATEKEEPER, KYVERNO, Policy, Request
 from martello.catalogue.policy.programs import ANY_OBJECT, PARAMS, Programs
 from martello.catalogue.policy.world import NotKnown, World
 from martello.cel.values import EvalError, LazyMap
+from martello.core.path import Path
 
 # Units of the server's cost model: one program, one evaluation, all match conditions of a policy.
 PER_CALL: Final = 1_000_000
@@ -117,29 +118,50 @@ class Pass:
         return outcome.value if outcome.error is None else outcome.error
 
 
-def bind(
-    policy: Policy, target: Target, request: Request, params: Any, world: World
-) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The values of the names that expressions may use, and those of predefined variables."""
-    base: dict[str, Any] = {
-        "object": _presented(request.object, policy, target, request),
-        "oldObject": _presented(request.old, policy, target, request),
-        "request": request_value(request, target),
-        "namespaceObject": namespace_object(request, world),
-        "params": params,
-        **authorizing(request, world),
-    }
-    if policy.dialect == KYVERNO:
-        base.update(answering(policy, base["object"], world))
-    if policy.dialect != GATEKEEPER:
-        return base, {}
-    deleted = request.operation == "DELETE" and base["object"] is None
-    anything = base["oldObject"] if deleted else base["object"]
-    return base, {PARAMS: params, ANY_OBJECT: anything}
+class Scene:
+    """One request in its world: what expressions see of it whatever the policy, computed once."""
+
+    __slots__ = ("_authorizer", "_namespace", "_seen", "request", "world")
+
+    def __init__(self, request: Request, world: World) -> None:
+        self.request = request
+        self.world = world
+        self._namespace: Any = namespace_object(request, world)
+        self._authorizer = authorizing(request, world)
+        self._seen: dict[tuple[Target, Path], dict[str, Any]] = {}
+
+    def bind(
+        self, policy: Policy, target: Target, params: Any
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
+        """The values of the names that a policy's expressions may use, and those of predefined
+        variables.
+        """
+        key = (target, policy.template)
+        common = self._seen.get(key)
+        if common is None:
+            common = self._seen[key] = self._common(target, policy.template)
+        base = {**common, "params": params}
+        if policy.dialect == KYVERNO:
+            base.update(answering(policy, base["object"], self.world))
+        if policy.dialect != GATEKEEPER:
+            return base, {}
+        deleted = self.request.operation == "DELETE" and base["object"] is None
+        anything = base["oldObject"] if deleted else base["object"]
+        return base, {PARAMS: params, ANY_OBJECT: anything}
+
+    def _common(self, target: Target, template: Path) -> dict[str, Any]:
+        request = self.request
+        return {
+            "object": _presented(request.object, template, target, request),
+            "oldObject": _presented(request.old, template, target, request),
+            "request": request_value(request, target),
+            "namespaceObject": self._namespace,
+            **self._authorizer,
+        }
 
 
 def _presented(
-    raw: dict[str, Any] | None, policy: Policy, target: Target, request: Request
+    raw: dict[str, Any] | None, template: Path, target: Target, request: Request
 ) -> dict[str, Any] | None:
     """The object in the version that was matched, or its pod template."""
     if raw is None:
@@ -147,7 +169,7 @@ def _presented(
     if (target.group, target.version) != (request.group, request.version):
         api = f"{target.group}/{target.version}" if target.group else target.version
         raw = {**raw, "apiVersion": api}
-    return shown(raw, policy.template)
+    return shown(raw, template)
 
 
 def request_value(request: Request, target: Target) -> dict[str, Any]:

@@ -11,16 +11,16 @@ from typing import Any, Final
 import msgspec
 
 from martello.catalogue.policy.bindings import (
+    PER_CALL,
     PER_CONDITIONS,
     PER_EVALUATION,
     OutOfBudget,
     Pass,
-    bind,
+    Scene,
 )
 from martello.catalogue.policy.match import Target
-from martello.catalogue.policy.model import KYVERNO, Policy, Request, Validation
+from martello.catalogue.policy.model import KYVERNO, Policy, Validation
 from martello.catalogue.policy.programs import Programs
-from martello.catalogue.policy.world import World
 from martello.cel.values import EvalError, Timestamp
 
 ADMIT: Final = "admit"
@@ -59,30 +59,23 @@ def run(
     policy: Policy,
     programs: Programs,
     target: Target,
-    request: Request,
+    scene: Scene,
     params: Any,
-    world: World,
     budget: int = PER_EVALUATION,
 ) -> Evaluation:
     """Evaluates a policy that was matched as `target`, with one value of `params`."""
-    if policy.dialect == KYVERNO and world.now is not None:
+    if policy.dialect == KYVERNO and scene.world.now is not None:
         from martello.cel.lib.kyverno import answering
 
-        with answering(Timestamp(world.now)):
-            return _run(policy, programs, target, request, params, world, budget)
-    return _run(policy, programs, target, request, params, world, budget)
+        with answering(Timestamp(scene.world.now)):
+            return _run(policy, programs, target, scene, params, budget)
+    return _run(policy, programs, target, scene, params, budget)
 
 
 def _run(
-    policy: Policy,
-    programs: Programs,
-    target: Target,
-    request: Request,
-    params: Any,
-    world: World,
-    budget: int,
+    policy: Policy, programs: Programs, target: Target, scene: Scene, params: Any, budget: int
 ) -> Evaluation:
-    base, given = bind(policy, target, request, params, world)
+    base, given = scene.bind(policy, target, params)
     early = _conditions(policy, programs, base, given)
     if early is not None:
         return early
@@ -91,7 +84,9 @@ def _run(
         values = [walk.run(program) for program in programs.validations]
     except OutOfBudget as error:
         return Evaluation(True, (_failed(policy, str(error)),), cost=budget)
-    messages = _messages(programs, base, given, walk.remaining)
+    messages: list[str] | OutOfBudget = []
+    if not _unneeded(programs, values, walk.remaining):
+        messages = _messages(programs, base, given, walk.remaining)
     decisions = tuple(
         _decide(policy, index, validation, value, messages)
         for index, (validation, value) in enumerate(zip(policy.validations, values, strict=True))
@@ -142,6 +137,12 @@ def _worded(expression: str, error: EvalError) -> str:
 def _failed(policy: Policy, message: str, index: int = -1) -> Decision:
     """What an error does: it denies under Fail and admits under Ignore."""
     return Decision(DENY if policy.fail else ADMIT, index, message, error=True)
+
+
+def _unneeded(programs: Programs, values: list[Any], budget: int) -> bool:
+    """Whether no message is asked for, and composing them all could not use up the budget."""
+    most = 2 * PER_CALL * (len(programs.messages) + len(programs.variables))
+    return budget > most and all(value is True for value in values)
 
 
 def _messages(

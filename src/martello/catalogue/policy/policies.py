@@ -11,6 +11,7 @@ from typing import Final
 
 import msgspec
 
+from martello.catalogue.policy.bindings import Scene
 from martello.catalogue.policy.evaluate import DENY as DENIED
 from martello.catalogue.policy.evaluate import UNASSESSED as NO_ANSWER
 from martello.catalogue.policy.evaluate import Decision, Evaluation, run
@@ -55,8 +56,9 @@ def answer(policies: PolicySet, request: Request, world: World) -> Answer:
     rulings: list[Ruling] = []
     notes: dict[str, list[str]] = {}
     cost = 0
+    scene = Scene(request, world)
     for bound in policies.bound:
-        for binding, result in results(policies, bound, request, world):
+        for binding, result in results(policies, bound, scene):
             if isinstance(result, Ruling):
                 rulings.append(result)
                 continue
@@ -71,12 +73,12 @@ def answer(policies: PolicySet, request: Request, world: World) -> Answer:
 
 
 def results(
-    policies: PolicySet, bound: Bound, request: Request, world: World
+    policies: PolicySet, bound: Bound, scene: Scene
 ) -> Iterator[tuple[Binding, Evaluation | Ruling]]:
     """The evaluations of a policy that the request is about, binding by binding; a Ruling where
     there was none to make.
     """
-    policy = bound.policy
+    policy, request, world = bound.policy, scene.request, scene.world
     first = bound.bindings[0]
     try:
         target = select(policy.match, request, world)
@@ -110,7 +112,7 @@ def results(
             yield binding, _ruling(policy, binding, UNASSESSED, why)
             continue
         for params in values:
-            yield binding, run(policy, programs, target, request, params, world)
+            yield binding, run(policy, programs, target, scene, params)
 
 
 def _misconfigured(

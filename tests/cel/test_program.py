@@ -255,3 +255,22 @@ def test_keys_of_other_types_make_a_keyed_map() -> None:
     found = value("{1u: 'a', true: 'b'}")
     assert isinstance(found, KeyedMap)
     assert found.items() == [(UInt(1), "a"), (True, "b")]
+
+
+class Chained(LazyMap):
+    """Its one value is another program's, and so is its error."""
+
+    def __contains__(self, key: object) -> bool:
+        return key == "inner"
+
+    def __getitem__(self, key: str) -> Any:
+        return KUBERNETES.compile("true && object.deep.missing == 1")(object={"deep": {}})
+
+
+def test_an_error_of_another_program_is_placed_where_it_was_asked_for() -> None:
+    program = KUBERNETES.compile("false || variables.inner")
+    for _ in range(2):
+        with pytest.raises(EvalError, match="no such key") as raised:
+            program(variables=Chained())
+        start, end = program.locate(raised.value)
+        assert program.source[start:end] == "variables.inner"

@@ -57,8 +57,8 @@ def parse(text: str, macros: MacroTable, issues: list[Issue], first_id: int = 1)
         )
         return Const(0, 0, 0, None)
     tokens = tokenize(text, issues)
-    if len(tokens) > 200 and sys.getrecursionlimit() < 6000:
-        sys.setrecursionlimit(6000)  # 250 levels need more Python frames than the default allows
+    if len(tokens) > 200 and sys.getrecursionlimit() < 4000:
+        sys.setrecursionlimit(4000)  # 250 levels need more Python frames than the default allows
     parser = Parser(tokens, macros, issues, Builder(first_id))
     node = parser.whole()
     del issues[MAX_ISSUES:]

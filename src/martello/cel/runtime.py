@@ -95,8 +95,7 @@ def fail(error: BaseException) -> EvalError:
         found = error
     else:
         found = EvalError(_message(error))
-    if found.node is None:
-        found.node = _node(error.__traceback__)
+    _place(found, error.__traceback__)
     found.__traceback__ = None
     found.__suppress_context__ = True
     return found
@@ -114,13 +113,19 @@ def _message(error: BaseException) -> str:
     return "a value of a type that this operation does not take"
 
 
-def _node(trace: TracebackType | None) -> int | None:
-    node = None
+def _place(found: EvalError, trace: TracebackType | None) -> None:
+    """Names the node, unless this program did; frames of other programs are not looked at."""
+    if trace is None:
+        return
+    scope = trace.tb_frame.f_globals
+    if found.scope == id(scope):
+        return
+    found.scope = id(scope)
     while trace is not None:
-        if trace.tb_frame.f_code.co_filename == FILE:
-            node = trace.tb_lineno - 1
+        frame = trace.tb_frame
+        if frame.f_globals is scope and frame.f_code.co_filename == FILE:
+            found.node = trace.tb_lineno - 1
         trace = trace.tb_next
-    return node
 
 
 def not_bool(value: Any) -> EvalError:

@@ -26,6 +26,7 @@ class EvalError(Exception):
         self.message = message
         self.node = node
         self.needs = needs
+        self.scope = 0  # whose node it is: an error may pass through several programs
 
 
 class UInt(int):
@@ -234,7 +235,12 @@ class Struct(dict[str, Any]):
 
 def type_name(value: Any) -> str:
     """The CEL name of a value's type, for messages."""
-    return TYPE_NAMES.get(type(value), getattr(value, "name", None) or type(value).__name__)
+    known = TYPE_NAMES.get(type(value))
+    if known is not None:
+        return known
+    if isinstance(value, Struct):
+        return value.name
+    return "map" if isinstance(value, LazyMap) else type(value).__name__
 
 
 TYPE_NAMES: Final[dict[type, str]] = {

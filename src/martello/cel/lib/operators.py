@@ -60,7 +60,7 @@ def equals(left: Any, right: Any) -> bool:
     if kind in NUMBERS and other in NUMBERS:
         return bool(left == right)
     if kind in LISTS:
-        return other in LISTS and len(left) == len(right) and all(map(equals, left, right))
+        return other in LISTS and _same_list(left, right)
     if is_map(left):
         return is_map(right) and _same_map(left, right)
     if kind is not other:
@@ -77,10 +77,22 @@ def is_map(value: Any) -> bool:
     return type(value) in (dict, KeyedMap) or isinstance(value, LazyMap)
 
 
+def _same_list(left: Any, right: Any) -> bool:
+    if len(left) != len(right):
+        return False
+    for one, other in zip(left, right, strict=True):  # noqa: SIM110 - all() nests on the C stack
+        if not equals(one, other):
+            return False
+    return True
+
+
 def _same_map(left: Any, right: Any) -> bool:
     if len(left) != len(right):
         return False
-    return all(has_key(right, key) and equals(value, right[key]) for key, value in left.items())
+    for key, value in left.items():  # noqa: SIM110 - as above
+        if not (has_key(right, key) and equals(value, right[key])):
+            return False
+    return True
 
 
 def has_key(value: Any, key: Any) -> bool:

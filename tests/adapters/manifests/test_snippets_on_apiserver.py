@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import ssl
+from collections.abc import Iterator
 from typing import Any
 
 import httpx
@@ -47,10 +48,12 @@ def as_kubernetes(digits: str) -> int | float:
 
 
 @pytest.fixture(scope="module")
-def server(apiserver: ApiServer) -> Server:
+def server(apiserver: ApiServer) -> Iterator[Server]:
     namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "default"}}
     apiserver.apply([namespace])
-    return Server(apiserver)
+    server = Server(apiserver)
+    yield server
+    server.client.close()
 
 
 def as_object(text: str) -> str:

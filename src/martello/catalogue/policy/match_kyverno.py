@@ -15,7 +15,7 @@ from martello.catalogue.policy.model import Filter, Filters, Request
 from martello.catalogue.policy.wildcard import covers, has_wildcard
 from martello.catalogue.policy.world import NotKnown, World
 from martello.core.resource import strings
-from martello.core.selector import matches
+from martello.core.selector import MalformedSelector, matches
 
 _VERSION: Final = r"\*|v\d+(?:(?:alpha|beta)\d+)?"
 
@@ -113,7 +113,10 @@ def selects(selector: Mapping[str, Any], labels: Mapping[str, str]) -> bool:
     for the first label that fits.
     """
     plain: dict[str, Any] = {}
-    for key, value in (selector.get("matchLabels") or {}).items():
+    wanted = selector.get("matchLabels") or {}
+    if not isinstance(wanted, dict):
+        raise MalformedSelector("matchLabels is a mapping")
+    for key, value in wanted.items():
         if has_wildcard(key) or (isinstance(value, str) and has_wildcard(value)):
             pairs = labels.items()
             if not any(covers(key, k) and covers(str(value), v) for k, v in pairs):

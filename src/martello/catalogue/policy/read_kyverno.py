@@ -29,6 +29,7 @@ from martello.catalogue.policy.model import (
 )
 from martello.catalogue.policy.raw import Malformed, items, mapping, needed, one_of, text, texts
 from martello.catalogue.policy.read_vap import (
+    read_actions,
     read_audit,
     read_conditions,
     read_constraints,
@@ -81,7 +82,7 @@ def read_validating_policy(resource: Resource) -> Pairs:
     )
     if not policy.validations:
         raise Malformed("spec.validations is empty")
-    actions = texts(raw, ("spec", "validationActions")) or ("Deny",)
+    actions = read_actions(raw, ("spec", "validationActions"), lenient=True) or ("Deny",)
     binding = Binding("", policy.name, actions, resource=resource)
     kinds = controllers_of_policy(raw, match)
     return [(p, binding) for p in (policy, *derived(policy, kinds))]

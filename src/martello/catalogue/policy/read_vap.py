@@ -89,13 +89,15 @@ def read_binding(resource: Resource) -> Binding:
     return Binding(resource.ref.name, policy, actions, match, reference, resource=resource)
 
 
-def read_actions(raw: Any, path: Path) -> tuple[str, ...]:
-    """validationActions: what a denial does, each once, Deny and Warn not together."""
+def read_actions(raw: Any, path: Path, *, lenient: bool = False) -> tuple[str, ...]:
+    """validationActions: what a denial does, each once, Deny and Warn not together (unless
+    `lenient`).
+    """
     actions = texts(raw, path)
     unknown = [a for a in actions if a not in _ACTIONS]
     if unknown or len(set(actions)) != len(actions):
         raise Malformed(f"{show(path)} takes each of {', '.join(_ACTIONS)} at most once")
-    if "Deny" in actions and "Warn" in actions:
+    if "Deny" in actions and "Warn" in actions and not lenient:
         raise Malformed(f"{show(path)} must not contain both Deny and Warn")
     return actions
 

@@ -15,25 +15,52 @@ from martello.core.path import parse as parse_path
 from martello.core.resource import Resource
 
 _MESSAGES: Final = 3
+_Like = tuple[str, int, tuple[str, ...], Waived | None]
 _Pack = tuple[Check, Resource, Sequence[Hit], Waived | None]
 
 
 class Merger:
     """Collects hits, an object and check at a time; waived ones are kept apart from those that
-    count.
+    count. What an owned object shares with its owner is said once, for the owner.
     """
 
-    __slots__ = ("_baseline", "_mappings", "_packs", "_waivers", "unassessed")
+    __slots__ = (
+        "_baseline",
+        "_cluster",
+        "_mappings",
+        "_owned",
+        "_packs",
+        "_said",
+        "_waivers",
+        "unassessed",
+    )
 
-    def __init__(self, waivers: Waivers, baseline: Baseline) -> None:
+    def __init__(self, cluster: Cluster, waivers: Waivers, baseline: Baseline) -> None:
+        self._cluster = cluster
         self._waivers = waivers
         self._baseline = baseline
         self._mappings: dict[str, frozenset[str]] = {}
         self._packs: list[_Pack] = []
+        self._said: set[tuple[str, int]] = set()
+        # One object of those that an owner made, and how many are like it.
+        self._owned: dict[_Like, tuple[_Pack, list[int]]] = {}
         self.unassessed: list[Unassessed] = []
 
-    def add(self, check: Check, resource: Resource | None, hits: Sequence[Hit]) -> None:
+    def add(self, check: Check, resource: Resource, hits: Sequence[Hit]) -> None:
         """Takes the hits of one check in one object."""
+        root = self._cluster.root(resource)
+        for waived, members in self._parted(check, hits).items():
+            pack = (check, resource, members, waived)
+            if root is resource:
+                self._said.add((check.id, id(resource)))
+                self._packs.append(pack)
+                continue
+            names = tuple(dict.fromkeys(h.element for h in members))
+            like = self._owned.setdefault((check.id, id(root), names, waived), (pack, [0]))
+            like[1][0] += 1
+
+    def _parted(self, check: Check, hits: Sequence[Hit]) -> dict[Waived | None, list[Hit]]:
+        """The hits by who waives them; those without a verdict are noted."""
         parts: dict[Waived | None, list[Hit]] = {}
         for hit in hits:
             if hit.unassessed:
@@ -43,27 +70,16 @@ class Merger:
                 self.unassessed.append(Unassessed(reason, place, check.id, ref))
             else:
                 parts.setdefault(self._waivers.find(check, hit), []).append(hit)
-        for waived, members in parts.items():
-            self._packs.append((check, resource or members[0].resource, members, waived))
+        return parts
 
-    def findings(self, cluster: Cluster) -> Iterator[Finding]:
-        """The findings. What an owned object shares with its owner is said once, for the owner."""
-        said: set[tuple[str, int]] = set()
-        owned: dict[tuple[str, int, tuple[str, ...]], list[_Pack]] = {}
+    def findings(self) -> Iterator[Finding]:
+        """The findings of all that was added."""
         for pack in self._packs:
-            check, resource, hits, _ = pack
-            root = cluster.root(resource)
-            if root is resource:
-                said.add((check.id, id(resource)))
-                yield self._finding(pack)
-            else:
-                names = tuple(dict.fromkeys(h.element for h in hits))
-                owned.setdefault((check.id, id(root), names), []).append(pack)
-        for (id_, root_id, _), packs in owned.items():
-            if (id_, root_id) not in said:
-                root = cluster.root(packs[0][1])
-                note = f"{len(packs)} made by {root.ref}, whose template differs"
-                yield self._finding(packs[0], (note,))
+            yield self._finding(pack)
+        for (id_, root_id, *_), (pack, (count,)) in self._owned.items():
+            if (id_, root_id) not in self._said:
+                root = self._cluster.root(pack[1])
+                yield self._finding(pack, (f"{count} made by {root.ref}, whose template differs",))
 
     def _finding(self, pack: _Pack, evidence: tuple[str, ...] = ()) -> Finding:
         check, resource, hits, waived = pack

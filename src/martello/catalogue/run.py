@@ -17,9 +17,9 @@ from martello.core.path import show
 from martello.core.reading import Reading
 from martello.core.resource import Resource
 from martello.core.schema import WRONG_TYPE, Violation, unreadable
-from martello.core.workload import Workload
+from martello.core.workload import Workload, workload_of
 
-Verdict = tuple[Check, Resource | None, Sequence[Hit]]
+Verdict = tuple[Check, Resource, Sequence[Hit]]
 _UNREADABLE: Final = 20  # places an object; more of them say nothing new
 _WORKLOAD: Final = ("workload",)
 _CLUSTER: Final = ("cluster",)
@@ -39,6 +39,7 @@ class Runner:
         "_whole",
         "checks",
         "cluster",
+        "passed",
         "unassessed",
         "workloads",
     )
@@ -52,6 +53,7 @@ class Runner:
         facts: Mapping[str, Any],
     ) -> None:
         self.unassessed: list[Unassessed] = []
+        self.passed = 0
         self.workloads = 0
         self.cluster = without_nulls(cluster)
         self._facts = facts
@@ -95,14 +97,15 @@ class Runner:
                 self._per_kind.setdefault(kind, []).append(check)
 
     def verdicts(self) -> Iterator[Verdict]:
-        """Every verdict: the check, its object (None for the cluster as a whole), its hits."""
+        """Every verdict that is no pass: the check, the object, its hits. Passes are counted."""
         for resource in self.cluster.resources:
-            workload = self.cluster.workload(resource)
+            owned = self.cluster.owner(resource) is not None
+            # What others own comes in thousands and is looked at once: not worth keeping.
+            workload = workload_of(resource) if owned else self.cluster.workload(resource)
             if workload is not None:
-                if _idle(resource, self.cluster):
+                if owned and _idle(resource):
                     continue
-                if self.cluster.owner(resource) is None:
-                    self.workloads += 1
+                self.workloads += not owned
             spoilt = self._unreadable(resource, workload)
             yield from self._judge(resource, workload, spoilt)
         for check in self._whole:
@@ -129,15 +132,14 @@ class Runner:
             else:
                 check = item
                 hits = self._call(check, resource, workload)
-            if hits is None or (spoilt and not hits):
+            if not hits:
+                self.passed += hits is not None and not spoilt
                 continue
-            if hits and spoilt:
+            if spoilt:
                 hits = [h for h in hits if not h.unassessed]
-                if not hits:
-                    continue
-            weighed = self._weigh(check, hits)
-            if weighed or not hits:
-                yield check, resource, weighed
+            hits = self._weigh(check, hits)
+            if hits:
+                yield check, resource, hits
 
     def _plan(self, resource: Resource, pods: bool) -> list[Rule | Check]:
         kind = resource.ref.group_kind
@@ -217,11 +219,9 @@ def _where(error: BaseException) -> str:
     return f"{type(error).__name__} at {name}:{trace.tb_lineno}"
 
 
-def _idle(resource: Resource, cluster: Cluster) -> bool:
+def _idle(resource: Resource) -> bool:
     """An old revision of a Deployment makes no pods."""
-    if resource.ref.kind != "ReplicaSet" or resource.spec.get("replicas") != 0:
-        return False
-    return cluster.owner(resource) is not None
+    return resource.ref.kind == "ReplicaSet" and resource.spec.get("replicas") == 0
 
 
 def _missing_need(check: Check, cluster: Cluster, reading: Reading) -> str:

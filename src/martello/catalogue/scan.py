@@ -61,14 +61,10 @@ def scan(
         max_days=max_days,
         exemptions=exemptions,
     )
-    merger = Merger(accepted, baseline)
-    passed = 0
+    merger = Merger(runner.cluster, accepted, baseline)
     for check, resource, hits in runner.verdicts():
-        if hits:
-            merger.add(check, resource, hits)
-        else:
-            passed += 1
-    found = list(merger.findings(runner.cluster))
+        merger.add(check, resource, hits)
+    found = list(merger.findings())
     for check in runner.checks:
         if check.id == WAIVER_EXPIRED:
             found += expired(given, check, today)
@@ -85,7 +81,7 @@ def scan(
         files=reading.files,
         foreign=reading.foreign,
         partial=reading.partial,
-        passed=passed,
+        passed=runner.passed,
         checks=len(ran),
         notes=tuple(dict.fromkeys([*accepted.notes, *accepted.stale(ran)])),
     )

@@ -1,6 +1,4 @@
-"""Whatever stands at whatever place of a policy or an object, nothing is raised and nothing admitted
-for it.
-"""
+"""Junk at any place of a policy or an object: nothing is raised."""
 
 from __future__ import annotations
 

@@ -26,7 +26,11 @@ PARAMETERS: Mapping[str, Mapping[str, str]] = {
     "required-label": {"key": "keys", "value": "value"},
     "required-annotation": {"key": "keys", "value": "value"},
     "statefulset-volumeclaimtemplate-annotation": {"annotation": "keys"},
+    "minimum-replicas": {"minReplicas": "minReplicas"},
+    "hpa-minimum-replicas": {"minReplicas": "minReplicas"},
+    "priority-class-name": {"acceptedPriorityClassNames": "accepted"},
 }
+ANY_VALUE = ("required-label", "required-annotation")  # where the definition names none
 # Three checks of kube-linter are one here; the hit's path tells which of them is meant.
 PROBES = {
     "liveness-port": "livenessProbe",
@@ -59,12 +63,12 @@ def _kinds(
     reading = read_paths(["-"], stdin=BytesIO(manifest.encode()))
     params = {check.id: _params(check, definition) for check in checks}
     runner = Runner(reading.world(), reading, checks, params, {})
-    seen: set[tuple[str, str, str, str]] = set()
-    for _, _, hits in runner.verdicts():
+    seen: set[tuple[str, str, str, str, str]] = set()
+    for check, _, hits in runner.verdicts():
         for hit in hits:
             ref = hit.resource.ref
             if not hit.unassessed and PROBES.get(name, "") in ("", *hit.path):
-                seen.add((ref.kind, ref.namespace, ref.name, hit.element))
+                seen.add((ref.kind, ref.namespace, ref.name, check.id, hit.element))
     return Counter(kind for kind, *_ in seen)
 
 
@@ -72,10 +76,13 @@ def _params(check: Check, definition: Mapping[str, Any]) -> dict[str, Any]:
     words = PARAMETERS.get(definition.get("template", ""), {})
     given = definition.get("params") or {}
     found: dict[str, Any] = {}
+    if definition.get("template") in ANY_VALUE and "value" not in given:
+        given = {**given, "value": ".*"}
     for theirs, ours in words.items():
         if theirs in given and ours in check.params:
-            listed = check.params[ours]["type"] == "array"
-            found[ours] = [given[theirs]] if listed else given[theirs]
+            value = given[theirs]
+            wrap = check.params[ours]["type"] == "array" and not isinstance(value, list)
+            found[ours] = [value] if wrap else value
     return found
 
 

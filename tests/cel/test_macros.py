@@ -64,3 +64,13 @@ def test_a_macro_that_is_there_already_is_a_clash() -> None:
 def test_a_bad_template_is_bad_input() -> None:
     with pytest.raises(BadInput, match="template"):
         Builder().template("1 +")
+
+
+def test_macros_that_multiply_their_arguments_are_stopped() -> None:
+    def doubled(target: Node | None, args: tuple[Node, ...], build: Builder) -> Node:
+        return build.template("$0 && $0", args[0])
+
+    env = ENV.extend(macros=[Macro("doubled", 1, False, doubled)])
+    assert env.compile("doubled(doubled(object))")(object=True) is True
+    with pytest.raises(CompileError, match="more than a program can hold"):
+        env.compile("doubled(" * 60 + "object" + ")" * 60)

@@ -20,6 +20,7 @@ from martello.cel.nodes import (
     StructLiteral,
 )
 
+MAX_NODES: Final = 200_000
 Expand = Callable[[Node | None, tuple[Node, ...], "Builder"], Node | None]
 
 
@@ -58,7 +59,9 @@ class Builder:
         return self
 
     def fresh(self) -> int:
-        """The next node id."""
+        """The next node id; macros that multiply their arguments end here."""
+        if self._counter > MAX_NODES:
+            raise SyntaxFault("expands to more than a program can hold", self.start, self.end)
         self._counter += 1
         return self._counter - 1
 
@@ -145,7 +148,7 @@ class Builder:
         parser = Parser(tokenize(text, issues, slots=True), TEMPLATE, issues, self)
         parser.slots = slots
         node = parser.whole()
-        self.at(start, end)
+        self.at(start, end).fresh()
         if issues:
             raise BadInput(f"template {text!r}: {issues[0].text}")
         node.start, node.end = start, end

@@ -88,13 +88,16 @@ class Parser:
                 self.fault("unexpected " + self.shown())
         except _Stop:
             return Const(0, 0, 0, None)
+        except SyntaxFault as fault:
+            self.issues.append(Issue("error", fault.message, fault.start, fault.end))
+            return Const(0, 0, 0, None)
         return node
 
     # -- errors
 
     def shown(self) -> str:
         """The token at hand as a message shows it."""
-        kind, value, _, _ = self.tokens[self.position]
+        kind, value = self.tokens[self.position][:2]
         if kind == "end":
             return "end of the expression"
         if kind == "literal":
@@ -103,8 +106,7 @@ class Parser:
 
     def fault(self, message: str, token: Token | None = None) -> None:
         """Notes one error at a token."""
-        _, _, start, end = token or self.tokens[self.position]
-        self.issues.append(Issue("error", message, start, end))
+        self.issues.append(Issue("error", message, *(token or self.tokens[self.position])[2:]))
         if len(self.issues) >= MAX_ISSUES:
             raise _Stop
 
@@ -303,8 +305,7 @@ class Parser:
         if kind == "{":
             return self.map_literal(start)
         if kind in ("true", "false", "null"):
-            constant = None if kind == "null" else kind == "true"
-            return self.builder.at(start, end).const(constant)
+            return self.builder.at(start, end).const(None if kind == "null" else kind == "true")
         if kind == "." and self.tokens[self.position][0] == "name":
             self.position += 1
             return self.named(self.tokens[self.position - 1], ".", start)

@@ -10,7 +10,18 @@ import pytest
 pytestmark = pytest.mark.corpus
 
 
-@pytest.mark.parametrize(("name", "share"), [("psa", 1.0), ("kube-linter", 0.95)])
+SHARES = {
+    "psa": 1.0,
+    "cel-spec": 1.0,
+    "gatekeeper-cel": 1.0,
+    "kyverno-cel": 0.98,
+    "kube-linter": 0.95,
+    "polaris": 0.9,
+    "manifests": 1.0,
+}
+
+
+@pytest.mark.parametrize(("name", "share"), SHARES.items())
 def test_agreement(name: str, share: float, corpora: Path) -> None:
     path = corpora / name
     if not path.is_dir():

@@ -64,8 +64,7 @@ def _failures(check: Check, example: Example, read: Read) -> Iterator[str]:
         yield f"cannot be read: {'; '.join(u.reason for u in reading.unassessed) or 'no object'}"
         return
     result = _scan(check, example, reading)
-    concerned = (check.id, "") if check.kinds == ("workload",) else (check.id,)
-    yield from (f"not assessed: {u.reason}" for u in result.unassessed if u.check in concerned)
+    yield from (f"not assessed: {reason}" for reason in _open(check, result))
     if example.good:
         yield from (f"found {f.message!r} at {f.where}" for f in result.findings)
         return
@@ -77,8 +76,14 @@ def _failures(check: Check, example: Example, read: Read) -> Iterator[str]:
         yield f"found at {', '.join(places)}, not at {example.at}"
     if example.message and not any(example.message in f.message for f in result.findings):
         yield f"said {result.findings[0].message!r}, not {example.message!r}"
-    if example.fixed:
+    if example.fixed or (check.rule or {}).get("fix", {}).get("safety") == "safe":
         yield from _unfixed(check, example, reading)
+
+
+def _open(check: Check, result: Scan) -> list[str]:
+    """Why the check has no verdict; what spoils a pod matters to checks of workloads alone."""
+    concerned = (check.id, "") if check.kinds == ("workload",) else (check.id,)
+    return [u.reason for u in result.unassessed if u.check in concerned]
 
 
 def _scan(check: Check, example: Example, reading: Reading) -> Scan:
@@ -93,7 +98,9 @@ def _scan(check: Check, example: Example, reading: Reading) -> Scan:
 
 
 def _unfixed(check: Check, example: Example, reading: Reading) -> Iterator[str]:
-    """Whether the check is silent after its fix, and the example's expression holds."""
+    """Whether the check is silent after its fix, and the example's expression, if any, holds. A
+    fix that is safe must mend every bad example.
+    """
     from martello.catalogue.compile import condition
     from martello.catalogue.locate import sites
     from martello.catalogue.subject import Subject
@@ -110,7 +117,9 @@ def _unfixed(check: Check, example: Example, reading: Reading) -> Iterator[str]:
     after = msgspec.structs.replace(reading, resources=tuple(mended))
     result = _scan(check, example, after)
     yield from (f"after the fix: {f.message} at {f.where}" for f in result.findings)
-    yield from (f"after the fix: not assessed: {u.reason}" for u in result.unassessed)
+    yield from (f"after the fix: not assessed: {reason}" for reason in _open(check, result))
+    if not example.fixed:
+        return
     holds = condition(example.fixed)
     world = after.world(version)
     for resource in mended:

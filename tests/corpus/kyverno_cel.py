@@ -36,13 +36,23 @@ def _policy(row: Mapping[str, Any]) -> Iterator[tuple[str, bool, str]]:
     spaces = [resource_of(n, Nowhere()) for n in values.get("namespaces", ())]
     others = [resource_of(o, Nowhere()) for o in context.get("resources", ())]
     images = images_given(context.get("images", ()))
-    world = World(Cluster([*spaces, *others]), {"image": images}, now=NOW)
     for case in row["cases"]:
         resource = resource_of(case["resource"], Nowhere())
+        objects = [*spaces, *others]
+        if row["engine"] == "ClusterPolicy":
+            objects.insert(0, _bare_namespace(resource))
+        world = World(Cluster(objects), {"image": images}, now=NOW)
         name = f"{row['family']}/{row['group']}/{resource.ref} {case['rule'] or ''}".strip()
         request = _request(resource, row, world)
         found, why = verdict(policies, request, world, case["rule"])
         yield name, found == case["expect"], f"expected {case['expect']}, found {found}: {why}"
+
+
+def _bare_namespace(resource: Resource) -> Resource:
+    """Off the cluster, Kyverno's rules see a Namespace of which only the name is known."""
+    name = resource.ref.namespace or "default"
+    raw = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
+    return resource_of(raw, Nowhere())
 
 
 def _request(resource: Resource, row: Mapping[str, Any], world: World) -> Request:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
-from tests.support.policies import actions, asked, namespace, pod, resource, world_of
+from tests.support.policies import actions, asked, namespace, pod, resource, said, world_of
 
+from martello.catalogue.policy.admitted import request_for
 from martello.catalogue.policy.autogen import shown
 from martello.catalogue.policy.match_kyverno import parse_kind
 from martello.catalogue.policy.model import User
@@ -172,7 +174,10 @@ def test_roles_that_nobody_knows_are_no_answer() -> None:
     ],
 )
 def test_a_rule_about_pods_judges_what_makes_pods(kind: str, api: str) -> None:
-    for policy in (cluster_policy(resources(), NO_HOST), validating(NO_HOST)):
+    policies = [cluster_policy(resources(), NO_HOST)]
+    if kind != "ReplicationController":
+        policies.append(validating(NO_HOST))
+    for policy in policies:
         found = asked([policy], controller(kind, api)).rulings
         assert [(r.action, r.message) for r in found] == [("deny", "no")]
         assert ("autogen-cronjob" if kind == "CronJob" else "autogen") in found[0].policy
@@ -217,6 +222,9 @@ def test_the_template_stands_in_for_the_object() -> None:
     seen = shown(raw, ("spec", "template"))
     assert seen == {"apiVersion": "apps/v1", "kind": "Deployment", **TEMPLATE}
     assert shown(raw, ()) is raw
+    anchored = shown(raw, ("spec", "template"), anchored=True)
+    assert anchored is not None
+    assert anchored["metadata"] == {"labels": {"a": "b"}, "name": "c", "namespace": "shop"}
     assert shown(None, ("spec",)) is None
     assert shown({"kind": "Job", "spec": 5}, ("spec", "template")) == {"kind": "Job"}
 
@@ -349,3 +357,33 @@ def test_kinds_are_parsed(text: str, parts: tuple[str, ...]) -> None:
 )
 def test_wildcards(pattern: str, text: str, expected: bool) -> None:
     assert covers(pattern, text) == expected
+
+
+def test_errors_of_a_cluster_policy_always_count() -> None:
+    broken = {"expression": "object.spec.nothing == 1"}
+    policy = cluster_policy(resources(), broken, failurePolicy="Ignore")
+    assert actions(asked([policy]).rulings) == ["deny"]
+    assert asked([validating(broken, failurePolicy="Ignore")]).rulings == ()
+
+
+def test_conditions_of_a_validating_policy_see_the_namespace() -> None:
+    condition = {"name": "c", "expression": "namespaceObject.metadata.labels.team == 'a'"}
+    policy = validating({"expression": "false"}, matchConditions=[condition])
+    for team, expected in (("a", ["deny"]), ("b", [])):
+        world = world_of(namespace("shop", team=team))
+        assert actions(asked([policy], world=world).rulings) == expected
+
+
+def test_a_rule_for_pods_covers_their_ephemeral_containers() -> None:
+    request = request_for(resource(pod()), world_of(), as_written=True)
+    for subresource, expected in (("ephemeralcontainers", ["deny"]), ("exec", [])):
+        changed = msgspec.structs.replace(request, subresource=subresource)
+        found = said([cluster_policy(resources())], changed, world_of())
+        assert actions(found.rulings) == expected
+
+
+def test_generated_names_are_matched_by_their_prefix() -> None:
+    raw = pod()
+    raw["metadata"] = {"generateName": "web-", "namespace": "shop"}
+    found = asked([cluster_policy(resources(names=["web-*"]))], raw)
+    assert actions(found.rulings) == ["deny"]

@@ -31,7 +31,7 @@ def declared(dialect: str) -> Mapping[str, Type]:
         return asking
     from martello.cel.lib import kyverno
 
-    return {**asking, **kyverno.VARIABLES, "images": DYN}
+    return {**asking, **kyverno.VARIABLES, "images": DYN, "exceptions": DYN}
 
 
 def authorizing(request: Request, world: World) -> dict[str, Any]:
@@ -64,6 +64,7 @@ def answering(policy: Policy, shown: dict[str, Any] | None, world: World) -> dic
         "json": kyverno.JsonContext(get("json")),
         "yaml": kyverno.YamlContext(get("yaml")),
         "images": images_of(shown),
+        "exceptions": {"allowedImages": [], "allowedValues": []},
     }
 
 

@@ -56,7 +56,7 @@ def controllers_of_rules(raw: dict[str, Any], rules: Iterable[Filters]) -> tuple
     if not all(_plain(f) for rule in rules for f in (*rule.match, *rule.exclude)):
         return ()
     said = look_up(raw, ("metadata", "annotations", ANNOTATION))
-    if not isinstance(said, str) or said == "all":
+    if not isinstance(said, str) or said in ("", "all"):
         return tuple(_GROUPS)
     named = {word.strip() for word in said.split(",")}
     return tuple(kind for kind in _GROUPS if kind in named)
@@ -70,28 +70,39 @@ def about_pods(rule: Filters) -> bool:
 
 
 def controllers_of_policy(raw: dict[str, Any], match: Constraints) -> tuple[str, ...]:
-    """The controller kinds of a ValidatingPolicy: none unless it matches exactly `v1` pods, else
-    what `spec.autogen` lists, by default all.
+    """The controller kinds of a ValidatingPolicy: none unless it matches exactly `v1` pods (and
+    their ephemeral containers), else what `spec.autogen` lists, by default all but
+    ReplicationControllers.
     """
-    if len(match.rules) != 1 or match.namespace_selector or match.object_selector:
+    if len(match.rules) != 1 or match.exclude or match.object_selector:
         return ()
     rule = match.rules[0]
-    if rule.names or (rule.groups, rule.versions, rule.resources) != (("",), ("v1",), ("pods",)):
+    others = set(rule.resources) - {"pods/ephemeralcontainers"}
+    if rule.names or (rule.groups, rule.versions, others) != (("",), ("v1",), {"pods"}):
         return ()
+    kinds = tuple(kind for kind in _GROUPS if kind != "ReplicationController")
     listed = look_up(raw, ("spec", "autogen", "podControllers", "controllers"))
     if not isinstance(listed, list):
-        return tuple(_GROUPS)
-    return tuple(k for k in _GROUPS if plural(k) in listed or k in listed)
+        return kinds
+    return tuple(k for k in kinds if plural(k) in listed)
 
 
-def shown(raw: dict[str, Any] | None, template: Path) -> dict[str, Any] | None:
-    """The object as a derived rule sees it: metadata and spec are those of its pod template."""
+def shown(
+    raw: dict[str, Any] | None, template: Path, anchored: bool = False
+) -> dict[str, Any] | None:
+    """The object as a derived rule sees it: metadata and spec are those of its pod template. Where
+    `anchored`, name and namespace remain the object's own.
+    """
     if raw is None or not template:
         return raw
     pod = {k: v for k, v in raw.items() if k not in ("metadata", "spec", "status")}
     inner = look_up(raw, template)
     if isinstance(inner, dict):
         pod.update({k: inner[k] for k in ("metadata", "spec") if k in inner})
+    if anchored:
+        own, given = raw.get("metadata"), pod.get("metadata")
+        named = {k: own[k] for k in ("name", "namespace") if isinstance(own, dict) and k in own}
+        pod["metadata"] = {**(given if isinstance(given, dict) else {}), **named}
     return pod
 
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 from martello.catalogue.policy.answers import answering, authorizing
 from martello.catalogue.policy.autogen import shown
 from martello.catalogue.policy.match import Target
-from martello.catalogue.policy.model import GATEKEEPER, KYVERNO, Policy, Request
+from martello.catalogue.policy.model import GATEKEEPER, KYVERNO, Constraints, Policy, Request
 from martello.catalogue.policy.programs import ANY_OBJECT, PARAMS, Programs
 from martello.catalogue.policy.world import NotKnown, World
 from martello.cel.values import EvalError, LazyMap
@@ -128,7 +128,7 @@ class Scene:
         self.world = world
         self._namespace: Any = namespace_object(request, world)
         self._authorizer = authorizing(request, world)
-        self._seen: dict[tuple[Target, Path], dict[str, Any]] = {}
+        self._seen: dict[tuple[Target, Path, bool], dict[str, Any]] = {}
 
     def bind(
         self, policy: Policy, target: Target, params: Any
@@ -136,10 +136,11 @@ class Scene:
         """The values of the names that a policy's expressions may use, and those of predefined
         variables.
         """
-        key = (target, policy.template)
+        anchored = isinstance(policy.match, Constraints)
+        key = (target, policy.template, anchored)
         common = self._seen.get(key)
         if common is None:
-            common = self._seen[key] = self._common(target, policy.template)
+            common = self._seen[key] = self._common(target, policy.template, anchored)
         base = {**common, "params": params}
         if policy.dialect == KYVERNO:
             base.update(answering(policy, base["object"], self.world))
@@ -149,11 +150,11 @@ class Scene:
         anything = base["oldObject"] if deleted else base["object"]
         return base, {PARAMS: params, ANY_OBJECT: anything}
 
-    def _common(self, target: Target, template: Path) -> dict[str, Any]:
+    def _common(self, target: Target, template: Path, anchored: bool) -> dict[str, Any]:
         request = self.request
         return {
-            "object": _presented(request.object, template, target, request),
-            "oldObject": _presented(request.old, template, target, request),
+            "object": shown(_presented(request.object, target, request), template, anchored),
+            "oldObject": shown(_presented(request.old, target, request), template, anchored),
             "request": request_value(request, target),
             "namespaceObject": self._namespace,
             **self._authorizer,
@@ -161,15 +162,13 @@ class Scene:
 
 
 def _presented(
-    raw: dict[str, Any] | None, template: Path, target: Target, request: Request
+    raw: dict[str, Any] | None, target: Target, request: Request
 ) -> dict[str, Any] | None:
-    """The object in the version that was matched, or its pod template."""
-    if raw is None:
-        return None
-    if (target.group, target.version) != (request.group, request.version):
-        api = f"{target.group}/{target.version}" if target.group else target.version
-        raw = {**raw, "apiVersion": api}
-    return shown(raw, template)
+    """The object in the version that was matched."""
+    if raw is None or (target.group, target.version) == (request.group, request.version):
+        return raw
+    api = f"{target.group}/{target.version}" if target.group else target.version
+    return {**raw, "apiVersion": api}
 
 
 def request_value(request: Request, target: Target) -> dict[str, Any]:

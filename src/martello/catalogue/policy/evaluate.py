@@ -19,7 +19,7 @@ from martello.catalogue.policy.bindings import (
     Scene,
 )
 from martello.catalogue.policy.match import Target
-from martello.catalogue.policy.model import KYVERNO, Policy, Validation
+from martello.catalogue.policy.model import KYVERNO, Constraints, Policy, Validation
 from martello.catalogue.policy.programs import Programs
 from martello.cel.values import EvalError, Timestamp
 
@@ -103,11 +103,13 @@ def _conditions(
     policy: Policy, programs: Programs, base: dict[str, Any], given: dict[str, Any]
 ) -> Evaluation | None:
     """The end of it where a condition is false or cannot be told; None to go on. Conditions see no
-    namespace object, as on the server.
+    namespace object, as on the server (those of Kyverno's ValidatingPolicy do).
     """
     if not programs.conditions:
         return None
-    walk = Pass(programs, {**base, "namespaceObject": None}, given, PER_CONDITIONS)
+    if policy.dialect != KYVERNO or not isinstance(policy.match, Constraints):
+        base = {**base, "namespaceObject": None}
+    walk = Pass(programs, base, given, PER_CONDITIONS)
     try:
         values = [walk.run(program) for program in programs.conditions]
     except OutOfBudget as error:

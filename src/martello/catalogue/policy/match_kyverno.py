@@ -14,6 +14,7 @@ from typing import Any, Final
 from martello.catalogue.policy.model import Filter, Filters, Request
 from martello.catalogue.policy.wildcard import covers, has_wildcard
 from martello.catalogue.policy.world import NotKnown, World
+from martello.core.path import look_up
 from martello.core.resource import strings
 from martello.core.selector import MalformedSelector, matches
 
@@ -57,11 +58,13 @@ def _kinds(block: Filter, request: Request) -> bool:
 
 def _kind(text: str, request: Request) -> bool:
     group, version, kind, subresource = parse_kind(text)
+    # A rule for Pods is also one for the ephemeral containers that are added to them.
+    own = "" if request.subresource == "ephemeralcontainers" else request.subresource
     return (
         covers(kind, request.kind)
         and covers(version, request.version)
         and covers(group, request.group)
-        and covers(subresource, request.subresource)
+        and (covers(subresource, request.subresource) or covers(subresource, own))
     )
 
 
@@ -82,7 +85,8 @@ def parse_kind(text: str) -> tuple[str, str, str, str]:
 
 
 def _names(block: Filter, request: Request) -> bool:
-    if block.names and not any(covers(p, request.name) for p in block.names):
+    name = request.name or look_up(request.any_object, ("metadata", "generateName")) or ""
+    if block.names and not any(covers(p, str(name)) for p in block.names):
         return False
     if not block.namespaces:
         return True
@@ -99,13 +103,10 @@ def _labels(block: Filter, request: Request, world: World) -> bool:
     labels = strings(metadata.get("labels"))
     if block.selector is not None and not selects(block.selector, labels):
         return False
-    if block.namespace_selector is None:
+    if block.namespace_selector is None or request.is_namespace:
         return True
-    if request.is_namespace:
-        return selects(block.namespace_selector, labels)
-    if not request.namespace:
-        return False
-    return selects(block.namespace_selector, world.namespace_labels(request.namespace))
+    namespace = request.namespace
+    return selects(block.namespace_selector, world.namespace_labels(namespace) if namespace else {})
 
 
 def selects(selector: Mapping[str, Any], labels: Mapping[str, str]) -> bool:
@@ -142,7 +143,7 @@ def _users(block: Filter, request: Request, excluding: bool) -> bool:
     for word, wanted, held in held_roles:
         if wanted and held is None:
             raise NotKnown(f"the {word}s of {user.username} are unknown")
-        if wanted and not any(covers(p, h) for p in wanted for h in held or ()):
+        if wanted and not set(wanted) & set(held or ()):
             return False
     return not block.subjects or any(_subject(s, request) for s in block.subjects)
 

@@ -127,7 +127,6 @@ def _language(rule: Mapping[str, Any]) -> str:
 
 
 def _rule(resource: Resource, path: Path, rule: dict[str, Any], match: Filters) -> Policy:
-    raw = resource.raw
     cel: Path = ("validate", "cel")
     message = text(rule, ("validate", "message"))
     validations = tuple(
@@ -150,8 +149,7 @@ def _rule(resource: Resource, path: Path, rule: dict[str, Any], match: Filters) 
         variables=_below(read_variables(rule, (*cel, "variables")), path),
         conditions=_below(read_conditions(rule, ("celPreconditions",)), path),
         audit=_below(read_audit(rule, (*cel, "auditAnnotations")), path),
-        fail=one_of(raw, ("spec", "failurePolicy"), ("Fail", "Ignore"), "Fail") == "Fail",
-        param_kind=param_kind,
+        param_kind=param_kind,  # failurePolicy is about the webhook: errors always count
         rule=needed(rule, ("name",)),
     )
 

@@ -123,7 +123,7 @@ class Ref(msgspec.Struct, frozen=True, order=True):
     @property
     def local(self) -> str:
         """The name within its cluster, the same for files and live objects."""
-        name = f"{self.kind}/{self.name}"
+        name = f"{self.kind}/{self.name}" if self.name else self.kind
         return f"{self.namespace}/{name}" if self.namespace else name
 
     def __str__(self) -> str:

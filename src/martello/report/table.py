@@ -5,34 +5,60 @@ from __future__ import annotations
 from typing import IO, Final
 
 from martello.core.finding import Finding, Group, rank
-from martello.report.model import Report, by_reason, severities
+from martello.report.model import Report, Screen, by_reason, severities
 from martello.report.text import clean, pad, paint, plural, width, wrap
 
-LIMIT: Final = 20
+LIMIT: Final = 20  # lines of findings, unless everything is asked for
 _INDENT: Final = " " * 10
+_COLUMN: Final = 34  # names are padded up to here; longer ones are never cut
 
 
 def write(report: Report, out: IO[str]) -> None:
     """Writes the groups, what got no verdict, the counts, and the exit reason with a next step."""
     colour = report.screen.colour
-    shown = [g for g in report.scan.groups if rank(g.severity) <= rank(report.show)]
-    limit = len(shown) if report.everything else LIMIT
-    names = [_name(report, group) for group in shown[:limit]]
-    column = max((width(name) for name in names), default=0)
-    for group, name in zip(shown, names, strict=False):
-        for line in _group(report, group, name, column):
-            out.write(line + "\n")
-    if len(shown) > limit:
-        out.write(f"{_INDENT}{plural(len(shown) - limit, 'cause')} more: --all\n")
+    lines = _findings(report)
     if report.everything:
-        _waived(report, out)
-    for line in _unassessed(report):
-        out.write(line + "\n")
-    out.write(counts(report) + "\n")
+        lines += _waived(report)
+    lines += _unassessed(report)
+    for note in report.scan.notes:
+        lines += wrap(f"note: {clean(note)}", report.screen.width, "")
+    lines += wrap(counts(report), report.screen.width, "")
     mark = "good" if report.exit == 0 else "unassessed" if report.exit == 3 else "high"
-    exit = paint(f"exit {report.exit}", mark, colour)
-    following = f"      next: {report.next}" if report.next else ""
-    out.write(f"{exit}: {report.reason}{following}\n")
+    exit = f"{paint(f'exit {report.exit}', mark, colour)}: {report.reason}"
+    following = f"    next: {report.next}" if report.next else ""
+    for line in (*lines, exit + following):
+        out.write(line + "\n")
+
+
+def _findings(report: Report) -> list[str]:
+    """Every group in a line, the worst with why and how to fix it, as far as the screen goes."""
+    shown = [g for g in report.scan.groups if rank(g.severity) <= rank(report.show)]
+    names = [_name(report, group) for group in shown]
+    column = min(_COLUMN, max((width(name) for name in names), default=0))
+    heads = [_head(report, g, pad(n, column)) for g, n in zip(shown, names, strict=True)]
+    details = [_details(report, group) for group in shown]
+    listed = told = len(shown)
+    if not report.everything:
+        room = LIMIT - len(details[0]) if details else LIMIT  # the worst is always told in full
+        listed = max(1, _fitting(heads, room))
+        told = max(1, _fitting(details[:listed], LIMIT - sum(map(len, heads[:listed]))))
+    lines: list[str] = []
+    for at in range(listed):
+        lines += heads[at] + (details[at] if at < told else [])
+    if listed < len(shown):
+        lines.append(f"{_INDENT}{plural(len(shown) - listed, 'cause')} more: --all")
+    elif told < listed:
+        lines.append(f"{_INDENT}how to fix all of them: --all")
+    return lines
+
+
+def _fitting(blocks: list[list[str]], room: int) -> int:
+    """How many of the blocks, in order, have room together."""
+    for count, block in enumerate(blocks):
+        room -= len(block)
+        if room < 0:
+            return count
+    return len(blocks)
 
 
 def _name(report: Report, group: Group) -> str:
@@ -42,27 +68,48 @@ def _name(report: Report, group: Group) -> str:
     return f"{group.checks[0]}  {name}{more}"
 
 
-def _group(report: Report, group: Group, name: str, column: int) -> list[str]:
-    colour = report.screen.colour
+def _head(report: Report, group: Group, name: str) -> list[str]:
+    severity = f"{paint(pad(group.severity, 8), group.severity, report.screen.colour)}  "
+    parts = [(name, "bold"), (subject(group), ""), (place(group.findings[0]), "dim")]
+    first, *more = flow(parts, report.screen, _INDENT)
+    if more:
+        first, *more = flow([(name.rstrip(), "bold"), *parts[1:]], report.screen, _INDENT)
+    return [severity + first.removeprefix(_INDENT), *more]
+
+
+def _details(report: Report, group: Group) -> list[str]:
+    """What is wrong there and what to do, wrapped."""
     first = group.findings[0]
-    severity = paint(pad(group.severity, 8), group.severity, colour)
-    head = f"{severity}  {paint(pad(name, column), 'bold', colour)}  {_subject(group)}"
-    where = paint(clean(str(first.location)), "dim", colour)
-    lines = [f"{head}  {where}"]
-    check = report.checks.get(group.checks[0])
-    text = clean(first.message)
-    if check is not None and check.title.lower() not in text.lower():
-        text = f"{check.title}: {text}"
-    lines += wrap(text, report.screen.width, _INDENT)
+    columns = report.screen.width
+    lines = wrap(clean(first.message), columns, _INDENT)
     if len(group.checks) > 1:
-        lines += wrap(f"one fix for {', '.join(group.checks)}", report.screen.width, _INDENT)
+        lines += wrap(f"one fix for {', '.join(group.checks)}", columns, _INDENT)
+    check = report.checks.get(group.checks[0])
     fix = first.fix or (check.fix if check else "")
-    if fix:
-        lines += wrap(f"fix: {clean(fix)}", report.screen.width, _INDENT)
-    return lines
+    return lines + wrap(f"fix: {clean(fix)}", columns, _INDENT) if fix else lines
 
 
-def _subject(group: Group) -> str:
+def flow(parts: list[tuple[str, str]], screen: Screen, indent: str) -> list[str]:
+    """Parts with their styles side by side, two spaces apart; those that do not fit go below."""
+    lines: list[str] = []
+    used = 0
+    for text, style in parts:
+        shown = paint(text, style, screen.colour) if style else text
+        if lines and (not screen.width or used + 2 + width(text.rstrip()) <= screen.width):
+            lines[-1] += f"  {shown}"
+            used += 2 + width(text)
+        else:
+            lines.append(indent + shown)
+            used = width(indent) + width(text)
+    return [line.rstrip() for line in lines]
+
+
+def place(finding: Finding) -> str:
+    """File, line and column, or where in the cluster."""
+    return clean(str(finding.location))
+
+
+def subject(group: Group) -> str:
     """The objects meant: one with its elements, or how many with the first."""
     objects = list(dict.fromkeys(f.ref for f in group.findings))
     first = clean(str(objects[0]))
@@ -75,10 +122,8 @@ def _subject(group: Group) -> str:
     return f"{first} · {clean(elements[0])}{more}"
 
 
-def _waived(report: Report, out: IO[str]) -> None:
-    for finding in report.scan.findings:
-        if finding.waived:
-            out.write(_waiver_line(report, finding) + "\n")
+def _waived(report: Report) -> list[str]:
+    return [_waiver_line(report, f) for f in report.scan.findings if f.waived]
 
 
 def _waiver_line(report: Report, finding: Finding) -> str:
@@ -97,13 +142,14 @@ def _unassessed(report: Report) -> list[str]:
     word = paint("unassessed", "unassessed", report.screen.colour)
     for reason, entries in list(reasons.items())[:limit]:
         first = entries[0]
-        place = str(first.location) if first.location else str(first.ref or "")
-        subject = first.check or place
+        subject = first.check or str(first.location or first.ref or "")
         if len(entries) > 1:
             checks = {e.check for e in entries}
             noun = "check" if len(checks) == len(entries) and "" not in checks else "place"
             subject = f"{plural(len(entries), noun)}, first {subject}"
-        lines.append(f"{word} {clean(subject)}: {clean(reason)}")
+        text = f"{clean(subject)}: {clean(reason)}"
+        first_line, *more = wrap(text, report.screen.width, " " * 11)
+        lines += [f"{word} {first_line.lstrip()}", *more]
     if len(reasons) > limit:
         lines.append(f"{word} {plural(len(reasons) - limit, 'reason')} more: --all")
     return lines

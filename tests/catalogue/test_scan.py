@@ -264,3 +264,17 @@ def test_same_input_same_result() -> None:
     first, second = judged(text, *checks), judged(text, *reversed(checks))
     assert first == second
     assert [f.check for f in first.findings] == ["POD-900", "POD-900", "POD-901", "POD-901"]
+
+
+def test_hits_on_another_object_are_its_findings() -> None:
+    def blamed(resource: Resource, cluster: Cluster) -> Iterator[Hit]:
+        (pod,) = cluster.of_kind("Pod")
+        yield Hit(pod, ("spec",), f"blamed by {resource.ref.name}", resource.ref.name)
+
+    made = python(blamed, kinds=("Service",))
+    services = "".join(
+        f"---\napiVersion: v1\nkind: Service\nmetadata: {{name: {name}}}\n" for name in "st"
+    )
+    (finding,) = judged(POD + services, made).findings
+    assert (str(finding.ref), finding.elements) == ("shop/Pod/a", ("s", "t"))
+    assert finding.message == "blamed by s; blamed by t"

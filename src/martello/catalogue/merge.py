@@ -16,7 +16,7 @@ from martello.core.resource import Resource
 
 _MESSAGES: Final = 3
 _Like = tuple[str, int, tuple[str, ...], Waived | None]
-_Pack = tuple[Check, Resource, Sequence[Hit], Waived | None]
+_Pack = tuple[Check, Resource, list[Hit], Waived | None]
 
 
 class Merger:
@@ -40,7 +40,7 @@ class Merger:
         self._waivers = waivers
         self._baseline = baseline
         self._mappings: dict[str, frozenset[str]] = {}
-        self._packs: list[_Pack] = []
+        self._packs: dict[tuple[str, int, Waived | None], _Pack] = {}
         self._said: set[tuple[str, int]] = set()
         # One object of those that an owner made, and how many are like it.
         self._owned: dict[_Like, tuple[_Pack, list[int]]] = {}
@@ -53,7 +53,9 @@ class Merger:
             pack = (check, resource, members, waived)
             if root is resource:
                 self._said.add((check.id, id(resource)))
-                self._packs.append(pack)
+                same = self._packs.setdefault((check.id, id(resource), waived), pack)
+                if same is not pack:
+                    same[2].extend(members)
                 continue
             names = tuple(dict.fromkeys(h.element for h in members))
             like = self._owned.setdefault((check.id, id(root), names, waived), (pack, [0]))
@@ -74,7 +76,7 @@ class Merger:
 
     def findings(self) -> Iterator[Finding]:
         """The findings of all that was added."""
-        for pack in self._packs:
+        for pack in self._packs.values():
             yield self._finding(pack)
         for (id_, root_id, *_), (pack, (count,)) in self._owned.items():
             if (id_, root_id) not in self._said:

@@ -126,6 +126,7 @@ class Runner:
     ) -> Iterator[Verdict]:
         subject = Subject(resource, workload, self.cluster)
         for item in self._plan(resource, workload is not None):
+            hits: Sequence[Hit] | None
             if isinstance(item, Rule):
                 check = item.check
                 hits = judge(item, subject)
@@ -137,9 +138,7 @@ class Runner:
                 continue
             if spoilt:
                 hits = [h for h in hits if not h.unassessed]
-            hits = self._weigh(check, hits)
-            if hits:
-                yield check, resource, hits
+            yield from self._split(check, hits)
 
     def _plan(self, resource: Resource, pods: bool) -> list[Rule | Check]:
         kind = resource.ref.group_kind
@@ -193,10 +192,9 @@ class Runner:
         return [h for h in hits if h.unassessed]
 
     def _split(self, check: Check, hits: Sequence[Hit]) -> Iterator[Verdict]:
-        """The hits of a check over the whole cluster, an object at a time."""
-        hits = self._weigh(check, hits)
+        """The hits of a check, an object at a time."""
         found: dict[int, list[Hit]] = {}
-        for hit in hits:
+        for hit in self._weigh(check, hits):
             found.setdefault(id(hit.resource), []).append(hit)
         for members in found.values():
             yield check, members[0].resource, members

@@ -12,8 +12,8 @@ from martello.core.path import Path
 # where its key is.
 Node = int | tuple[int, dict[str, Any] | list[Any]]
 
-_SHIFT: Final = 24
-_MASK: Final = (1 << _SHIFT) - 1
+SHIFT: Final = 24
+MASK: Final = (1 << SHIFT) - 1
 
 
 class Repeated(msgspec.Struct, frozen=True):
@@ -33,12 +33,12 @@ class Places(msgspec.Struct, frozen=True):
 
 def pack(line: int, column: int) -> int:
     """One number for a line and a column, both counted from 1."""
-    return line << _SHIFT | min(column, _MASK)
+    return line << SHIFT | min(column, MASK)
 
 
 def unpack(position: int) -> tuple[int, int]:
     """Line and column of a packed position."""
-    return position >> _SHIFT, position & _MASK
+    return position >> SHIFT, position & MASK
 
 
 def position_of(node: Node) -> int:

@@ -19,8 +19,17 @@ from yaml.events import (
 )
 
 from martello.adapters.manifests.limits import Unreadable
-from martello.adapters.manifests.places import Node, Places, Repeated, moved, pack, position_of
-from martello.adapters.manifests.scalars import as_key, key_of, tagged
+from martello.adapters.manifests.places import (
+    MASK,
+    SHIFT,
+    Node,
+    Places,
+    Repeated,
+    moved,
+    pack,
+    position_of,
+)
+from martello.adapters.manifests.scalars import HINTS, as_key, key_of, tagged
 from martello.adapters.manifests.yaml_values import MERGE, NO_KEY, is_merge
 
 
@@ -48,8 +57,8 @@ class _Open:
 
     __slots__ = ("anchor", "explicit", "key", "key_at", "members", "position")
 
-    def __init__(self, members: dict[str, Node] | list[Node], position: int, anchor: Any) -> None:
-        self.members = members
+    def __init__(self, members: Any, position: int, anchor: Any) -> None:
+        self.members = members  # a dict or list of Nodes
         self.position = position
         self.anchor = anchor
         self.key: Any = NO_KEY
@@ -68,23 +77,49 @@ class _Tree:
         self.root: Node | None = None
 
     def read(self, get: Callable[[], Any]) -> Places:
-        """Consumes the events of the document."""
-        start = pack(self.first_line, 1)
+        """Consumes the events of the document. Nearly all are plain scalars in their places: these
+        are placed here, without a call.
+        """
+        stack = self.stack
+        before = self.first_line << SHIFT
         while True:
             event = get()
             kind = event.__class__
             if kind is ScalarEvent:
-                self.scalar(event)
+                if not stack or event.anchor:
+                    self.scalar(event)
+                    continue
+                parent = stack[-1]
+                members = parent.members
+                mark = event.start_mark
+                position = before + (mark.line << SHIFT) + min(mark.column + 1, MASK)
+                if members.__class__ is list:
+                    members.append(position)
+                elif parent.key is NO_KEY:
+                    key = event.value
+                    if key == "<<" or event.tag is not None or key[:1] in HINTS:
+                        self.scalar(event)
+                        continue
+                    parent.key, parent.key_at = key, position
+                elif parent.key is MERGE:
+                    parent.key = NO_KEY
+                elif parent.key in members:
+                    self.member(parent, members, position)
+                else:
+                    parent.explicit.add(parent.key)
+                    members[parent.key] = parent.key_at
+                    parent.key = NO_KEY
             elif kind is MappingStartEvent:
-                self.stack.append(_Open({}, self.at(event), event.anchor))
+                stack.append(_Open({}, self.at(event), event.anchor))
             elif kind is SequenceStartEvent:
-                self.stack.append(_Open([], self.at(event), event.anchor))
+                stack.append(_Open([], self.at(event), event.anchor))
             elif kind is MappingEndEvent or kind is SequenceEndEvent:
                 self.close()
             elif kind is AliasEvent:
                 node, key = self.anchors[event.anchor]
                 self.place(moved(node, self.at(event)), self.at(event), key)
             elif kind is DocumentEndEvent:
+                start = pack(self.first_line, 1)
                 return Places(start if self.root is None else self.root, tuple(self.repeated))
 
     def at(self, event: Any) -> int:

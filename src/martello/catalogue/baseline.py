@@ -11,7 +11,7 @@ import msgspec
 from martello.core.check import Check, Hit
 from martello.core.errors import BadInput
 from martello.core.finding import Finding
-from martello.core.path import Path, show
+from martello.core.path import Path
 from martello.core.resource import Ref
 
 FORMAT: Final = "martello-baseline/v1"
@@ -72,7 +72,7 @@ def stable_path(raw: Any, path: Path) -> str:
     for part in path:
         if isinstance(part, str):
             value = value.get(part) if isinstance(value, dict) else None
-            words.append(show((part,)))
+            words.append(f'"{part}"' if "." in part else part)
             continue
         value = value[part] if isinstance(value, list) and part < len(value) else None
         words.append(f"[{_name(value, part)}]")

@@ -10,7 +10,7 @@ from martello.catalogue.environment import ELEMENT, NAMESPACE, PARAMS
 from martello.catalogue.subject import Element, Subject, Unfit
 from martello.cel.values import EvalError
 from martello.core.check import Hit
-from martello.core.path import Path
+from martello.core.path import Path, show
 
 PASSED: Final[Sequence[Hit]] = ()
 _LONGEST: Final = 120
@@ -57,7 +57,7 @@ def judge(rule: Rule, subject: Subject) -> Sequence[Hit] | None:
             except EvalError:
                 pass
             if when is None or not when.element or _applies(when, subject, element, hits):
-                _fail(validation, subject, element[1], element[2], hits)
+                _fail(validation, subject, element[1], _name(element), hits)
     return hits or PASSED
 
 
@@ -67,7 +67,11 @@ def _base(pod: bool, subject: Subject) -> Path:
 
 
 def _applies(when: Call, subject: Subject, element: Element, hits: list[Hit]) -> bool:
-    return _ask(when, subject, element[1], element[2], hits) is True
+    return _ask(when, subject, element[1], _name(element), hits) is True
+
+
+def _name(element: Element) -> str:
+    return element[2] or show(element[1])
 
 
 def _fail(validation: Validation, subject: Subject, base: Path, name: str, hits: list[Hit]) -> None:

@@ -10,7 +10,7 @@ from martello.core.path import Path, show
 from martello.core.resource import Resource, kind_of
 from martello.core.workload import Workload
 
-Element = tuple[Any, Path, str]  # the value, where it lies in the object, its name
+Element = tuple[Any, Path, str]  # the value, where it lies, its name if it has one
 _ROLES: Final = {
     "containers": frozenset(("regular", "init", "sidecar", "ephemeral")),
     "resourceContainers": frozenset(("regular", "init", "sidecar")),
@@ -103,5 +103,5 @@ def _items(value: Any, path: Path) -> list[Element]:
     for index, item in enumerate(value):
         name = item.get("name") if isinstance(item, dict) else None
         at = (*path, index)
-        found.append((item, at, name if isinstance(name, str) else show(at)))
+        found.append((item, at, name if isinstance(name, str) else ""))
     return found

@@ -8,6 +8,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from martello.catalogue.policy.admitted import request_for
 from martello.catalogue.policy.model import Request, User
 from martello.catalogue.policy.policies import evaluate
@@ -50,19 +52,30 @@ def _holds(assertion: Mapping[str, Any], messages: list[str]) -> bool:
 
 
 def _request(raw: dict[str, Any], world: World) -> Request:
-    if raw.get("kind") != "AdmissionReview":
-        return request_for(resource_of(raw, Nowhere()), world, as_written=True)
-    review = raw["request"]
-    given = review.get("object") or review.get("oldObject")
+    """The request that an object, or an AdmissionReview, stands for. Gatekeeper's own runner knows
+    no default namespace: an object lies where it says.
+    """
+    review: dict[str, Any] = raw["request"] if raw.get("kind") == "AdmissionReview" else {}
+    old = review.get("oldObject")
+    given = (review.get("object") or old or {}) if review else raw
     kind = review.get("kind") or {}
-    given = {"apiVersion": "v1", "kind": kind.get("kind", "Pod"), **given}
-    operation = review.get("operation", "CREATE")
-    user = (review.get("userInfo") or {}).get("username", "")
-    return request_for(
-        resource_of(given, Nowhere()),
-        world,
-        operation=operation,
-        old=review.get("oldObject"),
-        user=User(user),
-        as_written=True,
+    group, version = kind.get("group", ""), kind.get("version", "v1")
+    api = f"{group}/{version}" if group else version
+    typed = {"apiVersion": api, "kind": kind.get("kind", "Pod"), **given}
+    resource = resource_of(typed, Nowhere())
+    operation = review.get("operation") or "CREATE"
+    information = review.get("userInfo") or {}
+    user = User(
+        information.get("username", ""),
+        information.get("uid", ""),
+        tuple(information.get("groups", ())),
+    )
+    request = request_for(resource, world, operation=operation, old=old, user=user, as_written=True)
+    namespace = request.namespace if request.is_namespace else resource.ref.namespace
+    return msgspec.structs.replace(
+        request,
+        name=review.get("name") or request.name,
+        namespace=review.get("namespace") or namespace,
+        subresource=review.get("subResource") or "",
+        object=review.get("object") if review else request.object,
     )

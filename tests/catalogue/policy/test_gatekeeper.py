@@ -155,3 +155,15 @@ def test_old_templates_hold_rego_beside_the_target() -> None:
 def test_a_constraint_without_its_template_is_named() -> None:
     (note,) = policies_from([resource(constraint())]).unassessed
     assert "template is not in view" in note.reason
+
+
+def test_conditions_stand_under_the_name_that_gatekeeper_reads() -> None:
+    false = [{"name": "c", "expression": "false"}]
+    validation = {"expression": "false"}
+    assert asked([template(validation, matchCondition=false), constraint()]).rulings == ()
+
+
+def test_a_template_reaches_its_parameters_as_a_variable_only() -> None:
+    for text in ("params.spec == null", "authorizer.path('/x').check('get').allowed()"):
+        found = asked([template({"expression": text}), constraint(parameters={})]).rulings
+        assert actions(found) == ["unassessed"]

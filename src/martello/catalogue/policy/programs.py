@@ -6,7 +6,7 @@ An expression that does not compile is no verdict: the server would not have tak
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final
 
 from martello.catalogue.policy.answers import declared
@@ -59,11 +59,15 @@ class Programs:
 
 @functools.cache
 def environment(dialect: str, minor: int, params: bool, authorizer: bool = True) -> Env:
-    """What the expressions of a dialect may name; messages may not ask the authorizer."""
-    names = (*_VARIABLES, "params") if params or dialect == GATEKEEPER else _VARIABLES
-    variables: Mapping[str, Type] = {**dict.fromkeys(names, DYN), **declared(dialect)}
-    if not authorizer:
-        variables = {k: v for k, v in variables.items() if not k.startswith("authorizer")}
+    """What the expressions of a dialect may name; messages may not ask the authorizer, and
+    Gatekeeper's templates get their parameters as a variable only.
+    """
+    variables: dict[str, Type] = dict.fromkeys(_VARIABLES, DYN)
+    if params:
+        variables["params"] = DYN
+    for name, kind in declared(dialect).items():
+        if not name.startswith("authorizer") or (authorizer and dialect != GATEKEEPER):
+            variables[name] = kind
     if dialect == KYVERNO:
         return Env.kyverno(variables)
     return Env.kubernetes(f"1.{minor}", variables, mode="stored")

@@ -53,7 +53,7 @@ def read_template(resource: Resource) -> Policy:
         Constraints(),
         tuple(_at(v, where) for v in validations),
         variables=read_variables(source, ("variables",)),
-        conditions=read_conditions(source, ("matchConditions",)),
+        conditions=read_conditions(source, ("matchCondition",)),  # the name Gatekeeper reads
         fail=policy == "Fail",
     )
 

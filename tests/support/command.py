@@ -6,9 +6,12 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+# What a terminal or its user says about colour and width: a test says it itself.
+SCREEN = ("COLUMNS", "NO_COLOR", "FORCE_COLOR", "CLICOLOR_FORCE")
 SRC = Path(__file__).parents[2] / "src"
 
 
@@ -27,9 +30,15 @@ class Done(NamedTuple):
         return report
 
 
-def martello(*words: str, cwd: Path | None = None, kubeconfig: Path | None = None) -> Done:
+def martello(
+    *words: str,
+    cwd: Path | None = None,
+    kubeconfig: Path | None = None,
+    env: Mapping[str, str] | None = None,
+) -> Done:
     """Runs `martello WORDS`. A traceback fails the test, whatever the exit code."""
-    environment = {**os.environ, "PYTHONPATH": str(SRC), "MARTELLO_DEBUG": "0"}
+    plain = {name: value for name, value in os.environ.items() if name not in SCREEN}
+    environment = {**plain, "PYTHONPATH": str(SRC), "MARTELLO_DEBUG": "0", **(env or {})}
     environment.pop("KUBECONFIG", None)
     if kubeconfig is not None:
         environment["KUBECONFIG"] = str(kubeconfig)

@@ -38,8 +38,8 @@ def _findings(report: Report) -> list[str]:
     heads = [_head(report, g, pad(n, column)) for g, n in zip(shown, names, strict=True)]
     details = [_details(report, group) for group in shown]
     listed = told = len(shown)
-    if not report.everything:
-        room = LIMIT - len(details[0]) if details else LIMIT  # the worst is always told in full
+    if shown and not report.everything:
+        room = LIMIT - len(details[0])  # the worst is always told in full
         listed = max(1, _fitting(heads, room))
         told = max(1, _fitting(details[:listed], LIMIT - sum(map(len, heads[:listed]))))
     lines: list[str] = []

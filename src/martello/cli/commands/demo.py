@@ -46,8 +46,8 @@ def lines(report: Report, shown_on: Screen, fixed: bool, first_step: str = "") -
     """The demo's screen, at most 40 lines at 100 columns."""
     scan = report.scan
     size = f"{plural(scan.workloads, 'workload')}, {plural(scan.objects, 'object')}"
-    state = "repaired" if fixed else "as found"
-    told = [f"A small shop on Kubernetes ({size}), {state}, judged by five practices:", ""]
+    shop = "The same shop, repaired" if fixed else "A small shop on Kubernetes"
+    told = [f"{shop} ({size}), by five practices:", ""]
     for practice in PRACTICES:
         told += _practice(report, practice, shown_on)
     told += ["", counts(report), ""] if fixed else [counts(report), ""]

@@ -71,3 +71,16 @@ def test_restricted_replaces_baseline_checks_from_a_version_on() -> None:
     assert violated("baseline", 34, hits) == ("privileged", "procMount")
     assert violated("restricted", 34, hits) == ("privileged", "procMount", "runAsUser")
     assert violated("restricted", 35, hits) == ("privileged", "runAsUser")
+
+
+def test_a_pinned_standard_decides_the_version_judged_for() -> None:
+    made = check(
+        "frameworks: {pss: {level: baseline, check: sysctls}}\nversions:\n"
+        "  - {since: '1.0', validations: [{expression: 'false', message: old}]}\n"
+        "  - {since: '1.30', validations: [{expression: 'false', message: new}]}\n"
+    )
+    for framework_, said in (("pss-baseline@1.29", "old"), ("pss-baseline", "new")):
+        result = judged(POD, made, ids=(), frameworks=[framework_])
+        assert [f.message for f in result.findings] == [said]
+    result = judged(POD, made, ids=(), frameworks=["pss-baseline@1.29"], kubernetes=30)
+    assert [f.message for f in result.findings] == ["new"]

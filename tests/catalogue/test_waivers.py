@@ -115,6 +115,13 @@ def test_a_waiver_may_use_anybodys_name(name: str) -> None:
     assert result.findings[0].waived is not None
 
 
+def test_a_waiver_may_name_a_check_that_does_not_run() -> None:
+    other = check("id: POD-901\n" + RULE, "other")
+    text = POD + WAIVER.replace("[POD-900]", "[POD-901]")
+    assert scanned(text, known=(made(), other)).notes == ()
+    assert len(scanned(text).notes) == 1
+
+
 def test_unknown_names_and_stale_waivers_are_noted() -> None:
     unknown = scanned(POD + WAIVER.replace("POD-900", "POD-901"))
     assert unknown.notes[0] == "waiver w names the unknown check POD-901, did you mean POD-900?"

@@ -90,6 +90,17 @@ def selects(text: str) -> Callable[[Check], bool]:
     return lambda check: not ids.isdisjoint(controls_of(check, chosen))
 
 
+def pinned(names: Iterable[str]) -> int | None:
+    """The Kubernetes minor version that a Pod Security Standard among the names asks for by
+    `@VERSION`; its rules differ from version to version.
+    """
+    for text in names:
+        name, _, version = text.partition("@")
+        if name.startswith("pss-") and version:
+            return minor(version)
+    return None
+
+
 def controls_of(check: Check, of: Framework) -> tuple[str, ...]:
     """The controls that a check stands for."""
     if not of.name.startswith("pss-"):

@@ -38,23 +38,25 @@ def scan(
     foreign_waivers: bool = True,
     max_days: int = 365,
     baseline: Baseline = NOTHING,
+    known: Sequence[Check] = (),
 ) -> Scan:
     """Judges everything that was read. Raises BadInput for unknown profiles, checks, frameworks and
     parameters; whatever is wrong with the objects is a finding or unassessed.
 
-    `kubernetes` is the minor version judged for (default: the server's, else the newest); a check
-    named in `ids` or given `params` runs whatever its profile; `facts` are what checks need from
-    outside the objects; `exemptions` come from other tools' exception files.
+    `kubernetes` is the minor version judged for (default: what a framework's `@VERSION` says, else
+    the server's, else the newest); a check named in `ids` or given `params` runs whatever its profile; `facts` are what checks need from
+    outside the objects; `exemptions` come from other tools' exception files; `known` is every check
+    there is, where `checks` were chosen before: waivers may name what does not run.
     """
     params = params or {}
     given = tuple(waivers)
-    cluster = reading.world(kubernetes)
+    cluster = reading.world(kubernetes or _pinned(frameworks))
     chosen = select(checks, profile, frameworks, ids, params)
     by_id = {check.id: check for check in checks}
     runner = Runner(cluster, reading, chosen, params, {"today": today, **(facts or {})})
     accepted = Waivers(
         given,
-        Names(checks),
+        Names(known or checks),
         runner.cluster,
         today=today,
         foreign=foreign_waivers,
@@ -85,6 +87,14 @@ def scan(
         checks=len(ran),
         notes=tuple(dict.fromkeys([*accepted.notes, *accepted.stale(ran)])),
     )
+
+
+def _pinned(frameworks: Sequence[str]) -> int | None:
+    if not frameworks:
+        return None
+    from martello.catalogue.frameworks import pinned
+
+    return pinned(frameworks)
 
 
 def _distinct(unassessed: Iterable[Unassessed]) -> tuple[Unassessed, ...]:

@@ -75,13 +75,14 @@ def judge(
     chosen = tuple(check for check in chosen if check.id not in how.skip)
     waivers, exemptions = read_accepted(how.waiver_files, how.foreign)
     baseline = read_known(how.baseline)
+    version = _pinned(how.frameworks)
     today = datetime.now(UTC).date()
     scans = [
         scan(
             reading,
             chosen,
             today=today,
-            kubernetes=how.kubernetes,
+            kubernetes=how.kubernetes or version,
             profile="all",
             params={id: p for id, p in how.params.items() if id in {c.id for c in chosen}},
             waivers=waivers,
@@ -89,6 +90,7 @@ def judge(
             foreign_waivers=how.foreign,
             max_days=how.max_days,
             baseline=baseline,
+            known=checks,
         )
         for reading in readings
     ]
@@ -97,6 +99,15 @@ def judge(
     if write_baseline:
         _write(write_baseline, joined)
     return msgspec.structs.replace(joined, seconds=time.monotonic() - begun), by_id
+
+
+def _pinned(frameworks: Sequence[str]) -> int | None:
+    """The Kubernetes version that a framework was named with."""
+    if not frameworks:
+        return None
+    from martello.catalogue.frameworks import pinned
+
+    return pinned(frameworks)
 
 
 def _ids(how: Judgement, checks: Sequence[Check]) -> tuple[str, ...]:

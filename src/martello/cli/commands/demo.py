@@ -46,8 +46,8 @@ def lines(report: Report, shown_on: Screen, fixed: bool, first_step: str = "") -
     """The demo's screen, at most 40 lines at 100 columns."""
     scan = report.scan
     size = f"{plural(scan.workloads, 'workload')}, {plural(scan.objects, 'object')}"
-    shop = "The same shop, repaired" if fixed else "A small shop on Kubernetes"
-    told = [f"{shop} ({size}), by five practices:", ""]
+    shop = "The same shop, repaired" if fixed else "A shop on Kubernetes"
+    told = [f"{shop} ({size}), judged by five practices:", ""]
     for practice in PRACTICES:
         told += _practice(report, practice, shown_on)
     told += ["", counts(report), ""] if fixed else [counts(report), ""]
@@ -57,7 +57,7 @@ def lines(report: Report, shown_on: Screen, fixed: bool, first_step: str = "") -
     steps = [
         (f"martello explain {worst}", "what the worst of it means, and how to waive it"),
         ("martello demo --write shop", "lay these manifests down"),
-        ("martello scan shop", "all of it, by file and line; mend one and scan again"),
+        ("martello scan shop", "every cause; mend one, and scan again"),
         ("martello scan DIR", "your own manifests"),
         ("martello scan cluster", "the cluster of your current context, read-only"),
     ]

@@ -44,9 +44,10 @@ def scan(
     parameters; whatever is wrong with the objects is a finding or unassessed.
 
     `kubernetes` is the minor version judged for (default: what a framework's `@VERSION` says, else
-    the server's, else the newest); a check named in `ids` or given `params` runs whatever its profile; `facts` are what checks need from
-    outside the objects; `exemptions` come from other tools' exception files; `known` is every check
-    there is, where `checks` were chosen before: waivers may name what does not run.
+    the server's, else the newest); a check named in `ids` or given `params` runs whatever its
+    profile; `facts` are what checks need from outside the objects; `exemptions` come from other
+    tools' exception files; `known` is every check there is, where `checks` were chosen before:
+    waivers may name what does not run.
     """
     params = params or {}
     given = tuple(waivers)

@@ -17,7 +17,7 @@ from martello.core.errors import BadInput
 from martello.core.finding import PRACTICES, Scan
 from martello.core.reading import Reading
 from martello.core.version import minor
-from martello.report.model import Report, open_findings
+from martello.report.model import Report
 
 
 class Judgement(msgspec.Struct, frozen=True):
@@ -184,9 +184,8 @@ def report_of(
 
 def _next(scan: Scan, code: int) -> str:
     """One command that helps on."""
-    if not scan.objects:
+    if not scan.objects and not any(u.asked for u in scan.unassessed):
         return "martello demo"
     if code == 3:
         return "martello doctor" if scan.target.startswith("cluster") else ""
-    worst = open_findings(scan)
-    return f"martello explain {worst[0].check}" if worst else ""
+    return f"martello explain {scan.groups[0].checks[0]}" if scan.groups else ""

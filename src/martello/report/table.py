@@ -78,15 +78,20 @@ def _head(report: Report, group: Group, name: str) -> list[str]:
 
 
 def _details(report: Report, group: Group) -> list[str]:
-    """What is wrong there and what to do, wrapped."""
-    first = group.findings[0]
+    """What is wrong there and what to do, wrapped; what one edit mends is told together."""
+    first: dict[str, Finding] = {}
+    for finding in group.findings:
+        first.setdefault(finding.check, finding)
     columns = report.screen.width
-    lines = wrap(clean(first.message), columns, _INDENT)
+    message = "; ".join(dict.fromkeys(finding.message for finding in first.values()))
+    lines = wrap(clean(message), columns, _INDENT)
     if len(group.checks) > 1:
-        lines += wrap(f"one fix for {', '.join(group.checks)}", columns, _INDENT)
-    check = report.checks.get(group.checks[0])
-    fix = first.fix or (check.fix if check else "")
-    return lines + wrap(f"fix: {clean(fix)}", columns, _INDENT) if fix else lines
+        lines += wrap(f"one edit for {', '.join(group.checks)}", columns, _INDENT)
+    for finding in first.values():
+        check = report.checks.get(finding.check)
+        fix = finding.fix or (check.fix if check else "")
+        lines += wrap(f"fix: {clean(fix)}", columns, _INDENT) if fix else []
+    return lines
 
 
 def flow(parts: list[tuple[str, str]], screen: Screen, indent: str) -> list[str]:

@@ -2,7 +2,8 @@
 
 Defaults are applied, unknown fields are gone; the zero value of a plain optional field is gone too
 (`hostNetwork: false`), that of a pointer stays (`privileged: false`); structs are always there
-(`resources: {}`, `status: {}`); quantities are canonical. Custom kinds stay as they are.
+(`resources: {}`, `status: {}`); quantities are canonical. Custom kinds are pruned and defaulted
+where their definition is in view, and stay as they are otherwise.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import Any, Final
 
 from martello.catalogue.policy.defaulted import defaulted
 from martello.catalogue.policy.model import Request, User
+from martello.catalogue.policy.structural import schema_for, structured
 from martello.catalogue.policy.world import World
 from martello.cel.lib.quantity import canonical, parse
 from martello.core.kinds import built_in, plural, table
@@ -30,11 +32,14 @@ _Fields = dict[str, tuple[bool, str]]
 _Shape = tuple[_Fields, tuple[tuple[str, int], ...], tuple[tuple[str, Any], ...]]
 
 
-def admitted(resource: Resource) -> dict[str, Any]:
+def admitted(resource: Resource, world: World | None = None) -> dict[str, Any]:
     """The object as policies see it on creation; as it is where no server would read it."""
     raw = resource.raw
     facts = built_in(resource.ref.api_version, resource.ref.kind)
-    if facts is None or next(unreadable(raw), None) is not None:
+    if facts is None:
+        schema = schema_for(resource, world) if world is not None else None
+        return raw if schema is None else structured(raw, schema)
+    if next(unreadable(raw), None) is not None:
         return raw
     status = {k: v for k, v in raw.items() if k != "status"}
     shaped: dict[str, Any] = _mapping(defaulted(status, resource.ref.group_kind), facts.type)
@@ -117,7 +122,7 @@ def request_for(
     elif not namespace and world.namespaced(ref.api_version, ref.kind) is not False:
         namespace = "default"
     name = look_up(resource.raw, ("metadata", "name"))
-    shown = resource.raw if as_written else _placed(admitted(resource), namespace, resource)
+    shown = resource.raw if as_written else _placed(admitted(resource, world), namespace, resource)
     return Request(
         operation,
         group,

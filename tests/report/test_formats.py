@@ -67,6 +67,14 @@ def test_json_keeps_any_text(name: str, message: str) -> None:
     assert data["findings"][0]["object"]["name"] == name
 
 
+@pytest.mark.parametrize("count", [0, 1, 500, 501, 1200])
+def test_json_written_in_parts_is_one_indented_document(count: int) -> None:
+    text = written("json", report(*(finding(f"pod-{n}") for n in range(count))))
+    data = json.loads(text)
+    assert [f["object"]["name"] for f in data["findings"]] == [f"pod-{n}" for n in range(count)]
+    assert text == json.dumps(data, indent=2, ensure_ascii=False) + "\n"
+
+
 @given(hostile)
 def test_jsonl_is_a_document_a_line(message: str) -> None:
     lines = written("jsonl", report(finding(message=message))).split("\n")

@@ -4,7 +4,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
 from typing import IO, Any, Final
 
 from martello.core.check import Check
@@ -13,28 +14,47 @@ from martello.core.resource import Location, Ref
 from martello.report.model import Report, severities
 
 SCHEMA: Final = "martello/v1"
+_AT_ONCE: Final = 500
 
 
 def write(report: Report, out: IO[str]) -> None:
-    """Writes one indented document with a final newline."""
-    import orjson
-
-    text = orjson.dumps(document(report), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
-    out.write(text.decode())
-
-
-def document(report: Report) -> dict[str, Any]:
-    """The report as plain data. Fields may be added in v1; none changes its meaning."""
+    """Writes one indented document with a final newline, a part at a time: a large cluster's is
+    never held as a whole. Fields may be added in v1; none changes its meaning.
+    """
     scan = report.scan
-    return {
+    head = {
         "schema": SCHEMA,
         "martello": report.version,
         "target": scan.target,
         "summary": summary(report),
-        "findings": [finding(f, report.checks) for f in scan.findings],
-        "unassessed": [unassessed(u) for u in scan.unassessed],
-        "checks": [rule(c) for c in sorted(report.checks.values(), key=lambda c: c.id)],
     }
+    out.write(_text(head).removesuffix("\n}"))
+    ordered = sorted(report.checks.values(), key=lambda c: c.id)
+    lists: tuple[tuple[str, Iterable[dict[str, Any]]], ...] = (
+        ("findings", (finding(f, report.checks) for f in scan.findings)),
+        ("unassessed", map(unassessed, scan.unassessed)),
+        ("checks", map(rule, ordered)),
+    )
+    for key, entries in lists:
+        out.write(f',\n  "{key}": ')
+        out.writelines(_list(iter(entries)))
+    out.write("\n}\n")
+
+
+def _list(entries: Iterator[dict[str, Any]]) -> Iterator[str]:
+    """A list one level deep, some entries at a time."""
+    mark = "["
+    while batch := list(islice(entries, _AT_ONCE)):
+        yield mark
+        yield _text(batch)[1:].removesuffix("\n]").replace("\n", "\n  ")
+        mark = ","
+    yield "[]" if mark == "[" else "\n  ]"
+
+
+def _text(value: Any) -> str:
+    import orjson
+
+    return orjson.dumps(value, option=orjson.OPT_INDENT_2).decode()
 
 
 def summary(report: Report) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -14,6 +14,8 @@ from martello.catalogue.load import Deferred, Source, read
 from martello.cel.cache import Directory, dump, key
 from martello.cel.issues import BadInput
 from martello.core.check import Check, Example
+
+_KEPT: Final = 4
 
 
 class Record(msgspec.Struct, frozen=True, array_like=True):
@@ -49,7 +51,7 @@ def cached(sources: Sequence[Source], environ: Mapping[str, str] = os.environ) -
     directory = _directory(environ)
     if directory is None:
         return tuple(read(source) for source in sources)
-    name = key(__version__, *(f"{s.file} {s.mark}" for s in sources))
+    name = key(__version__, *_own_marks(), *(f"{s.file} {s.mark}" for s in sources))
     place = directory / f"checks-{name[:40]}"
     records = _load(place)
     if records is not None:
@@ -95,15 +97,26 @@ def _keep(place: Path, records: list[Record]) -> None:
         handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
         with open(handle, "wb") as file:
             file.write(msgspec.msgpack.encode(records))
-        for old in _others(place):
-            old.unlink(missing_ok=True)
         os.replace(draft, place)
+        for old in _oldest(place.parent):
+            old.unlink(missing_ok=True)
     except OSError:
         draft.unlink(missing_ok=True)
 
 
-def _others(place: Path) -> Iterator[Path]:
-    return (p for p in place.parent.glob("checks-*") if p != place)
+def _oldest(directory: Path) -> list[Path]:
+    """All caches but the newest few: several versions of Python or Martello may take turns."""
+    found = sorted(directory.glob("checks-*"), key=lambda p: p.stat().st_mtime, reverse=True)
+    return found[_KEPT:]
+
+
+def _own_marks() -> Iterator[str]:
+    """What tells that the code changed which makes programs of check files."""
+    with os.scandir(os.path.dirname(__file__)) as entries:
+        for entry in sorted(entries, key=lambda e: e.name):
+            if entry.name.endswith(".py"):
+                about = entry.stat()
+                yield f"{entry.name}:{about.st_mtime_ns}:{about.st_size}"
 
 
 def _record(check: Check) -> Record:

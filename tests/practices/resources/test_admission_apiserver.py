@@ -15,13 +15,17 @@ from martello.practices.resources.amounts import amounts, needs
 from martello.practices.resources.limit_ranges import Item, complaints, defaulted, items
 
 _RANGES, _PODS = 24, 8
-_VALUES = ("0", "100m", "250m", "0.5", "1", "1500m", "2", "3")
+# Memory in whole bytes: old servers round up before they add, new ones afterwards.
+_VALUES = {
+    "cpu": ("0", "100m", "250m", "0.5", "1", "1500m", "2", "3"),
+    "memory": ("0", "512", "1Ki", "1.5Ki", "2k", "4096"),
+}
 _FIELDS = ("default", "defaultRequest", "min", "max")
 
 
 def _some(choice: random.Random, odds: float) -> dict[str, str]:
-    names = [name for name in ("cpu", "memory") if choice.random() < odds]
-    return {name: choice.choice(_VALUES) for name in names}
+    names = [name for name in _VALUES if choice.random() < odds]
+    return {name: choice.choice(_VALUES[name]) for name in names}
 
 
 def _range(choice: random.Random) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from martello.adapters.manifests.places import Places, pack
+from martello.adapters.manifests.places import Places, marked, pack
 from martello.core.finding import Unassessed
 
 
@@ -20,6 +20,7 @@ class Document:
         "index",
         "json",
         "line",
+        "marks",
         "repeats",
         "start",
         "text",
@@ -37,6 +38,7 @@ class Document:
         index: int = 0,
         json: bool = False,
         repeats: bool = False,
+        marks: list[Any] | None = None,
     ) -> None:
         self.value = value
         self.file = file
@@ -46,6 +48,7 @@ class Document:
         self.index = index  # which document of its part it is
         self.json = json
         self.repeats = repeats  # whether a key may be written twice
+        self.marks = marks  # where each node begins, where the reader kept it
         self._places: Places | None = None
 
     @property
@@ -58,6 +61,7 @@ class Document:
         """The position of every node."""
         if self._places is None:
             self._places = self._find() or Places(pack(self.line, 1))
+            self.marks = None
         return self._places
 
     def _find(self) -> Places | None:
@@ -65,6 +69,8 @@ class Document:
             from martello.adapters.manifests import json_places
 
             return json_places.places(self.part.decode(), self.line)
+        if self.marks is not None:
+            return marked(self.value, self.marks, self.line)
         from martello.adapters.manifests import yaml_places
 
         return yaml_places.places(self.part, self.index, self.line)

@@ -77,7 +77,7 @@ class _Parse:
                 for index, built in enumerate(yaml_values.documents(part, self.limits)):
                     nodes += built.nodes
                     if built.value is not None:
-                        self.add(built.value, (start, end), index=index, repeats=built.repeats)
+                        self.add(built.value, (start, end), index=index, built=built)
             except Unreadable as error:
                 where = Location(self.name, line + max(error.line - 1, 0), error.column)
                 self.fail(error.reason + (TEMPLATE if b"{{" in part else ""), where)
@@ -99,7 +99,7 @@ class _Parse:
         *,
         index: int = 0,
         json: bool = False,
-        repeats: bool = False,
+        built: yaml_values.Built | None = None,
     ) -> None:
         """Keeps one document; its part begins on the current line."""
         self.found.append(
@@ -111,7 +111,8 @@ class _Parse:
                 line=self.line,
                 index=index,
                 json=json,
-                repeats=repeats,
+                repeats=built is not None and built.repeats,
+                marks=built.marks if built is not None else None,
             )
         )
 

@@ -51,6 +51,36 @@ def moved(node: Node, position: int) -> Node:
     return position if isinstance(node, int) else (position, node[1])
 
 
+def marked(value: Any, marks: list[Any], first_line: int) -> Places:
+    """The positions of a plain document from the marks of its nodes, in the order of the text: the
+    value has its members in that order too. Lines count from `first_line`.
+    """
+    following = iter(marks).__next__
+
+    def at() -> int:
+        mark = following()
+        return pack(first_line + int(mark.line), int(mark.column) + 1)
+
+    def members(value: Any) -> dict[str, Any] | list[Any]:
+        if isinstance(value, list):
+            elements: list[Any] = []
+            for element in value:
+                position = at()
+                nested = isinstance(element, dict | list)
+                elements.append((position, members(element)) if nested else position)
+            return elements
+        found: dict[str, Any] = {}
+        for key, member in value.items():
+            position = at()
+            following()
+            nested = isinstance(member, dict | list)
+            found[key] = (position, members(member)) if nested else position
+        return found
+
+    root = at()
+    return Places((root, members(value)) if isinstance(value, dict | list) else root)
+
+
 def nearest(node: Node, path: Path) -> Node:
     """The node at the path, or the deepest one on the way there."""
     for part in path:

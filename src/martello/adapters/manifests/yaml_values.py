@@ -26,17 +26,21 @@ NO_KEY: Final = object()  # the next value of a mapping is a key
 MERGE_TAG: Final = "tag:yaml.org,2002:merge"
 MERGE: Final = object()  # the next value of a mapping is merged into it
 OPEN: Final = object()  # an anchor whose value is not complete yet
+_MARKED: Final = 50_000  # nodes of a document up to which their places are kept
 
 
 class Built:
-    """One document: its value, whether keys may be written twice, and how many nodes it has."""
+    """One document: its value, whether keys may be written twice, how many nodes it has, and where
+    each of them begins, in order, if that is all that positions need (no aliases, nothing twice).
+    """
 
-    __slots__ = ("nodes", "repeats", "value")
+    __slots__ = ("marks", "nodes", "repeats", "value")
 
-    def __init__(self, value: Any, repeats: bool, nodes: int) -> None:
+    def __init__(self, value: Any, repeats: bool, nodes: int, marks: list[Any] | None) -> None:
         self.value = value
         self.repeats = repeats
         self.nodes = nodes
+        self.marks = marks
 
 
 def documents(text: bytes, limits: Limits) -> Iterator[Built]:
@@ -78,6 +82,8 @@ def _document(get: Any, limits: Limits) -> Built:
     repeats = False
     nodes = 0
     most, deepest = limits.nodes, limits.depth
+    marks: list[Any] = []
+    mark = marks.append
     while True:
         event = get()
         kind = event.__class__
@@ -85,11 +91,13 @@ def _document(get: Any, limits: Limits) -> Built:
             nodes += 1
             if nodes > most:
                 raise _too_much(event, len(stack), limits)
+            mark(event.start_mark)
             value: Any = event.value
             is_key = key is NO_KEY and container.__class__ is dict
             try:
                 if is_key and value == "<<" and is_merge(event):
                     key = MERGE
+                    repeats = True  # the merged members stand elsewhere
                     continue
                 if event.tag is not None:
                     value = tagged(event.tag, value)
@@ -102,6 +110,7 @@ def _document(get: Any, limits: Limits) -> Built:
                 aliases.anchors[event.anchor] = (value, 1)
         elif kind is MappingStartEvent or kind is SequenceStartEvent:
             nodes += 1
+            mark(event.start_mark)
             if event.anchor:
                 aliases.anchors[event.anchor] = OPEN
             stack.append((container, key, event.anchor, nodes + aliases.added))
@@ -122,7 +131,8 @@ def _document(get: Any, limits: Limits) -> Built:
                 raise _at("a merge key takes a mapping or a list of mappings", event)
         elif kind is DocumentEndEvent:
             aliases.check(nodes, event)
-            return Built(result, repeats, nodes)
+            plain = not (repeats or aliases.anchors or aliases.added) and nodes <= _MARKED
+            return Built(result, repeats, nodes, marks if plain else None)
         else:
             raise _at("the document has no end", event)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -205,6 +206,31 @@ def test_distinct_annotations_of_several_bindings_are_joined() -> None:
     ]
     bindings = [binding(name=n, paramRef={"name": n}) for n in ("a", "b", "c")]
     assert asked([policy, *bindings], world=world_of(*maps)).annotations == {"p/k": "1, 2"}
+
+
+def test_failures_of_auditing_bindings_are_annotated_as_json() -> None:
+    validations = [{"expression": "true"}, {"expression": "false", "message": "no"}]
+    policies = [vap(validations=validations), binding(validationActions=["Warn", "Audit"])]
+    (text,) = asked(policies).annotations.items()
+    assert text[0] == "validation.policy.admission.k8s.io/validation_failure"
+    assert json.loads(text[1]) == [
+        {
+            "message": "no",
+            "policy": "p",
+            "binding": "b",
+            "expressionIndex": 1,
+            "validationActions": ["Warn", "Audit"],
+        }
+    ]
+    assert asked([policies[0], binding()]).annotations == {}
+
+
+def test_an_annotation_of_another_type_denies_also_under_ignore() -> None:
+    policy = vap(
+        auditAnnotations=[{"key": "k", "valueExpression": "dyn(5)"}], failurePolicy="Ignore"
+    )
+    found = asked([policy, binding(validationActions=["Audit"])])
+    assert actions(found.rulings) == ["deny"]
 
 
 def test_one_program_may_cost_no_more_than_its_limit() -> None:

@@ -19,6 +19,7 @@ from martello.catalogue.policy.match import exempt, select
 from martello.catalogue.policy.model import (
     AUDIT,
     DENY,
+    KUBERNETES,
     UNASSESSED,
     WARN,
     Binding,
@@ -32,6 +33,9 @@ from martello.catalogue.policy.programs import Fault
 from martello.catalogue.policy.read import Bound, PolicySet
 from martello.catalogue.policy.world import NotKnown, World
 from martello.core.selector import MalformedSelector
+
+_FAILURES: Final = "validation.policy.admission.k8s.io/validation_failure"
+_MOST_FAILURES: Final = 50
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -54,7 +58,7 @@ def answer(policies: PolicySet, request: Request, world: World) -> Answer:
     if exempt(request):
         return Answer(())
     rulings: list[Ruling] = []
-    notes: dict[str, list[str]] = {}
+    audit = _AuditLog()
     cost = 0
     scene = Scene(request, world)
     for bound in policies.bound:
@@ -63,13 +67,47 @@ def answer(policies: PolicySet, request: Request, world: World) -> Answer:
                 rulings.append(result)
                 continue
             cost = max(cost, result.cost)
-            for decision in result.decisions:
+            for position, decision in enumerate(result.decisions):
                 rulings += _rulings(bound.policy, binding, decision)
+                audit.note(bound.policy, binding, decision, position)
             for key, value in result.annotations:
-                values = notes.setdefault(f"{bound.policy.name}/{key}", [])
-                if value not in values:
-                    values.append(value)
-    return Answer(tuple(rulings), {key: ", ".join(v) for key, v in notes.items()}, cost)
+                audit.add(f"{bound.policy.name}/{key}", value)
+    return Answer(tuple(rulings), audit.annotations(), cost)
+
+
+class _AuditLog:
+    """The audit annotations of one request, as the server writes them: distinct values of one key
+    joined, and the failures of bindings that audit as a JSON list.
+    """
+
+    def __init__(self) -> None:
+        self._values: dict[str, list[str]] = {}
+        self._failures: list[dict[str, object]] = []
+
+    def add(self, key: str, value: str) -> None:
+        values = self._values.setdefault(key, [])
+        if value not in values:
+            values.append(value)
+
+    def note(self, policy: Policy, binding: Binding, decision: Decision, position: int) -> None:
+        if decision.outcome != DENIED or decision.always or "Audit" not in binding.actions:
+            return
+        if policy.dialect == KUBERNETES:
+            self._failures.append(
+                {
+                    "message": decision.message,
+                    "policy": policy.name,
+                    "binding": binding.name,
+                    "expressionIndex": position,
+                    "validationActions": list(binding.actions),
+                }
+            )
+
+    def annotations(self) -> dict[str, str]:
+        found = {key: ", ".join(values) for key, values in self._values.items()}
+        if self._failures:
+            found[_FAILURES] = msgspec.json.encode(self._failures[:_MOST_FAILURES]).decode()
+        return found
 
 
 def results(

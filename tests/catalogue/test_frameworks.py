@@ -83,4 +83,6 @@ def test_a_pinned_standard_decides_the_version_judged_for() -> None:
         result = judged(POD, made, ids=(), frameworks=[framework_])
         assert [f.message for f in result.findings] == [said]
     result = judged(POD, made, ids=(), frameworks=["pss-baseline@1.29"], kubernetes=30)
+    oldest = judged(POD, made, ids=(), frameworks=["pss-baseline@1.30"], kubernetes=0)
+    assert [f.message for f in oldest.findings] == ["old"]
     assert [f.message for f in result.findings] == ["new"]

@@ -51,7 +51,9 @@ def scan(
     """
     params = params or {}
     given = tuple(waivers)
-    cluster = reading.world(kubernetes or _pinned(frameworks))
+    if kubernetes is None:
+        kubernetes = _pinned(frameworks)
+    cluster = reading.world(kubernetes)
     chosen = select(checks, profile, frameworks, ids, params)
     by_id = {check.id: check for check in checks}
     runner = Runner(cluster, reading, chosen, params, {"today": today, **(facts or {})})

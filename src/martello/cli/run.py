@@ -82,7 +82,7 @@ def judge(
             reading,
             chosen,
             today=today,
-            kubernetes=how.kubernetes or version,
+            kubernetes=version if how.kubernetes is None else how.kubernetes,
             profile="all",
             params={id: p for id, p in how.params.items() if id in {c.id for c in chosen}},
             waivers=waivers,

@@ -148,7 +148,9 @@ def test_what_is_no_waiver_hides_nothing_and_is_said(old: str, new: str, said: s
     assert old in WAIVER
     result = scanned(POD + WAIVER.replace(old, new))
     assert result.findings[0].waived is None
-    assert any(said in u.reason for u in result.unassessed)
+    (about,) = (u for u in result.unassessed if said in u.reason)
+    assert about.location is not None
+    assert about.location.line > 12
 
 
 def test_waivers_from_elsewhere_count_and_run_out() -> None:

@@ -108,13 +108,14 @@ class Waivers:
             reason = (
                 f"the waiver {waiver.name} runs until {waiver.until}, more than {max_days} days"
             )
-            self.unassessed.append(Unassessed(f"{reason}: it is not honoured"))
+            place = _place(waiver.source)
+            self.unassessed.append(Unassessed(f"{reason}: it is not honoured", place))
             return
         if waiver.match.expression:
             problem = self._compile(waiver.match.expression)
             if problem:
                 reason = f"the expression of the waiver {waiver.name} is not usable: {problem}"
-                self.unassessed.append(Unassessed(reason))
+                self.unassessed.append(Unassessed(reason, _place(waiver.source)))
                 return
         if waiver.until < self._today:
             return  # void: POD-090 says so
@@ -207,14 +208,12 @@ def expired(waivers: Iterable[Waiver], check: Check, today: date) -> Iterator[Fi
         if waiver.until >= today.isoformat():
             continue
         mark = digest(check.id, waiver.name, "")
-        file, line, column = [*waiver.source.rsplit(":", 2), "", ""][:3]
-        placed = line.isdigit() and column.isdigit()
         names = ", ".join(waiver.checks)
         yield Finding(
             check=check.id,
             ref=Ref("", "martello.dev/v1alpha1", "Waiver", "", waiver.name),
             path=("spec", "until"),
-            location=Location(file, int(line), int(column)) if placed else Location(waiver.source),
+            location=_place(waiver.source),
             message=f"the waiver of {waiver.owner} for {names} ran out on {waiver.until}",
             severity=check.severity,
             fix=check.fix,
@@ -222,6 +221,14 @@ def expired(waivers: Iterable[Waiver], check: Check, today: date) -> Iterator[Fi
             parts=(mark,),
             cause=check.id,
         )
+
+
+def _place(source: str) -> Location:
+    """The place that `str(location)` wrote."""
+    file, line, column = [*source.rsplit(":", 2), "", ""][:3]
+    if line.isdigit() and column.isdigit():
+        return Location(file, int(line), int(column))
+    return Location(source)
 
 
 def _any(patterns: Iterable[str], text: str) -> bool:

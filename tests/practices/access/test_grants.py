@@ -202,6 +202,8 @@ def test_subjects_and_their_spellings() -> None:
     assert list(held.of_account("ops", "a")) == [read]
     assert list(held.of_account("shop", "other")) == [read]
     assert list(held.of_account("dev", "a")) == []
+    assert read in held.of_account("", "a")
+    assert list(held.of_account("", "default")) == []
 
 
 def test_malformed_roles_are_broken_not_empty() -> None:

@@ -103,7 +103,7 @@ class Binding(msgspec.Struct, frozen=True):
 class Grants:
     """The roles and bindings of one cluster."""
 
-    __slots__ = ("_by_object", "_by_subject", "bindings", "bound", "roles")
+    __slots__ = ("_by_name", "_by_object", "_by_subject", "bindings", "bound", "roles")
 
     def __init__(self, cluster: Cluster) -> None:
         self.roles = _roles(cluster)
@@ -114,10 +114,13 @@ class Grants:
         )
         self.bound = frozenset(id(b.role.resource) for b in self.bindings if b.role)
         self._by_object = {id(b.resource): b for b in self.bindings}
+        self._by_name: dict[str, list[Binding]] = {}
         self._by_subject: dict[Subject, list[Binding]] = {}
         for binding in self.bindings:
             for subject in dict.fromkeys(binding.subjects):
                 self._by_subject.setdefault(subject, []).append(binding)
+                if subject.kind == "ServiceAccount" and subject.namespace:
+                    self._by_name.setdefault(subject.name, []).append(binding)
 
     def binding(self, resource: Resource) -> Binding:
         """The binding that this object is."""
@@ -132,8 +135,11 @@ class Grants:
 
     def of_account(self, namespace: str, name: str) -> Iterator[Binding]:
         """The bindings that grant a service account something in any namespace, by its own name or
-        by a group that every account is in.
+        by a group that every account is in. Where files do not say the namespace, any account of
+        that name may be meant.
         """
+        if not namespace and name != "default":
+            yield from self._by_name.get(name, ())
         for subject in (
             Subject("ServiceAccount", name, namespace),
             Subject("Group", "system:serviceaccounts"),

@@ -30,6 +30,20 @@ OTHER: Final = (
     "NetworkPolicy.projectcalico.org",
     "GlobalNetworkPolicy.projectcalico.org",
 )
+_MADE: Final = frozenset(
+    (
+        "apps.kubernetes.io/pod-index",
+        "batch.kubernetes.io/controller-uid",
+        "batch.kubernetes.io/job-completion-index",
+        "batch.kubernetes.io/job-name",
+        "controller-revision-hash",
+        "controller-uid",
+        "job-name",
+        "pod-template-generation",
+        "pod-template-hash",
+        "statefulset.kubernetes.io/pod-name",
+    )
+)
 _DIRECTIONS: Final = {INGRESS: ("ingress", "from"), EGRESS: ("egress", "to")}
 
 
@@ -71,6 +85,19 @@ def directions(policy: Resource) -> tuple[str, ...]:
 def pod_selector(policy: Resource) -> Any:
     """The selector of the pods a policy is about; absent means all of the namespace."""
     return policy.spec.get("podSelector") or {}
+
+
+def written_labels(selector: Any) -> Any:
+    """A selector or plain map without the labels that controllers put on pods when they make them:
+    no template holds these.
+    """
+    if not isinstance(selector, dict):
+        return selector
+    kept = {k: v for k, v in selector.items() if k not in _MADE}
+    labels = kept.get("matchLabels")
+    if isinstance(labels, dict):
+        kept["matchLabels"] = {k: v for k, v in labels.items() if k not in _MADE}
+    return kept
 
 
 def selects_all(selector: Any) -> bool:

@@ -46,6 +46,18 @@ from martello.practices.access.powers import PLATFORM
             """,
         ),
         Example(
+            True,
+            """
+            # The namespace of the account is filled in when the files are applied.
+            {apiVersion: v1, kind: ServiceAccount, metadata: {name: ci}}
+            ---
+            {apiVersion: rbac.authorization.k8s.io/v1, kind: ClusterRoleBinding,
+              metadata: {name: b},
+              roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: view},
+              subjects: [{kind: ServiceAccount, name: ci, namespace: shop}]}
+            """,
+        ),
+        Example(
             False,
             """
             {apiVersion: v1, kind: ServiceAccount, metadata: {name: ci, namespace: other}}
@@ -86,6 +98,7 @@ def phantom_subject(resource: Resource, cluster: Cluster) -> Iterator[Hit]:
         if subject.kind == "ServiceAccount"
         and subject.name != "default"
         and cluster.get("ServiceAccount", subject.namespace, subject.name) is None
+        and cluster.get("ServiceAccount", "", subject.name) is None
     ]
     if missing:
         where = "" if cluster.complete else " within these files"

@@ -9,6 +9,7 @@ from martello.core.cluster import Cluster
 from martello.core.resource import Resource
 from martello.core.selection import selection
 from martello.core.selector import MalformedSelector
+from martello.practices.network.policies import written_labels
 
 
 @check(
@@ -38,6 +39,16 @@ from martello.core.selector import MalformedSelector
               spec: {type: ExternalName, externalName: example.com, selector: {app: a}}}
             ---
             {apiVersion: v1, kind: Pod, metadata: {name: b}, spec: {containers: [{name: c}]}}
+            """,
+        ),
+        Example(
+            True,
+            """
+            {apiVersion: v1, kind: Service, metadata: {name: s},
+              spec: {selector: {app: a, statefulset.kubernetes.io/pod-name: a-0}}}
+            ---
+            {apiVersion: apps/v1, kind: StatefulSet, metadata: {name: a}, spec: {template: {
+              metadata: {labels: {app: a}}, spec: {containers: [{name: c}]}}}}
             """,
         ),
         Example(
@@ -75,7 +86,7 @@ def dangling_service(service: Resource, cluster: Cluster) -> Iterator[Hit]:
         return
     path = ("spec", "selector")
     try:
-        if selection(cluster).mapped(service.ref.namespace, selector):
+        if selection(cluster).mapped(service.ref.namespace, written_labels(selector)):
             return
     except MalformedSelector as error:
         yield Hit(service, path, f"the selector cannot be read: {error}", unassessed=True)

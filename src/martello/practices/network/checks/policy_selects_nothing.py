@@ -9,7 +9,12 @@ from martello.core.cluster import Cluster
 from martello.core.resource import Resource
 from martello.core.selection import selection
 from martello.core.selector import MalformedSelector
-from martello.practices.network.policies import POLICY, pod_selector, selects_all
+from martello.practices.network.policies import (
+    POLICY,
+    pod_selector,
+    selects_all,
+    written_labels,
+)
 
 
 @check(
@@ -75,7 +80,7 @@ def policy_selects_nothing(policy: Resource, cluster: Cluster) -> Iterator[Hit]:
         return
     reason = cluster.unlisted.get("Pod", "")
     try:
-        found = selection(cluster).selected(policy.ref.namespace, selector)
+        found = selection(cluster).selected(policy.ref.namespace, written_labels(selector))
     except MalformedSelector as error:
         reason = str(error)
         found = ()

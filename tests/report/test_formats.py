@@ -67,6 +67,17 @@ def test_json_keeps_any_text(name: str, message: str) -> None:
     assert data["findings"][0]["object"]["name"] == name
 
 
+@pytest.mark.parametrize("format", FORMATS)
+def test_a_file_name_that_is_no_text_is_written(format: str) -> None:
+    broken = Unassessed("it is no YAML", Location("caf\udce9.yaml", 1, 1))
+    text = written(format, report(finding(), unassessed=(broken,)))
+    assert "POD-001" in text
+    if format in ("json", "jsonl"):
+        assert "caf?.yaml" in text
+    if format == "sarif":
+        assert "caf%E9.yaml" in text
+
+
 @pytest.mark.parametrize("count", [0, 1, 500, 501, 1200])
 def test_json_written_in_parts_is_one_indented_document(count: int) -> None:
     text = written("json", report(*(finding(f"pod-{n}") for n in range(count))))

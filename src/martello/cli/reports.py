@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Iterable
 from importlib import import_module
+from io import TextIOWrapper
 from pathlib import Path
 from typing import IO
 
@@ -48,6 +49,8 @@ def write_all(report: Report, outputs: tuple[Output, ...]) -> None:
     for output in outputs:
         writer = import_module(f"martello.report.{output.format}").write
         if not output.file:
+            if isinstance(sys.stdout, TextIOWrapper):  # a file's name may hold bytes of no text
+                sys.stdout.reconfigure(errors="backslashreplace")
             writer(msgspec.structs.replace(report, screen=screen(sys.stdout)), sys.stdout)
             continue
         try:
@@ -63,7 +66,7 @@ def _write_file(file: str, writer: object, report: Report) -> None:
     path = Path(file)
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        with beside.open("w", encoding="utf-8", newline="\n") as out:
+        with beside.open("w", encoding="utf-8", errors="backslashreplace", newline="\n") as out:
             writer(report, out)  # type: ignore[operator]
         beside.replace(path)
     finally:

@@ -12,6 +12,7 @@ from martello.core.check import Check
 from martello.core.finding import Finding, Unassessed
 from martello.core.resource import Location, Ref
 from martello.report.model import Report, severities
+from martello.report.text import encoded
 
 SCHEMA: Final = "martello/v1"
 _AT_ONCE: Final = 500
@@ -28,7 +29,7 @@ def write(report: Report, out: IO[str]) -> None:
         "target": scan.target,
         "summary": summary(report),
     }
-    out.write(_text(head).removesuffix("\n}"))
+    out.write(encoded(head, indent=True).removesuffix("\n}"))
     ordered = sorted(report.checks.values(), key=lambda c: c.id)
     lists: tuple[tuple[str, Iterable[dict[str, Any]]], ...] = (
         ("findings", (finding(f, report.checks) for f in scan.findings)),
@@ -46,15 +47,9 @@ def _list(entries: Iterator[dict[str, Any]]) -> Iterator[str]:
     mark = "["
     while batch := list(islice(entries, _AT_ONCE)):
         yield mark
-        yield _text(batch)[1:].removesuffix("\n]").replace("\n", "\n  ")
+        yield encoded(batch, indent=True)[1:].removesuffix("\n]").replace("\n", "\n  ")
         mark = ","
     yield "[]" if mark == "[" else "\n  ]"
-
-
-def _text(value: Any) -> str:
-    import orjson
-
-    return orjson.dumps(value, option=orjson.OPT_INDENT_2).decode()
 
 
 def summary(report: Report) -> dict[str, Any]:

@@ -6,14 +6,14 @@ from typing import IO, Any
 
 from martello.report.json import SCHEMA, finding, summary, unassessed
 from martello.report.model import Report
+from martello.report.text import encoded
 
 
 def write(report: Report, out: IO[str]) -> None:
     """Writes a line each of `type` header, finding, unassessed, summary."""
-    import orjson
 
     def line(type: str, data: dict[str, Any]) -> None:
-        out.write(orjson.dumps({"type": type, **data}).decode() + "\n")
+        out.write(encoded({"type": type, **data}) + "\n")
 
     target = report.scan.target
     line("header", {"schema": SCHEMA, "martello": report.version, "target": target})

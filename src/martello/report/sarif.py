@@ -9,6 +9,7 @@ from martello.core.check import Check
 from martello.core.finding import Finding
 from martello.core.resource import Location
 from martello.report.model import Report
+from martello.report.text import encoded
 
 _SCHEMA: Final = "https://json.schemastore.org/sarif-2.1.0.json"
 _LEVEL: Final = {"critical": "error", "high": "error", "medium": "warning", "low": "note"}
@@ -19,8 +20,6 @@ _RESULTS: Final = 25_000
 
 def write(report: Report, out: IO[str]) -> None:
     """Writes one run. Waived findings are suppressed results, unassessed ones notifications."""
-    import orjson
-
     found = report.scan.findings[:_RESULTS]
     ids = sorted(report.checks)
     index = {id: number for number, id in enumerate(ids)}
@@ -38,7 +37,7 @@ def write(report: Report, out: IO[str]) -> None:
         "invocations": [_invocation(report, len(report.scan.findings) - len(found))],
     }
     document = {"$schema": _SCHEMA, "version": "2.1.0", "runs": [run]}
-    out.write(orjson.dumps(document, option=orjson.OPT_INDENT_2).decode() + "\n")
+    out.write(encoded(document, indent=True) + "\n")
 
 
 def _rule(check: Check) -> dict[str, Any]:
@@ -90,7 +89,8 @@ def _result(found: Finding, index: dict[str, int]) -> dict[str, Any]:
 
 
 def _place(location: Location) -> dict[str, Any]:
-    artifact: dict[str, Any] = {"uri": quote(location.file.removeprefix("./"))}
+    uri = quote(location.file.removeprefix("./"), errors="surrogateescape")
+    artifact: dict[str, Any] = {"uri": uri}
     if not location.file.startswith("/"):
         artifact["uriBaseId"] = "%SRCROOT%"
     place: dict[str, Any] = {"artifactLocation": artifact}

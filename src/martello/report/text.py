@@ -1,8 +1,8 @@
-"""Text for terminals: widths, the sixteen colours, characters that must not reach a terminal."""
+"""Text for terminals and for JSON: widths, colours, characters that must not get there."""
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 _SGR: Final = {
     "critical": "1;31",
@@ -59,3 +59,16 @@ def wrap(text: str, columns: int, indent: str) -> list[str]:
 def plural(count: int, noun: str, many: str = "") -> str:
     """`1 object`, `2 objects`."""
     return f"{count:,} {noun if count == 1 else many or noun + 's'}"
+
+
+def encoded(value: Any, indent: bool = False) -> str:
+    """Plain data as JSON. What is no text (a file's name may hold any bytes) becomes `?`."""
+    import orjson
+
+    try:
+        return orjson.dumps(value, option=orjson.OPT_INDENT_2 if indent else None).decode()
+    except TypeError:
+        import json
+
+        text = json.dumps(value, indent=2 if indent else None, ensure_ascii=False)
+        return text.encode("utf-8", "replace").decode()

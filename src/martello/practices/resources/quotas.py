@@ -48,12 +48,20 @@ def about(quota: Quota, workload: Workload, needs: Sequence[Need]) -> bool:
     that is not known.
     """
     spec = quota.resource.spec
-    scopes = spec.get("scopes")
     selector = spec.get("scopeSelector")
-    expressions = selector.get("matchExpressions") if isinstance(selector, dict) else None
-    wanted: list[dict[str, Any]] = [{"scopeName": s, "operator": "Exists"} for s in scopes or ()]
-    wanted += [e for e in expressions or () if isinstance(e, dict)]
+    named = _listed(spec.get("scopes"))
+    expressions = _listed(selector.get("matchExpressions")) if isinstance(selector, dict) else []
+    wanted = [{"scopeName": name, "operator": "Exists"} for name in named]
+    wanted += [e for e in expressions if isinstance(e, dict)]
     return all(_in_scope(scope, workload, needs) for scope in wanted)
+
+
+def _listed(value: Any) -> list[Any]:
+    if value is None:
+        return []
+    if not isinstance(value, list):
+        raise Malformed(("spec",), "a scope of the quota is no list")
+    return value
 
 
 def _in_scope(scope: dict[str, Any], workload: Workload, needs: Sequence[Need]) -> bool:
@@ -81,7 +89,7 @@ _QOS: Final = ("cpu", "memory")
 
 
 def _of_class(scope: dict[str, Any], name: Any) -> bool:
-    values = scope.get("values") or ()
+    values = _listed(scope.get("values"))
     match scope.get("operator"):
         case "Exists":
             return bool(name)

@@ -12,6 +12,7 @@ from martello.catalogue.prune import without_nulls
 from martello.catalogue.subject import Subject
 from martello.core.check import Check, Hit
 from martello.core.cluster import Cluster
+from martello.core.custom import unreadable as unreadable_custom
 from martello.core.finding import Unassessed
 from martello.core.path import show
 from martello.core.reading import Reading
@@ -113,7 +114,9 @@ class Runner:
 
     def _unreadable(self, resource: Resource, workload: Workload | None) -> bool:
         """Notes the places that the API server could not read: such an object passes nothing."""
-        found = {v.path: f"{show(v.path)} {_told(v)}" for v in unreadable(resource.raw)}
+        template = workload.path[:-1] if workload is not None else None
+        wrong = (*unreadable(resource.raw), *unreadable_custom(resource, template))
+        found = {v.path: f"{show(v.path)} {_told(v)}" for v in wrong}
         for place in workload.malformed if workload is not None else ():
             found.setdefault(place.path, place.reason)
         for path, reason in list(found.items())[:_UNREADABLE]:

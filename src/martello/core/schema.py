@@ -72,6 +72,13 @@ def unreadable(raw: dict[str, Any]) -> Iterator[Violation]:
     return (v for v in violations(raw) if v.kind in UNREADABLE)
 
 
+def misfits(value: Any, code: str, path: Path) -> list[Violation]:
+    """What is wrong with a value by a code of the table, wherever it stands."""
+    found: list[Violation] = []
+    _value(value, _parse(code.lstrip(_MARKS)), path, found)
+    return found
+
+
 @functools.cache
 def _fields(number: int) -> _Fields:
     """The fields of a type, and which of them are required."""

@@ -5,11 +5,24 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Final
 
 import click
 
 from martello.core.errors import MartelloError
+
+# What heavy engines import → the extra of the package that brings it.
+EXTRAS: Final[Mapping[str, str]] = {
+    "pyarrow": "monitor",
+    "polars": "monitor",
+    "duckdb": "monitor",
+    "sigma": "monitor",
+    "scipy": "paths",
+    "sigstore": "keyless",
+    "ray": "fleet",
+    "psycopg": "fleet",
+}
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
@@ -35,14 +48,14 @@ def run(command: click.Command, args: list[str] | None = None) -> int:
         sys.stdout.flush()
         return code if isinstance(code, int) else 0
     except MartelloError as error:
-        return _say(str(error), error.exit_code)
+        rest = "" if error.next else f"\nnext: {_help(words)}"
+        return _say(f"{error}{rest}", error.exit_code)
     except click.exceptions.Exit as error:
         return error.exit_code
-    except click.UsageError as error:
-        where = f"{error.ctx.command_path} --help" if error.ctx else "martello --help"
-        return _say(f"{error.format_message()}\nnext: {where}", 2)
-    except click.ClickException as error:
+    except click.exceptions.NoArgsIsHelpError as error:
         return _say(error.format_message(), 2)
+    except click.ClickException as error:
+        return _say(f"{_usage(error)}\nnext: {_help(words)}", 2)
     except (KeyboardInterrupt, click.Abort):
         return _say("interrupted: the result is incomplete", 130)
     except BrokenPipeError:
@@ -52,8 +65,38 @@ def run(command: click.Command, args: list[str] | None = None) -> int:
     except Exception as error:
         if debug:
             raise
-        what = f"internal error: {type(error).__name__}"
-        return _say(f"{what}\nbecause of a bug in Martello\nnext: run it again with --debug", 70)
+        return _unforeseen(error)
+
+
+def _usage(error: click.ClickException) -> str:
+    """What click says, in the form of our own errors: a line that says what, one that says why."""
+    what = " ".join(error.format_message().split()).removesuffix(".")
+    what = what[:1].lower() + what[1:]
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    if context is None:
+        return what
+    usage = " ".join(context.command.collect_usage_pieces(context))
+    return f"{what}\nbecause the usage is: {context.command_path} {usage}"
+
+
+def _help(words: list[str]) -> str:
+    """The page that explains the command that was typed."""
+    from martello.cli.main import COMMANDS
+
+    name = next((word for word in words if word in COMMANDS), "")
+    return f"martello {name} --help" if name else "martello --help"
+
+
+def _unforeseen(error: Exception) -> int:
+    """A heavy engine that is not installed, or a bug."""
+    missing = (error.name or "") if isinstance(error, ModuleNotFoundError) else ""
+    extra = EXTRAS.get(missing.partition(".")[0])
+    if extra is not None:
+        what = f"this needs the extra '{extra}' of martello"
+        why = f"because {missing} is not installed"
+        return _say(f"{what}\n{why}\nnext: pip install 'martello[{extra}]'", 2)
+    what = f"internal error: {type(error).__name__}"
+    return _say(f"{what}\nbecause of a bug in Martello\nnext: run it again with --debug", 70)
 
 
 def _say(text: str, code: int) -> int:

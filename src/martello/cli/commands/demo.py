@@ -38,8 +38,9 @@ def command(folder: str | None, fixed: bool) -> None:
     config = load_config({}, Path("/"), {})
     scan, checks = judge([read_demo(fixed)], Judgement.of(config))
     report = report_of(scan, checks, config)
-    for line in lines(report, screen(sys.stdout), fixed, activation()):
-        click.echo(line)
+    shown_on = screen(sys.stdout)
+    for line in lines(report, shown_on, fixed, activation()):
+        click.echo(line, color=shown_on.colour)
 
 
 def lines(report: Report, shown_on: Screen, fixed: bool, first_step: str = "") -> list[str]:

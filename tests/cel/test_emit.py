@@ -12,9 +12,9 @@ from hypothesis import given
 from tests.support.expressions import EXPRESSIONS
 
 from martello.cel.compiler import analyse
+from martello.cel.emit.module import build, variables_of
 from martello.cel.env import Env
 from martello.cel.issues import CompileError
-from martello.cel.module import build, variables_of
 from martello.cel.table import TABLE
 from martello.cel.types import DYN
 

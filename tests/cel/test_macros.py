@@ -6,8 +6,8 @@ import pytest
 
 from martello.cel.env import Env
 from martello.cel.issues import BadInput, CompileError, SyntaxFault
-from martello.cel.macros import Builder, Macro, path_of
-from martello.cel.nodes import Node
+from martello.cel.syntax.macros import Builder, Macro, path_of
+from martello.cel.syntax.nodes import Node
 from martello.cel.types import DYN
 
 ENV = Env.kubernetes("1.34", variables={"object": DYN})

@@ -8,9 +8,9 @@ from tests.support.expressions import EXPRESSIONS
 
 from martello.cel.env import Env
 from martello.cel.issues import Issue, place
-from martello.cel.nodes import Call, Const, Node, shape, walk
-from martello.cel.parse import MAX_DEPTH, MAX_POINTS, parse
-from martello.cel.unparse import unparse
+from martello.cel.syntax.nodes import Call, Const, Node, shape, walk
+from martello.cel.syntax.parse import MAX_DEPTH, MAX_POINTS, parse
+from martello.cel.syntax.unparse import unparse
 from martello.cel.values import UInt
 
 SPEC = Env.spec()

@@ -10,8 +10,8 @@ from martello.core.path import Path
 
 if TYPE_CHECKING:
     from martello.cel.env import Env
-    from martello.cel.macros import Builder
-    from martello.cel.nodes import Node
+    from martello.cel.syntax.macros import Builder
+    from martello.cel.syntax.nodes import Node
 
 # The names of every expression, in the order in which `Subject.slots` holds their values; the
 # element of `each` comes after them.
@@ -34,7 +34,7 @@ _ANY: Final = "1.1000"  # whatever the compiler knows: it is we who run a check,
 def environment(element: str) -> Env:
     """Kubernetes' newest dialect with the names of a check; `element` is what `each` binds."""
     from martello.cel.env import Env
-    from martello.cel.macros import BIND, Macro
+    from martello.cel.syntax.macros import BIND, Macro
     from martello.cel.types import DYN, INT, list_of
 
     names = dict.fromkeys(SLOTS, DYN)
@@ -48,7 +48,7 @@ def environment(element: str) -> Env:
 def _inherited(target: Node | None, args: tuple[Node, ...], build: Builder) -> Node:
     """`inherited(container, securityContext.X)`: the container's value, else the pod's."""
     from martello.cel.issues import SyntaxFault
-    from martello.cel.macros import path_of
+    from martello.cel.syntax.macros import path_of
     from martello.core.workload import INHERITED
 
     path = path_of(args[1])

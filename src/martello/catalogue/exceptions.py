@@ -123,7 +123,7 @@ def _is(pattern: str, text: str) -> bool:
         return pattern.lower() == text.lower()
     if pattern == ".*":
         return True
-    from martello.cel.regex import compile
+    from martello.cel.re2 import compile
     from martello.cel.values import EvalError
 
     try:

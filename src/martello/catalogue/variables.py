@@ -38,7 +38,7 @@ def _renamed(text: str) -> str:
 
 def _places(text: str) -> Iterable[tuple[str, int, int]]:
     """Each `variables.name`: the name, where the whole begins, where it ends."""
-    from martello.cel.tokens import tokenize
+    from martello.cel.syntax.tokens import tokenize
 
     tokens = tokenize(text, [])
     for index in range(len(tokens) - 2):

@@ -1,1 +1,3 @@
-"""The Common Expression Language as Kubernetes speaks it, compiled to Python. Knows nothing of Martello."""
+"""The Common Expression Language as Kubernetes speaks it, compiled to Python. Knows nothing of
+Martello.
+"""

@@ -48,11 +48,11 @@ def key(*parts: str) -> str:
 
     digest = sha256(_FORMAT + f"{sys.implementation.cache_tag} {sys.hexversion}\n".encode())
     here = os.path.dirname(__file__)
-    for directory in (here, os.path.join(here, "lib")):
-        for entry in sorted(os.scandir(directory), key=lambda each: each.name):
-            if entry.name.endswith(".py"):
-                about = entry.stat()
-                digest.update(f"{entry.name}:{about.st_size}:{about.st_mtime_ns}\n".encode())
+    for directory, _, files in sorted(os.walk(here)):
+        for name in sorted(files):
+            if name.endswith(".py"):
+                about = os.stat(os.path.join(directory, name))
+                digest.update(f"{name}:{about.st_size}:{about.st_mtime_ns}\n".encode())
     for part in parts:
         digest.update(sha256(part.encode("utf-8", "surrogatepass")).digest())
     return digest.hexdigest()

@@ -7,14 +7,14 @@ from collections.abc import Callable
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from martello.cel.check import Checked, Checker
+from martello.cel.check.checker import Checked, Checker
+from martello.cel.check.literals import check_literals
+from martello.cel.emit.module import assemble, build, variables_of
 from martello.cel.issues import CompileError, Issue
-from martello.cel.literals import check_literals
-from martello.cel.module import assemble, build, variables_of
-from martello.cel.nodes import Node, walk
-from martello.cel.parse import parse
 from martello.cel.program import Program, link
 from martello.cel.reads import reads
+from martello.cel.syntax.nodes import Node, walk
+from martello.cel.syntax.parse import parse
 from martello.cel.types import BOOL, DYN, Type
 
 if TYPE_CHECKING:

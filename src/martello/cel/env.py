@@ -9,11 +9,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 from typing import Final
 
-from martello.cel.emit import Origins
+from martello.cel.emit.expressions import Origins
 from martello.cel.issues import BadInput
 from martello.cel.libraries import CORE, FUNCTION_SINCE, library, register
-from martello.cel.macros import BIND, BLOCK, OPTIONAL, SORT, STANDARD, TWO_VARIABLES, Macro
 from martello.cel.program import Program
+from martello.cel.syntax.macros import BIND, BLOCK, OPTIONAL, SORT, STANDARD, TWO_VARIABLES, Macro
 from martello.cel.types import DYN, STRING, Library, Overload, Type
 
 _SPEC: Final = (

@@ -19,8 +19,8 @@ from martello.cel.values import EvalError, TypeValue, UInt
 if TYPE_CHECKING:
     from martello.cel.compiler import Unit
     from martello.cel.env import Env
-    from martello.cel.nodes import Node
-    from martello.cel.steps import Step
+    from martello.cel.syntax.nodes import Node
+    from martello.cel.trace.steps import Step
 
 Path = tuple[str, ...]
 Data = tuple[Any, ...]
@@ -105,7 +105,7 @@ class Program:
 
     def trace(self, bindings: Mapping[str, Any]) -> Step:
         """What each part of the expression evaluated to."""
-        from martello.cel.trace import trace
+        from martello.cel.trace.tracer import trace
 
         return trace(self.unit, bindings)
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from martello.cel.check import Checked
-from martello.cel.nodes import Call, Comprehension, Const, Ident, Node, Select, children
+from martello.cel.check.checker import Checked
+from martello.cel.syntax.nodes import Call, Comprehension, Const, Ident, Node, Select, children
 
 Path = tuple[str, ...]
 

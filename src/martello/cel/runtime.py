@@ -6,16 +6,11 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Final
 
+from martello.cel.equality import LISTS, NUMBERS, equals, has_key, in_list, is_map
 from martello.cel.lib.operators import (
-    LISTS,
     MAX_ITEMS,
-    NUMBERS,
     before,
     concat,
-    equals,
-    has_key,
-    in_list,
-    is_map,
     item_at,
     not_after,
     optional_at,
@@ -81,9 +76,9 @@ class Pattern:
 
     def __call__(self, text: str) -> bool:
         if self._matches is None:
-            from martello.cel import regex
+            from martello.cel import re2
 
-            self._matches = regex.compile(self.source).matches
+            self._matches = re2.compile(self.source).matches
         return self._matches(text)
 
 

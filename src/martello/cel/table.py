@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from martello.cel.lib.operators import LISTS
+from martello.cel.equality import LISTS
 from martello.cel.runtime import (
     ABSENT,
     Lazy,

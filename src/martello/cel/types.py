@@ -1,4 +1,4 @@
-"""The types of CEL: a small lattice with `dyn`, and the declarations that libraries make with them."""
+"""The types of CEL: a small lattice with `dyn`, and the declarations of libraries."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from typing import Any, Final
 
 
 class Type:
-    """One CEL type, such as `int`, `list(string)` or the type parameter `A`. Immutable, compared by structure."""
+    """One CEL type, such as `int`, `list(string)` or the type parameter `A`. Immutable, compared by
+    structure.
+    """
 
     __slots__ = ("_hash", "name", "params")
 
@@ -69,11 +71,13 @@ def type_of(value: Type) -> Type:
 
 
 class Overload:
-    """One overload of a function: parameter types (the receiver first when `member`), result, and its Python function.
+    """One overload of a function: parameter types (the receiver first when `member`), result, and
+    its Python function.
 
-    `function` gets exact CEL values of the declared parameter types (the caller dispatches on run-time types), returns
-    a CEL value and raises `EvalError`, nothing else. `cost`, where given, gets the same arguments plus the result
-    as its last one and returns the run-time cost in Kubernetes' units; absent means 1.
+    `function` gets exact CEL values of the declared parameter types (the caller dispatches on
+    run-time types), returns a CEL value and raises `EvalError`, nothing else. `cost`, where given,
+    gets the same arguments plus the result as its last one and returns the run-time cost in
+    Kubernetes' units; absent means 1.
     """
 
     __slots__ = ("cost", "function", "id", "member", "name", "params", "result")
@@ -99,10 +103,11 @@ class Overload:
 
 
 class Library:
-    """A named set of overloads and constants; `since` is the Kubernetes minor version that introduced it (34 for 1.34).
+    """A named set of overloads and constants; `since` is the Kubernetes minor version that
+    introduced it (34 for 1.34).
 
-    `types` maps type names that expressions may use as values (`net.IP`) to their Type, with the Python class
-    of their values in `classes`.
+    `types` maps type names that expressions may use as values (`net.IP`) to their Type, with the
+    Python class of their values in `classes`.
     """
 
     __slots__ = ("classes", "name", "overloads", "since", "types")

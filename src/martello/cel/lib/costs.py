@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from martello.cel.lib.operators import is_map
+from martello.cel.equality import is_map
 from martello.cel.values import EvalError
 
 LIST_CREATE = 10

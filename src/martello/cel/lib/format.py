@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from martello.cel import regex
+from martello.cel import re2
 from martello.cel.lib.time import days_before
 from martello.cel.types import STRING, Library, Overload, Type, list_of, optional_of
 from martello.cel.values import NONE, Optional
@@ -45,7 +45,7 @@ def _whole(pattern: str, longest: int, what: str) -> Check:
         wrong: list[str] = []
         if len(text.encode("utf-8", "replace")) > longest:
             wrong.append(f"must be no more than {longest} bytes")
-        if not regex.compile(anchored).matches(text):
+        if not re2.compile(anchored).matches(text):
             wrong.append(f"{what} (it must match '{pattern}')")
         return wrong
 
@@ -89,12 +89,12 @@ def _uri(text: str) -> list[str]:
 
 
 def _matching(pattern: str, what: str) -> Check:
-    return lambda text: [] if regex.compile(pattern).matches(text) else [what]
+    return lambda text: [] if re2.compile(pattern).matches(text) else [what]
 
 
 def is_date(text: str) -> bool:
     """Whether the text is a day of the calendar, as `2006-01-02`."""
-    if not regex.compile(_DATE).matches(text):
+    if not re2.compile(_DATE).matches(text):
         return False
     year, month, day = int(text[:4]), int(text[5:7]), int(text[8:])
     if not 1 <= month <= 12:
@@ -109,7 +109,7 @@ def is_date_time(text: str) -> bool:
     if len(text) < 4 or len(parts) < 2 or not is_date(parts[0]):
         return False
     clock = parts[1]
-    if not regex.compile(_TIME).matches(clock):
+    if not re2.compile(_TIME).matches(clock):
         return False
     return clock[:2] <= "23" and clock[3:5] <= "59" and clock[6:8] <= "59"
 

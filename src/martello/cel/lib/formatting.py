@@ -6,7 +6,8 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-from martello.cel.lib.operators import LISTS, MAX_TEXT, is_map
+from martello.cel.equality import LISTS, is_map
+from martello.cel.lib.operators import MAX_TEXT
 from martello.cel.values import Duration, EvalError, Timestamp, TypeValue, UInt, type_name
 
 _MAX_PRECISION: Final = 100

@@ -11,8 +11,9 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, Final
 
+from martello.cel.equality import is_map
 from martello.cel.lib import kyverno_image
-from martello.cel.lib.operators import instant, is_map
+from martello.cel.lib.operators import instant
 from martello.cel.types import (
     DOUBLE,
     DURATION,

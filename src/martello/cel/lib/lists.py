@@ -6,9 +6,10 @@ from collections.abc import Callable
 from itertools import pairwise
 from typing import Any, Final
 
+from martello.cel.equality import LISTS, NUMBERS, equals
 from martello.cel.lib.costs import LIST_CREATE, bounded, traversal
 from martello.cel.lib.membership import Members
-from martello.cel.lib.operators import LISTS, MAX_ITEMS, NUMBERS, equals, span
+from martello.cel.lib.operators import MAX_ITEMS, span
 from martello.cel.types import (
     BOOL,
     BYTES,

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 from typing import Any, Final
 
-from martello.cel.lib.operators import LISTS, NUMBERS
+from martello.cel.equality import LISTS, NUMBERS
 from martello.cel.types import BOOL, DOUBLE, DYN, INT, UINT, Library, Overload, Type, list_of
 from martello.cel.values import INT_MIN, UINT_MAX, EvalError, UInt, type_name
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Final
 
-from martello.cel.lib.operators import NUMBERS, equals
+from martello.cel.equality import NUMBERS, equals
 from martello.cel.values import EvalError
 
 _MAX_COMPARED: Final = 5_000_000

@@ -4,24 +4,24 @@ from __future__ import annotations
 
 from typing import Final
 
-from martello.cel import regex
+from martello.cel import re2
 from martello.cel.types import INT, STRING, Library, Overload, list_of
 
 
 def matches(text: str, pattern: str) -> bool:
     """Whether the pattern occurs anywhere in the text."""
-    return regex.compile(pattern).matches(text)
+    return re2.compile(pattern).matches(text)
 
 
 def find(text: str, pattern: str) -> str:
     """The first match, or the empty string."""
-    match = regex.compile(pattern).find(text)
+    match = re2.compile(pattern).find(text)
     return "" if match is None else text[match[0] : match[1]]
 
 
 def find_all(text: str, pattern: str, limit: int = -1) -> list[str]:
     """Up to `limit` matches; a negative limit means all of them."""
-    found = regex.compile(pattern).find_all(text, limit)
+    found = re2.compile(pattern).find_all(text, limit)
     return [text[match[0] : match[1]] for match in found]
 
 

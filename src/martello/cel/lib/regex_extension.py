@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from martello.cel import regex
+from martello.cel import re2
 from martello.cel.lib.operators import MAX_TEXT
-from martello.cel.regex_machine import Captures
+from martello.cel.re2.machine import Captures
 from martello.cel.types import INT, STRING, Library, Overload, list_of, optional_of
 from martello.cel.values import NONE, EvalError, Optional
 
@@ -15,7 +15,7 @@ def replace(text: str, pattern: str, by: str, limit: int = -1) -> str:
     """`text` with up to `limit` matches replaced; `\\1` in `by` stands for the first group."""
     if limit == 0:
         return text
-    compiled = regex.compile(pattern)
+    compiled = re2.compile(pattern)
     pieces: list[str] = []
     end = size = 0
     for match in compiled.find_all(text, limit):
@@ -56,8 +56,8 @@ def _group(text: str, match: Captures, digit: str) -> str:
     return text[start:end] if start >= 0 else ""
 
 
-def _single(pattern: str) -> regex.Regex:
-    compiled = regex.compile(pattern)
+def _single(pattern: str) -> re2.Regex:
+    compiled = re2.compile(pattern)
     if compiled.groups > 1:
         raise EvalError("the regular expression has more than one group")
     return compiled

@@ -8,8 +8,9 @@ import ast
 from collections.abc import Callable
 from typing import Any, Final
 
-from martello.cel.check import Checked
-from martello.cel.nodes import (
+from martello.cel.check.checker import Checked
+from martello.cel.emit.writer import Writer
+from martello.cel.syntax.nodes import (
     Call,
     Comprehension,
     Const,
@@ -22,7 +23,6 @@ from martello.cel.nodes import (
 )
 from martello.cel.types import BOOL, DYN, Type
 from martello.cel.values import UInt
-from martello.cel.writer import Writer
 
 _LOAD: Final = ast.Load()
 _SPILL: Final = 16
@@ -125,7 +125,7 @@ class Emitter(Writer):
         return True
 
     def select(self, node: Select) -> ast.expr:
-        from martello.cel.emit_optionals import optional
+        from martello.cel.emit.optionals import optional
 
         reference = self.checked.references.get(node.id)
         if reference is not None:
@@ -170,7 +170,7 @@ class Emitter(Writer):
         self.charge(10)
         if not node.optional:
             return ast.List([self.value(item) for item in node.elements], _LOAD, **self.at)
-        from martello.cel.emit_optionals import opened
+        from martello.cel.emit.optionals import opened
 
         made = self.new()
         self.assign(made, ast.List([], _LOAD, **self.at))
@@ -193,7 +193,7 @@ class Emitter(Writer):
         if len(set(names)) == len(node.entries) and not node.optional:
             keys: list[ast.expr | None] = [self.constant(name) for name in names]
             return ast.Dict(keys, [self.value(value) for _, value in node.entries], **self.at)
-        from martello.cel.emit_optionals import opened
+        from martello.cel.emit.optionals import opened
 
         made = self.new()
         self.assign(made, ast.List([], _LOAD, **self.at))
@@ -214,7 +214,7 @@ class Emitter(Writer):
         return ast.Tuple([left, right], _LOAD, **self.at)
 
     def struct(self, node: StructLiteral) -> ast.expr:
-        from martello.cel.emit_optionals import opened
+        from martello.cel.emit.optionals import opened
 
         self.charge(40)
         made = self.new()
@@ -233,12 +233,12 @@ class Emitter(Writer):
         return self.invoke("Struct", self.constant(node.name), fields)
 
     def call(self, node: Call) -> ast.expr:
-        from martello.cel.emit_calls import call
+        from martello.cel.emit.calls import call
 
         return call(self, node)
 
     def fold(self, node: Comprehension) -> ast.expr:
-        from martello.cel.emit_folds import fold
+        from martello.cel.emit.folds import fold
 
         return fold(self, node)
 

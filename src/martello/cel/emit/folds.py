@@ -8,10 +8,10 @@ import ast
 from collections.abc import Callable
 from typing import Final
 
-from martello.cel.emit import Emitter
-from martello.cel.emit_optionals import optional
-from martello.cel.nodes import Comprehension, Const, Ident, Node
-from martello.cel.writer import Turns
+from martello.cel.emit.expressions import Emitter
+from martello.cel.emit.optionals import optional
+from martello.cel.emit.writer import Turns
+from martello.cel.syntax.nodes import Comprehension, Const, Ident, Node
 
 _STORE: Final = ast.Store()
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from martello.cel.regex_classes import ANY, PERL, POSIX, Ranges, clean, fold, negate, unicode_class
-from martello.cel.regex_nodes import (
+from martello.cel.re2.classes import ANY, PERL, POSIX, Ranges, clean, fold, negate, unicode_class
+from martello.cel.re2.nodes import (
     MAX_HEIGHT,
     MAX_REPEAT,
     Node,

@@ -7,11 +7,11 @@ from __future__ import annotations
 import ast
 from types import CodeType
 
-from martello.cel.check import Checked
-from martello.cel.emit import Emitter, Origins
-from martello.cel.nodes import Node, children
+from martello.cel.check.checker import Checked
+from martello.cel.emit.expressions import Emitter, Origins
+from martello.cel.emit.writer import Link, define
 from martello.cel.runtime import FILE
-from martello.cel.writer import Link, define
+from martello.cel.syntax.nodes import Node, children
 
 
 def build(

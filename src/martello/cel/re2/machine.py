@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from martello.cel.regex_classes import contains
-from martello.cel.regex_program import ASSERT, CLASS, JUMP, MATCH, SAVE, SPLIT, Program
+from martello.cel.re2.classes import contains
+from martello.cel.re2.program import ASSERT, CLASS, JUMP, MATCH, SAVE, SPLIT, Program
 from martello.cel.values import EvalError
 
 Captures = tuple[int, ...]

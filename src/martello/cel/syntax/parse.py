@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from typing import Final
 
 from martello.cel.issues import Issue, SyntaxFault
-from martello.cel.macros import Builder, Macro, path_of
-from martello.cel.nodes import (
+from martello.cel.syntax.macros import Builder, Macro, path_of
+from martello.cel.syntax.nodes import (
     Call,
     Const,
     ListLiteral,
@@ -18,7 +18,7 @@ from martello.cel.nodes import (
     Node,
     StructLiteral,
 )
-from martello.cel.tokens import RESERVED, Token, tokenize
+from martello.cel.syntax.tokens import RESERVED, Token, tokenize
 from martello.cel.values import INT_MAX
 
 MAX_POINTS: Final = 100_000

@@ -7,8 +7,8 @@ from __future__ import annotations
 import ast
 from typing import Final
 
-from martello.cel.emit import Emitter
-from martello.cel.nodes import Call, Comprehension, Const, Node, Select
+from martello.cel.emit.expressions import Emitter
+from martello.cel.syntax.nodes import Call, Comprehension, Const, Node, Select
 
 BUILDERS: Final = frozenset(("optional.of", "optional.none", "optional.ofNonZeroValue"))
 

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from martello.cel.nodes import Comprehension
+from martello.cel.syntax.nodes import Comprehension
 from martello.cel.types import BOOL, DYN, INT, Type, list_of, map_of, optional_of
 
 if TYPE_CHECKING:
-    from martello.cel.check import Checker
+    from martello.cel.check.checker import Checker
 
 _BOOLEAN_FOLDS: Final = frozenset(("all", "exists", "exists_one"))
 _LIST_DYN: Final = list_of(DYN)
 
 
 def fold(checker: Checker, node: Comprehension) -> Type:
+    """The type of a comprehension; its variables are declared while its body is checked."""
     source = checker.visit(node.source)
     kinds = bindings(checker, node, source)
     outer = checker.scope
@@ -29,6 +30,7 @@ def fold(checker: Checker, node: Comprehension) -> Type:
 
 
 def bindings(checker: Checker, node: Comprehension, source: Type) -> tuple[Type, ...]:
+    """The types of the variables that a comprehension declares."""
     kind = checker.infer.shallow(source)
     if node.kind == "bind":
         return (source,)
@@ -47,6 +49,7 @@ def bindings(checker: Checker, node: Comprehension, source: Type) -> tuple[Type,
 
 
 def folded(checker: Checker, node: Comprehension, source: Type, body: Type) -> Type:
+    """The type of the result, from the kind of comprehension and the type of its body."""
     kind = node.kind
     if kind in _BOOLEAN_FOLDS or kind == "filter":
         if not checker.infer.accepts(BOOL, body):

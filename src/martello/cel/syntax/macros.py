@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 from martello.cel.issues import BadInput, Issue, SyntaxFault
-from martello.cel.nodes import (
+from martello.cel.syntax.nodes import (
     Call,
     Comprehension,
     Const,
@@ -140,8 +140,8 @@ class Builder:
         Standard macros work inside; the text is the caller's own, so a mistake in it is a
         `BadInput`.
         """
-        from martello.cel.parse import Parser
-        from martello.cel.tokens import tokenize
+        from martello.cel.syntax.parse import Parser
+        from martello.cel.syntax.tokens import tokenize
 
         issues: list[Issue] = []
         start, end = self.start, self.end

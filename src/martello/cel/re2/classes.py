@@ -173,7 +173,7 @@ def unicode_class(name: str) -> Ranges | None:
     if name in _CATEGORIES:
         ranges = _category(name)
     else:
-        from martello.cel.regex_scripts import SCRIPTS
+        from martello.cel.re2.scripts import SCRIPTS
 
         text = SCRIPTS.get(name)
         if text is None:

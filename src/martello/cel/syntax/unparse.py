@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any, Final
 
-from martello.cel.nodes import (
+from martello.cel.syntax.nodes import (
     Call,
     Comprehension,
     Const,

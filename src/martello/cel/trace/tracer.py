@@ -8,16 +8,9 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from martello.cel.dispatch import Dispatcher, class_names
-from martello.cel.lib.operators import (
-    equals,
-    in_list,
-    in_map,
-    is_map,
-    item_at,
-    optional_at,
-    value_at,
-)
-from martello.cel.nodes import (
+from martello.cel.equality import equals, in_list, in_map, is_map
+from martello.cel.lib.operators import item_at, optional_at, value_at
+from martello.cel.syntax.nodes import (
     Call,
     Comprehension,
     Const,
@@ -29,9 +22,9 @@ from martello.cel.nodes import (
     StructLiteral,
     children,
 )
-from martello.cel.steps import MISSING, Step
-from martello.cel.trace_folds import Deferred, fold
-from martello.cel.unparse import unparse
+from martello.cel.syntax.unparse import unparse
+from martello.cel.trace.folds import Deferred, fold
+from martello.cel.trace.steps import MISSING, Step
 from martello.cel.values import (
     NONE,
     EvalError,
@@ -62,6 +55,8 @@ def trace(unit: Unit, bindings: Mapping[str, Any]) -> Step:
 
 
 class Walker:
+    """Evaluates node after node, each kept as a Step with its value or error."""
+
     def __init__(self, unit: Unit, bindings: Mapping[str, Any]) -> None:
         self.unit = unit
         self.bindings = bindings

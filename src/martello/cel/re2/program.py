@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from martello.cel.regex_classes import ANY, Ranges
-from martello.cel.regex_nodes import Node, in_order
+from martello.cel.re2.classes import ANY, Ranges
+from martello.cel.re2.nodes import Node, in_order
 
 # An instruction is (operation, operand, other operand); jumps are relative until `assemble` ends.
 CLASS: Final = 0

@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
-from martello.cel.lib.operators import is_map
-from martello.cel.nodes import Comprehension, Node
-from martello.cel.steps import MISSING, Step
+from martello.cel.equality import is_map
+from martello.cel.syntax.nodes import Comprehension, Node
+from martello.cel.trace.steps import MISSING, Step
 from martello.cel.values import NONE, EvalError, Optional, Struct, type_name
 
 if TYPE_CHECKING:
-    from martello.cel.trace import Walker
+    from martello.cel.trace.tracer import Walker
 
 
 def fold(walker: Walker, node: Comprehension, scope: dict[int, Any], step: Step) -> Any:
+    """Walks a comprehension, one turn after the other."""
     if node.kind == "bind":
         value = Deferred(lambda: walker.part(node.source, scope, step))
         return walker.part(node.body, {**scope, node.id * 2: value}, step)
@@ -29,6 +30,7 @@ def fold(walker: Walker, node: Comprehension, scope: dict[int, Any], step: Step)
 
 
 def turns_of(source: Any, two: bool) -> list[tuple[Any, Any]]:
+    """What the variables are bound to, turn by turn: elements and indexes, or keys and values."""
     if type(source) in (list, tuple):
         return list(enumerate(source)) if two else [(item, None) for item in source]
     if is_map(source) or isinstance(source, Struct):
@@ -39,6 +41,7 @@ def turns_of(source: Any, two: bool) -> list[tuple[Any, Any]]:
 def mapped(
     walker: Walker, node: Comprehension, value: Any, scope: dict[int, Any], step: Step
 ) -> Any:
+    """`optMap` and `optFlatMap`: the body over the value, or none."""
     if value is MISSING:
         walker.skipped((node.body,), step)
         return NONE
@@ -50,6 +53,7 @@ def mapped(
 
 
 def quantified(walker: Walker, node: Comprehension, turns: list[dict[int, Any]], step: Step) -> Any:
+    """`all` and `exists`: an error counts only where no turn decides."""
     deciding = node.kind == "exists"
     trouble: EvalError | None = None
     for scope in turns:
@@ -68,15 +72,18 @@ def quantified(walker: Walker, node: Comprehension, turns: list[dict[int, Any]],
 
 
 def one(walker: Walker, node: Comprehension, turns: list[dict[int, Any]], step: Step) -> Any:
+    """`exists_one`: errors are not absorbed."""
     found = [walker.boolean(walker.part(node.body, scope, step)) for scope in turns]
     return found.count(True) == 1
 
 
 def kept(walker: Walker, node: Node | None, scope: dict[int, Any], step: Step) -> bool:
+    """Whether a turn passes the filter; without one every turn does."""
     return node is None or walker.boolean(walker.part(node, scope, step))
 
 
 def listed(walker: Walker, node: Comprehension, turns: list[dict[int, Any]], step: Step) -> Any:
+    """`map`, `filter` and `transformList`."""
     if node.kind == "filter":
         return [scope[node.id * 2] for scope in turns if kept(walker, node.body, scope, step)]
     return [
@@ -87,6 +94,7 @@ def listed(walker: Walker, node: Comprehension, turns: list[dict[int, Any]], ste
 
 
 def entries(walker: Walker, node: Comprehension, turns: list[dict[int, Any]], step: Step) -> Any:
+    """`transformMap` and `transformMapEntry`."""
     made: list[tuple[Any, Any]] = []
     for scope in turns:
         if not kept(walker, node.filter, scope, step):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from martello.cel.nodes import Node
+from martello.cel.syntax.nodes import Node
 from martello.cel.values import EvalError
 
 MISSING: Final = object()

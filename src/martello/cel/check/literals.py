@@ -6,9 +6,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from martello.cel.check import Checked
+from martello.cel.check.checker import Checked
 from martello.cel.issues import Issue
-from martello.cel.nodes import Call, Const, Node, walk
+from martello.cel.syntax.nodes import Call, Const, Node, walk
 from martello.cel.values import EvalError
 
 if TYPE_CHECKING:

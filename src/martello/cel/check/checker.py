@@ -7,10 +7,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
-from martello.cel.check_folds import fold
-from martello.cel.hints import OPERATORS, about_function, nearest
+from martello.cel.check.folds import fold
+from martello.cel.check.hints import OPERATORS, about_function, nearest
+from martello.cel.check.unify import Inference
 from martello.cel.issues import Issue
-from martello.cel.nodes import (
+from martello.cel.syntax.nodes import (
     Call,
     Comprehension,
     Const,
@@ -21,7 +22,7 @@ from martello.cel.nodes import (
     Select,
     StructLiteral,
 )
-from martello.cel.parse import type_name
+from martello.cel.syntax.parse import type_name
 from martello.cel.types import (
     BOOL,
     BYTES,
@@ -38,7 +39,6 @@ from martello.cel.types import (
     optional_of,
     type_of,
 )
-from martello.cel.unify import Inference
 from martello.cel.values import UInt
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final, NoReturn
 
-from martello.cel.regex_classes import Ranges, overlaps, union
+from martello.cel.re2.classes import Ranges, overlaps, union
 from martello.cel.values import EvalError
 
 MAX_REPEAT: Final = 1000

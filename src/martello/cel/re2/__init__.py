@@ -2,17 +2,17 @@
 
 A pattern in which one code point of look-ahead decides everything runs on Python's `re`, where
 backtracking then costs at most one pass (or one pass a start, for texts short enough). Every other
-pattern runs on the linear-time machine of `regex_machine`.
+pattern runs on the linear-time machine.
 """
 
 from __future__ import annotations
 
 from typing import Any, Final
 
-from martello.cel.regex_machine import Captures, Machine, work_for
-from martello.cel.regex_nodes import Node, in_order
-from martello.cel.regex_program import assemble, to_python
-from martello.cel.regex_syntax import parse
+from martello.cel.re2.machine import Captures, Machine, work_for
+from martello.cel.re2.nodes import Node, in_order
+from martello.cel.re2.program import assemble, to_python
+from martello.cel.re2.syntax import parse
 
 _SHORT: Final = 512
 _CACHE_SIZE: Final = 512

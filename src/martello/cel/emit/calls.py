@@ -8,10 +8,10 @@ import ast
 from collections.abc import Callable
 from typing import Final
 
-from martello.cel.emit import Emitter
-from martello.cel.emit_optionals import BUILDERS, built, optional, value_or
-from martello.cel.literals import LITERALS
-from martello.cel.nodes import Call, Const, ListLiteral, Node
+from martello.cel.check.literals import LITERALS
+from martello.cel.emit.expressions import Emitter
+from martello.cel.emit.optionals import BUILDERS, built, optional, value_or
+from martello.cel.syntax.nodes import Call, Const, ListLiteral, Node
 from martello.cel.types import STRING, Overload, Type
 from martello.cel.values import EvalError, UInt
 

@@ -1,0 +1,1 @@
+"""The static checker: names, overloads, types, and literals that functions parse."""

@@ -1,0 +1,1 @@
+"""The slow interpreter that explains an evaluation, and is the oracle of the compiler."""

@@ -1,0 +1,127 @@
+"""README and docs are true: outputs compared, commands run, flags, checks and links exist."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+from pathlib import Path
+from typing import Final
+
+import click
+import pytest
+from tests.support.command import martello
+
+from martello.catalogue.load import load
+from martello.cli.main import cli
+
+ROOT: Final = Path(__file__).parents[2]
+README: Final = ROOT / "README.md"
+WRITTEN: Final = sorted(
+    p
+    for p in [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
+    if p.parent != ROOT / "docs" / "checks" and p != ROOT / "docs" / "cli.md"
+)
+EVERYTHING: Final = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
+# Flags of other programs that the pages speak of.
+FOREIGN: Final = {"--hypothesis-profile"}
+FENCE: Final = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+DEMO: Final = re.compile(
+    r"(<!-- the output of `martello demo`[^\n]*-->\n```\n)(.*?)(```)", re.DOTALL
+)
+SECONDS: Final = re.compile(r"\d+\.\d s$", re.MULTILINE)
+
+
+def name(path: Path) -> str:
+    """A page as the forge shows it."""
+    return str(path.relative_to(ROOT))
+
+
+def commands(path: Path) -> list[str]:
+    """The `martello` lines of a page's shell blocks, without comments and what they are piped to."""
+    blocks = [text for kind, text in FENCE.findall(path.read_text("utf-8")) if kind == "sh"]
+    lines = [re.split(r" +#| \| | > ", line)[0] for text in blocks for line in text.splitlines()]
+    return [line for line in lines if line.startswith("martello ")]
+
+
+def anchors(path: Path) -> set[str]:
+    """What a link may point at within a page, as forges make it of headings."""
+    text = FENCE.sub("", path.read_text("utf-8"))
+    titles = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", title).strip().lower().replace(" ", "-") for title in titles}
+
+
+def test_golden_demo() -> None:
+    """README shows what the demo says; MARTELLO_GOLDEN=write puts it there."""
+    text = README.read_text("utf-8")
+    shown = DEMO.search(text)
+    assert shown is not None
+    done = martello("demo", env={"COLUMNS": "100"})
+    assert done.code == 0
+    true = SECONDS.sub("0.1 s", done.out)
+    if os.environ.get("MARTELLO_GOLDEN") == "write":
+        README.write_text(text[: shown.start(2)] + true + text[shown.end(2) :], "utf-8")
+    else:
+        assert shown[2] == true
+
+
+@pytest.mark.parametrize("page", WRITTEN, ids=name)
+def test_its_commands_run(page: Path, tmp_path: Path) -> None:
+    lines = commands(page)
+    if page == README:
+        assert len(lines) >= 7
+    martello("demo", "--write", str(tmp_path / "deploy"))
+    codes = {}
+    for line in lines:
+        words = shlex.split(line.replace("/etc/kubernetes/", "deploy/"))[1:]
+        if words[:2] == ["scan", "demo"] or words == ["demo"]:
+            continue  # tests/test_demo.py
+        done = martello(*words, cwd=tmp_path, kubeconfig=tmp_path / "none")
+        codes[line] = done.code
+        unreachable = any(word.startswith("cluster") for word in words) or words[0] == "doctor"
+        assert done.code in ((4,) if unreachable else (0, 1)), (line, done)
+    for line, code in codes.items():
+        if " --baseline " in line:
+            assert code == 0, "what was accepted a line before does not fail"
+
+
+def flags() -> set[str]:
+    """Every long flag of every command."""
+    found = {"--help", "--version"}
+    context = click.Context(cli)
+    groups: list[click.Command] = [cli]
+    while groups:
+        command = groups.pop()
+        found.update(flag for p in command.params for flag in (*p.opts, *p.secondary_opts))
+        if isinstance(command, click.Group):
+            below = (command.get_command(context, each) for each in command.list_commands(context))
+            groups += [each for each in below if each is not None]
+    return found
+
+
+@pytest.mark.parametrize("page", WRITTEN, ids=name)
+def test_the_flags_it_names_exist(page: Path) -> None:
+    named = set(re.findall(r"(?<![\w-])--[a-z]+(?:-[a-z]+)*", page.read_text("utf-8")))
+    assert page != README or {"--fail-on", "--baseline"} <= named
+    assert named - flags() - FOREIGN == set()
+
+
+@pytest.mark.parametrize("page", WRITTEN, ids=name)
+def test_the_checks_it_names_exist(page: Path) -> None:
+    areas = {check.id.partition("-")[0] for check in load()}
+    named = set(re.findall(r"\b(?:%s)-\d{3}\b" % "|".join(sorted(areas)), page.read_text("utf-8")))
+    assert named - {check.id for check in load()} - {"POD-090"} == set()
+
+
+@pytest.mark.parametrize("page", EVERYTHING, ids=name)
+def test_its_links_lead_somewhere(page: Path) -> None:
+    text = FENCE.sub("", page.read_text("utf-8"))
+    broken = []
+    for target in re.findall(r"\]\(([^)\s]+)\)", text):
+        if re.match(r"[a-z]+:", target):
+            continue
+        file, _, anchor = target.partition("#")
+        there = (page.parent / file).resolve() if file else page
+        if not there.exists() or (anchor and anchor not in anchors(there)):
+            broken.append(target)
+    assert broken == []

@@ -100,6 +100,8 @@ def _compared(here: str | None, values: list[Any], *, greater: bool) -> bool:
 def _tolerated(taint: Mapping[str, Any], pod: Mapping[str, Any]) -> bool:
     """PreferNoSchedule keeps nobody away."""
     key, value, effect = taint.get("key"), taint.get("value") or "", taint.get("effect")
+    if not isinstance(key, str) or not isinstance(effect, str):
+        raise Malformed("a taint has a key and an effect")
     if effect == "PreferNoSchedule" or (key, effect) in _ALWAYS:
         return True
     if pod.get("hostNetwork") is True and (key, effect) == _NETWORK:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import ssl
 import sys
 from typing import Any, Final
@@ -23,27 +22,31 @@ CPU, MEMORY = 12, 300
 
 
 def pod(number: int) -> dict[str, Any]:
-    """A Pod of the usual size: two containers with probes, limits, mounts and environment."""
+    """A Pod as controllers make them: most of it like its siblings, names and volumes its own."""
+    token = f"kube-api-access-{number:05x}"
     containers = [
         {
             "name": f"c{which}",
-            "image": f"registry.example/app-{number % 50}:{which}",
-            "env": [{"name": f"E{n}", "value": f"value-{n}"} for n in range(8)],
+            "image": f"registry.example/app-{number % 200}:{which}.{number % 7}",
+            "env": [{"name": f"E{n}", "value": f"value-{n}"} for n in range(8)]
+            + [{"name": "INSTANCE", "value": f"pod-{number}"}],
             "resources": {"limits": {"memory": "128Mi"}, "requests": {"memory": "64Mi"}},
-            "volumeMounts": [{"name": "v", "mountPath": "/v"}, {"name": "w", "mountPath": "/w"}],
+            "volumeMounts": [{"name": "v", "mountPath": "/v"}, {"name": token, "mountPath": "/t"}],
             "readinessProbe": {"httpGet": {"path": "/", "port": 8080}},
             "livenessProbe": {"httpGet": {"path": "/", "port": 8080}},
-            "securityContext": {"runAsNonRoot": True},
+            "securityContext": {"runAsNonRoot": True} if number % 2 else {},
         }
         for which in range(2)
     ]
-    volumes = [{"name": "v", "emptyDir": {}}, {"name": "w", "configMap": {"name": "m"}}]
+    mounted = {"sources": [{"configMap": {"name": "kube-root-ca.crt"}}]}
+    volumes = [{"name": "v", "emptyDir": {}}, {"name": token, "projected": mounted}]
     metadata = {
         "name": f"pod-{number}",
-        "labels": {"app": f"app-{number % 200}", "number": str(number)},
-        "annotations": {"about": "b" * 50},
+        "labels": {"app": f"app-{number % 200}", "pod-template-hash": f"{number:x}"},
+        "annotations": {"checksum/config": f"{number * 7919:064x}"},
     }
-    return {"metadata": metadata, "spec": {"containers": containers, "volumes": volumes}}
+    spec = {"containers": containers, "volumes": volumes, "nodeName": f"node-{number % 100}"}
+    return {"metadata": metadata, "spec": spec}
 
 
 async def fill(server: ApiServer, count: int) -> None:
@@ -75,26 +78,23 @@ def scan(server: ApiServer, output: str) -> Usage:
     return measured((*command, *words), BUILD / f"live.{output}")
 
 
-def main() -> int:
+def main(count: int = PODS) -> int:
     """Fills a cluster and measures; 1 where a scan costs more than it may."""
-    count = int(sys.argv[1]) if len(sys.argv) > 1 else PODS
-    if not os.environ.get("KUBEBUILDER_ASSETS"):
-        print("  no kube-apiserver (KUBEBUILDER_ASSETS): the live cluster is left out")
-        return 0
     try:
         with run() as server:
             asyncio.run(fill(server, count))
             used = {output: scan(server, output) for output in ("table", "json")}
     except Missing as missing:
-        print(f"  {missing}")
+        print(f"  the live cluster is left out: {missing}")
         return 0
+    print("  a live cluster")
     for output, usage in used.items():
         told = f"{usage.cpu:8.3f} s CPU {usage.wall:8.3f} s {usage.memory:7.0f} MiB"
-        print(f"  {count} Pods, -o {output:<12} {told}  exit {usage.code}")
-    too_much = any(u.cpu > CPU or u.memory > MEMORY or u.code for u in used.values())
-    print(f"  may cost {CPU} s CPU and {MEMORY} MiB: {'missed' if too_much else 'kept'}")
-    return int(too_much)
+        print(f"  {f'{count} Pods, -o {output}':<28} {told}")
+    kept = all(u.code == 0 and u.cpu <= CPU and u.memory <= MEMORY for u in used.values())
+    print(f"    may cost {CPU} s CPU and {MEMORY} MiB: {'kept' if kept else 'missed'}\n")
+    return int(not kept)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(*map(int, sys.argv[1:])))

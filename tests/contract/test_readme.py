@@ -38,7 +38,7 @@ def name(path: Path) -> str:
 
 
 def commands(path: Path) -> list[str]:
-    """The `martello` lines of a page's shell blocks, without comments and what they are piped to."""
+    """The `martello` lines of the shell blocks, without comments and what they are piped to."""
     blocks = [text for kind, text in FENCE.findall(path.read_text("utf-8")) if kind == "sh"]
     lines = [re.split(r" +#| \| | > ", line)[0] for text in blocks for line in text.splitlines()]
     return [line for line in lines if line.startswith("martello ")]
@@ -108,8 +108,8 @@ def test_the_flags_it_names_exist(page: Path) -> None:
 
 @pytest.mark.parametrize("page", WRITTEN, ids=name)
 def test_the_checks_it_names_exist(page: Path) -> None:
-    areas = {check.id.partition("-")[0] for check in load()}
-    named = set(re.findall(r"\b(?:%s)-\d{3}\b" % "|".join(sorted(areas)), page.read_text("utf-8")))
+    areas = "|".join(sorted({check.id.partition("-")[0] for check in load()}))
+    named = set(re.findall(rf"\b(?:{areas})-\d{{3}}\b", page.read_text("utf-8")))
     assert named - {check.id for check in load()} - {"POD-090"} == set()
 
 

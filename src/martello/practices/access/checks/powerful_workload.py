@@ -11,7 +11,8 @@ from martello.core.workload import Workload
 from martello.practices.access.powers import held_by
 from martello.practices.access.tokens import held, mounted, unlisted
 
-# The rights that lead from a pod to its node, its namespace or the cluster.
+# The rights that lead from a pod to its node, its namespace or the cluster. The right to create
+# pods joins them where it holds in every namespace, that of the control plane among them.
 _SEVERE: Final = (
     "ACC-012",
     "ACC-013",
@@ -75,6 +76,22 @@ _SEVERE: Final = (
             {apiVersion: v1, kind: Pod, metadata: {name: a, namespace: shop},
               spec: {serviceAccountName: web, containers: [{name: c, image: "web:1"}]}}
             ---
+            {apiVersion: rbac.authorization.k8s.io/v1, kind: ClusterRole, metadata: {name: r},
+              rules: [{verbs: [create], apiGroups: [batch], resources: [jobs]}]}
+            ---
+            {apiVersion: rbac.authorization.k8s.io/v1, kind: ClusterRoleBinding,
+              metadata: {name: b},
+              roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: r},
+              subjects: [{kind: ServiceAccount, name: web, namespace: shop}]}
+            """,
+            at="spec.serviceAccountName",
+        ),
+        Example(
+            False,
+            """
+            {apiVersion: v1, kind: Pod, metadata: {name: a, namespace: shop},
+              spec: {serviceAccountName: web, containers: [{name: c, image: "web:1"}]}}
+            ---
             {apiVersion: rbac.authorization.k8s.io/v1, kind: ClusterRoleBinding,
               metadata: {name: b},
               roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole,
@@ -120,7 +137,8 @@ def powerful_workload(workload: Workload, cluster: Cluster) -> Iterator[Hit]:
         right = ""
         if binding.role_kind == "ClusterRole" and binding.role_name == "cluster-admin":
             right = "do everything"
-        for check_id in _SEVERE:
+        wanted = (*_SEVERE, "ACC-009") if binding.cluster_wide else _SEVERE
+        for check_id in wanted:
             right = right or (held_by(check_id, binding) or (None, ""))[1]
         if right:
             ref = binding.resource.ref

@@ -12,12 +12,13 @@ from typing import Any
 from xml.etree import ElementTree
 
 import jsonschema
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.support.reports import LIMITS, finding, report
 
-from martello.core.finding import Unassessed, Waived
+from martello.core.finding import ControlVerdict, Unassessed, Waived
 from martello.core.resource import Location
 from martello.report.model import FORMATS, Report
 
@@ -203,3 +204,19 @@ def test_json_keeps_to_its_published_schema() -> None:
     del broken["findings"][0]["location"]
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate(broken, schema)
+
+
+VERDICTS = (
+    ControlVerdict("pss-restricted@1.34", "privileged", "No", "fail", ("POD-001",), 2),
+    ControlVerdict("pss-restricted@1.34", "hostPorts", "Ports <x>", "pass", ("POD-009",)),
+    ControlVerdict("pss-restricted@1.34", "sysctls", "Kernel", "unassessed", ("POD-025",)),
+)
+
+
+@pytest.mark.parametrize("format", ["table", "json", "html"])
+def test_the_controls_of_a_framework_are_told(format: str) -> None:
+    text = written(format, msgspec.structs.replace(FULL, controls=VERDICTS))
+    for word in ("pss-restricted@1.34", "privileged", "sysctls", "unassessed"):
+        assert word in text
+    if format != "json":
+        assert "1 fail · 1 unassessed · 1 pass" in text

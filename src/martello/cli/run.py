@@ -14,7 +14,7 @@ from martello.cli.config import Config
 from martello.cli.exits import verdict
 from martello.core.check import Check
 from martello.core.errors import BadInput
-from martello.core.finding import PRACTICES, Scan
+from martello.core.finding import PRACTICES, ControlVerdict, Scan
 from martello.core.reading import Reading
 from martello.core.version import minor
 from martello.report.model import Report
@@ -165,6 +165,27 @@ def _write(file: str, scan: Scan) -> None:
         raise BadInput(f"cannot write {file}", error.strerror or "", "name another file") from error
 
 
+def controls_of(
+    scan: Scan, checks: Mapping[str, Check], frameworks: Sequence[str]
+) -> tuple[ControlVerdict, ...]:
+    """What became of every control of the frameworks that were asked for."""
+    if not frameworks:
+        return ()
+    from martello.catalogue.frameworks import framework
+    from martello.catalogue.frameworks import report as outcomes
+
+    verdicts: list[ControlVerdict] = []
+    for chosen in map(framework, frameworks):
+        name = f"{chosen.name}@{chosen.version}"
+        verdicts += [
+            ControlVerdict(
+                name, o.control.id, o.control.title, o.status, o.checks, o.findings, o.waived
+            )
+            for o in outcomes(chosen, checks.values(), scan)
+        ]
+    return tuple(verdicts)
+
+
 def report_of(
     scan: Scan, checks: Mapping[str, Check], config: Config, everything: bool = False
 ) -> Report:
@@ -179,6 +200,7 @@ def report_of(
         version=__version__,
         show=config["show"],
         everything=everything,
+        controls=controls_of(scan, checks, config["frameworks"]),
     )
 
 

@@ -80,6 +80,20 @@ class Group(msgspec.Struct, frozen=True):
     findings: tuple[Finding, ...]
 
 
+class ControlVerdict(msgspec.Struct, frozen=True):
+    """What became of one control of a framework. `status` is fail, unassessed, pass, manual or not
+    covered; it is pass only where each of its checks was assessed and found nothing.
+    """
+
+    framework: str  # with its version: pss-restricted@1.34
+    control: str
+    title: str
+    status: str
+    checks: tuple[str, ...]
+    findings: int = 0
+    waived: int = 0
+
+
 class Scan(msgspec.Struct, frozen=True):
     """The result of one scan. Orders are total and stable: same input, same bytes."""
 

@@ -1,5 +1,4 @@
-"""Paths into an object: tuples of keys and indexes, and their text form `spec.containers[0].image`.
-"""
+"""Paths into an object: tuples of keys and indexes, and their text form `spec.containers[0].image`."""
 
 from __future__ import annotations
 

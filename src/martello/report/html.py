@@ -10,6 +10,7 @@ from importlib.resources import files
 from typing import IO, Final
 
 from martello.core.finding import PRACTICES, SEVERITIES, Finding, Group
+from martello.report.controls import by_framework, summary
 from martello.report.model import Report, by_reason, open_findings, severities
 from martello.report.text import plural
 
@@ -37,7 +38,14 @@ def write(report: Report, out: IO[str]) -> None:
         f"<title>Martello: {_text(report.scan.target)}</title>\n<style>\n{style}</style>\n</head>\n"
     )
     out.write("<body>\n<main>\n")
-    for part in (_head(report), _cards(report), _causes(report), _waived(report), _open(report)):
+    for part in (
+        _head(report),
+        _cards(report),
+        _causes(report),
+        _controls(report),
+        _waived(report),
+        _open(report),
+    ):
         out.writelines(part)
     out.write("</main>\n</body>\n</html>\n")
 
@@ -128,6 +136,18 @@ def _subject(group: Group) -> str:
     objects = list(dict.fromkeys(f.ref for f in group.findings))
     first = _text(str(objects[0]))
     return first if len(objects) == 1 else f"{plural(len(objects), 'object')}, first {first}"
+
+
+def _controls(report: Report) -> Iterator[str]:
+    """Every control of the frameworks that were asked for."""
+    for framework, verdicts in by_framework(report).items():
+        yield f"<section>\n<h2>{_text(framework)}: {summary(verdicts)}</h2>\n"
+        yield "<table><thead><tr><th>Control<th>Status<th>Checks</thead>\n<tbody>\n"
+        for verdict in verdicts:
+            count = f", {plural(verdict.findings, 'finding')}" if verdict.findings else ""
+            yield f"<tr><td>{_text(verdict.control)}<br><small>{_text(verdict.title)}</small>"
+            yield f"<td>{verdict.status}{count}<td>{_text(', '.join(verdict.checks))}\n"
+        yield "</tbody></table>\n</section>\n"
 
 
 def _waived(report: Report) -> Iterator[str]:

@@ -9,7 +9,7 @@ from itertools import islice
 from typing import IO, Any, Final
 
 from martello.core.check import Check
-from martello.core.finding import Finding, Unassessed
+from martello.core.finding import ControlVerdict, Finding, Unassessed
 from martello.core.resource import Location, Ref
 from martello.report.model import Report, severities
 from martello.report.text import encoded
@@ -34,6 +34,7 @@ def write(report: Report, out: IO[str]) -> None:
     lists: tuple[tuple[str, Iterable[dict[str, Any]]], ...] = (
         ("findings", (finding(f, report.checks) for f in scan.findings)),
         ("unassessed", map(unassessed, scan.unassessed)),
+        ("controls", map(control, report.controls)),
         ("checks", map(rule, ordered)),
     )
     for key, entries in lists:
@@ -109,6 +110,19 @@ def unassessed(entry: Unassessed) -> dict[str, Any]:
         "object": reference(entry.ref) if entry.ref else None,
         "location": place(entry.location) if entry.location else None,
         "asked": entry.asked,
+    }
+
+
+def control(verdict: ControlVerdict) -> dict[str, Any]:
+    """What became of a control of a framework that was asked for."""
+    return {
+        "framework": verdict.framework,
+        "control": verdict.control,
+        "title": verdict.title,
+        "status": verdict.status,
+        "checks": list(verdict.checks),
+        "findings": verdict.findings,
+        "waived": verdict.waived,
     }
 
 

@@ -8,7 +8,7 @@ from typing import Final
 import msgspec
 
 from martello.core.check import Check
-from martello.core.finding import SEVERITIES, Finding, Scan, Unassessed
+from martello.core.finding import SEVERITIES, ControlVerdict, Finding, Scan, Unassessed
 
 # Each is a module of this package with `write(report: Report, out: IO[str]) -> None`.
 FORMATS: Final = ("table", "json", "jsonl", "sarif", "junit", "markdown", "html", "github")
@@ -33,6 +33,7 @@ class Report(msgspec.Struct, frozen=True):
     show: str = "low"  # lowest severity that the table prints
     everything: bool = False  # the table prints all groups, also waived findings
     screen: Screen = Screen()
+    controls: tuple[ControlVerdict, ...] = ()  # of the frameworks that were asked for
 
 
 def open_findings(scan: Scan) -> tuple[Finding, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import IO, Final
 
 from martello.core.finding import Finding, Group, rank
+from martello.report import controls
 from martello.report.model import Report, Screen, by_reason, severities
 from martello.report.text import clean, pad, paint, plural, width, wrap
 
@@ -19,6 +20,7 @@ def write(report: Report, out: IO[str]) -> None:
     lines = _findings(report)
     if report.everything:
         lines += _waived(report)
+    lines += controls.lines(report)
     lines += _unassessed(report)
     for note in report.scan.notes:
         lines += wrap(f"note: {clean(note)}", report.screen.width, "")

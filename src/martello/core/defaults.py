@@ -100,7 +100,9 @@ def _resources(resources: Any) -> Any:
 
 
 def quantity_text(value: Any) -> Any:
-    """A quantity written as a YAML number becomes the text that the server reads; all else stays."""
+    """A quantity written as a YAML number becomes the text that the server reads; all else
+    stays.
+    """
     if isinstance(value, int | float) and not isinstance(value, bool):
         return str(value)
     return value

@@ -22,7 +22,9 @@ _REFERENCE: Final = (
 
 
 class ImageReference(msgspec.Struct, frozen=True):
-    """A reference in its canonical parts. `tag` and `digest` are empty where they are not written."""
+    """A reference in its canonical parts. `tag` and `digest` are empty where they are not
+    written.
+    """
 
     registry: str
     repository: str

@@ -1,4 +1,6 @@
-"""Paths into an object: tuples of keys and indexes, and their text form `spec.containers[0].image`."""
+"""Paths into an object: tuples of keys and indexes, and their text form
+`spec.containers[0].image`.
+"""
 
 from __future__ import annotations
 

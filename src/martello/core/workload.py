@@ -63,7 +63,9 @@ class Container(msgspec.Struct, frozen=True, eq=False):
 
 
 class Malformed(msgspec.Struct, frozen=True):
-    """A place of the object that the API server would refuse, so that nothing can be judged there."""
+    """A place of the object that the API server would refuse, so that nothing can be judged
+    there.
+    """
 
     path: Path
     reason: str

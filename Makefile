@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 PIP    := $(BIN)/pip --disable-pip-version-check --quiet
 TESTS  ?=
 
-.PHONY: help run test check corpus bench docs golden lock test-cluster wheel clean
+.PHONY: help run test check corpus bench docs golden lock wheel clean
 
 help: ## list the tasks
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | sort | expand -t 16
@@ -39,7 +39,7 @@ wheel: $(VENV)/dev ## build the wheel into dist/
 	$(BIN)/python -m hatchling build -t wheel
 
 lock: ## resolve the requirements anew, hashed and without addresses
-	for set in base:../pyproject.toml build:build.in "dev:../pyproject.toml dev.in"; do \
+	for set in base:../pyproject.toml build:build.in bench:bench.in "dev:../pyproject.toml dev.in"; do \
 	  (cd requirements && uv --quiet pip compile --universal --python-version 3.11 --generate-hashes --upgrade \
 	    --no-emit-index-url --no-emit-find-links --no-header --no-annotate $${set#*:} -o $${set%%:*}.txt); \
 	done

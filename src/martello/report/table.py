@@ -179,6 +179,6 @@ def counts(report: Report) -> str:
     if known:
         words.append(f"{known} in the baseline")
     if scan.foreign or scan.partial:
-        words.append(f"{scan.foreign + scan.partial} documents skipped")
+        words.append(f"{plural(scan.foreign + scan.partial, 'document')} skipped")
     words.append(f"{scan.seconds:.1f} s")
     return " · ".join(words)

@@ -171,6 +171,13 @@ def test_secret_data_are_base64() -> None:
     assert list(violations(raw)) == []
 
 
+def test_bytes_may_be_written_as_a_list_of_numbers() -> None:
+    raw = {"apiVersion": "v1", "kind": "Secret", "data": {"a": [1, 255], "b": []}}
+    assert list(violations(raw)) == []
+    raw = {"apiVersion": "v1", "kind": "Secret", "data": {"a": [256], "b": ["x"]}}
+    assert [v.kind for v in violations(raw)] == [WRONG_TYPE, WRONG_TYPE]
+
+
 @pytest.mark.parametrize(
     "raw",
     [

@@ -179,7 +179,7 @@ def _leaf(value: Any, tag: str, path: Path, found: list[Violation]) -> None:
             _wrong(path, "string", value, found)
         case "b" if kind is str:
             _text(_is_base64(value), "base64 text", path, found)
-        case "b":
+        case "b" if not _is_octets(value):
             _wrong(path, "string", value, found)
 
 
@@ -190,6 +190,11 @@ def _wrong(path: Path, expected: str, value: Any, found: list[Violation]) -> Non
 def _text(fine: object, expected: str, path: Path, found: list[Violation]) -> None:
     if not fine:
         found.append(Violation(path, expected, f"text that is no {expected}", MALFORMED))
+
+
+def _is_octets(value: Any) -> bool:
+    """The other form that Go's decoder takes for bytes: a list of numbers."""
+    return isinstance(value, list) and all(type(v) is int and 0 <= v < 256 for v in value)
 
 
 def _is_base64(text: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import cache, partial
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final
 
@@ -39,13 +40,13 @@ class Call:
 class Validation:
     """One expression that must be true, what to say where it is not, and where to point."""
 
-    __slots__ = ("call", "each", "message", "message_call", "path", "pod")
+    __slots__ = ("_say", "call", "each", "message", "path", "pod")
 
     def __init__(
         self,
         call: Call,
         message: str,
-        message_call: Call | None,
+        say: Callable[[], Call | None],
         path: Path,
         *,
         each: bool,
@@ -53,10 +54,15 @@ class Validation:
     ) -> None:
         self.call = call
         self.message = message
-        self.message_call = message_call
+        self._say = say
         self.path = path
         self.each = each
         self.pod = pod
+
+    @property
+    def message_call(self) -> Call | None:
+        """The expression that words the message, linked only once there is something to say."""
+        return self._say()
 
 
 class Rule:
@@ -105,7 +111,7 @@ def compile_rule(check: Check, version: int, params: Mapping[str, Any]) -> Rule 
             Validation(
                 ask,
                 item["message"],
-                call(item["messageExpression"], boolean=False),
+                cache(partial(call, item["messageExpression"], boolean=False)),
                 parse_path(item["path"]),
                 each=bool(rule["each"]) and not item["on"],
                 pod=item["on"] == "pod" or workload,

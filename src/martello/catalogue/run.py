@@ -14,6 +14,7 @@ from martello.core.check import Check, Hit
 from martello.core.cluster import Cluster
 from martello.core.custom import unreadable as unreadable_custom
 from martello.core.finding import Unassessed
+from martello.core.limits import Filled, effective, filled_in
 from martello.core.path import show
 from martello.core.reading import Reading
 from martello.core.resource import Resource
@@ -32,6 +33,7 @@ class Runner:
     __slots__ = (
         "_everywhere",
         "_facts",
+        "_filled",
         "_missing",
         "_params",
         "_per_kind",
@@ -58,6 +60,7 @@ class Runner:
         self.workloads = 0
         self.cluster = without_nulls(cluster)
         self._facts = facts
+        self._filled: dict[str, Filled | None] = {}
         self._params: dict[str, dict[str, Any]] = {}
         self._missing: dict[str, str] = {}
         self._per_kind: dict[str, list[Check]] = {}
@@ -127,7 +130,7 @@ class Runner:
     def _judge(
         self, resource: Resource, workload: Workload | None, spoilt: bool
     ) -> Iterator[Verdict]:
-        subject = Subject(resource, workload, self.cluster)
+        subject = Subject(resource, self._effective(workload), self.cluster)
         for item in self._plan(resource, workload is not None):
             hits: Sequence[Hit] | None
             if isinstance(item, Rule):
@@ -142,6 +145,16 @@ class Runner:
             if spoilt:
                 hits = [h for h in hits if not h.unassessed]
             yield from self._split(check, hits)
+
+    def _effective(self, workload: Workload | None) -> Workload | None:
+        """The workload with what the LimitRanges of its namespace fill in."""
+        if workload is None:
+            return None
+        namespace = workload.namespace
+        if namespace not in self._filled:
+            self._filled[namespace] = filled_in(self.cluster, namespace)
+        filled = self._filled[namespace]
+        return workload if filled is None else effective(workload, filled)
 
     def _plan(self, resource: Resource, pods: bool) -> list[Rule | Check]:
         kind = resource.ref.group_kind
@@ -190,7 +203,7 @@ class Runner:
         reason = self._missing.get(check.id)
         if reason is None or not hits:
             return hits
-        asked = any(need in self.cluster.unlisted for need in check.needs)
+        asked = any(_unlisted(need, self.cluster) for need in check.needs)
         self.unassessed.append(Unassessed(reason, check=check.id, asked=asked))
         return [h for h in hits if h.unassessed]
 
@@ -225,6 +238,13 @@ def _idle(resource: Resource) -> bool:
     return resource.ref.kind == "ReplicaSet" and resource.spec.get("replicas") == 0
 
 
+def _unlisted(need: str, cluster: Cluster) -> str:
+    """Why not all objects of a kind are here. Pods are also what their makers will make."""
+    if need in ("Pod", "workload"):
+        return cluster.hidden_workloads
+    return cluster.unlisted.get(need, "")
+
+
 def _missing_need(check: Check, cluster: Cluster, reading: Reading) -> str:
     """Why the answers of a check are worth nothing here; empty where they count.
 
@@ -232,8 +252,9 @@ def _missing_need(check: Check, cluster: Cluster, reading: Reading) -> str:
     kinds that they hold.
     """
     for need in check.needs:
-        if need in cluster.unlisted:
-            return f"needs {need} objects: {cluster.unlisted[need]}"
+        reason = _unlisted(need, cluster)
+        if reason:
+            return f"needs {need} objects: {reason}"
         if reading.cluster or reading.kubernetes is not None or need in cluster.kinds:
             continue
         if need in ("Pod", "workload") and any(cluster.workloads()):

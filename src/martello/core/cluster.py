@@ -5,12 +5,29 @@ they make.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from typing import Any, Final
 
 from martello.core.resource import Ref, Resource
 from martello.core.selector import MalformedSelector, matches
 from martello.core.version import NEWEST
 from martello.core.workload import Workload, workload_of
+
+# What makes pods: where one of these could not be listed, nobody can say that there is no workload.
+_MAKERS: Final = (
+    "Pod",
+    "Deployment.apps",
+    "StatefulSet.apps",
+    "DaemonSet.apps",
+    "ReplicaSet.apps",
+    "ReplicationController",
+    "Job.batch",
+    "CronJob.batch",
+    "Rollout.argoproj.io",
+    "CloneSet.apps.kruise.io",
+    "StatefulSet.apps.kruise.io",
+    "DaemonSet.apps.kruise.io",
+    "DeploymentConfig.apps.openshift.io",
+)
 
 
 class Cluster:
@@ -109,6 +126,12 @@ class Cluster:
                 break
             resource = owner
         return resource
+
+    @property
+    def hidden_workloads(self) -> str:
+        """Why there may be workloads that are not here; empty where all could be listed."""
+        kind = next((kind for kind in _MAKERS if kind in self.unlisted), "")
+        return f"{kind}: {self.unlisted[kind]}" if kind else ""
 
     def workload(self, resource: Resource) -> Workload | None:
         """The object as a Workload, computed once."""

@@ -180,8 +180,8 @@ def powerful(check: str, resource: Resource, cluster: Cluster, why: str = "") ->
     if binding.broken or (binding.role and binding.role.broken):
         reason = binding.broken or (binding.role.broken if binding.role else "")
         yield Hit(resource, ("roleRef",), reason, unassessed=True)
-    if binding.role is None and f"{binding.role_kind}.{RBAC}" in cluster.unlisted:
-        reason = cluster.unlisted[f"{binding.role_kind}.{RBAC}"]
+    reason = unread(binding, cluster)
+    if reason:
         yield Hit(resource, ("roleRef",), f"the role could not be read: {reason}", unassessed=True)
         return
     found = held_by(check, binding)
@@ -193,6 +193,13 @@ def powerful(check: str, resource: Resource, cluster: Cluster, why: str = "") ->
     message = f"{who} may {right}{_scope(binding)}, through {ref.kind} {ref.name}"
     evidence = (f"{rule.role.locate(('rules', rule.index))}: {ref.kind} {ref.name}",)
     yield Hit(resource, ("roleRef",), f"{message}{': ' + why if why else ''}", evidence=evidence)
+
+
+def unread(binding: Binding, cluster: Cluster) -> str:
+    """Why the role of a binding is not here, where it could not be listed; or nothing."""
+    if binding.role is not None:
+        return ""
+    return cluster.unlisted.get(f"{binding.role_kind}.{RBAC}", "")
 
 
 def held_by(check: str, binding: Binding) -> tuple[Rule, str] | None:

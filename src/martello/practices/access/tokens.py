@@ -46,6 +46,9 @@ def held(workload: Workload, cluster: Cluster) -> Iterator[Binding]:
             yield binding
 
 
-def unlisted(cluster: Cluster) -> str:
-    """Why the grants of this cluster are not known, or nothing."""
-    return next((cluster.unlisted[kind] for kind in BINDINGS if kind in cluster.unlisted), "")
+def unlisted(workload: Workload, cluster: Cluster) -> str:
+    """Why it is not known whether the pods hold a token, or what it grants; or nothing."""
+    kinds = list(BINDINGS)
+    if workload.pod.get("automountServiceAccountToken") is None:
+        kinds.append("ServiceAccount")
+    return next((cluster.unlisted[kind] for kind in kinds if kind in cluster.unlisted), "")

@@ -9,7 +9,7 @@ from martello.core.check import Example, Hit, check
 from martello.core.cluster import Cluster
 from martello.core.resource import Resource
 from martello.practices.access.grants import BINDINGS, Binding, Rule, grants
-from martello.practices.access.powers import PLATFORM, gaining, people
+from martello.practices.access.powers import PLATFORM, gaining, people, unread
 
 _ALL: Final = frozenset(("get", "list", "watch", "create", "update", "patch", "delete"))
 
@@ -109,6 +109,10 @@ def cluster_admin_binding(resource: Resource, cluster: Cluster) -> Iterator[Hit]
     if resource.ref.name.startswith(PLATFORM) or not subjects:
         return
     if not (_is_admin(binding) or any(_everything(rule) for rule in binding.rules)):
+        reason = unread(binding, cluster)
+        if reason:
+            message = f"the role could not be read: {reason}"
+            yield Hit(resource, ("roleRef",), message, unassessed=True)
         return
     where = "the cluster" if binding.cluster_wide else "the namespace"
     message = f"{people(subjects)} may do everything in {where}"

@@ -8,7 +8,7 @@ from typing import Final
 from martello.core.check import Example, Hit, check
 from martello.core.cluster import Cluster
 from martello.core.workload import Workload
-from martello.practices.access.powers import held_by
+from martello.practices.access.powers import held_by, unread
 from martello.practices.access.tokens import held, mounted, unlisted
 
 # The rights that lead from a pod to its node, its namespace or the cluster. The right to create
@@ -129,11 +129,12 @@ def powerful_workload(workload: Workload, cluster: Cluster) -> Iterator[Hit]:
         return
     resource = workload.resource
     path = (*workload.path, "serviceAccountName")
-    reason = unlisted(cluster)
+    reason = unlisted(workload, cluster)
     if reason:
         yield Hit(resource, path, f"the grants could not be read: {reason}", unassessed=True)
         return
     for binding in held(workload, cluster):
+        reason = reason or unread(binding, cluster)
         right = ""
         if binding.role_kind == "ClusterRole" and binding.role_name == "cluster-admin":
             right = "do everything"
@@ -145,3 +146,5 @@ def powerful_workload(workload: Workload, cluster: Cluster) -> Iterator[Hit]:
             message = f"its token may {right}, through {ref.kind} {ref.name}"
             yield Hit(resource, path, message, evidence=(str(binding.resource.locate()),))
             return
+    if reason:
+        yield Hit(resource, path, f"the role could not be read: {reason}", unassessed=True)

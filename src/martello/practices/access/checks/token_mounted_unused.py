@@ -112,7 +112,7 @@ def token_mounted_unused(workload: Workload, cluster: Cluster) -> Iterator[Hit]:
         return
     if next(held(workload, cluster), None) is not None:
         return
-    reason = unlisted(cluster)
+    reason = unlisted(workload, cluster)
     if reason:
         message = f"the grants could not be read: {reason}"
         yield Hit(workload.resource, path, message, unassessed=True)

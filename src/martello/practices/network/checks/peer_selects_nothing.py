@@ -79,10 +79,7 @@ def peer_selects_nothing(policy: Resource, cluster: Cluster) -> Iterator[Hit]:
     The rule was written for somebody who is not let through, because the labels are not theirs.
     Where it is left over from an old workload, a pod with its labels gets in one day.
     """
-    if "Pod" in cluster.unlisted:
-        reason = f"pods could not be read: {cluster.unlisted['Pod']}"
-        yield Hit(policy, ("spec",), reason, unassessed=True)
-        return
+    hidden = cluster.hidden_workloads
     try:
         for rule in each_rule(policy):
             for index, peer in enumerate(rule.peers):
@@ -91,6 +88,9 @@ def peer_selects_nothing(policy: Resource, cluster: Cluster) -> Iterator[Hit]:
                 if peer_workloads(peer, policy, cluster) == ():
                     severity = "" if cluster.complete else "low"
                     path = (*rule.peers_path, index)
-                    yield Hit(policy, path, "no workload has these labels", severity=severity)
+                    message = "no workload has these labels"
+                    if hidden:
+                        message = f"cannot tell whom it selects: {hidden}"
+                    yield Hit(policy, path, message, severity=severity, unassessed=bool(hidden))
     except Malformed as error:
         yield Hit(policy, error.path, str(error), unassessed=True)

@@ -78,7 +78,7 @@ def policy_selects_nothing(policy: Resource, cluster: Cluster) -> Iterator[Hit]:
     selector = pod_selector(policy)
     if selects_all(selector):
         return
-    reason = cluster.unlisted.get("Pod", "")
+    reason = cluster.hidden_workloads
     try:
         found = selection(cluster).selected(policy.ref.namespace, written_labels(selector))
     except MalformedSelector as error:

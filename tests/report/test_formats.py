@@ -32,7 +32,7 @@ FULL = report(
     unassessed=(BROKEN, Unassessed("no flows were given", check="NET-022", asked=False)),
 )
 # anything a name or a message of a hostile object may hold
-hostile = st.text(st.characters(exclude_categories=("Cs",)), max_size=60)
+hostile = st.text(st.characters(exclude_categories=["Cs"]), max_size=60)
 
 
 def written(format: str, what: Report) -> str:

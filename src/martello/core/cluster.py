@@ -13,7 +13,7 @@ from martello.core.version import NEWEST
 from martello.core.workload import Workload, workload_of
 
 # What makes pods: where one of these could not be listed, nobody can say that there is no workload.
-_MAKERS: Final = (
+MAKERS: Final = (
     "Pod",
     "Deployment.apps",
     "StatefulSet.apps",
@@ -130,7 +130,7 @@ class Cluster:
     @property
     def hidden_workloads(self) -> str:
         """Why there may be workloads that are not here; empty where all could be listed."""
-        kind = next((kind for kind in _MAKERS if kind in self.unlisted), "")
+        kind = next((kind for kind in MAKERS if kind in self.unlisted), "")
         return f"{kind}: {self.unlisted[kind]}" if kind else ""
 
     def workload(self, resource: Resource) -> Workload | None:

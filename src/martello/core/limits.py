@@ -52,9 +52,7 @@ def effective(workload: Workload, filled: Filled) -> Workload:
         if isinstance(elements, list):
             pod[key] = [_container(e, filled) if isinstance(e, dict) else e for e in elements]
     containers = tuple(
-        c
-        if c.role == "ephemeral"
-        else Container(look_up(pod, c.path[-2:]), c.role, c.path, c.name)
+        c if c.role == "ephemeral" else Container(look_up(pod, c.path[-2:]), c.role, c.path, c.name)
         for c in workload.containers
     )
     return msgspec.structs.replace(workload, pod=pod, containers=containers)

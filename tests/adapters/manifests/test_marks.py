@@ -16,7 +16,7 @@ VALUES = st.recursive(
     SCALARS,
     lambda inner: (
         st.lists(inner, max_size=3)
-        | st.dictionaries(st.text(st.characters(categories=("Ll",)), max_size=4), inner, max_size=3)
+        | st.dictionaries(st.text(st.characters(categories=["Ll"]), max_size=4), inner, max_size=3)
     ),
     max_leaves=12,
 )

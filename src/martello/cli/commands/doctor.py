@@ -9,7 +9,10 @@ import click
 from martello.cli.options import debug
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from martello.adapters.cluster.doctor import Examination
+    from martello.core.check import Check
 
 
 @click.command("doctor")
@@ -60,9 +63,32 @@ def _lines(found: Examination) -> list[str]:
         told.append(f"{sight.state:<9}  {sight.group_kind}{why}")
     told.append("")
     hidden = {sight.group_kind for sight in found.hidden}
-    blind = [c for c in load() if hidden.intersection((*c.needs, *c.kinds))]
     if not hidden:
         return [*told, "everything that the checks look at can be listed"]
+    checks = load()
+    listable = {sight.group_kind for sight in found.sights if sight.state == "listable"}
+    blind = [c for c in checks if _blind(c, hidden, listable)]
+    partly = [c.id for c in checks if c not in blind and hidden.intersection(_kinds(c.kinds))]
     told.append(f"{len(hidden)} kinds cannot be listed; {len(blind)} checks stay unassessed:")
     told += [f"  {check.id}  {check.title}" for check in blind]
+    if partly:
+        told.append(f"{len(partly)} checks judge only what can be listed:")
+        told += [f"  {' '.join(partly[n : n + 10])}" for n in range(0, len(partly), 10)]
     return [*told, "next: martello doctor --grant > role.yaml, for somebody who may apply it"]
+
+
+def _blind(check: Check, hidden: set[str], listable: set[str]) -> bool:
+    """Whether a check can say nothing: what it needs is hidden, or all that it looks at."""
+    kinds = _kinds(check.kinds)
+    unseen = bool(hidden.intersection(kinds)) and not listable.intersection(kinds)
+    return unseen or bool(hidden.intersection(_kinds(check.needs)))
+
+
+def _kinds(words: Sequence[str]) -> tuple[str, ...]:
+    """The kinds that a check names; workloads are all that makes pods."""
+    from martello.core.cluster import MAKERS
+
+    kinds: list[str] = []
+    for word in words:
+        kinds += MAKERS if word == "workload" else () if word in ("*", "cluster") else (word,)
+    return tuple(kinds)

@@ -5,6 +5,7 @@ compares.
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
@@ -44,18 +45,27 @@ def _index(checks: list[Check]) -> str:
 
 def _commands() -> str:
     lines = ["# The command line", ""]
-    lines += ["```", _help(cli, "martello"), "```", ""]
-    context = click.Context(cli, info_name="martello")
-    for name in cli.list_commands(context):
-        command = cli.get_command(context, name)
-        assert command is not None
-        lines += [f"## martello {name}", "", "```", _help(command, f"martello {name}"), "```", ""]
+    root = click.Context(cli, info_name="martello", **cli.context_settings)
+    for context in (root, *_below(root)):
+        if context is not root:
+            lines += [f"## {context.command_path}", ""]
+        lines += ["```", context.get_help(), "```", ""]
     return "\n".join(lines)
 
 
-def _help(command: click.Command, name: str) -> str:
-    with click.Context(command, info_name=name, max_content_width=100, terminal_width=100) as ctx:
-        return command.get_help(ctx)
+def _below(parent: click.Context) -> Iterator[click.Context]:
+    """The contexts of all commands below a group, wide enough for a page."""
+    parent.terminal_width = 100
+    group = parent.command
+    if not isinstance(group, click.Group):
+        return
+    for name in group.list_commands(parent):
+        command = group.get_command(parent, name)
+        assert command is not None
+        context = click.Context(command, parent, info_name=name, **command.context_settings)
+        context.terminal_width = 100
+        yield context
+        yield from _below(context)
 
 
 def main() -> int:

@@ -24,12 +24,26 @@ def _all(*options: Callable[[Any], Any]) -> Callable[[F], F]:
 
 debug = click.option("--debug", is_flag=True, expose_value=False, help="Show tracebacks.")
 
+namespaces = click.option(
+    "-n",
+    "--namespace",
+    "namespaces",
+    multiple=True,
+    metavar="NAME",
+    help="Only this namespace. Repeatable.",
+)
+kubeconfig = click.option("--kubeconfig", default=None, metavar="FILE", help="The kubeconfig file.")
+
 cluster_flags = _all(
-    click.option("-n", "--namespace", "namespaces", multiple=True, help="Only this namespace."),
+    namespaces,
     click.option("-A", "--all-namespaces", is_flag=True, help="All namespaces (the default)."),
-    click.option("-l", "--selector", default="", help="Only objects with these labels."),
-    click.option("--context", default=None, help="The kubeconfig context of a live cluster."),
-    click.option("--kubeconfig", default=None, help="The kubeconfig file."),
+    click.option(
+        "-l", "--selector", default="", metavar="LABELS", help="Only objects with these labels."
+    ),
+    click.option(
+        "--context", default=None, metavar="NAME", help="The kubeconfig context of a live cluster."
+    ),
+    kubeconfig,
 )
 
 output = click.option(

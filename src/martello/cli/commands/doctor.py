@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from martello.cli.options import debug
+from martello.cli import options
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     metavar="KIND:NAME",
     help="Who gets it: user:, group: or serviceaccount:NAMESPACE/NAME.",
 )
-@click.option("-n", "--namespace", "namespaces", multiple=True, help="Only this namespace.")
-@click.option("--kubeconfig", default=None, help="The kubeconfig file.")
-@debug
+@options.namespaces
+@options.kubeconfig
+@options.debug
 def command(
     target: str, grant: bool, subject: str, namespaces: tuple[str, ...], kubeconfig: str | None
 ) -> int:

@@ -174,3 +174,10 @@ def test_a_version_that_is_none_is_bad_input() -> None:
         Env.kubernetes("2.0")
     with pytest.raises(BadInput):
         Env.kubernetes("1.x")
+
+
+def test_what_is_only_written_out_may_be_mixed() -> None:
+    env = Env.kubernetes("1.34")
+    assert env.compile("'%s %d'.format(['a', 1])")() == "a 1"
+    with pytest.raises(CompileError):
+        env.compile("size(['a', 1]) == 2 || '%s'.format(['a']) == 'a'")

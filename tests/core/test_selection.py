@@ -19,6 +19,10 @@ _SELECTORS: tuple[Any, ...] = (
     {"matchLabels": {"app": "nobody"}},
     {"matchLabels": {"app": 1}},
     {"matchExpressions": [{"key": "tier", "operator": "DoesNotExist"}]},
+    {"matchExpressions": [{"key": "none", "operator": "DoesNotExist"}]},
+    {"matchExpressions": [{"key": "app", "operator": "NotIn", "values": ["a", 3]}]},
+    {"matchExpressions": [{"key": "app", "operator": "In", "values": ["a", "b", ["c"]]}]},
+    {"matchExpressions": [{"key": "tier", "operator": "Exists", "values": []}]},
     {"matchLabels": {"app": "b"}, "matchExpressions": [{"key": "tier", "operator": "Exists"}]},
 )
 
@@ -58,6 +62,31 @@ def test_plain_maps_and_namespaces() -> None:
     assert [w.resource.ref.name for w in found.mapped("one", {"tier": "x"})] == ["ax", "bx"]
     assert found.namespaces == ("", "one", "two")
     assert len(found.of("one")) == 3
+
+
+def test_several_namespaces() -> None:
+    found = selection(_cluster())
+    apps = found.across({"one", "two", "elsewhere"}, {"matchLabels": {"app": "a"}})
+    assert [(w.namespace, w.resource.ref.name) for w in apps] == [
+        ("one", "a"),
+        ("one", "ax"),
+        ("two", "a"),
+    ]
+    assert found.across(set(), {}) == ()
+
+
+def test_a_fault_in_a_part_that_nothing_asks_for_is_a_fault() -> None:
+    wrong = {"key": "app", "operator": "Near"}
+    missing = {"key": "none", "operator": "Exists"}
+    found = selection(_cluster())
+    for selector in (
+        {"matchLabels": {"app": "nobody"}, "matchExpressions": [wrong]},
+        {"matchExpressions": [missing, wrong]},
+    ):
+        with pytest.raises(MalformedSelector):
+            found.selected("one", selector)
+        with pytest.raises(MalformedSelector):
+            found.selected("elsewhere", selector)
 
 
 def test_malformed_selectors_are_refused() -> None:

@@ -1,68 +1,53 @@
-"""Which workloads a selector selects, from an index by label instead of a walk over all of them."""
+"""Which workloads a selector selects, in one namespace or in several."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable
 from functools import lru_cache
-from typing import Any
+from typing import Any, Final
 
 from martello.core.cluster import Cluster
-from martello.core.selector import equal, matches
+from martello.core.labels import Labelled
 from martello.core.workload import Workload
+
+_NONE: Final[Labelled[Workload]] = Labelled(())
 
 
 class Selection:
     """The workloads of one cluster by namespace and by the labels of their pods."""
 
-    __slots__ = ("_answers", "_by_label", "_by_namespace")
+    __slots__ = ("_all", "_by_namespace")
 
     def __init__(self, workloads: Iterable[Workload]) -> None:
-        self._answers: dict[tuple[str, str], tuple[Workload, ...]] = {}
-        self._by_namespace: dict[str, list[Workload]] = {}
-        self._by_label: dict[tuple[str, str, str], list[Workload]] = {}
+        held: dict[str, list[tuple[dict[str, str], Workload]]] = {}
         for workload in workloads:
-            namespace = workload.namespace
-            self._by_namespace.setdefault(namespace, []).append(workload)
-            for key, value in workload.labels.items():
-                self._by_label.setdefault((namespace, key, value), []).append(workload)
+            held.setdefault(workload.namespace, []).append((workload.labels, workload))
+        self._by_namespace = {name: Labelled(pairs) for name, pairs in held.items()}
+        self._all: Labelled[Workload] | None = None
 
     @property
     def namespaces(self) -> tuple[str, ...]:
         """The namespaces with workloads, as they are written (`""` where none is), sorted."""
         return tuple(sorted(self._by_namespace))
 
-    def of(self, namespace: str) -> Sequence[Workload]:
+    def of(self, namespace: str) -> tuple[Workload, ...]:
         """Every workload of a namespace."""
-        return self._by_namespace.get(namespace, ())
+        return self._by_namespace.get(namespace, _NONE).things
 
     def selected(self, namespace: str, selector: Any) -> tuple[Workload, ...]:
         """What a LabelSelector selects. Raises MalformedSelector for what the server refuses."""
-        key = (namespace, repr(selector))
-        found = self._answers.get(key)
-        if found is None:
-            matches(selector, {})  # refuses a malformed selector even where nothing could match it
-            wanted = selector.get("matchLabels") if isinstance(selector, dict) else None
-            narrowed = self._narrowed(namespace, wanted)
-            found = tuple(w for w in narrowed if matches(selector, w.labels))
-            self._answers[key] = found
-        return found
+        return self._by_namespace.get(namespace, _NONE).selected(selector)
+
+    def across(self, namespaces: Collection[str], selector: Any) -> tuple[Workload, ...]:
+        """What a LabelSelector selects in some namespaces. Raises MalformedSelector as above."""
+        if self._all is None:
+            lists = [self.of(name) for name in self.namespaces]
+            self._all = Labelled((w.labels, w) for one in lists for w in one)
+        return tuple(w for w in self._all.selected(selector) if w.namespace in namespaces)
 
     def mapped(self, namespace: str, wanted: Any) -> tuple[Workload, ...]:
         """What the plain map of a Service selects. Raises MalformedSelector as above."""
-        equal(wanted, {})
-        return tuple(w for w in self._narrowed(namespace, wanted) if equal(wanted, w.labels))
-
-    def _narrowed(self, namespace: str, wanted: Any) -> Sequence[Workload]:
-        """The shortest list that holds every workload with all these labels."""
-        best = self.of(namespace)
-        if isinstance(wanted, Mapping):
-            for key, value in wanted.items():
-                if not isinstance(value, str):
-                    return ()
-                found = self._by_label.get((namespace, key, value), [])
-                if len(found) < len(best):
-                    best = found
-        return best
+        return self._by_namespace.get(namespace, _NONE).mapped(wanted)
 
 
 @lru_cache(maxsize=2)

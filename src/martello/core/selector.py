@@ -21,16 +21,21 @@ def matches(selector: Any, labels: Mapping[str, str]) -> bool:
     """
     if selector is None:
         return False
-    if not isinstance(selector, dict):
-        raise MalformedSelector("a selector is a mapping")
+    expressions = _expressions(selector)
     if not equal(selector.get("matchLabels"), labels):
         return False
-    expressions = selector.get("matchExpressions")
-    if expressions is None:
-        return True
-    if not isinstance(expressions, list):
-        raise MalformedSelector("matchExpressions is a list")
     return all(_requirement(e, labels) for e in expressions)
+
+
+def refuse(selector: Any) -> None:
+    """Raises MalformedSelector where any part of a selector is one that the server refuses,
+    whatever labels there are to select.
+    """
+    if selector is None:
+        return
+    for expression in _expressions(selector):
+        _requirement(expression, {})
+    equal(selector.get("matchLabels"), {})
 
 
 def equal(wanted: Any, labels: Mapping[str, str]) -> bool:
@@ -42,6 +47,17 @@ def equal(wanted: Any, labels: Mapping[str, str]) -> bool:
     if not isinstance(wanted, dict):
         raise MalformedSelector("matchLabels is a mapping")
     return all(labels.get(key) == value for key, value in wanted.items())
+
+
+def _expressions(selector: Any) -> list[Any]:
+    if not isinstance(selector, dict):
+        raise MalformedSelector("a selector is a mapping")
+    expressions = selector.get("matchExpressions")
+    if expressions is None:
+        return []
+    if not isinstance(expressions, list):
+        raise MalformedSelector("matchExpressions is a list")
+    return expressions
 
 
 def _requirement(expression: Any, labels: Mapping[str, str]) -> bool:

@@ -14,8 +14,9 @@ from typing import Any, Final
 import msgspec
 
 from martello.core.cluster import Cluster
+from martello.core.labels import Labelled
 from martello.core.resource import Resource
-from martello.core.selector import MalformedSelector, matches
+from martello.core.selector import MalformedSelector
 
 RBAC: Final = "rbac.authorization.k8s.io"
 ROLE: Final = f"Role.{RBAC}"
@@ -165,13 +166,16 @@ def _roles(cluster: Cluster) -> dict[tuple[str, str, str], Role]:
     for resource in cluster.of_kind(ROLE):
         roles[("Role", resource.ref.namespace, resource.ref.name)] = _role(resource)
     own = {r.ref.name: r for r in cluster.of_kind(CLUSTER_ROLE)}
+    index = Labelled((resource.labels, name) for name, resource in own.items())
     done: dict[str, Role] = {}
     for name in own:
-        roles[("ClusterRole", "", name)] = _aggregated(name, own, done)
+        roles[("ClusterRole", "", name)] = _aggregated(name, own, index, done)
     return roles
 
 
-def _aggregated(name: str, own: dict[str, Resource], done: dict[str, Role]) -> Role:
+def _aggregated(
+    name: str, own: dict[str, Resource], index: Labelled[str], done: dict[str, Role]
+) -> Role:
     """A ClusterRole with what its aggregationRule gathers. In a live cluster the controller has
     already written that into `rules`; in files it is computed: the union over all roles that
     match any selector, their own rules being those they gather in turn.
@@ -180,7 +184,7 @@ def _aggregated(name: str, own: dict[str, Resource], done: dict[str, Role]) -> R
     aggregation = resource.raw.get("aggregationRule")
     if aggregation is None or resource.ref.cluster:
         return done.setdefault(name, _role(resource))
-    reached, broken = _reach(name, own)
+    reached, broken = _reach(name, own, index)
     rules: list[Rule] = []
     for member in reached:
         role = _role(own[member])
@@ -189,7 +193,7 @@ def _aggregated(name: str, own: dict[str, Resource], done: dict[str, Role]) -> R
     return done.setdefault(name, Role(resource, tuple(rules), broken))
 
 
-def _reach(start: str, own: dict[str, Resource]) -> tuple[list[str], str]:
+def _reach(start: str, own: dict[str, Resource], index: Labelled[str]) -> tuple[list[str], str]:
     """The roles whose written rules end up in an aggregating one; aggregation may be nested and may
     run in a circle. What an aggregating role itself has under `rules` is overwritten.
     """
@@ -207,18 +211,18 @@ def _reach(start: str, own: dict[str, Resource]) -> tuple[list[str], str]:
         if not isinstance(selectors, list):
             broken = "aggregationRule names no list of selectors"
             continue
-        for name, resource in own.items():
+        found: dict[str, None] = {}
+        try:
+            for selector in selectors:
+                found.update(dict.fromkeys(index.selected(selector)))
+        except MalformedSelector as error:
+            broken = f"aggregationRule: {error}"
+        for name in found:
             if name in seen:
                 continue
-            try:
-                if not any(matches(selector, resource.labels) for selector in selectors):
-                    continue
-            except MalformedSelector as error:
-                broken = f"aggregationRule: {error}"
-                break
             seen.add(name)
             queue.append(name)
-            if resource.raw.get("aggregationRule") is None:
+            if own[name].raw.get("aggregationRule") is None:
                 leaves.append(name)
     return leaves, broken
 

@@ -9,10 +9,11 @@ from typing import Any, Final
 import msgspec
 
 from martello.core.cluster import Cluster
+from martello.core.labels import Labelled
 from martello.core.path import Path
 from martello.core.resource import Resource
 from martello.core.selection import selection
-from martello.core.selector import MalformedSelector, matches
+from martello.core.selector import MalformedSelector
 from martello.core.workload import Workload
 
 POLICY: Final = "NetworkPolicy.networking.k8s.io"
@@ -190,25 +191,22 @@ def peer_workloads(
     try:
         if spaces is None:
             return selection(cluster).selected(policy.ref.namespace, pods)
-        found: tuple[Workload, ...] = ()
-        matched = [n for n, labels in _namespaces(cluster) if matches(spaces, labels)]
+        matched = _namespaces(cluster).selected(spaces)
         if not matched:
             return None
-        for namespace in matched:
-            found += selection(cluster).selected(namespace, {} if pods is None else pods)
+        everywhere = selection(cluster)
+        if pods is not None and not selects_all(pods):
+            return everywhere.across(frozenset(matched), pods)
     except MalformedSelector as error:
         raise Malformed(("spec",), str(error)) from None
-    return found
+    return tuple(w for namespace in matched for w in everywhere.of(namespace))
 
 
 @lru_cache(maxsize=2)
-def _namespaces(cluster: Cluster) -> tuple[tuple[str, dict[str, str]], ...]:
-    """The namespaces whose labels are known."""
-    known: list[tuple[str, dict[str, str]]] = []
-    for resource in cluster.of_kind("Namespace"):
-        labels = cluster.namespace_labels(resource.ref.name)
-        known.append((resource.ref.name, labels or {}))
-    return tuple(known)
+def _namespaces(cluster: Cluster) -> Labelled[str]:
+    """The names of the namespaces whose labels are known."""
+    names = dict.fromkeys(resource.ref.name for resource in cluster.of_kind("Namespace"))
+    return Labelled((cluster.namespace_labels(name) or {}, name) for name in names)
 
 
 def unread(cluster: Cluster) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import Any, Final
 
 from martello.core.check import Example, Hit, check
@@ -110,11 +111,7 @@ def sensor_does_not_cover_nodes(
     What happens in the containers of such a node is seen by nobody, and an attacker who may
     choose a node chooses this one. Mostly it is a taint that the sensor does not tolerate.
     """
-    sensors = [
-        workload
-        for resource in cluster.of_kind("DaemonSet.apps")
-        if (workload := cluster.workload(resource)) and _is_sensor(workload, params["images"])
-    ]
+    sensors = _sensors(cluster, tuple(params["images"]))
     if not sensors or sensors[0].resource is not daemon:
         return
     path = sensors[0].path
@@ -135,7 +132,18 @@ def sensor_does_not_cover_nodes(
         yield Hit(daemon, path, f"no sensor runs on {', '.join(sorted(bare)[:3])}{more}")
 
 
-def _is_sensor(workload: Workload, images: list[str]) -> bool:
+@lru_cache(maxsize=2)
+def _sensors(cluster: Cluster, images: tuple[str, ...]) -> list[Workload]:
+    """Every DaemonSet that is a sensor; the first by name speaks for all."""
+    found = [
+        workload
+        for resource in cluster.of_kind("DaemonSet.apps")
+        if (workload := cluster.workload(resource)) and _is_sensor(workload, images)
+    ]
+    return sorted(found, key=lambda workload: workload.resource.ref)
+
+
+def _is_sensor(workload: Workload, images: tuple[str, ...]) -> bool:
     for container in workload.containers:
         image = container.raw.get("image")
         reference = parse_image(image) if isinstance(image, str) else None

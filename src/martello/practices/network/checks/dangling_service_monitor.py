@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any
 
 from martello.core.check import Example, Hit, check
 from martello.core.cluster import Cluster
+from martello.core.labels import Labelled
 from martello.core.resource import Resource
-from martello.core.selector import MalformedSelector, matches
+from martello.core.selector import MalformedSelector
 
 
 @check(
@@ -85,8 +87,8 @@ def dangling_service_monitor(monitor: Resource, cluster: Cluster) -> Iterator[Hi
     selector = monitor.spec.get("selector")
     path = ("spec", "selector")
     try:
-        for service in _services(monitor.spec.get("namespaceSelector"), monitor, cluster):
-            if matches({} if selector is None else selector, service.labels):
+        for services in _services(monitor.spec.get("namespaceSelector"), monitor, cluster):
+            if services.selected({} if selector is None else selector):
                 return
     except MalformedSelector as error:
         yield Hit(monitor, path, f"the selector cannot be read: {error}", unassessed=True)
@@ -95,7 +97,7 @@ def dangling_service_monitor(monitor: Resource, cluster: Cluster) -> Iterator[Hi
     yield Hit(monitor, path, f"no Service has these labels{where}")
 
 
-def _services(spaces: Any, monitor: Resource, cluster: Cluster) -> Iterator[Resource]:
+def _services(spaces: Any, monitor: Resource, cluster: Cluster) -> Iterator[Labelled[Resource]]:
     """The Services of the namespaces that a monitor looks at. One that names no namespace, itself
     lying in none that is written down, may be meant for any.
     """
@@ -103,7 +105,16 @@ def _services(spaces: Any, monitor: Resource, cluster: Cluster) -> Iterator[Reso
     names = chosen.get("matchNames")
     home = monitor.ref.namespace
     if chosen.get("any") is True or (not names and not home):
-        yield from cluster.of_kind("Service")
+        yield from _services_by_namespace(cluster).values()
         return
     for name in names if isinstance(names, list) and names else [home]:
-        yield from cluster.of_kind("Service", str(name))
+        if services := _services_by_namespace(cluster).get(str(name)):
+            yield services
+
+
+@lru_cache(maxsize=2)
+def _services_by_namespace(cluster: Cluster) -> dict[str, Labelled[Resource]]:
+    found: dict[str, list[tuple[dict[str, str], Resource]]] = {}
+    for service in cluster.of_kind("Service"):
+        found.setdefault(service.ref.namespace, []).append((service.labels, service))
+    return {name: Labelled(pairs) for name, pairs in found.items()}

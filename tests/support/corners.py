@@ -11,6 +11,8 @@ import yaml
 
 # Values that must never leave the cluster in a bundle.
 VALUES: Final = ("c3VwZXItc2VjcmV0LWRhdGE", "Gh7-very-secret-word", "Zx9-in-a-config-map")
+# What a container lacks by itself is told, though a LimitRange nobody may read might fill it in.
+UNFILLED: Final = frozenset({"RES-001", "RES-002", "RES-003", "RES-005"})
 
 _TEXT: Final = """
 {apiVersion: v1, kind: Namespace, metadata: {name: corner}}

@@ -9,20 +9,25 @@ from typing import Any, Final, NamedTuple
 
 import yaml
 from tests.support.apiserver import ApiServer, run
+from tests.support.command import Done, martello
 from tests.support.corners import corners
 from tests.support.generated import objects
 
 from martello.demo import texts
 
 COUNT: Final = 2_000
+EVERYTHING: Final = ("-o", "json", "--fail-on", "never", "--profile", "all")
 
 
 class Filled(NamedTuple):
-    """The server, the administrator's kubeconfig, and the manifests that were applied."""
+    """The server, the administrator's kubeconfig, the manifests that were applied, and what the
+    administrator saw of them before tests added their own.
+    """
 
     server: ApiServer
     admin: Path
     manifests: Path
+    live: Done
 
 
 @contextlib.contextmanager
@@ -34,7 +39,9 @@ def filled(manifests: Path) -> Iterator[Filled]:
         (manifests / f"{number:03}.yaml").write_text(text, encoding="utf-8")
     with run() as server:
         server.apply(made)
-        yield Filled(server, server.kubeconfig(), manifests)
+        admin = server.kubeconfig()
+        live = martello("scan", "cluster", *EVERYTHING, kubeconfig=admin)
+        yield Filled(server, admin, manifests, live)
 
 
 def _objects() -> Iterator[dict[str, Any]]:

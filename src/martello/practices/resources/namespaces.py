@@ -18,7 +18,8 @@ def lacking(namespace: Resource, cluster: Cluster, kind: str, field: str) -> Ite
     its spec. The namespaces of the control plane and empty ones are left alone.
     """
     name = namespace.ref.name
-    if name in SYSTEM or not selection(cluster).of(name):
+    hidden = "" if selection(cluster).of(name) else cluster.hidden_workloads
+    if name in SYSTEM or not (selection(cluster).of(name) or hidden):
         return
     if any(r.spec.get(field) for r in cluster.of_kind(kind, name)):
         return
@@ -26,5 +27,7 @@ def lacking(namespace: Resource, cluster: Cluster, kind: str, field: str) -> Ite
     path = ("metadata", "name")
     if reason is not None:
         yield Hit(namespace, path, f"{kind} could not be read: {reason}", unassessed=True)
+    elif hidden:
+        yield Hit(namespace, path, f"it may have workloads: {hidden}", unassessed=True)
     else:
         yield Hit(namespace, path, f"no {kind} bounds the workloads of this namespace")

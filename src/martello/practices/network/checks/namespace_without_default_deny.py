@@ -101,7 +101,9 @@ def namespace_without_default_deny(namespace: Resource, cluster: Cluster) -> Ite
     """
     name = namespace.ref.name
     pods = selection(cluster).of(name)
-    if name in _SYSTEM or all(on_host_network(w) for w in pods):
+    seen = not all(on_host_network(w) for w in pods)
+    hidden = "" if seen else cluster.hidden_workloads
+    if name in _SYSTEM or not (seen or hidden):
         return
     path = ("metadata", "name")
     broken = ""
@@ -112,6 +114,8 @@ def namespace_without_default_deny(namespace: Resource, cluster: Cluster) -> Ite
         except Malformed as error:
             broken = f"NetworkPolicy {policy.ref.name}: {error}"
     reason = broken or unread(cluster)
+    if hidden:
+        reason = reason or f"it may have workloads: {hidden}"
     if reason:
         yield Hit(namespace, path, reason, unassessed=True)
         return

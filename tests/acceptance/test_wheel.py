@@ -168,6 +168,7 @@ def test_the_plugin_of_kubectl_starts(installed: Installed) -> None:
     assert code == 0
     assert "scan " in out
     assert installed.run("kubectl-martello", "--version")[1].startswith("martello ")
+    assert installed.run("kubectl_complete-martello", "dem")[1].splitlines()[-1] == ":4"
 
 
 @pytest.mark.slow

@@ -297,11 +297,6 @@ def test_completion_is_a_script_that_calls_back(shell: str) -> None:
     assert "_MARTELLO_COMPLETE" in script
 
 
-def test_completion_offers_commands() -> None:
-    words = {"_MARTELLO_COMPLETE": "bash_complete", "COMP_WORDS": "martello sc", "COMP_CWORD": "1"}
-    assert martello(env=words).out == "plain,scan\n"
-
-
 def test_a_missing_extra_is_named(capsys: pytest.CaptureFixture[str]) -> None:
     @click.command()
     def heavy() -> None:

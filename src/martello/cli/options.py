@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 import click
 
+from martello.cli import complete
 from martello.cli.exits import FAIL_ON
 from martello.core.finding import SEVERITIES
 
@@ -66,8 +67,21 @@ selection = _all(
         metavar="NAME[@VERSION]",
         help="Only a framework's checks, such as pss-restricted@1.34.",
     ),
-    click.option("--check", "only", multiple=True, metavar="ID", help="Only these checks."),
-    click.option("--skip", multiple=True, metavar="ID", help="Not these checks."),
+    click.option(
+        "--check",
+        "only",
+        multiple=True,
+        metavar="ID",
+        shell_complete=complete.checks,
+        help="Only these checks.",
+    ),
+    click.option(
+        "--skip",
+        multiple=True,
+        metavar="ID",
+        shell_complete=complete.checks,
+        help="Not these checks.",
+    ),
     click.option("--policies", multiple=True, metavar="DIR", help="Check files of your own."),
     click.option(
         "--kubernetes", metavar="VERSION", help="The version the manifests are meant for."

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import click
 
+from martello.cli import complete
 from martello.cli.options import debug
 from martello.core.check import Check
 from martello.core.errors import BadInput
 
 
 @click.command("explain")
-@click.argument("words", nargs=-1, required=True, metavar="ID...")
+@click.argument("words", nargs=-1, required=True, metavar="ID...", shell_complete=complete.checks)
 @click.option("--policies", multiple=True, metavar="DIR", help="Check files of your own.")
 @debug
 def command(words: tuple[str, ...], policies: tuple[str, ...]) -> None:

@@ -264,31 +264,35 @@ def test_a_dumb_terminal_gets_no_colour() -> None:
     assert ESCAPE not in on_a_terminal("demo", columns=80, env={"TERM": "dumb"})
 
 
+INTERRUPTIBLE = """
+import signal
+from martello.cli.main import main
+signal.signal(signal.SIGINT, signal.default_int_handler)  # what runs in the background ignores it
+print("up", flush=True)
+main()
+"""
+
+
 def test_interrupted() -> None:
-    reads, writes = os.pipe()
-    process = subprocess.Popen(
-        [
-            sys.executable,
-            "-c",
-            "from martello.cli.main import main; print('up', flush=True); main()",
-            "scan",
-            "-",
-        ],
-        stdin=reads,
+    with subprocess.Popen(
+        [sys.executable, "-c", INTERRUPTIBLE, "scan", "-"],
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         env={**os.environ, "PYTHONPATH": str(SRC)},
         text=True,
-    )
-    assert process.stdout is not None
-    assert process.stdout.readline() == "up\n"
-    time.sleep(0.5)  # by then it waits for more of the stream
-    process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=10)
-    os.close(writes)
-    os.close(reads)
-    assert (process.returncode, out) == (130, "")
-    assert err.strip() == "interrupted: the result is incomplete"
+    ) as process:
+        try:
+            assert process.stdout is not None
+            assert process.stderr is not None
+            assert process.stdout.readline() == "up\n"
+            time.sleep(0.5)  # by then it waits for more of the stream
+            process.send_signal(signal.SIGINT)
+            assert process.wait(timeout=10) == 130
+            assert process.stdout.read() == ""
+            assert process.stderr.read().strip() == "interrupted: the result is incomplete"
+        finally:
+            process.kill()
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])

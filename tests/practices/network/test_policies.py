@@ -111,9 +111,9 @@ def test_isolation_joins_policies_and_workloads() -> None:
     cluster = Cluster([*pods, one, two, broken])
     first, second = cluster.workloads("shop")
     isolated = isolation(cluster)
-    assert isolated.by(first, INGRESS) == [one]
-    assert isolated.by(second, INGRESS) == []
-    assert isolated.by(second, EGRESS) == [two]
+    assert isolated.isolates(first, INGRESS)
+    assert not isolated.isolates(second, INGRESS)
+    assert isolated.isolates(second, EGRESS)
     assert set(isolated.broken) == {"bad"}
 
 

@@ -12,7 +12,7 @@ from martello.core.cluster import Cluster
 from martello.core.labels import Labelled
 from martello.core.path import Path
 from martello.core.resource import Resource
-from martello.core.selection import selection
+from martello.core.selection import Selection, selection
 from martello.core.selector import MalformedSelector
 from martello.core.workload import Workload
 
@@ -131,13 +131,17 @@ def _mappings(value: Any, path: Path) -> tuple[dict[str, Any], ...]:
 
 def subjects(policy: Resource, cluster: Cluster) -> tuple[Workload, ...]:
     """The workloads whose pods a policy selects. Pods on the network of their node are out of its
-    reach. Raises Malformed.
+    reach. Raises Malformed. Policies that select the same give the same tuple.
     """
     try:
-        found = selection(cluster).selected(policy.ref.namespace, pod_selector(policy))
+        return _reachable(cluster).selected(policy.ref.namespace, pod_selector(policy))
     except MalformedSelector as error:
         raise Malformed(("spec", "podSelector"), str(error)) from None
-    return tuple(w for w in found if not on_host_network(w))
+
+
+@lru_cache(maxsize=2)
+def _reachable(cluster: Cluster) -> Selection:
+    return Selection(w for w in cluster.workloads() if not on_host_network(w))
 
 
 def on_host_network(workload: Workload) -> bool:
@@ -146,13 +150,14 @@ def on_host_network(workload: Workload) -> bool:
 
 
 class Isolation:
-    """Which policies isolate which workload, and which policies could not be read."""
+    """Which workloads some policy isolates, and which policies could not be read."""
 
-    __slots__ = ("_by_workload", "broken")
+    __slots__ = ("_isolated", "broken")
 
     def __init__(self, cluster: Cluster) -> None:
-        self._by_workload: dict[tuple[int, str], list[Resource]] = {}
+        self._isolated: dict[str, set[int]] = {INGRESS: set(), EGRESS: set()}
         self.broken: dict[str, str] = {}
+        seen: set[tuple[str, int]] = set()
         for policy in cluster.of_kind(POLICY):
             try:
                 ways = directions(policy)
@@ -160,14 +165,14 @@ class Isolation:
             except Malformed as error:
                 self.broken[policy.ref.namespace] = f"{policy.ref.name}: {error}"
                 continue
-            for workload in selected:
-                for way in ways:
-                    key = (id(workload.resource), way)
-                    self._by_workload.setdefault(key, []).append(policy)
+            for way in ways:
+                if (way, id(selected)) not in seen:
+                    seen.add((way, id(selected)))
+                    self._isolated[way].update(id(w.resource) for w in selected)
 
-    def by(self, workload: Workload, direction: str) -> list[Resource]:
-        """The policies that isolate a workload in a direction."""
-        return self._by_workload.get((id(workload.resource), direction), [])
+    def isolates(self, workload: Workload, direction: str) -> bool:
+        """Whether some policy isolates a workload in a direction."""
+        return id(workload.resource) in self._isolated[direction]
 
 
 @lru_cache(maxsize=2)

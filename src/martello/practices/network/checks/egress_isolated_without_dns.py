@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from typing import Any
 
 from martello.core.check import Example, Hit, check
 from martello.core.cluster import Cluster
 from martello.core.resource import Resource
+from martello.core.selection import selection
+from martello.core.workload import Workload
 from martello.practices.network.policies import (
     EGRESS,
     POLICY,
     Malformed,
     Rule,
     directions,
-    isolation,
     rules,
     subjects,
 )
@@ -95,20 +97,41 @@ def egress_isolated_without_dns(policy: Resource, cluster: Cluster) -> Iterator[
     """
     path = ("spec", "egress")
     try:
-        if EGRESS not in directions(policy) or not rules(policy, EGRESS):
+        own = rules(policy, EGRESS)
+        if EGRESS not in directions(policy) or not own or any(map(_lets_dns_through, own)):
             return
-        isolated = isolation(cluster)
-        lost: list[str] = []
-        for workload in subjects(policy, cluster):
-            allowed = [r for p in isolated.by(workload, EGRESS) for r in rules(p, EGRESS)]
-            if not any(_lets_dns_through(rule) for rule in allowed):
-                lost.append(workload.resource.ref.local)
+        resolving = _resolving(cluster)
+        lost = [w for w in subjects(policy, cluster) if id(w.resource) not in resolving]
     except Malformed as error:
         yield Hit(policy, path, str(error), unassessed=True)
         return
     if lost:
         more = f" and {len(lost) - 1} more" if len(lost) > 1 else ""
-        yield Hit(policy, path, f"{lost[0]}{more} may send, but not to any DNS server on port 53")
+        first = lost[0].resource.ref.local
+        yield Hit(policy, path, f"{first}{more} may send, but not to any DNS server on port 53")
+
+
+@lru_cache(maxsize=2)
+def _resolving(cluster: Cluster) -> frozenset[int]:
+    """The ids of the resources whose pods some policy lets through to a DNS server. What a policy
+    that cannot be read lets through is not known: all that lies in its namespace counts.
+    """
+    found: set[int] = set()
+    seen: set[int] = set()
+    for policy in cluster.of_kind(POLICY):
+        pods: Sequence[Workload]
+        try:
+            if EGRESS not in directions(policy):
+                continue
+            if not any(map(_lets_dns_through, rules(policy, EGRESS))):
+                continue
+            pods = subjects(policy, cluster)
+        except Malformed:
+            pods = selection(cluster).of(policy.ref.namespace)
+        if id(pods) not in seen:
+            seen.add(id(pods))
+            found.update(id(w.resource) for w in pods)
+    return frozenset(found)
 
 
 def _lets_dns_through(rule: Rule) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 
 from martello.core.check import Example, Hit, check
 from martello.core.cluster import Cluster
@@ -72,7 +73,8 @@ def port_nobody_declares(policy: Resource, cluster: Cluster) -> Iterator[Hit]:
     """
     try:
         pods = subjects(policy, cluster)
-        if not pods or not all(any(declared(w)) for w in pods):
+        silent = _silent(cluster)
+        if not pods or any(id(w.resource) in silent for w in pods):
             return
         for rule in each_rule(policy):
             for index, port in enumerate(rule.ports if rule.direction == INGRESS else ()):
@@ -84,3 +86,9 @@ def port_nobody_declares(policy: Resource, cluster: Cluster) -> Iterator[Hit]:
                     yield Hit(policy, (*rule.path, "ports", index), message)
     except Malformed as error:
         yield Hit(policy, error.path, str(error), unassessed=True)
+
+
+@lru_cache(maxsize=2)
+def _silent(cluster: Cluster) -> frozenset[int]:
+    """The ids of the resources whose pods declare no port."""
+    return frozenset(id(w.resource) for w in cluster.workloads() if not any(declared(w)))

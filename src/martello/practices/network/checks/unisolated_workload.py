@@ -94,7 +94,7 @@ def unisolated_workload(
     if on_host_network(workload):
         return
     isolated = isolation(cluster)
-    open_ways = [d for d in params["directions"] if not isolated.by(workload, d)]
+    open_ways = [d for d in params["directions"] if not isolated.isolates(workload, d)]
     if not open_ways:
         return
     path = (*workload.metadata_path, "labels")

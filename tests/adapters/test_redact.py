@@ -155,3 +155,35 @@ def test_deep_nesting_is_refused() -> None:
     for raw in ({"kind": "X", "spec": deep}, {"kind": "Secret", "data": deep}):
         with pytest.raises(RecursionError):
             Redactor().object(raw)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a" * 500_000,
+        "a-" * 250_000,
+        "-" * 500_000,
+        "secret" * 80_000,
+        "--secret" * 60_000 + " ",
+        "secret " + "\t" * 500_000,
+        "eyJaaaaaaaa-" * 40_000,
+        " " * 500_000 + "z z",
+        "://" + "a" * 500_000,
+    ],
+    ids=lambda text: text[:12],
+)
+def test_the_longest_word_costs_no_more_than_its_length(text: str) -> None:
+    # a ConfigMap may hold a MiB of one word: trying every part of it would take days
+    raw = {"kind": "ConfigMap", "data": {"blob": text, "password": text}}
+    assert _redact(raw)["data"]["blob"] == text
+    assert _of(_redact(_container(args=[text])), "args") == [text]
+
+
+def test_a_secret_setting_is_found_behind_others() -> None:
+    text = (
+        "a=b:password=hunter2\nfoo.password: hunter2\nx-api-key = hunter2\nrun --the-token hunter2"
+    )
+    data = _redact({"kind": "ConfigMap", "data": {"f": text}})["data"]["f"]
+    assert data.count(MARKER) == 3
+    args = _of(_redact(_container(args=[text])), "args")[0]
+    assert "--the-token " + MARKER in args

@@ -22,7 +22,7 @@ _TOKENS: Final = (
     r"\bgh[pousr]_[A-Za-z0-9]{30,}|\bgithub_pat_\w{22,}|\bglpat-[\w-]{18,}|"
     r"\bxox[abeoprs]-[A-Za-z0-9-]{10,}|\bAIza[\w-]{35}|\b[sr]k_(?:live|test)_[A-Za-z0-9]{16,}|"
     r"\bnpm_[A-Za-z0-9]{30,}|\bpypi-[\w-]{16,}|\bSG\.[\w-]{16,}\.[\w-]{16,}|\bdop_v1_[a-f0-9]{60,}|"
-    r"\bhv[sb]\.[\w-]{20,}|\beyJ[\w-]{8,}\.eyJ[\w-]{4,}\.?[\w-]*|\bsk-ant-[\w-]{16,}|"
+    r"\bhv[sb]\.[\w-]{20,}|(?<![\w-])eyJ[\w-]{8,}+\.eyJ[\w-]{4,}+\.?[\w-]*|\bsk-ant-[\w-]{16,}|"
     r"hooks\.slack\.com/services/T[\w/]+|\bbearer [\w.~+/=-]{12,}|"
     r"(?:(?<=PRIVATE KEY-----)|(?<=KEY BLOCK-----))[^-]+"
 )
@@ -33,14 +33,16 @@ _KEEP_START: Final = (
 _ANYWHERE: Final = (
     rf"(?P<token>{_TOKENS})|(?P<user>://[^\s/:@]*:)(?P<word>[^\s/@$<{{(%*][^\s/@]*)(?=@)"
 )
-_FLAG: Final = rf"--?[\w.-]*(?:{_NAME})[\w.-]*"
+# A word that holds such a name. It is looked at from its beginning, once: no text is slow.
+_WORD: Final = rf"(?<![\w.-])(?=[\w.-]*?(?:{_NAME}))"
+_FLAG: Final = rf"{_WORD}-[\w.-]++"
 # Values that begin otherwise are variables, templates or further flags.
 _GIVEN: Final = r"""["']?(?P<given>[^\s"'$<{%(-][^\s"']*)"""
-_COMMAND: Final = rf"(?<![\w-])(?P<flag>{_FLAG}(?:=|\s+)|\w*(?:{_NAME})\w*=){_GIVEN}"
-_SETTING: Final = rf"(?P<flag>[\w.-]*(?:{_NAME})[\w.-]*[\"']?[ \t]*[:=][ \t]*){_GIVEN}"
+_COMMAND: Final = rf"(?P<flag>{_FLAG}(?:=|\s++)|{_WORD}[\w.-]++=){_GIVEN}"
+_SETTING: Final = rf"(?P<flag>{_WORD}[\w.-]++[\"']?[ \t]*+[:=][ \t]*+){_GIVEN}"
 # What stands where a secret will be put, or says where it is kept: no secret itself.
 _HARMLESS: Final = (
-    r"\s*(?:(?:true|false|yes|no|null|none|nil|change[-_ ]?(?:me|it)\S*|replace[-_ ]?me\S*|"
+    r"\s*+(?:(?:true|false|yes|no|null|none|nil|change[-_ ]?(?:me|it)\S*|replace[-_ ]?me\S*|"
     r"placeholder|redacted|x+|\*+|your[-_ ].*|https?://[^\s@]*|"
     r"(?:vault|op|ref\+[a-z0-9]+|awssm|gcpsm|sm|file|env|secretref|arn):\S*|"
     r"/(?:etc|run|var|home|opt|srv|mnt|tmp|secrets?|app|usr|data|vault|root|config)/\S*)?\s*$|"

@@ -13,13 +13,14 @@ T = TypeVar("T")
 class Labelled(Generic[T]):
     """Things with labels, in an order that answers keep. Each answer is computed once."""
 
-    __slots__ = ("_answers", "_by_key", "_by_label", "_labels", "things")
+    __slots__ = ("_answers", "_by_key", "_by_label", "_labels", "_same", "things")
 
     def __init__(self, things: Iterable[tuple[Mapping[str, str], T]]) -> None:
         given = tuple(things)
         self.things: tuple[T, ...] = tuple(thing for _, thing in given)
         self._labels = tuple(labels for labels, _ in given)
         self._answers: dict[tuple[bool, str], tuple[T, ...]] = {}
+        self._same: dict[tuple[int, ...], tuple[T, ...]] = {}  # equal answers are one tuple
         self._by_key: dict[str, list[int]] = {}
         self._by_label: dict[tuple[str, str], list[int]] = {}
         for index, labels in enumerate(self._labels):
@@ -51,15 +52,22 @@ class Labelled(Generic[T]):
         if selector is None:
             return ()
         wanted, expressions = selector.get("matchLabels"), selector.get("matchExpressions") or ()
-        operators = {e["operator"] for e in expressions}
-        if not wanted and operators <= {"NotIn", "DoesNotExist"}:
-            return self._without(expressions)
         best = self._narrowed(wanted)
+        positive = len(wanted or ())
         for expression in expressions:
             found = self._with(expression)
-            if found is not None and len(found) < len(best):
-                best = found
-        return tuple(self.things[i] for i in best if matches(selector, self._labels[i]))
+            if found is not None:
+                positive += 1
+                best = found if len(found) < len(best) else best
+        if positive > 1:
+            kept = tuple(i for i in best if matches(selector, self._labels[i]))
+        else:
+            gone = self._without(expressions)
+            kept = tuple(i for i in best if i not in gone) if gone else tuple(best)
+        same = self._same.get(kept)
+        if same is None:
+            same = self._same[kept] = tuple(self.things[i] for i in kept)
+        return same
 
     def _narrowed(self, wanted: Any) -> Sequence[int]:
         """The shortest list that holds everything with all these labels."""
@@ -83,17 +91,15 @@ class Labelled(Generic[T]):
         values = {v for v in expression["values"] if isinstance(v, str)}
         return sorted(i for value in values for i in self._by_label.get((key, value), ()))
 
-    def _without(self, expressions: Iterable[Mapping[str, Any]]) -> tuple[T, ...]:
-        """Everything but what has a label that must be absent: mostly the same as all."""
+    def _without(self, expressions: Iterable[Mapping[str, Any]]) -> set[int]:
+        """Everything that has a label which an expression wants absent: mostly nothing."""
         gone: set[int] = set()
         for expression in expressions:
             key = expression["key"]
             if expression["operator"] == "DoesNotExist":
                 gone.update(self._by_key.get(key, ()))
-                continue
-            for value in expression["values"]:
-                if isinstance(value, str):
-                    gone.update(self._by_label.get((key, value), ()))
-        if not gone:
-            return self.things
-        return tuple(thing for i, thing in enumerate(self.things) if i not in gone)
+            elif expression["operator"] == "NotIn":
+                for value in expression["values"]:
+                    if isinstance(value, str):
+                        gone.update(self._by_label.get((key, value), ()))
+        return gone

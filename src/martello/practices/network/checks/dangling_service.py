@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from martello.core.check import Example, Hit, check
 from martello.core.cluster import Cluster
@@ -17,6 +18,14 @@ from martello.practices.network.policies import written_labels
     severity="medium",
     kinds=("Service",),
     needs=("Pod",),
+    params={
+        "ignored": {
+            "type": "array",
+            "items": {"type": "string"},
+            "default": [],
+            "doc": "labels of selectors that are put on pods at run time only",
+        }
+    },
     fix="Give the Service the labels of its pods, or delete it.",
     frameworks={"nsa-cisa": ["network-separation"], "owasp-k8s": ["K07"]},
     aliases={"kube-linter": ("dangling-service",), "kubescape": ("C-0293",)},
@@ -52,6 +61,17 @@ from martello.practices.network.policies import written_labels
             """,
         ),
         Example(
+            True,
+            """
+            {apiVersion: v1, kind: Service, metadata: {name: s},
+              spec: {selector: {app: a, example.com/role: leader}}}
+            ---
+            {apiVersion: v1, kind: Pod, metadata: {name: a, labels: {app: a}},
+              spec: {containers: [{name: c}]}}
+            """,
+            params={"ignored": ["example.com/role"]},
+        ),
+        Example(
             False,
             """
             {apiVersion: v1, kind: Service,
@@ -75,7 +95,9 @@ from martello.practices.network.policies import written_labels
         ),
     ),
 )
-def dangling_service(service: Resource, cluster: Cluster) -> Iterator[Hit]:
+def dangling_service(
+    service: Resource, cluster: Cluster, *, params: Mapping[str, Any]
+) -> Iterator[Hit]:
     """A Service that selects no workload.
 
     Requests to it fail, and the first pod with its labels receives them, whoever puts it there.
@@ -86,7 +108,10 @@ def dangling_service(service: Resource, cluster: Cluster) -> Iterator[Hit]:
         return
     path = ("spec", "selector")
     try:
-        if selection(cluster).mapped(service.ref.namespace, written_labels(selector)):
+        wanted = written_labels(selector)
+        if params["ignored"] and isinstance(wanted, dict):
+            wanted = {k: v for k, v in wanted.items() if k not in params["ignored"]}
+        if selection(cluster).mapped(service.ref.namespace, wanted):
             return
     except MalformedSelector as error:
         yield Hit(service, path, f"the selector cannot be read: {error}", unassessed=True)

@@ -34,7 +34,8 @@ from martello.practices.network.ports import (
               {name: c, ports: [{name: http, containerPort: 80}, {containerPort: 65535}]}]}}
             ---
             {apiVersion: v1, kind: Service, metadata: {name: s}, spec: {selector: {app: a},
-              ports: [{port: 80, targetPort: http}, {port: 81, targetPort: 1}, {port: 82}]}}
+              ports: [{port: 80, targetPort: http}, {port: 81, targetPort: 1}, {port: 82},
+                {port: 83, targetPort: 0}]}}
             """,
         ),
         Example(
@@ -114,8 +115,8 @@ def _of_workload(workload: Workload) -> Iterator[Hit]:
 def _of_service(service: Resource, cluster: Cluster) -> Iterator[Hit]:
     for path, port in service_ports(service):
         target = port.get("targetPort")
-        if target is None:
-            continue
+        if target in (None, "") or (target == 0 and target is not False):
+            continue  # the server takes the Service's own port
         at = (*path, "targetPort")
         wrong = fault(target)
         if wrong:

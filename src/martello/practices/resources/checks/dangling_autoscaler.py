@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final
 
 from martello.core.check import Example, Hit, check
 from martello.core.cluster import Cluster
+from martello.core.path import look_up
 from martello.core.resource import Resource
 from martello.practices.resources.replicas import AUTOSCALER, target
+
+_BUILT_IN: Final = frozenset(("Deployment", "StatefulSet", "ReplicaSet", "ReplicationController"))
 
 
 @check(
@@ -53,6 +57,28 @@ from martello.practices.resources.replicas import AUTOSCALER, target
             at="spec.scaleTargetRef",
         ),
         Example(
+            True,
+            """
+            {apiVersion: autoscaling/v1, kind: HorizontalPodAutoscaler, metadata: {name: h}, spec: {
+              maxReplicas: 9, scaleTargetRef: {apiVersion: apps/v1beta2, kind: Deployment,
+              name: a}}}
+            ---
+            {apiVersion: apps/v1, kind: Deployment, metadata: {name: a},
+              spec: {template: {spec: {containers: [{name: c}]}}}}
+            """,
+        ),
+        Example(
+            False,
+            """
+            {apiVersion: autoscaling/v2, kind: HorizontalPodAutoscaler, metadata: {name: h}, spec: {
+              maxReplicas: 9, scaleTargetRef: {kind: Deployment, name: a}}}
+            ---
+            {apiVersion: apps/v1, kind: Deployment, metadata: {name: a},
+              spec: {template: {spec: {containers: [{name: c}]}}}}
+            """,
+            at="spec.scaleTargetRef",
+        ),
+        Example(
             False,
             """
             {apiVersion: autoscaling/v2, kind: HorizontalPodAutoscaler, metadata: {name: h}, spec: {
@@ -68,9 +94,9 @@ from martello.practices.resources.replicas import AUTOSCALER, target
 def dangling_autoscaler(scaler: Resource, cluster: Cluster) -> Iterator[Hit]:
     """An autoscaler that scales nothing.
 
-    Its target was renamed or is gone, so the workload that it was written for no longer grows
-    with its load. Targets of a kind that is not built in are judged where such objects are
-    here.
+    Its target was renamed or is gone, or is looked for in the wrong API group, so the workload
+    that it was written for no longer grows with its load. Targets of a kind that is not built in
+    are judged where such objects are here.
     """
     aim = target(scaler)
     path = ("spec", "scaleTargetRef")
@@ -78,11 +104,19 @@ def dangling_autoscaler(scaler: Resource, cluster: Cluster) -> Iterator[Hit]:
         yield Hit(scaler, path, "scaleTargetRef names no kind and name", unassessed=True)
         return
     namespace, kind, name = aim
-    kinds = [k for k in cluster.kinds if k.partition(".")[0] == kind]
-    if any(cluster.get(k, namespace, name) is not None for k in kinds):
+    group = _group(scaler)
+    meant = f"{kind}.{group}" if group else kind
+    if cluster.get(meant, namespace, name) is not None:
         return
-    built_in = kind in ("Deployment", "StatefulSet", "ReplicaSet", "ReplicationController")
-    if not built_in and not kinds:
+    built_in = kind in _BUILT_IN and "." not in group
+    if not built_in and meant not in cluster.kinds:
         return
     where = "" if cluster.complete else " within these files"
-    yield Hit(scaler, path, f"there is no {kind} {name}{where}")
+    yield Hit(scaler, path, f"there is no {meant} {name}{where}")
+
+
+def _group(scaler: Resource) -> str:
+    """The API group that the target is looked for in; its version does not matter."""
+    version = look_up(scaler.spec, ("scaleTargetRef", "apiVersion"))
+    group = version.rpartition("/")[0] if isinstance(version, str) else ""
+    return "apps" if group == "extensions" else group

@@ -1,7 +1,7 @@
 """Replays the end-to-end tests of kube-linter whose checks have an equal here, through aliases.
 
 Each asserted report is a case, met by a hit on an object of the same kind; each hit beyond them is
-a case that fails. Parameters come from kube-linter's own definition of the check.
+a case that fails. Parameters and kinds come from kube-linter's own definition of the check.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+from tests.corpus.kube_linter_templates import Equal, equal_of, in_scope
+
 from martello.adapters.manifests import read_paths
 from martello.catalogue.aliases import Names
 from martello.catalogue.load import load
@@ -20,23 +22,6 @@ from martello.catalogue.run import Runner
 from martello.core.check import Check
 
 Case = tuple[str, bool, str]
-# What kube-linter calls a parameter, and what the check here calls it.
-PARAMETERS: Mapping[str, Mapping[str, str]] = {
-    "dnsconfig-options": {"Key": "option", "Value": "value"},
-    "required-label": {"key": "keys", "value": "value"},
-    "required-annotation": {"key": "keys", "value": "value"},
-    "statefulset-volumeclaimtemplate-annotation": {"annotation": "keys"},
-    "minimum-replicas": {"minReplicas": "minReplicas"},
-    "hpa-minimum-replicas": {"minReplicas": "minReplicas"},
-    "priority-class-name": {"acceptedPriorityClassNames": "accepted"},
-}
-ANY_VALUE = ("required-label", "required-annotation")  # where the definition names none
-# Three checks of kube-linter are one here; the hit's path tells which of them is meant.
-PROBES = {
-    "liveness-port": "livenessProbe",
-    "readiness-port": "readinessProbe",
-    "startup-port": "startupProbe",
-}
 
 
 def replay(path: Path) -> Iterator[Case]:
@@ -46,44 +31,37 @@ def replay(path: Path) -> Iterator[Case]:
     by_id = {check.id: check for check in checks}
     for line in (path / "kube-linter.jsonl").read_text(encoding="utf-8").splitlines():
         test = json.loads(line)
-        equal = [sorted(names.of_peer("kube-linter", name)) for name in test["checks"]]
+        equal = [_equal(name, test["definitions"], names) for name in test["checks"]]
         if not all(equal):
             continue
         found: Counter[str] = Counter()
-        for name, ids in zip(test["checks"], equal, strict=True):
-            definition: Any = next((d for d in test["definitions"] if d["name"] == name), {})
-            found += _kinds(name, [by_id[id] for id in ids], definition, test["manifest"])
+        for one in equal:
+            assert one is not None
+            found += _kinds(one, [by_id[id] for id in one.ids], test["manifest"])
         yield from _compare(test, found)
 
 
-def _kinds(
-    name: str, checks: list[Check], definition: Mapping[str, Any], manifest: str
-) -> Counter[str]:
-    """How many elements of objects of each kind the checks find."""
+def _equal(name: str, definitions: list[Mapping[str, Any]], names: Names) -> Equal | None:
+    definition = next((d for d in definitions if d["name"] == name), {"name": name})
+    return equal_of(definition, names)
+
+
+def _kinds(equal: Equal, checks: list[Check], manifest: str) -> Counter[str]:
+    """How many places of objects of each kind the checks find."""
     reading = read_paths(["-"], stdin=BytesIO(manifest.encode()))
-    params = {check.id: _params(check, definition) for check in checks}
+    params = {check.id: equal.params_for(check) for check in checks}
     runner = Runner(reading.world(), reading, checks, params, {})
-    seen: set[tuple[str, str, str, str, str]] = set()
+    seen: dict[tuple[object, ...], str] = {}
     for check, _, hits in runner.verdicts():
         for hit in hits:
             ref = hit.resource.ref
-            if not hit.unassessed and PROBES.get(name, "") in ("", *hit.path):
-                seen.add((ref.kind, ref.namespace, ref.name, check.id, hit.element))
-    return Counter(kind for kind, *_ in seen)
-
-
-def _params(check: Check, definition: Mapping[str, Any]) -> dict[str, Any]:
-    words = PARAMETERS.get(definition.get("template", ""), {})
-    given = definition.get("params") or {}
-    found: dict[str, Any] = {}
-    if definition.get("template") in ANY_VALUE and "value" not in given:
-        given = {**given, "value": ".*"}
-    for theirs, ours in words.items():
-        if theirs in given and ours in check.params:
-            value = given[theirs]
-            wrap = check.params[ours]["type"] == "array" and not isinstance(value, list)
-            found[ours] = [value] if wrap else value
-    return found
+            if hit.unassessed or not in_scope(ref.group_kind, equal.kinds):
+                continue
+            if equal.part and equal.part not in hit.path:
+                continue
+            place = (id(hit.resource), check.id, hit.element, hit.path)
+            seen[place] = ref.kind
+    return Counter(seen.values())
 
 
 def _compare(test: Mapping[str, Any], found: Counter[str]) -> Iterator[Case]:

@@ -51,6 +51,7 @@ class _Header(msgspec.Struct, frozen=True):
     files: int
     foreign: int
     partial: int
+    namespaces: tuple[str, ...] = ()
 
 
 def save(reading: Reading, file: str | Path, *, taken: str) -> None:
@@ -100,6 +101,7 @@ def _lines(reading: Reading, taken: str) -> Iterator[bytes]:
         reading.files,
         reading.foreign,
         reading.partial,
+        reading.namespaces,
     )
     yield _plain(header)
     redactor = Redactor()
@@ -168,6 +170,7 @@ def _read(name: str, opened: BinaryIO, limits: Limits) -> Reading:
         header.partial,
         header.kubernetes,
         header.cluster,
+        header.namespaces,
     )
 
 

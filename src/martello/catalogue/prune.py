@@ -26,6 +26,7 @@ def without_nulls(cluster: Cluster) -> Cluster:
         unlisted=cluster.unlisted,
         complete=cluster.complete,
         kubernetes=cluster.kubernetes,
+        read=cluster.read,
     )
 
 

@@ -14,6 +14,7 @@ from martello.core.check import Check, Hit
 from martello.core.cluster import Cluster
 from martello.core.custom import unreadable as unreadable_custom
 from martello.core.finding import Unassessed
+from martello.core.focus import Focus
 from martello.core.limits import Filled, effective, filled_in
 from martello.core.path import show
 from martello.core.reading import Reading
@@ -34,6 +35,7 @@ class Runner:
         "_everywhere",
         "_facts",
         "_filled",
+        "_focus",
         "_missing",
         "_params",
         "_per_kind",
@@ -42,6 +44,7 @@ class Runner:
         "_whole",
         "checks",
         "cluster",
+        "objects",
         "passed",
         "unassessed",
         "workloads",
@@ -59,6 +62,8 @@ class Runner:
         self.passed = 0
         self.workloads = 0
         self.cluster = without_nulls(cluster)
+        self.objects = 0
+        self._focus = reading.focus if reading.focus != Focus() else None
         self._facts = facts
         self._filled: dict[str, Filled | None] = {}
         self._params: dict[str, dict[str, Any]] = {}
@@ -103,6 +108,9 @@ class Runner:
     def verdicts(self) -> Iterator[Verdict]:
         """Every verdict that is no pass: the check, the object, its hits. Passes are counted."""
         for resource in self.cluster.resources:
+            if not self._meant(resource):
+                continue
+            self.objects += 1
             owned = self.cluster.owner(resource) is not None
             # What others own comes in thousands and is looked at once: not worth keeping.
             workload = workload_of(resource) if owned else self.cluster.workload(resource)
@@ -113,7 +121,11 @@ class Runner:
             spoilt = self._unreadable(resource, workload)
             yield from self._judge(resource, workload, spoilt)
         for check in self._whole:
-            yield from self._split(check, self._call(check, None, None))
+            hits = self._call(check, None, None)
+            yield from self._split(check, [hit for hit in hits if self._meant(hit.resource)])
+
+    def _meant(self, resource: Resource) -> bool:
+        return self._focus is None or self._focus.holds(resource)
 
     def _unreadable(self, resource: Resource, workload: Workload | None) -> bool:
         """Notes the places that the API server could not read: such an object passes nothing."""

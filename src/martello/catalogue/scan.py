@@ -16,6 +16,7 @@ from martello.catalogue.select import select
 from martello.catalogue.waivers import Waivers, expired
 from martello.core.check import Check
 from martello.core.finding import Scan, Unassessed
+from martello.core.focus import Focus
 from martello.core.reading import Reading
 from martello.core.waiver import Waiver
 
@@ -76,19 +77,21 @@ def scan(
     findings = sorted(found, key=order)
     unassessed = [*reading.unassessed, *runner.unassessed, *merger.unassessed, *accepted.unassessed]
     ran = frozenset(check.id for check in runner.checks)
+    whole = reading.focus == Focus() and not reading.namespaces
+    stale = accepted.stale(ran) if whole else []
     return Scan(
         target=reading.target,
         findings=tuple(findings),
         groups=groups(findings, by_id),
         unassessed=_distinct(unassessed),
-        objects=len(reading.resources),
+        objects=runner.objects,
         workloads=runner.workloads,
         files=reading.files,
         foreign=reading.foreign,
         partial=reading.partial,
         passed=runner.passed,
         checks=len(ran),
-        notes=tuple(dict.fromkeys([*accepted.notes, *accepted.stale(ran)])),
+        notes=tuple(dict.fromkeys([*accepted.notes, *stale])),
     )
 
 

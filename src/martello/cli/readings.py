@@ -9,6 +9,7 @@ import msgspec
 
 from martello.cli.progress import Progress
 from martello.cli.target import Target
+from martello.core.focus import Focus, selector
 from martello.core.reading import Reading
 
 
@@ -22,16 +23,17 @@ class Source(msgspec.Struct, frozen=True):
 
 
 def read_targets(targets: Sequence[Target], source: Source, progress: Progress) -> list[Reading]:
-    """One Reading for all files together, one for each cluster and each bundle."""
+    """One Reading for all files together, one for each cluster and each bundle. Raises BadInput."""
+    selector(source.selector)
     readings: list[Reading] = []
     files = [t.where for t in targets if t.kind in ("path", "stdin")]
     if files:
         from martello.adapters.manifests import read_paths
 
         stdin = sys.stdin.buffer if "-" in files else None
-        readings.append(_narrowed(read_paths(files, stdin=stdin, exclude=source.exclude), source))
+        readings.append(_focused(read_paths(files, stdin=stdin, exclude=source.exclude), source))
     if any(target.kind == "demo" for target in targets):
-        readings.append(read_demo())
+        readings.append(_focused(read_demo(), source))
     contexts = [target.where for target in targets if target.kind == "cluster"]
     if contexts:
         readings += _read_clusters(contexts, source, progress)
@@ -39,7 +41,7 @@ def read_targets(targets: Sequence[Target], source: Source, progress: Progress) 
         if target.kind == "bundle":
             from martello.adapters.bundle import read_bundle
 
-            readings.append(_narrowed(read_bundle(target.where), source))
+            readings.append(_focused(read_bundle(target.where), source))
     return readings
 
 
@@ -73,10 +75,8 @@ def read_demo(fixed: bool = False) -> Reading:
     return read_texts(texts(fixed), "demo")
 
 
-def _narrowed(reading: Reading, source: Source) -> Reading:
-    """Files and bundles cut down to the asked namespaces; cluster-scoped objects stay."""
-    if not source.namespaces:
-        return reading
-    wanted = {*source.namespaces, ""}
-    kept = tuple(r for r in reading.resources if r.ref.namespace in wanted)
-    return msgspec.structs.replace(reading, resources=kept)
+def _focused(reading: Reading, source: Source) -> Reading:
+    """Files and bundles are read whole, so that what an object names is found; judged is what was
+    asked for.
+    """
+    return msgspec.structs.replace(reading, focus=Focus(source.namespaces, source.selector))

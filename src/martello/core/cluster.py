@@ -36,7 +36,8 @@ class Cluster:
 
     `unlisted` says which kinds (`Kind.group`) the source could not list, and why: what depends on
     them is unassessed.
-    `complete` is false for files that are only a part of what will run.
+    `complete` is false for files that are only a part of what will run. `read` names the namespaces
+    that the source was asked for; empty: all of them.
     """
 
     __slots__ = (
@@ -48,6 +49,7 @@ class Cluster:
         "complete",
         "kubernetes",
         "name",
+        "read",
         "resources",
         "unlisted",
     )
@@ -60,12 +62,14 @@ class Cluster:
         unlisted: Mapping[str, str] | None = None,
         complete: bool = True,
         kubernetes: int = NEWEST,
+        read: Iterable[str] = (),
     ) -> None:
         self.resources = tuple(resources)
         self.name = name
         self.unlisted: Mapping[str, str] = dict(unlisted or {})
         self.complete = complete
         self.kubernetes = kubernetes
+        self.read = frozenset(read)
         self._by_kind: dict[str, dict[str, list[Resource]]] = {}
         self._by_ref: dict[tuple[str, str, str], Resource] = {}
         self._by_uid: dict[str, Resource] = {}
@@ -82,6 +86,10 @@ class Cluster:
 
     def __len__(self) -> int:
         return len(self.resources)
+
+    def saw(self, namespace: str) -> bool:
+        """Whether what is missing in a namespace does not exist, rather than was not read."""
+        return not self.read or namespace in self.read
 
     @property
     def kinds(self) -> frozenset[str]:
@@ -195,4 +203,5 @@ class Cluster:
             unlisted=self.unlisted,
             complete=self.complete,
             kubernetes=self.kubernetes,
+            read=self.read,
         )

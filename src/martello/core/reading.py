@@ -8,6 +8,7 @@ import msgspec
 
 from martello.core.cluster import Cluster
 from martello.core.finding import Unassessed
+from martello.core.focus import Focus
 from martello.core.resource import Resource
 from martello.core.version import NEWEST
 
@@ -26,11 +27,17 @@ class Reading(msgspec.Struct, frozen=True, eq=False):
     partial: int = 0  # kustomizations, patches, values: no complete objects, not judged
     kubernetes: int | None = None  # the server's minor version, where there is a server
     cluster: str = ""  # the cluster's name, empty for files
+    namespaces: tuple[str, ...] = ()  # of a live cluster only these were read; empty: all
+    focus: Focus = Focus()  # what of it is judged
 
     def world(self, kubernetes: int | None = None) -> Cluster:
         """The objects as an indexed Cluster."""
         if kubernetes is None:
             kubernetes = NEWEST if self.kubernetes is None else self.kubernetes
         return Cluster(
-            self.resources, name=self.cluster, unlisted=self.unlisted, kubernetes=kubernetes
+            self.resources,
+            name=self.cluster,
+            unlisted=self.unlisted,
+            kubernetes=kubernetes,
+            read=self.namespaces,
         )

@@ -85,6 +85,7 @@ class Reader:
             unlisted=dict(sorted(self.unlisted.items())),
             kubernetes=kubernetes,
             cluster=self.name,
+            namespaces=self.namespaces,
         )
 
     async def _round(self, kinds: Sequence[Kind]) -> None:

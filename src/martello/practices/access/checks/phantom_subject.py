@@ -97,6 +97,7 @@ def phantom_subject(resource: Resource, cluster: Cluster) -> Iterator[Hit]:
         for subject in dict.fromkeys(binding.subjects)
         if subject.kind == "ServiceAccount"
         and subject.name != "default"
+        and cluster.saw(subject.namespace)
         and cluster.get("ServiceAccount", subject.namespace, subject.name) is None
         and cluster.get("ServiceAccount", "", subject.name) is None
     ]

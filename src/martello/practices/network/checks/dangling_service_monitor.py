@@ -93,6 +93,10 @@ def dangling_service_monitor(monitor: Resource, cluster: Cluster) -> Iterator[Hi
     except MalformedSelector as error:
         yield Hit(monitor, path, f"the selector cannot be read: {error}", unassessed=True)
         return
+    if cluster.read and monitor.spec.get("namespaceSelector"):
+        reason = "not all the namespaces that it looks at were read"
+        yield Hit(monitor, path, reason, unassessed=True)
+        return
     where = "" if cluster.complete else " within these files"
     yield Hit(monitor, path, f"no Service has these labels{where}")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from martello.core.check import Example, Hit, check
 from martello.core.cluster import Cluster
@@ -89,8 +90,14 @@ def peer_selects_nothing(policy: Resource, cluster: Cluster) -> Iterator[Hit]:
                     severity = "" if cluster.complete else "low"
                     path = (*rule.peers_path, index)
                     message = "no workload has these labels"
-                    if hidden:
-                        message = f"cannot tell whom it selects: {hidden}"
-                    yield Hit(policy, path, message, severity=severity, unassessed=bool(hidden))
+                    unseen = hidden or _unread(peer, cluster)
+                    if unseen:
+                        message = f"cannot tell whom it selects: {unseen}"
+                    yield Hit(policy, path, message, severity=severity, unassessed=bool(unseen))
     except Malformed as error:
         yield Hit(policy, error.path, str(error), unassessed=True)
+
+
+def _unread(peer: dict[str, Any], cluster: Cluster) -> str:
+    elsewhere = cluster.read and peer.get("namespaceSelector") is not None
+    return "not all namespaces were read" if elsewhere else ""

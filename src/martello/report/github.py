@@ -6,6 +6,7 @@ from typing import IO, Final
 
 from martello.report.model import Report, open_findings
 from martello.report.table import counts
+from martello.report.text import clean
 
 _LEVEL: Final = {"critical": "error", "high": "error", "medium": "warning", "low": "notice"}
 # GitHub shows so many annotations of each level from one step; the rest is dropped silently there.
@@ -35,7 +36,8 @@ def write(report: Report, out: IO[str]) -> None:
 
 
 def _data(text: str) -> str:
-    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+    """Lines of text as a command carries them; the log that shows it is a terminal."""
+    return "%0A".join(clean(line).replace("%", "%25") for line in text.split("\n"))
 
 
 def _property(text: str) -> str:

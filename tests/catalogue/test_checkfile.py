@@ -92,6 +92,7 @@ def test_an_expression_must_be_a_truth() -> None:
         ("scope: workload", "scope: [service]", "must be Kind or Kind.group"),
         ("scope: workload", "scope: [Service]", "containers needs scope: workload"),
         ("each: containers", "each: spec.rules", "needs as: NAME"),
+        ("each: containers", "each: containers.ports", "needs as: NAME"),
         ("each: containers", "each: containers\nas: pod", "not taken"),
         ("default: []", "default: 3", "must be an array, is a number"),
         ("path: image", "path: 'im age'", "must be a path"),

@@ -163,6 +163,23 @@ def test_each_walks_lists(path: str, text: str, elements: tuple[str, ...]) -> No
     assert tuple(e for f in result.findings for e in f.elements) == elements
 
 
+def test_each_walks_lists_within_containers() -> None:
+    made = check(
+        "each: containers.ports\nas: port\n"
+        "validations: [{expression: port.containerPort > 1, message: m, path: containerPort}]\n"
+    )
+    pod = (
+        "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec:\n"
+        "  initContainers: [{name: i, ports: [{containerPort: 0}]}]\n"
+        "  containers: [{name: c}, {name: d, ports: [{containerPort: 2}, {containerPort: 1}]}]\n"
+    )
+    found = judged(pod, made).findings[0]
+    assert found.elements == ("d", "i")
+    assert found.path == ("spec", "containers", 1, "ports", 1, "containerPort")
+    result = judged(pod.replace("[{containerPort: 0}]", "none"), made)
+    assert "spec.initContainers[0].ports is a string" in result.unassessed[0].reason
+
+
 def test_each_over_something_else_has_no_verdict() -> None:
     made = check(
         "scope: [Thing]\neach: spec.rules\nas: rule\n"

@@ -44,6 +44,7 @@ VALUES: Final[tuple[Any, ...]] = (
     _nested(90, "x"),
 )
 _LISTS: Final = ("containers", "initContainers", "ephemeralContainers")
+_CONTAINERS: Final = ("containers.", "resourceContainers.", "servingContainers.")
 _IDENTITY: Final = (("apiVersion",), ("kind",))  # another kind is another object
 
 
@@ -109,6 +110,9 @@ def _read(rule: Any, read: tuple[str, ...], resource: Resource) -> Iterator[Path
         bases = [((*pod, key), inner) for key in _LISTS]
     elif root == "volume" and pod:
         bases = [((*pod, "volumes"), ("[]", *steps))]
+    elif root == rule["as"] and rule["each"].startswith(_CONTAINERS):
+        within = tuple(rule["each"].partition(".")[2].replace("[]", ".[]").split("."))
+        bases = [((*pod, key), ("[]", *within, "[]", *steps)) for key in _LISTS if pod]
     elif root == rule["as"] and rule["each"]:
         each = tuple(rule["each"].replace("[]", ".[]").split("."))
         bases = [((), (*each, "[]", *steps))]

@@ -129,10 +129,13 @@ class _CheckForm(Form):
 
     def each(self, data: Mapping[str, Any]) -> str:
         value = self.text(data, ("each",))
+        head = value.partition(".")[0]
+        of_pods = value in ELEMENTS or ELEMENTS.get(head) == "container"
+        if of_pods and data.get("scope") != "workload":
+            self.complain(("each",), f"{head} needs scope: workload")
         if value in ELEMENTS:
-            if data.get("scope") != "workload":
-                self.complain(("each",), f"{value} needs scope: workload")
-        elif value and not _EACH.fullmatch(value):
+            return value
+        if value and not _EACH.fullmatch(value):
             self.complain(("each",), "must be a dotted path, with [] after lists on the way")
         elif value and "as" not in data:
             self.complain(("each",), "needs as: NAME, the name of an element in the expressions")

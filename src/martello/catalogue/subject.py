@@ -72,6 +72,13 @@ class Subject:
             if workload is None:
                 return []
             return _items(workload.pod.get("volumes"), (*workload.path, "volumes"))
+        head, _, rest = each.partition(".")
+        if head in _ROLES:
+            return [
+                (item, path, name)
+                for raw, at, name in self.elements(head)
+                for item, path, _ in _walk(raw, at, rest.split("."))
+            ]
         return _walk(self.resource.raw, (), each.split("."))
 
 

@@ -42,6 +42,7 @@ class Cluster:
 
     __slots__ = (
         "_by_kind",
+        "_by_name",
         "_by_ref",
         "_by_uid",
         "_makers",
@@ -72,6 +73,7 @@ class Cluster:
         self.read = frozenset(read)
         self._by_kind: dict[str, dict[str, list[Resource]]] = {}
         self._by_ref: dict[tuple[str, str, str], Resource] = {}
+        self._by_name: dict[tuple[str, str | None, str], list[Resource]] | None = None
         self._by_uid: dict[str, Resource] = {}
         self._workloads: dict[int, Workload | None] = {}
         self._makers: dict[str, list[Workload]] | None = None
@@ -112,6 +114,20 @@ class Cluster:
         the last one wins.
         """
         return self._by_ref.get((kind, namespace, name))
+
+    def meant(self, kind: str, namespace: str, name: str) -> Iterator[Resource]:
+        """Every object that a name written in a namespace may mean. Files may hold several of one
+        name (variants of which one is applied); where one side writes no namespace, it may be any.
+        """
+        if self._by_name is None:
+            self._by_name = {}
+            for resource in self.resources:
+                ref = resource.ref
+                for space in (ref.namespace, None):
+                    key = (ref.group_kind, space, ref.name)
+                    self._by_name.setdefault(key, []).append(resource)
+        for space in (namespace, "") if namespace else (None,):
+            yield from self._by_name.get((kind, space, name), ())
 
     def owner(self, resource: Resource) -> Resource | None:
         """The controlling owner, where it is here too."""

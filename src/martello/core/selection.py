@@ -40,10 +40,22 @@ class Selection:
 
     def across(self, namespaces: Collection[str], selector: Any) -> tuple[Workload, ...]:
         """What a LabelSelector selects in some namespaces. Raises MalformedSelector as above."""
+        found = self._everything().selected(selector)
+        return tuple(w for w in found if w.namespace in namespaces)
+
+    def _everything(self) -> Labelled[Workload]:
         if self._all is None:
             lists = [self.of(name) for name in self.namespaces]
             self._all = Labelled((w.labels, w) for one in lists for w in one)
-        return tuple(w for w in self._all.selected(selector) if w.namespace in namespaces)
+        return self._all
+
+    def meant(self, namespace: str, wanted: Any) -> tuple[Workload, ...]:
+        """What the plain map of a Service may be meant for: where one side writes no namespace, it
+        may be any. Raises MalformedSelector as above.
+        """
+        if not namespace:
+            return self._everything().mapped(wanted)
+        return self.mapped(namespace, wanted) + self.mapped("", wanted)
 
     def mapped(self, namespace: str, wanted: Any) -> tuple[Workload, ...]:
         """What the plain map of a Service selects. Raises MalformedSelector as above."""

@@ -104,7 +104,7 @@ class Binding(msgspec.Struct, frozen=True):
 class Grants:
     """The roles and bindings of one cluster."""
 
-    __slots__ = ("_by_name", "_by_object", "_by_subject", "bindings", "bound", "roles")
+    __slots__ = ("_bound", "_by_name", "_by_object", "_by_subject", "bindings", "roles")
 
     def __init__(self, cluster: Cluster) -> None:
         self.roles = _roles(cluster)
@@ -113,7 +113,7 @@ class Grants:
             for kind in BINDINGS
             for resource in sorted(cluster.of_kind(kind), key=_place)
         )
-        self.bound = frozenset(id(b.role.resource) for b in self.bindings if b.role)
+        self._bound = frozenset(_key(b.role.resource) for b in self.bindings if b.role)
         self._by_object = {id(b.resource): b for b in self.bindings}
         self._by_name: dict[str, list[Binding]] = {}
         self._by_subject: dict[Subject, list[Binding]] = {}
@@ -127,11 +127,13 @@ class Grants:
         """The binding that this object is."""
         return self._by_object[id(resource)]
 
+    def bound(self, resource: Resource) -> bool:
+        """Whether some binding names the role that this object is, or another one of its name."""
+        return _key(resource) in self._bound
+
     def role(self, resource: Resource) -> Role:
         """The role that this object is."""
-        ref = resource.ref
-        namespace = ref.namespace if ref.kind == "Role" else ""
-        found = self.roles.get((ref.kind, namespace, ref.name))
+        found = self.roles.get(_key(resource))
         return found if found and found.resource is resource else _role(resource)
 
     def of_account(self, namespace: str, name: str) -> Iterator[Binding]:
@@ -154,6 +156,12 @@ class Grants:
 def grants(cluster: Cluster) -> Grants:
     """The grants of a cluster, read once: a Cluster never changes."""
     return Grants(cluster)
+
+
+def _key(resource: Resource) -> tuple[str, str, str]:
+    """What a role is called, in its namespace where it lies in one."""
+    ref = resource.ref
+    return (ref.kind, ref.namespace if ref.kind == "Role" else "", ref.name)
 
 
 def _place(resource: Resource) -> tuple[str, str]:

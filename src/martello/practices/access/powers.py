@@ -172,7 +172,7 @@ def powerful(check: str, resource: Resource, cluster: Cluster, why: str = "") ->
     held = grants(cluster)
     if resource.ref.kind in ("ClusterRole", "Role"):
         role = held.role(resource)
-        yield from _of_role(check, role, id(resource) in held.bound, why)
+        yield from _of_role(check, role, held.bound(resource), why)
         return
     binding = held.binding(resource)
     if spared(binding):

@@ -76,12 +76,16 @@ def _elements(value: Any, path: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
 def missing(backend: Backend, cluster: Cluster) -> str:
     """What a backend refers to that is not here; empty where all is."""
     name = backend.service if isinstance(backend.service, str) else ""
-    service = cluster.get("Service", backend.namespace, name)
-    if service is None:
+    services = tuple(cluster.meant("Service", backend.namespace, name))
+    if not services:
         return f"there is no Service {name}"
-    if service.spec.get("type") == "ExternalName" or backend.port is None:
-        return ""
-    key = "name" if isinstance(backend.port, str) else "port"
-    if any(port.get(key) == backend.port for _, port in service_ports(service)):
+    if any(_serves(service, backend.port) for service in services):
         return ""
     return f"Service {name} has no port {backend.port}"
+
+
+def _serves(service: Resource, port: Any) -> bool:
+    if service.spec.get("type") == "ExternalName" or port is None:
+        return True
+    key = "name" if isinstance(port, str) else "port"
+    return any(own.get(key) == port for _, own in service_ports(service))

@@ -66,7 +66,7 @@ def service_account_missing(workload: Workload, cluster: Cluster) -> Iterator[Hi
     if not isinstance(name, str):
         yield Hit(resource, path, "the name of the account is no text", unassessed=True)
         return
-    if name == "default" or cluster.get("ServiceAccount", workload.namespace, name) is not None:
+    if name == "default" or any(cluster.meant("ServiceAccount", workload.namespace, name)):
         return
     reason = cluster.unlisted.get("ServiceAccount")
     if reason is not None:

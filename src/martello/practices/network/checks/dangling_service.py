@@ -111,7 +111,7 @@ def dangling_service(
         wanted = written_labels(selector)
         if params["ignored"] and isinstance(wanted, dict):
             wanted = {k: v for k, v in wanted.items() if k not in params["ignored"]}
-        if selection(cluster).mapped(service.ref.namespace, wanted):
+        if selection(cluster).meant(service.ref.namespace, wanted):
             return
     except MalformedSelector as error:
         yield Hit(service, path, f"the selector cannot be read: {error}", unassessed=True)

@@ -115,7 +115,7 @@ def test_scan_alone_judges_the_current_directory(tmp_path: Path) -> None:
         (("explain", "POD-001", "--policies", "nothing"), "no directory nothing"),
         ((*FINDINGS, "--show", "bad"), "invalid value for '--show': 'bad'"),
         ((*FINDINGS, "--fail-on", "bad"), "invalid value for '--fail-on': 'bad'"),
-        ((*FINDINGS, "--check", "POD-999"), "no check POD-999"),
+        ((*FINDINGS, "--check", "POD-999"), "no such check: POD-999"),
         ((*FINDINGS, "--skip", "POD-999"), "no such check: POD-999"),
         ((*FINDINGS, "--framework", "nothing"), "no framework nothing"),
         ((*FINDINGS, "--kubernetes", "one"), "no Kubernetes version: one"),
@@ -125,6 +125,12 @@ def test_scan_alone_judges_the_current_directory(tmp_path: Path) -> None:
         ((*FINDINGS, "--policies", "nothing"), "no directory nothing"),
         ((*FINDINGS, "-o", "jsn"), "no such report format: jsn"),
         ((*FINDINGS, "-o", "json", "-o", "sarif"), "json and sarif cannot both go to stdout"),
+        ((*FINDINGS, "-o", "json=x", "-o", "sarif=x"), "two reports cannot both go to x"),
+        ((*FINDINGS, "-o", "json="), "-o json= names no file"),
+        ((*FINDINGS, "--context", "prod"), "--context prod names a cluster"),
+        (("scan", "cluster:a", "--context", "b"), "cluster:a and --context b name two clusters"),
+        ((*FINDINGS, "-l", "app in"), "no label selector: app in"),
+        ((*FINDINGS, "--check", "POD-001", "--skip", "POD-001"), "no check is left to run"),
         ((*FINDINGS, "--write-baseline", "no/such/file"), "cannot write no/such/file"),
     ],
 )
@@ -328,3 +334,59 @@ def test_every_extra_of_the_package_is_known() -> None:
 
     project = tomllib.loads((SRC.parent / "pyproject.toml").read_text())["project"]
     assert set(EXTRAS.values()) == set(project["optional-dependencies"]) - {"all"}
+
+
+def test_checks_are_skipped_by_any_of_their_names(tmp_path: Path) -> None:
+    for name in ("POD-001", "pod-001", "privileged-container", "CKV_K8S_16", "KSV017"):
+        done = martello("scan", "demo", "--skip", name, "-o", "json", cwd=tmp_path)
+        assert "POD-001" not in {check["id"] for check in done.report["checks"]}, name
+
+
+def test_parameters_of_unknown_checks_are_mistakes(tmp_path: Path) -> None:
+    (tmp_path / "martello.toml").write_text("[checks.POD-9999]\nx = 1\n")
+    assert in_three_lines(martello("scan", "demo", cwd=tmp_path))[0] == "no such check: POD-9999"
+    (tmp_path / "martello.toml").write_text("[checks.few-replicas]\nmin-replicas = 1\n")
+    assert martello("scan", "demo", "--check", "RES-017", cwd=tmp_path).code == 0
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+def test_a_full_disk_below_stdout_costs_that_report_alone(tmp_path: Path) -> None:
+    program = f"{sys.executable} -m martello.cli.main scan demo -o table -o json=report.json"
+    done = subprocess.run(
+        f"{program} > /dev/full",
+        shell=True,
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(SRC)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[0] == "cannot write to stdout"
+    assert json.loads((tmp_path / "report.json").read_text())["schema"] == "martello/v1"
+
+
+def test_whoever_closes_stdout_does_not_turn_findings_into_success(tmp_path: Path) -> None:
+    read, write = os.pipe()
+    os.close(read)
+    command = [sys.executable, "-m", "martello.cli.main", "scan", "demo", "-o", "table"]
+    done = subprocess.run(
+        [*command, "-o", "json=report.json"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(SRC)},
+        stdout=write,
+        stderr=subprocess.PIPE,
+        timeout=60,
+        check=False,
+    )
+    os.close(write)
+    assert (done.returncode, done.stderr) == (1, b"")
+    assert json.loads((tmp_path / "report.json").read_text())["summary"]["exit"] == 1
+
+
+def test_settings_of_a_repository_do_not_reach_the_terminal_raw(tmp_path: Path) -> None:
+    (tmp_path / "martello.toml").write_text('exclude = ["a\\u001b[2J\\nb"]\n')
+    done = martello("config", "show", cwd=tmp_path)
+    assert "\x1b" not in done.out
+    assert "a\\x1b[2J\\nb" in done.out

@@ -84,3 +84,43 @@ def test_environment_is_checked_too(project: Path) -> None:
     with pytest.raises(BadInput) as caught:
         load_config({}, project, {"MARTELLO_WAIVERS_MAX_DAYS": "soon"})
     assert "MARTELLO_WAIVERS_MAX_DAYS" in str(caught.value)
+
+
+def test_paths_are_meant_from_where_the_file_is(project: Path) -> None:
+    (project / "martello.toml").write_text(
+        'policies = ["checks", "/abs"]\nbaseline = "known.json"\n[waivers]\nfiles = ["waivers"]\n'
+    )
+    config = load_config({}, project / "deploy", {})
+    assert config["policies"] == ["../checks", "/abs"]
+    assert config["baseline"] == "../known.json"
+    assert config.waivers["files"] == ["../waivers"]
+    here = load_config({}, project, {"MARTELLO_BASELINE": "other.json"})
+    assert here["policies"] == ["checks", "/abs"]
+    assert here["baseline"] == "other.json"
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [("tool = 1", ""), ("[tool]\nmartello = 1", "no table"), ("[tool]\nother = 1", "")],
+)
+def test_a_strange_pyproject_is_no_bug(project: Path, text: str, told: str) -> None:
+    (project / "pyproject.toml").write_text(text)
+    if not told:
+        assert load_config({}, project, {}).origin["skip"] == "default"
+        return
+    with pytest.raises(BadInput, match=told):
+        load_config({}, project, {})
+
+
+@pytest.mark.parametrize("days", ["0", "99999999999"])
+def test_waivers_live_some_days(project: Path, days: str) -> None:
+    with pytest.raises(BadInput, match="max-days"):
+        load_config({}, project, {"MARTELLO_WAIVERS_MAX_DAYS": days})
+
+
+def test_a_switch_takes_yes_and_no(project: Path) -> None:
+    name = "MARTELLO_ALLOW_INCOMPLETE"
+    assert load_config({}, project, {name: "Yes"})["allow-incomplete"] is True
+    assert load_config({}, project, {name: "0"})["allow-incomplete"] is False
+    with pytest.raises(BadInput, match="true or false"):
+        load_config({}, project, {name: "perhaps"})

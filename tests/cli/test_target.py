@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from martello.cli.target import Target, parse_target
+from martello.cli.target import Target, in_context, parse_target
 from martello.core.errors import BadInput
 
 
@@ -51,3 +51,16 @@ def test_an_image_is_recognised_and_not_looked_up(word: str) -> None:
 @pytest.mark.parametrize("word", ["cluster", "bundle:x", "-"])
 def test_the_name_of_a_target_reads_back(word: str) -> None:
     assert str(parse_target(word)) == word
+
+
+def test_context_is_the_cluster_that_is_meant() -> None:
+    assert in_context([Target("cluster")], "prod") == [Target("cluster", "prod")]
+    both = [Target("path", "a"), Target("cluster")]
+    assert in_context(both, "prod") == [Target("path", "a"), Target("cluster", "prod")]
+    assert in_context([Target("cluster", "prod")], "prod") == [Target("cluster", "prod")]
+
+
+@pytest.mark.parametrize("target", [Target("path", "a"), Target("cluster", "test")])
+def test_a_context_that_cannot_be_meant_is_refused(target: Target) -> None:
+    with pytest.raises(BadInput, match="--context prod"):
+        in_context([target], "prod")

@@ -6,10 +6,8 @@ that a file that was cut off is known as such.
 
 from __future__ import annotations
 
-import contextlib
 import gzip
 import json
-import os
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,6 +18,7 @@ import orjson
 
 from martello.adapters.kept import origin_of, written
 from martello.adapters.redact import Redactor
+from martello.adapters.whole import whole
 from martello.core.errors import BadInput
 from martello.core.finding import Unassessed
 from martello.core.reading import Reading
@@ -60,18 +59,11 @@ def save(reading: Reading, file: str | Path, *, taken: str) -> None:
     An object that cannot be written as JSON is kept as unassessed. Raises BadInput where the file
     cannot be written.
     """
-    file = Path(file)
-    beside = file.with_name(f".{file.name}.{os.getpid()}")
     try:
-        with open(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as raw:
-            packed = gzip.GzipFile("", "wb", 6, raw, mtime=0)
-            with packed:
-                for line in _lines(reading, taken):
-                    packed.write(line + b"\n")
-        beside.replace(file)
+        with whole(file, private=True) as raw, gzip.GzipFile("", "wb", 6, raw, mtime=0) as packed:
+            for line in _lines(reading, taken):
+                packed.write(line + b"\n")
     except OSError as error:
-        with contextlib.suppress(OSError):
-            beside.unlink()
         raise BadInput(
             f"cannot write {file}", error.strerror or str(error), "name another file"
         ) from None

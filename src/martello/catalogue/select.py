@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from martello.catalogue.aliases import Names
@@ -28,30 +28,37 @@ def select(
     Raises BadInput for what is unknown.
     """
     if ids:
-        return _named(checks, ids)
+        wanted = named(checks, ids)
+        return _ordered(c for c in checks if c.id in wanted)
     if frameworks:
         from martello.catalogue.frameworks import selects
 
         predicates = [selects(name) for name in frameworks]
         return _ordered(c for c in checks if any(p(c) for p in predicates))
-    wanted = _PROFILES.get(profile)
-    if wanted is None:
+    profiles = _PROFILES.get(profile)
+    if profiles is None:
         raise BadInput(f"no profile {profile}", f"profiles are: {', '.join(_PROFILES)}")
     given = params or {}
-    return _ordered(c for c in checks if c.profile in wanted or c.id in given)
+    return _ordered(c for c in checks if c.profile in profiles or c.id in given)
 
 
-def _named(checks: Sequence[Check], ids: Sequence[str]) -> tuple[Check, ...]:
+def named(checks: Sequence[Check], words: Iterable[str]) -> frozenset[str]:
+    """The ids that ids, names and peers' names mean. Raises BadInput for what is unknown."""
     names = Names(checks)
     wanted: set[str] = set()
-    for id in ids:
-        found = names.find(id)
+    for word in words:
+        found = names.find(word)
         if not found:
-            near = names.nearest(id)
-            raise BadInput(f"no check {id}", f"did you mean {near}?" if near else "")
+            near = names.nearest(word)
+            why = "no check has it as id, name or alias"
+            raise BadInput(
+                f"no such check: {word}",
+                why,
+                f"martello explain {near}, the nearest" if near else "",
+            )
         wanted |= found
-    return _ordered(c for c in checks if c.id in wanted)
+    return frozenset(wanted)
 
 
-def _ordered(checks: Collection[Check] | Any) -> tuple[Check, ...]:
+def _ordered(checks: Iterable[Check]) -> tuple[Check, ...]:
     return tuple(sorted(checks, key=lambda c: c.id))

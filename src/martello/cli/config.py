@@ -4,6 +4,7 @@ kept.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -16,14 +17,21 @@ from martello.core.errors import BadInput
 from martello.core.finding import SEVERITIES
 
 FILE: Final = "martello.toml"
+_SWITCH: Final = {"1": True, "true": True, "yes": True, "on": True} | dict.fromkeys(
+    ("0", "false", "no", "off", ""), False
+)
+_LONGEST: Final = 36_500  # days
 
 
 class Setting(msgspec.Struct, frozen=True):
-    """One setting: its default, the words it may take (empty: any), and what it means."""
+    """One setting: its default, the words it may take (empty: any), and what it means. In a
+    configuration file, `path` ones are meant from where the file is.
+    """
 
     default: Any
     words: tuple[str, ...]
     meaning: str
+    path: bool = False
 
 
 SETTINGS: Final[Mapping[str, Setting]] = {
@@ -34,12 +42,12 @@ SETTINGS: Final[Mapping[str, Setting]] = {
     "skip": Setting([], (), "checks that do not run"),
     "exclude": Setting([], (), "paths that are not read, as in a .gitignore"),
     "kubernetes": Setting("", (), "the version that the manifests are meant for"),
-    "policies": Setting([], (), "directories with check files of your own"),
-    "baseline": Setting("", (), "file of accepted findings: only new ones fail"),
+    "policies": Setting([], (), "directories with check files of your own", path=True),
+    "baseline": Setting("", (), "file of accepted findings: only new ones fail", path=True),
     "allow-incomplete": Setting(False, (), "exit 0 although something could not be assessed"),
 }
 WAIVERS: Final[Mapping[str, Setting]] = {
-    "files": Setting([], (), "files or directories with waivers"),
+    "files": Setting([], (), "files or directories with waivers", path=True),
     "foreign": Setting("honour", ("honour", "ignore"), "inline skips of other tools"),
     "max-days": Setting(365, (), "longest life of a waiver, in days"),
 }
@@ -59,7 +67,7 @@ class Config(msgspec.Struct, frozen=True):
 
 def load_config(flags: Mapping[str, Any], start: Path, environ: Mapping[str, str]) -> Config:
     """Builds the configuration. `flags` holds what was typed (None: not typed). Raises BadInput."""
-    path, table = _read(start)
+    directory, path, table = _read(start)
     values: dict[str, Any] = {}
     waivers: dict[str, Any] = {}
     origin: dict[str, str] = {}
@@ -81,7 +89,7 @@ def load_config(flags: Mapping[str, Any], start: Path, environ: Mapping[str, str
             elif variable in environ:
                 value, source = _from_text(environ[variable], setting), variable
             elif name in given:
-                value, source = given[name], path
+                value, source = _from_file(given[name], setting, start, directory), path
             else:
                 value, source = setting.default, "default"
             into[name] = _checked(key, value, setting, source)
@@ -89,9 +97,9 @@ def load_config(flags: Mapping[str, Any], start: Path, environ: Mapping[str, str
     return Config(values, waivers, _params(table.get("checks", {}), path), origin)
 
 
-def _read(start: Path) -> tuple[str, dict[str, Any]]:
+def _read(start: Path) -> tuple[Path, str, dict[str, Any]]:
     """The nearest martello.toml, or [tool.martello] of a pyproject.toml, up to the repository's
-    root.
+    root: its directory, its name and what it says.
     """
     for directory in (start, *start.parents):
         for name in (FILE, "pyproject.toml"):
@@ -100,13 +108,15 @@ def _read(start: Path) -> tuple[str, dict[str, Any]]:
                 continue
             table = _toml(path)
             if name == FILE:
-                return str(path), table
-            own = table.get("tool", {}).get("martello")
-            if isinstance(own, dict):
-                return f"{path} [tool.martello]", own
+                return directory, str(path), table
+            tools = table.get("tool")
+            if isinstance(tools, dict) and "martello" in tools:
+                if not isinstance(tools["martello"], dict):
+                    raise BadInput(f"{path}: [tool.martello] is no table", "", f"see {FILE}")
+                return directory, f"{path} [tool.martello]", tools["martello"]
         if (directory / ".git").exists():
             break
-    return "", {}
+    return start, "", {}
 
 
 def _toml(path: Path) -> dict[str, Any]:
@@ -129,9 +139,20 @@ def _unknown(table: Mapping[str, Any], known: set[str], path: str) -> None:
             raise BadInput(f"{path}: unknown setting '{name}'", "", hint)
 
 
+def _from_file(value: Any, setting: Setting, start: Path, directory: Path) -> Any:
+    """A value of the file; paths as seen from the current directory."""
+    if not setting.path or directory == start:
+        return value
+    if isinstance(value, list):
+        return [_from_file(word, setting, start, directory) for word in value]
+    if not isinstance(value, str) or not value or os.path.isabs(value):
+        return value
+    return os.path.relpath(directory / value, start)
+
+
 def _from_text(text: str, setting: Setting) -> Any:
     if isinstance(setting.default, bool):
-        return text.lower() in ("1", "true", "yes", "on")
+        return _SWITCH.get(text.lower(), text)
     if isinstance(setting.default, int):
         return int(text) if text.isdecimal() else text
     if isinstance(setting.default, list):
@@ -151,6 +172,9 @@ def _checked(key: str, value: Any, setting: Setting, source: str) -> Any:
         )
         why = f"it was given in {source}"
         raise BadInput(f"setting '{key}' takes {kind}", why, "martello config show --origin")
+    if type(value) is int and not 0 < value <= _LONGEST:
+        why = f"it was given in {source}"
+        raise BadInput(f"setting '{key}' cannot be {value}", why, f"a number up to {_LONGEST}")
     if setting.words and value not in setting.words:
         words = ", ".join(setting.words)
         why = f"it was given in {source}"

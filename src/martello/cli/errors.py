@@ -59,13 +59,17 @@ def run(command: click.Command, args: list[str] | None = None) -> int:
     except (KeyboardInterrupt, click.Abort):
         return _say("interrupted: the result is incomplete", 130)
     except BrokenPipeError:
-        # whoever read our output has seen enough; keep Python from complaining at exit
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        close_stdout()  # whoever read our output has seen enough
         return 0
     except Exception as error:
         if debug:
             raise
         return _unforeseen(error)
+
+
+def close_stdout() -> None:
+    """Sends what is left to nowhere, and keeps Python from complaining at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _usage(error: click.ClickException) -> str:

@@ -35,15 +35,17 @@ namespaces = click.option(
 )
 kubeconfig = click.option("--kubeconfig", default=None, metavar="FILE", help="The kubeconfig file.")
 
+context = click.option(
+    "--context", default=None, metavar="NAME", help="The kubeconfig context of a live cluster."
+)
+
 cluster_flags = _all(
     namespaces,
     click.option("-A", "--all-namespaces", is_flag=True, help="All namespaces (the default)."),
     click.option(
         "-l", "--selector", default="", metavar="LABELS", help="Only objects with these labels."
     ),
-    click.option(
-        "--context", default=None, metavar="NAME", help="The kubeconfig context of a live cluster."
-    ),
+    context,
     kubeconfig,
 )
 

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from importlib import import_module
 from io import TextIOWrapper
-from pathlib import Path
 from typing import IO
 
 import msgspec
 
 from martello.core.errors import BadInput
 from martello.report.model import FORMATS, Report, Screen
+
+Writer = Callable[[Report, IO[str]], None]
 
 
 class Output(msgspec.Struct, frozen=True):
@@ -27,13 +28,21 @@ def parse_outputs(words: Iterable[str]) -> tuple[Output, ...]:
     """Reads `-o` words; without any, the table goes to stdout. Raises BadInput."""
     outputs: list[Output] = []
     for word in words or ("table",):
-        name, _, file = word.partition("=")
+        name, given, file = word.partition("=")
         if name not in FORMATS:
             from martello.cli.errors import nearest
 
             hint = f"the nearest is '{nearest(name, FORMATS)}'"
             raise BadInput(f"no such report format: {name}", hint, f"one of: {', '.join(FORMATS)}")
-        outputs.append(Output(name, file))
+        if given and not file:
+            raise BadInput(
+                f"-o {word} names no file", "", f"-o {name}=FILE, or -o {name} for stdout"
+            )
+        outputs.append(Output(name, "" if file == "-" else file))
+    files = [o.file for o in outputs if o.file]
+    twice = next((file for file in files if files.count(file) > 1), "")
+    if twice:
+        raise BadInput(f"two reports cannot both go to {twice}", "", "give each a file of its own")
     on_stdout = [o.format for o in outputs if not o.file]
     if len(on_stdout) > 1:
         both = " and ".join(on_stdout)
@@ -48,29 +57,42 @@ def write_all(report: Report, outputs: tuple[Output, ...]) -> None:
     failed: BadInput | None = None
     for output in outputs:
         writer = import_module(f"martello.report.{output.format}").write
-        if not output.file:
-            if isinstance(sys.stdout, TextIOWrapper):  # a file's name may hold bytes of no text
-                sys.stdout.reconfigure(errors="backslashreplace")
-            writer(msgspec.structs.replace(report, screen=screen(sys.stdout)), sys.stdout)
-            continue
         try:
-            _write_file(output.file, writer, report)
+            if output.file:
+                _write_file(output.file, writer, report)
+            else:
+                _write_stdout(writer, report)
         except OSError as error:
             why = error.strerror or str(error)
-            failed = BadInput(f"cannot write {output.file}", why, "the other reports are written")
+            where = output.file or "to stdout"
+            failed = BadInput(f"cannot write {where}", why, "the other reports are written")
     if failed is not None:
         raise failed
 
 
-def _write_file(file: str, writer: object, report: Report) -> None:
-    path = Path(file)
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
+def _write_stdout(writer: Writer, report: Report) -> None:
+    """Whoever reads it may have seen enough: that is no error, and the exit code stays."""
+    if isinstance(sys.stdout, TextIOWrapper):  # a file's name may hold bytes of no text
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
-        with beside.open("w", encoding="utf-8", errors="backslashreplace", newline="\n") as out:
-            writer(report, out)  # type: ignore[operator]
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)
+        writer(msgspec.structs.replace(report, screen=screen(sys.stdout)), sys.stdout)
+        sys.stdout.flush()
+    except OSError as error:
+        from martello.cli.errors import close_stdout
+
+        close_stdout()
+        if not isinstance(error, BrokenPipeError):
+            raise
+
+
+def _write_file(file: str, writer: Writer, report: Report) -> None:
+    from martello.adapters.whole import whole
+
+    with (
+        whole(file) as raw,
+        TextIOWrapper(raw, "utf-8", errors="backslashreplace", newline="\n") as out,
+    ):
+        writer(report, out)
 
 
 def screen(stream: IO[str]) -> Screen:

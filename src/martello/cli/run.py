@@ -65,14 +65,17 @@ def judge(
     """Judges each reading as a world of its own and joins the results. Raises BadInput."""
     from martello.catalogue.load import load
     from martello.catalogue.scan import scan
-    from martello.catalogue.select import select
+    from martello.catalogue.select import named, select
     from martello.cli.accepted import read_accepted, read_known
 
     begun = time.monotonic()
     checks = load(how.policies)
-    ids = _ids(how, checks)
-    chosen = select(checks, how.profile, how.frameworks, ids, how.params)
-    chosen = tuple(check for check in chosen if check.id not in how.skip)
+    params = _params(how.params, checks)
+    chosen = select(checks, how.profile, how.frameworks, how.only, params)
+    skipped = named(checks, how.skip)
+    chosen = tuple(check for check in chosen if check.id not in skipped)
+    if not chosen:
+        raise BadInput("no check is left to run", "all that were chosen are skipped", "")
     waivers, exemptions = read_accepted(how.waiver_files, how.foreign)
     baseline = read_known(how.baseline)
     version = _pinned(how.frameworks)
@@ -84,7 +87,7 @@ def judge(
             today=today,
             kubernetes=version if how.kubernetes is None else how.kubernetes,
             profile="all",
-            params={id: p for id, p in how.params.items() if id in {c.id for c in chosen}},
+            params={check.id: params[check.id] for check in chosen if check.id in params},
             waivers=waivers,
             exemptions=exemptions,
             foreign_waivers=how.foreign,
@@ -110,15 +113,17 @@ def _pinned(frameworks: Sequence[str]) -> int | None:
     return pinned(frameworks)
 
 
-def _ids(how: Judgement, checks: Sequence[Check]) -> tuple[str, ...]:
-    """The checks that `--check` names; `--skip` is held against the same names."""
-    known = {check.id for check in checks}
-    for word in how.skip:
-        if word not in known:
-            from martello.cli.errors import nearest
+def _params(
+    given: Mapping[str, Mapping[str, Any]], checks: Sequence[Check]
+) -> dict[str, Mapping[str, Any]]:
+    """The parameters by the check's id, whatever it is called in [checks]. Raises BadInput."""
+    from martello.catalogue.select import named
 
-            raise BadInput(f"no such check: {word}", "", f"the nearest is {nearest(word, known)}")
-    return how.only
+    params: dict[str, Mapping[str, Any]] = {}
+    for word, values in given.items():
+        for id in named(checks, [word]):
+            params[id] = {**params.get(id, {}), **values}
+    return params
 
 
 def _joined(scans: Sequence[Scan], checks: Mapping[str, Check]) -> Scan:
@@ -156,11 +161,12 @@ def _required(scan: Scan, practices: Sequence[str], checks: Mapping[str, Check])
 
 
 def _write(file: str, scan: Scan) -> None:
+    from martello.adapters.whole import whole
     from martello.catalogue.baseline import write_baseline
 
     try:
-        with open(file, "w", encoding="utf-8") as out:
-            out.write(write_baseline(scan.findings))
+        with whole(file) as out:
+            out.write(write_baseline(scan.findings).encode())
     except OSError as error:
         raise BadInput(f"cannot write {file}", error.strerror or "", "name another file") from error
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Sequence
 from typing import Final
 
 import msgspec
@@ -13,7 +14,6 @@ import msgspec
 from martello.core.errors import BadInput
 
 _IMAGE: Final = re.compile(r"[\w.\-/:]*[\w](?::[\w][\w.-]{0,127}|@sha256:[0-9a-f]{64})")
-_KINDS: Final = ("cluster", "bundle")
 
 
 class Target(msgspec.Struct, frozen=True):
@@ -54,3 +54,21 @@ def parse_target(word: str) -> Target:
         "there is no such file or directory, and it is no cluster:, bundle: or image reference",
         "check the spelling; images need a tag or a digest to be meant",
     )
+
+
+def in_context(targets: Sequence[Target], context: str) -> list[Target]:
+    """The targets, clusters being that of the context that --context names. Raises BadInput where
+    no cluster is among them, or another one.
+    """
+    for target in targets:
+        if target.kind == "cluster" and target.where not in ("", context):
+            raise BadInput(
+                f"{target} and --context {context} name two clusters", "", "give one of them"
+            )
+    if all(target.kind != "cluster" for target in targets):
+        raise BadInput(
+            f"--context {context} names a cluster, and none is to be read",
+            "",
+            f"add the target cluster:{context}, or leave --context out",
+        )
+    return [Target("cluster", context) if t.kind == "cluster" else t for t in targets]

@@ -1,4 +1,4 @@
-"""Which part of what was read is judged: namespaces and labels, as kubectl's -n and -l mean them."""
+"""Which part of what was read is judged: namespaces and labels, as kubectl means -n and -l."""
 
 from __future__ import annotations
 

@@ -9,6 +9,7 @@ import click
 
 from martello.cli.config import SETTINGS, WAIVERS, load_config
 from martello.cli.options import debug
+from martello.report.text import clean
 
 
 @click.group("config")
@@ -28,7 +29,7 @@ def show(origin: bool) -> None:
         rows += [(f"checks.{check}.{name}", value, "parameter") for name, value in params.items()]
     for name, value, meaning in rows:
         source = f"  [{config.origin.get(name, 'file')}]" if origin else ""
-        click.echo(f"{name} = {_text(value)}{source}  # {meaning}")
+        click.echo(clean(f"{name} = {_text(value)}{source}  # {meaning}"))
 
 
 def _text(value: object) -> str:

@@ -25,10 +25,16 @@ if TYPE_CHECKING:
     help="Who gets it: user:, group: or serviceaccount:NAMESPACE/NAME.",
 )
 @options.namespaces
+@options.context
 @options.kubeconfig
 @options.debug
 def command(
-    target: str, grant: bool, subject: str, namespaces: tuple[str, ...], kubeconfig: str | None
+    target: str,
+    grant: bool,
+    subject: str,
+    namespaces: tuple[str, ...],
+    context: str | None,
+    kubeconfig: str | None,
 ) -> int:
     """Say what Martello may see of a cluster, and which checks stay unassessed for that.
 
@@ -40,15 +46,19 @@ def command(
         click.echo(role(subject, namespaces=namespaces).rstrip())
         return 0
     from martello.adapters.cluster.doctor import examine
-    from martello.cli.target import parse_target
+    from martello.cli.target import in_context, parse_target
     from martello.core.errors import BadInput
 
     wanted = parse_target(target)
     if wanted.kind != "cluster":
         raise BadInput(f"cannot examine {target}", "doctor looks at clusters", "cluster[:CONTEXT]")
+    if context:
+        (wanted,) = in_context([wanted], context)
     found = examine(wanted.where or None, kubeconfig=kubeconfig, namespaces=namespaces)
+    from martello.report.text import clean
+
     for line in _lines(found):
-        click.echo(line)
+        click.echo(clean(line))
     return 3 if found.hidden else 0
 
 

@@ -6,8 +6,6 @@ import click
 
 from martello.cli import complete
 from martello.cli.options import debug
-from martello.core.check import Check
-from martello.core.errors import BadInput
 
 
 @click.command("explain")
@@ -22,29 +20,11 @@ def command(words: tuple[str, ...], policies: tuple[str, ...]) -> None:
     """
     from martello.catalogue.load import load
     from martello.catalogue.page import text
+    from martello.catalogue.select import named
+    from martello.report.text import clean
 
     checks = load(policies)
-    pages = [text(check) for word in words for check in named(word, checks)]
+    by_id = {check.id: check for check in checks}
+    pages = [text(by_id[id]) for word in words for id in sorted(named(checks, [word]))]
+    pages = ["\n".join(map(clean, page.split("\n"))) for page in pages]
     click.echo(f"\n{'-' * 72}\n".join(pages))
-
-
-def named(word: str, checks: tuple[Check, ...]) -> list[Check]:
-    """The checks that a word means: id, name or alias, in any case. Raises BadInput with the
-    nearest.
-    """
-    wanted = word.lower()
-    names: dict[str, list[Check]] = {}
-    for check in checks:
-        own = {check.id, check.name, *(a for names in check.aliases.values() for a in names)}
-        for name in own:
-            names.setdefault(name.lower(), []).append(check)
-    if wanted in names:
-        return names[wanted]
-    from martello.cli.errors import nearest
-
-    close = names[nearest(wanted, names)][0]
-    raise BadInput(
-        f"no such check: {word}",
-        "no check has it as id, name or alias",
-        f"martello explain {close.id} ({close.name}) is the nearest",
-    )

@@ -15,7 +15,7 @@ from martello.cli.progress import Progress
 from martello.cli.readings import Source, read_targets
 from martello.cli.reports import parse_outputs, write_all
 from martello.cli.run import Judgement, judge, report_of
-from martello.cli.target import parse_target
+from martello.cli.target import Target, in_context, parse_target
 
 
 @click.command("scan")
@@ -38,7 +38,7 @@ def command(targets: tuple[str, ...], **flags: Any) -> int:
     gc.disable()  # one run, one result: what is read lives until the end, and nothing is cyclic
     config = _config(flags)
     outputs = parse_outputs(flags["outputs"])
-    wanted = [parse_target(word) for word in targets or _default(flags)]
+    wanted = _targets(targets, flags["context"])
     source = Source(
         exclude=tuple(config["exclude"]),
         kubeconfig=flags["kubeconfig"],
@@ -75,9 +75,14 @@ def _config(flags: dict[str, Any]) -> Config:
     return load_config(typed, Path.cwd(), os.environ)
 
 
-def _default(flags: dict[str, Any]) -> tuple[str, ...]:
-    """Without a target: the cluster that --context names, else the current directory."""
-    return (f"cluster:{flags['context']}",) if flags["context"] else (".",)
+def _targets(words: tuple[str, ...], context: str | None) -> list[Target]:
+    """What is to be read; without words the cluster that --context names, else the current
+    directory. Raises BadInput.
+    """
+    if not words:
+        return [Target("cluster", context) if context else Target("path", ".")]
+    targets = [parse_target(word) for word in words]
+    return in_context(targets, context) if context else targets
 
 
 def _save(readings: list[Any], file: str) -> None:

@@ -106,7 +106,7 @@ def dangling_autoscaler(scaler: Resource, cluster: Cluster) -> Iterator[Hit]:
     namespace, kind, name = aim
     group = _group(scaler)
     meant = f"{kind}.{group}" if group else kind
-    if cluster.get(meant, namespace, name) is not None:
+    if any(cluster.meant(meant, namespace, name)):
         return
     built_in = kind in _BUILT_IN and "." not in group
     if not built_in and meant not in cluster.kinds:

@@ -14,9 +14,14 @@ from martello.adapters.whole import whole
 def test_what_was_there_stays_where_writing_fails(tmp_path: Path) -> None:
     file = tmp_path / "report"
     file.write_bytes(b"old")
-    with pytest.raises(RuntimeError), whole(file) as out:
-        out.write(b"half")
-        raise RuntimeError
+
+    def fail() -> None:
+        with whole(file) as out:
+            out.write(b"half")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail()
     assert file.read_bytes() == b"old"
     with whole(file) as out:
         out.write(b"new")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import IO, Final
 
-from martello.report.model import Report, open_findings
-from martello.report.table import counts
+from martello.core.resource import Location
+from martello.report.model import Report, by_reason, open_findings
+from martello.report.table import tally
 from martello.report.text import clean
 
 _LEVEL: Final = {"critical": "error", "high": "error", "medium": "warning", "low": "notice"}
@@ -14,7 +15,9 @@ _SHOWN: Final = 10
 
 
 def write(report: Report, out: IO[str]) -> None:
-    """Writes an annotation for each finding, as many as are shown, and the counts as plain text."""
+    """Writes an annotation for each finding and for what was given and got no verdict, as many as
+    are shown, and the counts and the exit reason as plain text.
+    """
     written = dict.fromkeys(_LEVEL.values(), 0)
     left = 0
     for found in open_findings(report.scan):
@@ -25,14 +28,26 @@ def write(report: Report, out: IO[str]) -> None:
         written[level] += 1
         check = report.checks.get(found.check)
         title = f"{found.check} {check.title if check else ''}".strip()
-        place = f"file={_property(found.location.file)}"
-        if found.location.line:
-            place += f",line={found.location.line},col={found.location.column}"
         text = f"{found.ref}: {found.message}"
-        out.write(f"::{level} {place},title={_property(title)}::{_data(text)}\n")
+        out.write(f"::{level} {_place(found.location)},title={_property(title)}::{_data(text)}\n")
+    asked = tuple(entry for entry in report.scan.unassessed if entry.asked)
+    for reason, entries in by_reason(asked).items():
+        if written["warning"] == _SHOWN:
+            left += 1
+            continue
+        written["warning"] += 1
+        location = entries[0].location
+        place = f"{_place(location)}," if location else ""
+        more = f" (and {len(entries) - 1} more)" if len(entries) > 1 else ""
+        out.write(f"::warning {place}title=unassessed::{_data(reason + more)}\n")
     if left:
-        out.write(f"{left} more findings: see the full report\n")
-    out.write(f"{counts(report)}\n")
+        out.write(f"{left} more in the full report\n")
+    out.write(f"{tally(report)}\nexit {report.exit}: {clean(report.reason)}\n")
+
+
+def _place(location: Location) -> str:
+    place = f"file={_property(location.file)}"
+    return f"{place},line={location.line},col={location.column}" if location.line else place
 
 
 def _data(text: str) -> str:

@@ -31,7 +31,8 @@ def write(report: Report, out: IO[str]) -> None:
     }
     out.write(encoded(head, indent=True).removesuffix("\n}"))
     ordered = sorted(report.checks.values(), key=lambda c: c.id)
-    lists: tuple[tuple[str, Iterable[dict[str, Any]]], ...] = (
+    lists: tuple[tuple[str, Iterable[Any]], ...] = (
+        ("notes", scan.notes),
         ("findings", (finding(f, report.checks) for f in scan.findings)),
         ("unassessed", map(unassessed, scan.unassessed)),
         ("controls", map(control, report.controls)),
@@ -43,7 +44,7 @@ def write(report: Report, out: IO[str]) -> None:
     out.write("\n}\n")
 
 
-def _list(entries: Iterator[dict[str, Any]]) -> Iterator[str]:
+def _list(entries: Iterator[Any]) -> Iterator[str]:
     """A list one level deep, some entries at a time."""
     mark = "["
     while batch := list(islice(entries, _AT_ONCE)):

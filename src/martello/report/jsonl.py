@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import IO, Any
 
-from martello.report.json import SCHEMA, finding, summary, unassessed
+from martello.report.json import SCHEMA, control, finding, summary, unassessed
 from martello.report.model import Report
 from martello.report.text import encoded
 
 
 def write(report: Report, out: IO[str]) -> None:
-    """Writes a line each of `type` header, finding, unassessed, summary."""
+    """Writes a line each of `type` header, finding, unassessed, control, note, summary."""
 
     def line(type: str, data: dict[str, Any]) -> None:
         out.write(encoded({"type": type, **data}) + "\n")
@@ -21,4 +21,8 @@ def write(report: Report, out: IO[str]) -> None:
         line("finding", finding(found, report.checks))
     for entry in report.scan.unassessed:
         line("unassessed", unassessed(entry))
+    for verdict in report.controls:
+        line("control", control(verdict))
+    for note in report.scan.notes:
+        line("note", {"text": note})
     line("summary", summary(report))

@@ -13,9 +13,10 @@ _ILLEGAL: Final = "[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
 
 
 def write(report: Report, out: IO[str]) -> None:
-    """Writes failures for findings, skipped for waived and unassessed, one passing case for the
-    rest.
+    """Writes failures for findings, skipped for waived and unassessed, and for a practice that was
+    judged and has none of these one passing case. What was not judged has no suite.
     """
+    judged = {check.practice for check in report.checks.values()} if report.scan.objects else set()
     cases: dict[str, list[str]] = {practice: [] for practice in (*PRACTICES, "reading")}
     tally = {practice: [0, 0] for practice in cases}
     for found in report.scan.findings:
@@ -30,7 +31,12 @@ def write(report: Report, out: IO[str]) -> None:
         tally[practice][1] += 1
         cases[practice].append(_unassessed(entry))
     out.write('<?xml version="1.0" encoding="UTF-8"?>\n<testsuites name="martello">\n')
+    if not report.scan.objects:
+        cases["reading"].append(_unassessed(Unassessed(report.reason)))
+        tally["reading"][1] += 1
     for practice, lines in cases.items():
+        if not lines and practice not in judged:
+            continue
         if not lines:
             lines = [f'<testcase classname="{practice}" name="no findings"/>']
         failed, skipped = tally[practice]
@@ -50,7 +56,8 @@ def _finding(found: Finding, title: str) -> str:
     if found.location.line:
         head += f' file="{_attribute(found.location.file)}" line="{found.location.line}"'
     if found.waived:
-        reason = f"waived by {found.waived.by} until {found.waived.until}: {found.waived.reason}"
+        until = f" until {found.waived.until}" if found.waived.until else ""
+        reason = f"waived by {found.waived.by}{until}: {found.waived.reason}"
         return f'{head}><skipped message="{_attribute(reason)}"/></testcase>'
     if found.known:
         return f'{head}><skipped message="in the baseline"/></testcase>'
@@ -69,7 +76,8 @@ def _unassessed(entry: Unassessed) -> str:
 
 def _text(text: str) -> str:
     legal = re.sub(_ILLEGAL, "\N{REPLACEMENT CHARACTER}", text)
-    return legal.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    escaped = legal.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return re.sub("[\x7f-\x9f]", lambda match: f"&#{ord(match[0])};", escaped)
 
 
 def _attribute(text: str) -> str:

@@ -6,20 +6,22 @@ import re
 from typing import IO, Final
 
 from martello.core.finding import SEVERITIES, Finding
+from martello.report.controls import by_framework, summary
 from martello.report.model import Report, by_reason, open_findings
-from martello.report.table import counts
+from martello.report.table import tally
 from martello.report.text import clean, plural
 
 # GitHub refuses a longer comment.
 _LIMIT: Final = 65_536
-_ROOM: Final = 400
+_ROOM: Final = 1_500  # heads of all severities, and what follows the findings
+_LAST: Final = 80
 
 
 def write(report: Report, out: IO[str]) -> None:
     """Writes the verdict, a table by severity in folds, and what got no verdict; within 65,536
     characters.
     """
-    text = f"## Martello: {_cell(report.reason)}\n\n{_cell(counts_line(report))}\n\n"
+    text = f"## Martello: {_cell(report.reason)}\n\n{_cell(tally(report))}\n\n"
     left = 0
     for severity in SEVERITIES:
         found = [f for f in open_findings(report.scan) if f.severity == severity]
@@ -42,17 +44,19 @@ def write(report: Report, out: IO[str]) -> None:
         text += head + "".join(rows) + "\n</details>\n\n"
     if left:
         text += f"{plural(left, 'finding')} more did not fit into this comment.\n\n"
-    for reason, entries in by_reason(report.scan.unassessed).items():
-        line = f"- unassessed ({len(entries)}): {_cell(reason)}\n"
-        if len(text) + len(line) > _LIMIT:
+    rest = [f"{_cell(f)}: {summary(verdicts)}" for f, verdicts in by_framework(report).items()]
+    rest += [
+        f"unassessed ({len(entries)}): {_cell(reason)}"
+        for reason, entries in by_reason(report.scan.unassessed).items()
+    ]
+    rest += [f"note: {_cell(note)}" for note in report.scan.notes]
+    for at, told in enumerate(rest):
+        line = f"- {told}\n"
+        if len(text) + len(line) > _LIMIT - _LAST:
+            text += f"- {plural(len(rest) - at, 'line')} more did not fit into this comment\n"
             break
         text += line
     out.write(text)
-
-
-def counts_line(report: Report) -> str:
-    """The counts, without the seconds: the same input gives the same comment."""
-    return counts(report).rpartition(" · ")[0]
 
 
 def _row(report: Report, finding: Finding) -> str:

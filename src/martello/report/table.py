@@ -163,7 +163,12 @@ def _unassessed(report: Report) -> list[str]:
 
 
 def counts(report: Report) -> str:
-    """The line that every command with findings ends with: what was judged and what came of it."""
+    """The line that every command with findings ends with: what came of it, and how fast."""
+    return f"{tally(report)} · {report.scan.seconds:.1f} s"
+
+
+def tally(report: Report) -> str:
+    """What was judged and what came of it; the same for the same input."""
     scan = report.scan
     found = severities(scan)
     words = [plural(scan.objects, "object")]
@@ -180,5 +185,4 @@ def counts(report: Report) -> str:
         words.append(f"{known} in the baseline")
     if scan.foreign or scan.partial:
         words.append(f"{plural(scan.foreign + scan.partial, 'document')} skipped")
-    words.append(f"{scan.seconds:.1f} s")
     return " · ".join(words)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    import re
 
 _SGR: Final = {
     "critical": "1;31",
@@ -66,9 +69,21 @@ def encoded(value: Any, indent: bool = False) -> str:
     import orjson
 
     try:
-        return orjson.dumps(value, option=orjson.OPT_INDENT_2 if indent else None).decode()
+        text = orjson.dumps(value, option=orjson.OPT_INDENT_2 if indent else None).decode()
     except TypeError:
         import json
 
         text = json.dumps(value, indent=2 if indent else None, ensure_ascii=False)
-        return text.encode("utf-8", "replace").decode()
+        text = text.encode("utf-8", "replace").decode()
+    return text if text.isascii() or text.isprintable() else _escaped(text)
+
+
+def _escaped(text: str) -> str:
+    """JSON whose texts hold no character that a terminal would obey: JSON itself allows some."""
+    import re
+
+    return re.sub("[\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]", _code, text)
+
+
+def _code(match: re.Match[str]) -> str:
+    return f"\\u{ord(match[0]):04x}"

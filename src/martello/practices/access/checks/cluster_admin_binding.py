@@ -98,7 +98,7 @@ _ALL: Final = frozenset(("get", "list", "watch", "create", "update", "patch", "d
     ),
 )
 def cluster_admin_binding(resource: Resource, cluster: Cluster) -> Iterator[Hit]:
-    """A binding gives somebody every right.
+    """Somebody is given every right.
 
     The role cluster-admin, and every role that is as wide, holds all that the API server has:
     each secret, each node, each role. A leaked credential of such a subject is the loss of the

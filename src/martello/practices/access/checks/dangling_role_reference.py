@@ -85,7 +85,7 @@ from martello.practices.access.powers import own_local_role, own_role
     ),
 )
 def dangling_role_reference(resource: Resource, cluster: Cluster) -> Iterator[Hit]:
-    """A binding refers to a role that does not exist.
+    """Binding refers to a role that does not exist.
 
     The binding grants nothing today. Whoever may create roles of that name later, by mistake or
     on purpose, gives its subjects rights that nobody reviewed.

@@ -65,7 +65,7 @@ from martello.practices.access.powers import PLATFORM
     ),
 )
 def default_account_bound(resource: Resource, cluster: Cluster) -> Iterator[Hit]:
-    """A default service account is given rights.
+    """Default service account is given rights.
 
     Every pod of the namespace that names no account runs as `default`. A right that one
     workload needs is thereby given to all of them, also to those that are added later.

@@ -74,7 +74,7 @@ from martello.practices.access.powers import gaining, people, spared
     ),
 )
 def edit_is_every_service_account(resource: Resource, cluster: Cluster) -> Iterator[Hit]:
-    """A binding to edit or admin is every service account of the namespace.
+    """Binding to edit or admin is every service account of the namespace.
 
     The default roles edit and admin read secrets, run commands in pods, create workloads and
     impersonate service accounts. Whoever holds one of them therefore also holds whatever any

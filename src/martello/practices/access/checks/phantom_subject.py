@@ -84,7 +84,7 @@ from martello.practices.access.powers import PLATFORM
     ),
 )
 def phantom_subject(resource: Resource, cluster: Cluster) -> Iterator[Hit]:
-    """A service account is bound that does not exist.
+    """Binding names a service account that does not exist.
 
     The grant waits for whoever creates an account of that name, and creating accounts is a
     right that many hold. An account that was deleted leaves such bindings behind.

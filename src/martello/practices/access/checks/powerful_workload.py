@@ -120,7 +120,7 @@ _SEVERE: Final = (
     ),
 )
 def powerful_workload(workload: Workload, cluster: Cluster) -> Iterator[Hit]:
-    """The pods of a workload hold a token with dangerous rights.
+    """Pods hold a token with dangerous rights.
 
     Whoever breaks into a container reads its token and acts as its account. With rights such as
     these the step from one container to the namespace, a node or the cluster takes one request.

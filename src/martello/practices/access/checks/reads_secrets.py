@@ -120,7 +120,7 @@ def reads_secrets(resource: Resource, cluster: Cluster) -> Iterator[Hit]:
     """Somebody may read every secret of a namespace or of the cluster.
 
     Secrets hold database passwords, signing keys and, as tokens, the rights of other accounts,
-    so whoever reads them all holds what they open. A list or watch returns the values just as
+    so whoever reads them all holds what they open. A list or watch returns the values as
     get does. Rules that name single secrets are not meant here.
     """
     yield from powerful("ACC-008", resource, cluster)

@@ -81,7 +81,7 @@ def schema_violation(resource: Resource, cluster: Cluster) -> Iterator[Hit]:
 
     A field of the wrong type is refused by the API server; a field that it does not know is
     dropped without a word unless the client asks for strict validation, and a misspelled
-    security setting is then simply not set.
+    security setting is then not set.
     """
     for violation in violations(resource.raw):
         yield Hit(resource, violation.path, _message(violation), show(violation.path))

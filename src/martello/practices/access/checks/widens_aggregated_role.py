@@ -72,7 +72,7 @@ _LABEL: Final = "rbac.authorization.k8s.io/aggregate-to-"
     ),
 )
 def widens_aggregated_role(resource: Resource, cluster: Cluster) -> Iterator[Hit]:
-    """A role is aggregated into a default role and makes it more powerful.
+    """Role is aggregated into a default role and makes it more powerful.
 
     A ClusterRole with an aggregation label adds its rules to admin, edit or view, and so to
     everybody who is bound to these in any namespace. Nobody looks there when he reviews a

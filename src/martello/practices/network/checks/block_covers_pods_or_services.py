@@ -64,7 +64,7 @@ Range = tuple[int, int, int]  # IP version, first address, last address
     ),
 )
 def block_covers_pods_or_services(policy: Resource, cluster: Cluster) -> Iterator[Hit]:
-    """An address block takes in pods or Services of the cluster.
+    """Address block takes in pods or Services of the cluster.
 
     Whether a block matches the addresses of pods depends on the network plugin, and on the
     address of a Service it is undefined. The same policy therefore means one thing here and

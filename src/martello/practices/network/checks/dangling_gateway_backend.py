@@ -66,7 +66,7 @@ from martello.practices.network.backends import ROUTES, missing, route_backends
     ),
 )
 def dangling_gateway_backend(route: Resource, cluster: Cluster) -> Iterator[Hit]:
-    """A route of the Gateway API that leads to no Service.
+    """Route of the Gateway API leads to no Service.
 
     The gateway answers these requests with an error. A Service of that name, created later by
     somebody else, receives what was meant for the old one.

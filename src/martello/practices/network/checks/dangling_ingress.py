@@ -75,7 +75,7 @@ from martello.practices.network.backends import INGRESS, ingress_backends, missi
     ),
 )
 def dangling_ingress(ingress: Resource, cluster: Cluster) -> Iterator[Hit]:
-    """An Ingress that leads to no Service.
+    """Ingress leads to no Service.
 
     Requests to this path fail. A Service of that name, created later by somebody else in the
     namespace, receives what was meant for the old one, under its host name and certificate.

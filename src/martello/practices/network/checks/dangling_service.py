@@ -98,7 +98,7 @@ from martello.practices.network.policies import written_labels
 def dangling_service(
     service: Resource, cluster: Cluster, *, params: Mapping[str, Any]
 ) -> Iterator[Hit]:
-    """A Service that selects no workload.
+    """Service selects no workload.
 
     Requests to it fail, and the first pod with its labels receives them, whoever puts it there.
     Services without a selector and ExternalName Services are not meant.

@@ -79,7 +79,7 @@ from martello.core.selector import MalformedSelector
     ),
 )
 def dangling_service_monitor(monitor: Resource, cluster: Cluster) -> Iterator[Hit]:
-    """A ServiceMonitor that selects no Service.
+    """ServiceMonitor selects no Service.
 
     Nothing is scraped, and alerts that look at its metrics stay silent for ever. Without a
     namespaceSelector a monitor looks at its own namespace only.

@@ -86,7 +86,7 @@ from martello.practices.network.ports import (
     ),
 )
 def invalid_target_port(cluster: Cluster) -> Iterator[Hit]:
-    """A port number or name that no API server or pod knows.
+    """Port number or name that no API server or pod knows.
 
     The API server refuses the object, or the Service has no endpoint because no container gives
     a port that name with that protocol. Either way nobody is served.

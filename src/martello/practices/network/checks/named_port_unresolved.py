@@ -84,7 +84,7 @@ from martello.practices.network.ports import protocol_of, resolves
     ),
 )
 def named_port_unresolved(policy: Resource, cluster: Cluster) -> Iterator[Hit]:
-    """A policy names a port that no pod behind it has.
+    """Policy names a port that no pod behind it has.
 
     A named port is looked up in the pod that is reached. Where no container gives a port that
     name, with the same protocol, the rule lets nothing through; towards addresses outside of

@@ -94,7 +94,7 @@ _SYSTEM: Final = frozenset(("kube-system", "kube-public", "kube-node-lease"))
     ),
 )
 def namespace_without_default_deny(namespace: Resource, cluster: Cluster) -> Iterator[Hit]:
-    """A namespace without a default deny.
+    """Namespace without a default deny.
 
     Where no policy selects every pod, a new pod is reachable from all others until somebody
     thinks of it. A default deny turns that around: what is not allowed does not get through.

@@ -75,7 +75,7 @@ from martello.practices.network.policies import (
     ),
 )
 def peer_selects_nothing(policy: Resource, cluster: Cluster) -> Iterator[Hit]:
-    """A peer of a network policy that no pod is.
+    """Policy names a peer that no pod is.
 
     The rule was written for somebody who is not let through, because the labels are not theirs.
     Where it is left over from an old workload, a pod with its labels gets in one day.

@@ -69,7 +69,7 @@ from martello.practices.network.policies import (
     ),
 )
 def policy_selects_nothing(policy: Resource, cluster: Cluster) -> Iterator[Hit]:
-    """A network policy that selects no pod.
+    """Policy selects no pod.
 
     The pods that its author had in mind are not protected by it, mostly because a label was
     renamed or mistyped. It looks like a wall and is none.

@@ -65,7 +65,7 @@ from martello.practices.network.ports import declared, protocol_of, resolves
     ),
 )
 def port_nobody_declares(policy: Resource, cluster: Cluster) -> Iterator[Hit]:
-    """A policy opens a port that none of its pods declares.
+    """Policy opens a port that none of its pods declares.
 
     Either the port is wrong, and the clients that the rule is for do not get through, or it is
     left over from something that no longer runs. Pods that declare no port at all are not

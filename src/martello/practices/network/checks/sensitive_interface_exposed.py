@@ -109,7 +109,7 @@ _KNOWN: Final = (
 def sensitive_interface_exposed(
     service: Resource, cluster: Cluster, *, params: Mapping[str, Any]
 ) -> Iterator[Hit]:
-    """An administration interface is reachable from outside of the cluster.
+    """Administration interface is reachable from outside of the cluster.
 
     Dashboards, notebooks and metrics servers were written for use inside: many ask for no
     password and act with the rights of their own account. Finding one of them is the whole

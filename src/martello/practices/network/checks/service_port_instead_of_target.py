@@ -88,7 +88,7 @@ from martello.practices.network.ports import protocol_of, resolves, service_port
     ),
 )
 def service_port_instead_of_target(policy: Resource, cluster: Cluster) -> Iterator[Hit]:
-    """A policy names the port of a Service where it needs the port of the pods.
+    """Policy names the port of a Service where it needs the port of the pods.
 
     Policies are applied to the pod's address and port, after the Service has been translated. A
     rule with the Service's own port therefore lets nobody through, while it reads as if it did.

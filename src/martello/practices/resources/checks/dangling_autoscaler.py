@@ -92,7 +92,7 @@ _BUILT_IN: Final = frozenset(("Deployment", "StatefulSet", "ReplicaSet", "Replic
     ),
 )
 def dangling_autoscaler(scaler: Resource, cluster: Cluster) -> Iterator[Hit]:
-    """An autoscaler that scales nothing.
+    """Autoscaler scales nothing.
 
     Its target was renamed or is gone, or is looked for in the wrong API group, so the workload
     that it was written for no longer grows with its load. Targets of a kind that is not built in

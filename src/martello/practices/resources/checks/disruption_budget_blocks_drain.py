@@ -100,7 +100,7 @@ from martello.practices.resources.replicas import expected
     ),
 )
 def disruption_budget_blocks_drain(budget: Resource, cluster: Cluster) -> Iterator[Hit]:
-    """A disruption budget that never lets a pod go.
+    """Disruption budget never lets a pod go.
 
     A node with such a pod cannot be drained, so that upgrades stop there or somebody forces
     them and every pod goes at once. An autoscaler counts with the least number that it may

@@ -76,7 +76,7 @@ from martello.practices.resources.limit_ranges import complaints, defaulted, ord
     ),
 )
 def limit_range_rejects_pod(workload: Workload, cluster: Cluster) -> Iterator[Hit]:
-    """The LimitRange of the namespace refuses the pods.
+    """LimitRange of the namespace refuses the pods.
 
     The API server takes the Deployment and refuses each of its pods, so that the rollout stands
     still and only the events say why. Defaults are filled in first, and may be what makes a pod

@@ -71,7 +71,7 @@ from martello.practices.resources.namespaces import lacking
     ),
 )
 def namespace_without_limit_range(namespace: Resource, cluster: Cluster) -> Iterator[Hit]:
-    """A namespace without default limits.
+    """Namespace without default limits.
 
     A container that says nothing about memory or CPU gets no bound here, and one forgotten line
     in a manifest is enough to let it take the node.

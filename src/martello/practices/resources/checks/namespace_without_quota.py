@@ -75,7 +75,7 @@ from martello.practices.resources.namespaces import lacking
     ),
 )
 def namespace_without_quota(namespace: Resource, cluster: Cluster) -> Iterator[Hit]:
-    """A namespace without a resource quota.
+    """Namespace without a resource quota.
 
     Whoever may create objects here may create as many as the cluster can hold: pods until the
     nodes are full, and objects until etcd is.

@@ -77,7 +77,7 @@ from martello.practices.resources.quotas import quotas
     ),
 )
 def quota_is_no_bound(quota: Resource, cluster: Cluster) -> Iterator[Hit]:
-    """A quota that leaves the use unbounded.
+    """Quota leaves the use unbounded.
 
     A quota of requests is kept by asking for little and using much, `pods` counts no finished
     pods, and a quota of local storage forces nobody to say a limit. The namespace looks fenced

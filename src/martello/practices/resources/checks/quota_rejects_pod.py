@@ -84,7 +84,7 @@ from martello.practices.resources.replicas import expected
     ),
 )
 def quota_rejects_pod(workload: Workload, cluster: Cluster) -> Iterator[Hit]:
-    """The quota of the namespace refuses pods.
+    """Quota of the namespace refuses the pods.
 
     The API server takes a Deployment whatever the quota says and refuses its pods, so that some
     or all replicas never appear. A quota is taken as in force, and as used by nobody else.

@@ -7,12 +7,14 @@ import subprocess
 import sys
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from martello.adapters.cluster.kinds import KINDS, REQUIRED, SECRETS, Kind
-from martello.adapters.cluster.prune import pod_template_kind, prune
+from martello.adapters.cluster.prune import pod_template_kind, prune, refuse_depth
 from martello.adapters.cluster.share import Shared
+from martello.core.errors import BadInput
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-9, 9) | st.floats(0, 2) | st.text(max_size=3),
@@ -111,3 +113,15 @@ def test_nothing_heavy_is_imported_before_a_cluster_is_read() -> None:
     )
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert out.stdout.strip() == ""
+
+
+def test_what_is_nested_too_deeply_is_refused() -> None:
+    def nested(depth: int) -> dict[str, Any]:
+        value: dict[str, Any] = {}
+        for _ in range(depth):
+            value = {"a": value}
+        return value
+
+    refuse_depth(nested(150))
+    with pytest.raises(BadInput, match="cannot judge it"):
+        refuse_depth(nested(600))

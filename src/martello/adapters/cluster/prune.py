@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from martello.adapters.cluster.kinds import Kind
+from martello.core.errors import BadInput
 
 # A copy of the whole object as it was applied: of a Secret, its values too.
 _COPIES: Final = (
@@ -19,6 +20,18 @@ _CONTAINER_STATUSES: Final = (
     "ephemeralContainerStatuses",
 )
 _CONTAINER_STATUS: Final = ("name", "image", "imageID", "restartCount")
+
+
+def refuse_depth(item: dict[str, Any]) -> None:
+    """Raises BadInput for what is nested deeper than a bundle could keep (some 250 levels): whoever
+    may write a custom resource chooses its depth, and all that follows goes down into it.
+    """
+    import orjson
+
+    try:
+        orjson.dumps(item)
+    except TypeError:
+        raise BadInput("cannot judge it", "it is nested too deeply") from None
 
 
 def prune(raw: dict[str, Any], kind: Kind) -> dict[str, Any] | None:

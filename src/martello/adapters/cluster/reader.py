@@ -13,7 +13,7 @@ from martello.adapters.cluster.client import JSON, METADATA, Client
 from martello.adapters.cluster.discovery import Served, discover, kubernetes_minor
 from martello.adapters.cluster.failure import Denied
 from martello.adapters.cluster.kinds import Kind
-from martello.adapters.cluster.prune import pod_template_kind, prune
+from martello.adapters.cluster.prune import pod_template_kind, prune, refuse_depth
 from martello.adapters.cluster.share import Shared
 from martello.core.errors import BadInput, Unreachable
 from martello.core.finding import Unassessed
@@ -165,6 +165,7 @@ class Reader:
         try:
             if not isinstance(item, dict):
                 raise BadInput("not a Kubernetes object")
+            refuse_depth(item)
             if kind.name == "CustomResourceDefinition":
                 template = pod_template_kind(item)
                 if template is not None:

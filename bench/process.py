@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
-import time
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 
 class Usage(NamedTuple):
@@ -20,23 +21,30 @@ class Usage(NamedTuple):
     code: int
 
 
+# A small process starts the measured one: until it is replaced by its program, a child is as large
+# as its parent, and the kernel keeps that as its peak.
+_LAUNCHER: Final = """
+import json, os, sys, time
+out = os.open(sys.argv[1], os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+nothing = os.open(os.devnull, os.O_RDWR)
+begun = time.perf_counter()
+pid = os.fork()
+if not pid:
+    os.dup2(nothing, 0), os.dup2(out, 1), os.dup2(nothing, 2)
+    os.execvpe(sys.argv[2], sys.argv[2:], os.environ)
+_, status, used = os.wait4(pid, 0)
+wall = time.perf_counter() - begun
+cpu = used.ru_utime + used.ru_stime
+print(json.dumps([cpu, wall, used.ru_maxrss / 1024, os.waitstatus_to_exitcode(status)]))
+"""
+
+
 def run(command: Sequence[str], out: Path, cwd: Path | None = None) -> Usage:
     """Runs a command once, its output kept in a file, its children counted."""
-    begun = time.perf_counter()
-    with out.open("wb") as stdout:
-        process = subprocess.Popen(
-            command,
-            stdout=stdout,
-            stderr=subprocess.DEVNULL,
-            stdin=subprocess.DEVNULL,
-            cwd=cwd,
-            env=_environment(),
-        )
-        _, status, used = os.wait4(process.pid, 0)
-    wall = time.perf_counter() - begun
-    code = os.waitstatus_to_exitcode(status)
-    process.returncode = code
-    return Usage(used.ru_utime + used.ru_stime, wall, used.ru_maxrss / 1024, code)
+    launcher = (sys.executable, "-S", "-c", _LAUNCHER, str(out), *command)
+    done = subprocess.run(launcher, stdout=subprocess.PIPE, check=True, cwd=cwd, env=_environment())
+    cpu, wall, memory, code = json.loads(done.stdout)
+    return Usage(cpu, wall, memory, code)
 
 
 def typical(command: Sequence[str], out: Path, times: int, cwd: Path | None = None) -> Usage:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import pytest
 from tests.support.objects import check, judged
 
-from martello.catalogue.frameworks import Outcome, framework, report, violated
+from martello.catalogue.frameworks import Outcome, framework, pinned, report, violated
 from martello.catalogue.load import load
 from martello.catalogue.select import select
 from martello.core.check import Check
@@ -86,3 +86,9 @@ def test_a_pinned_standard_decides_the_version_judged_for() -> None:
     oldest = judged(POD, made, ids=(), frameworks=["pss-baseline@1.30"], kubernetes=0)
     assert [f.message for f in oldest.findings] == ["old"]
     assert [f.message for f in result.findings] == ["new"]
+
+
+def test_two_versions_of_pod_security_are_two_scans() -> None:
+    assert pinned(["pss-restricted@1.29", "nsa-cisa", "pss-baseline@v1.29"]) == 29
+    with pytest.raises(BadInput, match="two versions"):
+        pinned(["pss-restricted@1.20", "pss-baseline@1.34"])

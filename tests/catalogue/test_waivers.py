@@ -201,6 +201,21 @@ def test_annotations(annotation: str, hidden: bool) -> None:
     assert (critical.waived is not None) is (hidden and annotation.startswith("martello/"))
 
 
+def test_an_annotation_holds_no_longer_than_a_waiver_may() -> None:
+    result = annotated('martello/waive: "POD-900 until 2999-12-31: why"')
+    assert result.findings[0].waived is None
+    (told,) = result.unassessed
+    assert "until 2999-12-31, more than 365 days" in told.reason
+    assert told.location is not None
+    assert told.location.line == 7
+
+
+def test_an_annotation_that_names_no_check_is_noted() -> None:
+    result = annotated('martello/waive: "POD-90 until 2026-12-31: why"')
+    assert result.findings[0].waived is None
+    assert "names the unknown check POD-90, did you mean POD-900?" in result.notes[0]
+
+
 def test_an_annotation_that_is_no_waiver_is_said() -> None:
     result = annotated("martello/waive: POD-900 for ever")
     assert result.findings[0].waived is None
@@ -232,6 +247,8 @@ def test_comments(before: str, comment: str, elements: tuple[str, ...]) -> None:
         (".trivyignore", "# all\nKSV-0001\n", True),
         (".trivyignore", "AVD-KSV-0001 exp:2026-06-30 # late\n", False),
         (".trivyignore", "KSV-0002", False),
+        (".trivyignore", "*", False),
+        (".trivyignore.yaml", "misconfigurations: [{id: '*'}]", False),
         (".trivyignore.yaml", "misconfigurations: [{id: KSV-0001, statement: why}]", True),
         (".trivyignore.yaml", "misconfigurations: [{id: KSV-0001, paths: ['b/*']}]", False),
         ("exceptions.json", '[%s"name": "agent-.*"}}]}]', True),

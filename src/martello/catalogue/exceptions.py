@@ -57,7 +57,7 @@ def read_exceptions(text: str, file: str) -> tuple[Exemption, ...]:
 def _trivy_lines(text: str, file: str) -> Iterator[Exemption]:
     for number, line in enumerate(text.splitlines(), 1):
         words = line.partition("#")[0].split()
-        if words:
+        if words and words[0] != "*":  # Trivy knows names only: a star means nothing to it
             expiry = next((m.group(1) for w in words[1:] if (m := _EXPIRY.fullmatch(w))), "")
             yield Exemption("trivy", (words[0],), "", f"{file}:{number}", expiry)
 
@@ -74,6 +74,8 @@ def _trivy_yaml(text: str, file: str) -> Iterator[Exemption]:
         line = document.lines.get(("misconfigurations", index), 1)
         if not isinstance(entry, dict) or not isinstance(entry.get("id"), str):
             raise BadInput(f"cannot use {file}", f"{file}:{line}: an entry needs an id")
+        if entry["id"] == "*":
+            continue
         paths = entry.get("paths") or []
         yield Exemption(
             "trivy",

@@ -91,14 +91,19 @@ def selects(text: str) -> Callable[[Check], bool]:
 
 
 def pinned(names: Iterable[str]) -> int | None:
-    """The Kubernetes minor version that a Pod Security Standard among the names asks for by
-    `@VERSION`; its rules differ from version to version.
+    """The Kubernetes minor version that the Pod Security Standards among the names ask for by
+    `@VERSION`; their rules differ from version to version. Raises BadInput for two versions.
     """
+    asked: dict[int, str] = {}
     for text in names:
         name, _, version = text.partition("@")
         if name.startswith("pss-") and version:
-            return minor(version)
-    return None
+            asked.setdefault(minor(version), text)
+    if len(asked) > 1:
+        both = " and ".join(asked.values())
+        why = "one scan judges by the rules of one version"
+        raise BadInput(f"{both} ask for two versions", why, "scan once for each")
+    return next(iter(asked), None)
 
 
 def controls_of(check: Check, of: Framework) -> tuple[str, ...]:

@@ -78,7 +78,8 @@ def scan(
     unassessed = [*reading.unassessed, *runner.unassessed, *merger.unassessed, *accepted.unassessed]
     ran = frozenset(check.id for check in runner.checks)
     whole = reading.focus == Focus() and not reading.namespaces
-    stale = accepted.stale(ran) if whole else []
+    stale = accepted.stale(ran) if whole else {}
+    outside = {waiver.source for waiver in given}
     return Scan(
         target=reading.target,
         findings=tuple(findings),
@@ -91,7 +92,8 @@ def scan(
         partial=reading.partial,
         passed=runner.passed,
         checks=len(ran),
-        notes=tuple(dict.fromkeys([*accepted.notes, *stale])),
+        notes=tuple(dict.fromkeys([*accepted.notes, *stale.values()])),
+        stale=tuple(note for source, note in stale.items() if source in outside),
     )
 
 

@@ -18,7 +18,7 @@ from martello.core.check import Check, Hit
 from martello.core.errors import BadInput
 from martello.core.finding import Finding, Unassessed, Waived
 from martello.core.resource import Location, Ref, Resource
-from martello.core.waiver import KIND, Waiver, inline_of, waiver_of
+from martello.core.waiver import ANNOTATION, KIND, Waiver, inline_of, waiver_of
 from martello.core.workload import Workload
 
 if TYPE_CHECKING:
@@ -37,8 +37,10 @@ class Waivers:
         "_expressions",
         "_foreign",
         "_inline",
+        "_latest",
         "_names",
         "_today",
+        "_too_long",
         "_used",
         "notes",
         "unassessed",
@@ -66,12 +68,13 @@ class Waivers:
         self._expressions: dict[str, Callable[[Subject], Any]] = {}
         self._by_check: dict[str, list[Waiver]] = {}
         self._inline: dict[int, list[tuple[Waived, frozenset[str], Skip | None]]] = {}
-        latest = (today + timedelta(days=max_days)).isoformat()
+        self._latest = (today + timedelta(days=max_days)).isoformat()
+        self._too_long = f"more than {max_days} days: it is not honoured"
         for waiver in waivers:
-            self._add(waiver, latest, max_days)
+            self._add(waiver)
         for resource in cluster.of_kind(KIND):
             try:
-                self._add(waiver_of(resource), latest, max_days)
+                self._add(waiver_of(resource))
             except BadInput as error:
                 reason = f"{error.what}: {error.why}"
                 place = resource.locate(("spec",))
@@ -93,23 +96,22 @@ class Waivers:
             return self._exempt(check, hit)
         return None
 
-    def stale(self, ran: frozenset[str]) -> list[str]:
-        """The waivers that matched nothing though every check they name ran."""
+    def stale(self, ran: frozenset[str]) -> dict[str, str]:
+        """A note, by its source, for each waiver that matched nothing though every check it names
+        ran.
+        """
         found: dict[str, Waiver] = {}
         for waivers in self._by_check.values():
             for waiver in waivers:
                 ids = frozenset().union(*(self._names.find(name) for name in waiver.checks))
                 if waiver.source not in self._used and ids <= ran:
                     found[waiver.source] = waiver
-        return [f"waiver {w.name} ({source}) matches nothing" for source, w in found.items()]
+        return {s: f"waiver {w.name} ({s}) matches nothing" for s, w in found.items()}
 
-    def _add(self, waiver: Waiver, latest: str, max_days: int) -> None:
-        if waiver.until > latest:
-            reason = (
-                f"the waiver {waiver.name} runs until {waiver.until}, more than {max_days} days"
-            )
-            place = _place(waiver.source)
-            self.unassessed.append(Unassessed(f"{reason}: it is not honoured", place))
+    def _add(self, waiver: Waiver) -> None:
+        if waiver.until > self._latest:
+            reason = f"the waiver {waiver.name} runs until {waiver.until}, {self._too_long}"
+            self.unassessed.append(Unassessed(reason, _place(waiver.source)))
             return
         if waiver.match.expression:
             problem = self._compile(waiver.match.expression)
@@ -119,14 +121,20 @@ class Waivers:
                 return
         if waiver.until < self._today:
             return  # void: POD-090 says so
-        for name in waiver.checks:
+        for id in self._meant(waiver.checks, f"waiver {waiver.name}"):
+            self._by_check.setdefault(id, []).append(waiver)
+
+    def _meant(self, names: Iterable[str], whose: str) -> frozenset[str]:
+        """The checks that a waiver names; what is unknown is noted."""
+        meant: frozenset[str] = frozenset()
+        for name in names:
             ids = self._names.find(name)
             if not ids:
                 near = self._names.nearest(name)
                 hint = f", did you mean {near}?" if near else ""
-                self.notes.append(f"waiver {waiver.name} names the unknown check {name}{hint}")
-            for id in ids:
-                self._by_check.setdefault(id, []).append(waiver)
+                self.notes.append(f"{whose} names the unknown check {name}{hint}")
+            meant |= ids
+        return meant
 
     def _compile(self, text: str) -> str:
         if text not in self._expressions:
@@ -167,8 +175,15 @@ class Waivers:
                 if isinstance(entry, BadInput):
                     reason = f"{entry.what}: {entry.why}"
                     self.unassessed.append(Unassessed(reason, ref=resource.ref))
+                elif entry.until > self._latest:
+                    reason = f"the annotation {ANNOTATION} runs until {entry.until}"
+                    place = resource.locate(entry.path)
+                    reason = f"{reason}, {self._too_long}"
+                    self.unassessed.append(Unassessed(reason, place, ref=resource.ref))
                 elif entry.until >= self._today:
-                    ids = frozenset().union(*map(self._names.find, entry.checks))
+                    ids = self._meant(
+                        entry.checks, f"the annotation {ANNOTATION} of {resource.ref}"
+                    )
                     source = str(resource.locate(entry.path))
                     waived = Waived("annotation", entry.reason, entry.until, source)
                     found.append((waived, ids, None))

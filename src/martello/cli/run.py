@@ -78,14 +78,14 @@ def judge(
         raise BadInput("no check is left to run", "all that were chosen are skipped", "")
     waivers, exemptions = read_accepted(how.waiver_files, how.foreign)
     baseline = read_known(how.baseline)
-    version = _pinned(how.frameworks)
+    version = _version(how)
     today = datetime.now(UTC).date()
     scans = [
         scan(
             reading,
             chosen,
             today=today,
-            kubernetes=version if how.kubernetes is None else how.kubernetes,
+            kubernetes=version,
             profile="all",
             params={check.id: params[check.id] for check in chosen if check.id in params},
             waivers=waivers,
@@ -104,13 +104,22 @@ def judge(
     return msgspec.structs.replace(joined, seconds=time.monotonic() - begun), by_id
 
 
-def _pinned(frameworks: Sequence[str]) -> int | None:
-    """The Kubernetes version that a framework was named with."""
-    if not frameworks:
-        return None
+def _version(how: Judgement) -> int | None:
+    """The Kubernetes version that was asked for, by --kubernetes or with a framework. Raises
+    BadInput where these differ: a report names one of them.
+    """
+    if not how.frameworks:
+        return how.kubernetes
     from martello.catalogue.frameworks import pinned
 
-    return pinned(frameworks)
+    version = pinned(how.frameworks)
+    if version is None or how.kubernetes in (None, version):
+        return how.kubernetes if version is None else version
+    raise BadInput(
+        f"a framework is asked for at 1.{version}, and Kubernetes at 1.{how.kubernetes}",
+        "one scan judges by the rules of one version",
+        "leave one of the two versions out",
+    )
 
 
 def _params(
@@ -131,8 +140,13 @@ def _joined(scans: Sequence[Scan], checks: Mapping[str, Check]) -> Scan:
     if len(scans) == 1:
         return scans[0]
     from martello.catalogue.group import groups, order
+    from martello.catalogue.scan import WAIVER_EXPIRED
 
-    findings = sorted((f for s in scans for f in s.findings), key=order)
+    found = [f for s in scans for f in s.findings]
+    # a waiver that ran out was found again with each target
+    expired = dict.fromkeys(f for f in found if f.check == WAIVER_EXPIRED)
+    findings = sorted([*(f for f in found if f.check != WAIVER_EXPIRED), *expired], key=order)
+    stale = frozenset.intersection(*(frozenset(s.stale) for s in scans))
     return Scan(
         target=" ".join(s.target for s in scans),
         findings=tuple(findings),
@@ -145,7 +159,9 @@ def _joined(scans: Sequence[Scan], checks: Mapping[str, Check]) -> Scan:
         partial=sum(s.partial for s in scans),
         passed=sum(s.passed for s in scans),
         checks=max((s.checks for s in scans), default=0),
-        notes=tuple(dict.fromkeys(n for s in scans for n in s.notes)),
+        notes=tuple(
+            dict.fromkeys(n for s in scans for n in s.notes if n in stale or n not in s.stale)
+        ),
     )
 
 
@@ -206,8 +222,14 @@ def report_of(
         version=__version__,
         show=config["show"],
         everything=everything,
-        controls=controls_of(scan, checks, config["frameworks"]),
+        controls=controls_of(scan, checks, _named(config["frameworks"], config["kubernetes"])),
     )
+
+
+def _named(frameworks: Sequence[str], kubernetes: str) -> list[str]:
+    """The frameworks with the version that they were judged at, where one was asked for."""
+    plain = ("pss-baseline", "pss-restricted")
+    return [f"{f}@{kubernetes}" if kubernetes and f in plain else f for f in frameworks]
 
 
 def _next(scan: Scan, code: int) -> str:

@@ -110,3 +110,4 @@ class Scan(msgspec.Struct, frozen=True):
     checks: int = 0  # checks that ran
     seconds: float = 0.0
     notes: tuple[str, ...] = ()  # stale waivers, unknown names in waivers: worth a line
+    stale: tuple[str, ...] = ()  # those notes that another target's objects may make untrue

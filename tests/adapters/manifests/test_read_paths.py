@@ -271,3 +271,10 @@ def test_unknown_kinds_pass_through_untouched(here: Path) -> None:
     (resource,) = read_paths(["a.yaml"]).resources
     assert resource.raw == {"apiVersion": "example.com/v7", "kind": "Thing", "spec": [1, {"a": 16}]}
     assert resource.ref.name == ""
+
+
+def test_columns_count_from_one_even_where_the_reader_tells_none(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_bytes(b"a: b\nc: \x01\n")
+    (entry,) = read_paths([str(tmp_path)]).unassessed
+    assert entry.location is not None
+    assert (entry.location.line, entry.location.column) == (2, 1)

@@ -79,7 +79,7 @@ class _Parse:
                     if built.value is not None:
                         self.add(built.value, (start, end), index=index, built=built)
             except Unreadable as error:
-                where = Location(self.name, line + max(error.line - 1, 0), error.column)
+                where = Location(self.name, line + max(error.line - 1, 0), max(error.column, 1))
                 self.fail(error.reason + (TEMPLATE if b"{{" in part else ""), where)
             if nodes > self.limits.nodes:
                 reason = f"the rest of the file: it has more than {self.limits.nodes} nodes"

@@ -76,6 +76,32 @@ def test_a_broken_cache_is_made_anew(tmp_path: Path, content: bytes) -> None:
     assert file.read_bytes() != content
 
 
+def test_a_cache_of_which_a_bit_turned_is_made_anew(tmp_path: Path) -> None:
+    # its code would still be loaded, and run
+    environ = {"XDG_CACHE_HOME": str(tmp_path)}
+    cached(SOURCES, environ)
+    (file,) = (tmp_path / "martello").glob("*")
+    whole = file.read_bytes()
+    file.write_bytes(whole.replace(b"POD-", b"POX-"))
+    assert [c.id for c in cached(SOURCES, environ)] == [read(s).id for s in SOURCES]
+    assert file.read_bytes() == whole
+
+
+@pytest.mark.parametrize("kind", ["directory", "pipe", "link"])
+def test_what_is_no_file_is_no_cache(tmp_path: Path, kind: str) -> None:
+    environ = {"XDG_CACHE_HOME": str(tmp_path)}
+    cached(SOURCES, environ)
+    (file,) = (tmp_path / "martello").glob("*")
+    kept = file.rename(tmp_path / "kept")
+    if kind == "directory":
+        file.mkdir()
+    elif kind == "pipe":
+        os.mkfifo(file)
+    else:
+        file.symlink_to(kept)
+    assert len(cached(SOURCES, environ)) == len(SOURCES)
+
+
 @pytest.mark.parametrize("environ", [{}, {"HOME": ""}, {"XDG_CACHE_HOME": "/proc/nowhere"}])
 def test_without_a_place_everything_is_read(environ: dict[str, str]) -> None:
     assert len(cached(SOURCES, environ)) == len(SOURCES)

@@ -81,10 +81,11 @@ def test_a_directory_keeps_programs(tmp_path: Path) -> None:
     directory = cache.Directory(tmp_path / "cache")
     name = cache.key(ENV.fingerprint, *TEXTS)
     assert directory.read(name) is None
-    directory.write(name, [ENV.compile(text) for text in TEXTS])
-    loaded = directory.read(name)
-    assert loaded is not None
-    assert [program.source for program in loaded] == TEXTS
+    directory.write(name, cache.dump([ENV.compile(text) for text in TEXTS]))
+    kept = directory.read(name)
+    assert kept is not None
+    assert [program.source for program in cache.load(kept)] == TEXTS
+    assert [file.name for file in directory.path.iterdir()] == [name]
     assert cache.key(ENV.fingerprint, *TEXTS[1:]) != name
 
 
@@ -103,7 +104,7 @@ def test_a_directory_open_to_others_is_refused(tmp_path: Path) -> None:
 def test_a_file_that_is_not_whole_or_writable_by_others_is_ignored(tmp_path: Path) -> None:
     directory = cache.Directory(tmp_path / "cache")
     name = cache.key("x")
-    directory.write(name, [ENV.compile("1")])
+    directory.write(name, b"kept")
     file = directory.path / name
     whole = file.read_bytes()
     for broken in (whole[:-1], whole[:-1] + b"x", b"", whole[: len(whole) // 2]):

@@ -51,57 +51,47 @@ def cached(sources: Sequence[Source], environ: Mapping[str, str] = os.environ) -
     directory = _directory(environ)
     if directory is None:
         return tuple(read(source) for source in sources)
-    name = key(__version__, *_own_marks(), *(f"{s.file} {s.mark}" for s in sources))
-    place = directory / f"checks-{name[:40]}"
-    records = _load(place)
+    mark = key(__version__, *_own_marks(), *(f"{s.file} {s.mark}" for s in sources))
+    name = f"checks-{mark[:40]}"
+    records = _load(directory, name)
     if records is not None:
         return tuple(map(_check, records))
     checks = tuple(read(source) for source in sources)
-    _keep(place, [_record(check) for check in checks])
+    _keep(directory, name, [_record(check) for check in checks])
     return checks
 
 
-def _directory(environ: Mapping[str, str]) -> Path | None:
+def _directory(environ: Mapping[str, str]) -> Directory | None:
     home = environ.get("XDG_CACHE_HOME") or ""
     if not os.path.isabs(home):
         if not os.path.isabs(environ.get("HOME", "")):
             return None
         home = os.path.join(environ["HOME"], ".cache")
     try:
-        return Directory(Path(home) / "martello").path
+        return Directory(Path(home) / "martello")
     except BadInput:
         return None
 
 
-def _load(place: Path) -> list[Record] | None:
-    """What is kept in a file of the user's own; None where it is not there or not whole."""
-    try:
-        handle = os.open(place, os.O_RDONLY | os.O_NOFOLLOW)
-    except OSError:
+def _load(directory: Directory, name: str) -> list[Record] | None:
+    """The checks that are kept under a name; None where they are not there or not whole."""
+    data = directory.read(name)
+    if data is None:
         return None
-    with open(handle, "rb") as file:
-        about = os.fstat(handle)
-        if about.st_uid != os.getuid() or about.st_mode & 0o022:
-            return None
-        data = file.read()
     try:
         return msgspec.msgpack.decode(data, type=list[Record])
     except msgspec.DecodeError:
         return None
 
 
-def _keep(place: Path, records: list[Record]) -> None:
-    """Writes the file whole or not at all and drops older ones; a full disk is no error."""
-    draft = place.with_name(f".{place.name}.{os.getpid()}")
+def _keep(directory: Directory, name: str, records: list[Record]) -> None:
+    """Keeps checks and drops the oldest; a full disk is no error."""
     try:
-        handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
-        with open(handle, "wb") as file:
-            file.write(msgspec.msgpack.encode(records))
-        os.replace(draft, place)
-        for old in _oldest(place.parent):
+        directory.write(name, msgspec.msgpack.encode(records))
+        for old in _oldest(directory.path):
             old.unlink(missing_ok=True)
     except OSError:
-        draft.unlink(missing_ok=True)
+        pass
 
 
 def _oldest(directory: Path) -> list[Path]:

@@ -2,8 +2,7 @@
 checker.
 
 Marshalled code from a directory that others may write to is code execution: `Directory` takes one
-only when it belongs to
-the user alone.
+only when it belongs to the user alone.
 """
 
 from __future__ import annotations
@@ -59,15 +58,12 @@ def key(*parts: str) -> str:
 
 
 class Directory:
-    """A directory of dumped programs that belongs to this user alone; anything else is a
-    `BadInput`.
-    """
+    """A directory of files that belongs to this user alone; anything else is a `BadInput`."""
 
-    __slots__ = ("_libraries", "path")
+    __slots__ = ("path",)
 
-    def __init__(self, path: Path, libraries: Iterable[Library] = ()) -> None:
+    def __init__(self, path: Path) -> None:
         self.path = path
-        self._libraries = tuple(libraries)
         try:
             path.mkdir(mode=0o700, parents=True, exist_ok=True)
             about = os.lstat(path)
@@ -78,31 +74,35 @@ class Directory:
         if stat.S_IMODE(about.st_mode) & 0o077:
             raise BadInput(f"{path} is open to others: chmod 700 {path}")
 
-    def read(self, name: str) -> list[Program] | None:
-        """The programs kept under a `key`, or None when there are none or the file is not whole."""
+    def read(self, name: str) -> bytes | None:
+        """What is kept under a `key`; None where there is nothing, or nothing whole of our own."""
         try:
-            handle = os.open(self.path / name, os.O_RDONLY | os.O_NOFOLLOW)
+            handle = os.open(self.path / name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
         except OSError:
             return None
+        about = os.fstat(handle)
+        ours = about.st_uid == os.getuid() and not stat.S_IMODE(about.st_mode) & 0o022
+        if not ours or not stat.S_ISREG(about.st_mode):
+            os.close(handle)
+            return None
         with open(handle, "rb") as file:
-            about = os.fstat(handle)
-            if about.st_uid != os.getuid() or stat.S_IMODE(about.st_mode) & 0o022:
-                return None
             data = file.read()
         from hashlib import sha256
 
         body = data[len(_FORMAT) + _DIGEST :]
-        if data[: len(data) - len(body)] != _FORMAT + sha256(body).digest():
-            return None
-        return load(body, self._libraries)
+        whole = data[: len(data) - len(body)] == _FORMAT + sha256(body).digest()
+        return body if whole else None
 
-    def write(self, name: str, programs: Iterable[Program]) -> None:
-        """Keeps programs under a `key`; a reader sees all of them or none."""
+    def write(self, name: str, data: bytes) -> None:
+        """Keeps something under a `key`; a reader sees all of it or nothing. Raises OSError."""
         from hashlib import sha256
 
-        body = dump(programs)
-        place = self.path / f".{name}.{os.getpid()}"
-        handle = os.open(place, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
-        with open(handle, "wb") as file:
-            file.write(_FORMAT + sha256(body).digest() + body)
-        os.replace(place, self.path / name)
+        draft = self.path / f".{os.urandom(8).hex()}"
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+        try:
+            with open(os.open(draft, flags, 0o600), "wb") as file:
+                file.write(_FORMAT + sha256(data).digest() + data)
+            os.replace(draft, self.path / name)
+        except OSError:
+            draft.unlink(missing_ok=True)
+            raise

@@ -268,7 +268,7 @@ def test_exception_files(file: str, text: str, hidden: bool) -> None:
     assert scanned(POD, exemptions=exemptions, foreign_waivers=False).findings[0].waived is None
 
 
-@pytest.mark.parametrize("text", ["[1]", "{", '[{"resources": [3]}]', '{"resources": [{}]}'])
+@pytest.mark.parametrize("text", ["[1]", "{", '[{"resources": [3]}]', '{"resources": [{}]}', "{}"])
 def test_what_is_no_exception_file_is_refused(text: str) -> None:
     with pytest.raises(BadInput):
         read_exceptions(text, "exceptions.json")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -60,3 +61,19 @@ def test_a_report_names_the_version_that_was_judged_by(world: Path) -> None:
     done = martello(*words[:3], "pss-baseline@1.20", "--kubernetes", "1.24", cwd=world)
     assert done.code == 2
     assert "1.20, and Kubernetes at 1.24" in done.err
+
+
+def test_waivers_may_be_json_too(world: Path) -> None:
+    spec = {"checks": ["POD-001"], "reason": "r", "owner": "o", "until": "2090-01-01"}
+    head = {"apiVersion": "martello.dev/v1alpha1", "kind": "Waiver", "metadata": {"name": "w"}}
+    (world / "w.json").write_text(json.dumps({**head, "spec": spec}))
+    words = ("scan", "one.yaml", "--check", "POD-001", "--waivers", "w.json", "-o", "json")
+    assert martello(*words, cwd=world).report["summary"]["waived"] == 1
+    (world / "w.json").write_text('{"name": "kubescape?"}')
+    assert martello(*words, cwd=world).err.startswith("cannot use w.json")
+
+
+def test_a_directory_without_checks_is_no_policy(world: Path) -> None:
+    (world / "empty").mkdir()
+    done = martello("scan", "one.yaml", "--policies", "empty", cwd=world)
+    assert (done.code, done.err.splitlines()[0]) == (2, "no check files in empty")

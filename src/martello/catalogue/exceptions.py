@@ -103,9 +103,9 @@ def _kubescape(text: str, file: str) -> Iterator[Exemption]:
 def _policy(policy: Any, file: str) -> Iterator[Exemption]:
     names = tuple(
         str(part.get("controlID") or part.get("controlId") or "")
-        for part in policy.get("posturePolicies", [])
+        for part in policy["posturePolicies"]
     )
-    for designator in policy.get("resources", []):
+    for designator in policy["resources"]:
         attributes = {k: str(v) for k, v in designator["attributes"].items()}
         if not attributes.keys() <= _ATTRIBUTES:
             continue  # labels and other designators: we could only guess whom they mean

@@ -87,7 +87,14 @@ def _given(directories: Sequence[str]) -> Iterator[Source]:
                 "policies are read from a directory of check files",
                 "see --policies DIR",
             )
-        for _, path, mark in _files(directory, (".yaml", ".yml")):
+        found = _files(directory, (".yaml", ".yml"))
+        if not found:
+            raise BadInput(
+                f"no check files in {directory}",
+                "a check is a file .yaml or .yml directly in it",
+                "see --policies DIR",
+            )
+        for _, path, mark in found:
             yield Source(path, path, "", "", mark)
 
 

@@ -26,14 +26,23 @@ def read_accepted(
     exemptions: list[Exemption] = []
     found = [name for name in _TRIVY if foreign and os.path.isfile(name)]
     for file in (*files, *found):
-        name = os.path.basename(file)
-        if name in _TRIVY or name.endswith(".json"):
+        if _others(file):
             from martello.catalogue.exceptions import read_exceptions
 
             exemptions += read_exceptions(_text(file), file)
         else:
             waivers += _waivers(file)
     return tuple(waivers), tuple(exemptions)
+
+
+def _others(file: str) -> bool:
+    """Whether a file is another tool's: Trivy's by its name, kubescape's by being JSON that holds
+    no Kubernetes objects.
+    """
+    name = os.path.basename(file)
+    if name in _TRIVY or not name.endswith(".json") or os.path.isdir(file):
+        return name in _TRIVY
+    return '"apiVersion"' not in _text(file)
 
 
 def _waivers(file: str) -> list[Waiver]:

@@ -28,9 +28,9 @@ from martello.demo import texts
 TOLD = {
     ("IMG-005", "data/StatefulSet/db"): "image: docker.io/library/postgres:latest",
     ("NET-001", "Namespace/shop"): "name: shop",
-    ("NET-009", "data/NetworkPolicy/db"): "ingress:",
+    ("NET-009", "data/NetworkPolicy/db"): "from:",
     ("NET-025", "shop/Deployment/web"): "labels: {app: web}",
-    ("MON-002", "Policy"): "rules:",
+    ("MON-002", "Policy"): "level: RequestResponse",
     ("RES-001", "shop/Deployment/web"): "resources:",
     ("ACC-001", "ClusterRoleBinding/log-agent"): "roleRef:",
     ("ACC-008", "shop/RoleBinding/deployer"): "roleRef:",

@@ -93,6 +93,8 @@ def test_an_expression_must_be_a_truth() -> None:
         ("scope: workload", "scope: [Service]", "containers needs scope: workload"),
         ("each: containers", "each: spec.rules", "needs as: NAME"),
         ("each: containers", "each: containers.ports", "needs as: NAME"),
+        ("each: containers", "each: [containers.ports, spec.x]", "needs as: NAME"),
+        ("each: containers", "each: pod\nas: x", "must be a dotted path"),
         ("each: containers", "each: containers\nas: pod", "not taken"),
         ("default: []", "default: 3", "must be an array, is a number"),
         ("path: image", "path: 'im age'", "must be a path"),

@@ -180,6 +180,42 @@ def test_each_walks_lists_within_containers() -> None:
     assert "spec.initContainers[0].ports is a string" in result.unassessed[0].reason
 
 
+def test_each_walks_several_lists_and_those_of_the_pod_spec() -> None:
+    made = check(
+        'scope: [Thing]\neach: ["spec.in[].from", spec.out]\nas: item\n'
+        "validations: [{expression: item.size() == 0, message: m}]\n"
+    )
+    text = "{in: [{}, {from: [{a: b}]}], out: [{}, {c: d}]}"
+    result = judged(f"apiVersion: v1\nkind: Thing\nmetadata: {{name: t}}\nspec: {text}\n", made)
+    assert [f.elements for f in result.findings] == [("spec.in[1].from[0]", "spec.out[1]")]
+    made = check(
+        "each: pod.hostAliases\nas: item\n"
+        "validations: [{expression: item.ip == '::1', message: m, path: ip}]\n"
+    )
+    job = "apiVersion: batch/v1\nkind: Job\nmetadata: {name: j}\nspec: {template: {spec: {%s}}}\n"
+    found = judged(job % "hostAliases: [{ip: '::1'}, {ip: '::2'}], containers: []", made)
+    path = ("spec", "template", "spec", "hostAliases", 1, "ip")
+    assert [f.path for f in found.findings] == [path]
+
+
+@pytest.mark.parametrize(
+    ("on", "path"),
+    [
+        ("", ("spec", "template", "spec")),
+        ("on: pod, ", ("spec", "template", "spec")),
+        ("on: metadata, ", ("spec", "template", "metadata", "labels")),
+        ("on: object, ", ("labels",)),
+    ],
+)
+def test_a_path_begins_where_on_says(on: str, path: tuple[str, ...]) -> None:
+    made = check(f"validations: [{{{on}expression: 'false', message: m, path: labels}}]\n")
+    text = (
+        "apiVersion: batch/v1\nkind: Job\nlabels: {}\nmetadata: {name: j}\n"
+        "spec: {template: {metadata: {labels: {}}, spec: {containers: []}}}\n"
+    )
+    assert judged(text, made).findings[0].path == path
+
+
 def test_each_over_something_else_has_no_verdict() -> None:
     made = check(
         "scope: [Thing]\neach: spec.rules\nas: rule\n"

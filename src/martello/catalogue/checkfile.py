@@ -11,6 +11,7 @@ from martello.catalogue.document import read_document
 from martello.catalogue.environment import problems
 from martello.catalogue.form import Form
 from martello.catalogue.parameters import schema_problem
+from martello.catalogue.subject import ALSO
 from martello.core.check import AREAS, PROFILES, Check, Example
 from martello.core.finding import PRACTICES, SEVERITIES
 from martello.core.path import Path
@@ -128,18 +129,23 @@ class _CheckForm(Form):
         return kinds
 
     def each(self, data: Mapping[str, Any]) -> str:
-        value = self.text(data, ("each",))
-        head = value.partition(".")[0]
-        of_pods = value in ELEMENTS or ELEMENTS.get(head) == "container"
-        if of_pods and data.get("scope") != "workload":
-            self.complain(("each",), f"{head} needs scope: workload")
-        if value in ELEMENTS:
-            return value
-        if value and not _EACH.fullmatch(value):
-            self.complain(("each",), "must be a dotted path, with [] after lists on the way")
-        elif value and "as" not in data:
-            self.complain(("each",), "needs as: NAME, the name of an element in the expressions")
-        return value
+        value = data.get("each")
+        several = isinstance(value, list)
+        parts = self.texts(value, ("each",)) if several else (self.text(data, ("each",)),)
+        for part in parts:
+            head = part.partition(".")[0]
+            of_pods = part in ELEMENTS or head == "pod" or ELEMENTS.get(head) == "container"
+            if of_pods and data.get("scope") != "workload":
+                self.complain(("each",), f"{head} needs scope: workload")
+            if part in ELEMENTS and not several:
+                continue
+            if part == "pod" or (part and not _EACH.fullmatch(part)):
+                self.complain(("each",), "must be a dotted path, with [] after lists on the way")
+            elif part and "as" not in data:
+                self.complain(
+                    ("each",), "needs as: NAME, the name of an element in the expressions"
+                )
+        return ALSO.join(parts)
 
     def bound(self, data: Mapping[str, Any]) -> str:
         each = data.get("each")
@@ -228,7 +234,7 @@ class _CheckForm(Form):
             "message": self.text(data, (*path, "message")),
             "messageExpression": self.text(data, (*path, "messageExpression")),
             "path": place,
-            "on": self.word(data, (*path, "on"), ("pod", "object"), ""),
+            "on": self.word(data, (*path, "on"), ("pod", "metadata", "object"), ""),
         }
 
     def fix(self, value: Any) -> tuple[str, dict[str, Any]]:

@@ -40,7 +40,7 @@ class Call:
 class Validation:
     """One expression that must be true, what to say where it is not, and where to point."""
 
-    __slots__ = ("_say", "call", "each", "message", "path", "pod")
+    __slots__ = ("_say", "call", "each", "message", "on", "path")
 
     def __init__(
         self,
@@ -50,14 +50,14 @@ class Validation:
         path: Path,
         *,
         each: bool,
-        pod: bool,
+        on: str,
     ) -> None:
         self.call = call
         self.message = message
         self._say = say
         self.path = path
         self.each = each
-        self.pod = pod
+        self.on = on
 
     @property
     def message_call(self) -> Call | None:
@@ -68,12 +68,13 @@ class Validation:
 class Rule:
     """A check compiled for one Kubernetes version, with the values of its parameters."""
 
-    __slots__ = ("check", "each", "params", "pod", "validations", "when")
+    __slots__ = ("check", "each", "on", "params", "validations", "when")
 
     def __init__(
         self,
         check: Check,
         each: str,
+        on: str,
         when: Call | None,
         validations: tuple[Validation, ...],
         params: Mapping[str, Any],
@@ -83,7 +84,7 @@ class Rule:
         self.when = when
         self.validations = validations
         self.params = params
-        self.pod = check.kinds == ("workload",)
+        self.on = on
 
 
 def compile_rule(check: Check, version: int, params: Mapping[str, Any]) -> Rule | None:
@@ -96,7 +97,7 @@ def compile_rule(check: Check, version: int, params: Mapping[str, Any]) -> Rule 
     restore(rule)
     entry = held[-1]
     element, variables = rule["as"], rule["variables"]
-    workload = check.kinds == ("workload",)
+    default = "pod" if check.kinds == ("workload",) else "object"
 
     def call(text: str, boolean: bool = True) -> Call | None:
         if not text:
@@ -114,10 +115,10 @@ def compile_rule(check: Check, version: int, params: Mapping[str, Any]) -> Rule 
                 cache(partial(call, item["messageExpression"], boolean=False)),
                 parse_path(item["path"]),
                 each=bool(rule["each"]) and not item["on"],
-                pod=item["on"] == "pod" or workload,
+                on=item["on"] or default,
             )
         )
-    return Rule(check, rule["each"], call(entry["when"]), tuple(validations), params)
+    return Rule(check, rule["each"], default, call(entry["when"]), tuple(validations), params)
 
 
 def condition(text: str) -> Callable[[Subject], Any]:

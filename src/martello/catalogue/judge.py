@@ -27,7 +27,7 @@ def judge(rule: Rule, subject: Subject) -> Sequence[Hit] | None:
     when = rule.when
     if when is not None and not when.element:
         slots[ELEMENT] = None
-        applies = _ask(when, subject, _base(rule.pod, subject), "", hits)
+        applies = _ask(when, subject, _base(rule.on, subject), "", hits)
         if applies is not True:
             return hits or None
     for validation in rule.validations:
@@ -36,13 +36,13 @@ def judge(rule: Rule, subject: Subject) -> Sequence[Hit] | None:
         if not validation.each:
             slots[ELEMENT] = None
             if call.namespace:
-                _fail(validation, subject, _base(validation.pod, subject), "", hits)
+                _fail(validation, subject, _base(validation.on, subject), "", hits)
                 continue
             try:
                 if function(*get(slots)) is not True:
-                    _fail(validation, subject, _base(validation.pod, subject), "", hits)
+                    _fail(validation, subject, _base(validation.on, subject), "", hits)
             except EvalError:
-                _fail(validation, subject, _base(validation.pod, subject), "", hits)
+                _fail(validation, subject, _base(validation.on, subject), "", hits)
             continue
         try:
             elements = subject.elements(rule.each)
@@ -61,9 +61,14 @@ def judge(rule: Rule, subject: Subject) -> Sequence[Hit] | None:
     return hits or PASSED
 
 
-def _base(pod: bool, subject: Subject) -> Path:
-    """Where paths that belong to no element begin: at the pod spec, or at the object."""
-    return subject.workload.path if pod and subject.workload is not None else ()
+def _base(on: str, subject: Subject) -> Path:
+    """Where paths that belong to no element begin: at the pod spec, at the metadata of the pods, or
+    at the object.
+    """
+    workload = subject.workload
+    if workload is None or on == "object":
+        return ()
+    return workload.path if on == "pod" else workload.metadata_path
 
 
 def _applies(when: Call, subject: Subject, element: Element, hits: list[Hit]) -> bool:

@@ -32,7 +32,7 @@ def sites(
     except Unfit:
         elements = []
     workload = subject.workload
-    default = workload.path if rule.pod and workload is not None else ()
+    default = workload.path if rule.on == "pod" and workload is not None else ()
     bases = {_base(h.path, elements, default) for h in hits}
     return tuple(sorted(bases, key=lambda p: [(isinstance(x, int), x) for x in p], reverse=True))
 

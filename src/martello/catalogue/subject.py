@@ -11,6 +11,7 @@ from martello.core.resource import Resource, kind_of
 from martello.core.workload import Workload
 
 Element = tuple[Any, Path, str]  # the value, where it lies, its name if it has one
+ALSO: Final = ", "  # between the paths of an `each` that goes through several lists
 _ROLES: Final = {
     "containers": frozenset(("regular", "init", "sidecar", "ephemeral")),
     "resourceContainers": frozenset(("regular", "init", "sidecar")),
@@ -69,10 +70,14 @@ class Subject:
             containers = workload.containers if workload is not None else ()
             return [(c.raw, c.path, c.name) for c in containers if c.role in roles]
         if each == "volumes":
+            return self.elements("pod.volumes")
+        if ALSO in each:
+            return [e for part in each.split(ALSO) for e in self.elements(part)]
+        head, _, rest = each.partition(".")
+        if head == "pod":
             if workload is None:
                 return []
-            return _items(workload.pod.get("volumes"), (*workload.path, "volumes"))
-        head, _, rest = each.partition(".")
+            return _walk(workload.pod, workload.path, rest.split("."))
         if head in _ROLES:
             return [
                 (item, path, name)

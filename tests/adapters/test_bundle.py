@@ -155,6 +155,14 @@ def _write(file: File, *lines: Any) -> File:
     return file
 
 
+def _nested(depth: int) -> dict[str, Any]:
+    """A Pod that no walk over its fields gets to the end of."""
+    inner: dict[str, Any] = {}
+    for _ in range(depth):
+        inner = {"a": inner}
+    return {"object": _pod("a", x=inner)}
+
+
 @pytest.mark.parametrize(
     "line",
     [
@@ -168,7 +176,13 @@ def _write(file: File, *lines: Any) -> File:
         {"object": _pod("a"), "ref": ["a"]},
         {"object": _pod("a"), "at": [1]},
         {"object": _pod("a"), "at": [1, 2, {"x": ["a", 2]}]},
+        {"object": _pod("a"), "at": [0, 2]},
+        {"object": _pod("a"), "at": [1, 1 << 40]},
         {"object": _pod("a"), "at": [1, 2], "comments": [5]},
+        {"object": _pod("a"), "at": [1, 2], "comments": [[-1, "x"]]},
+        {"object": _pod("a"), "at": [1, 2], "duplicates": [[[{}], 2, 3, 4, 5]]},
+        {"object": _pod("a"), "at": [1, 2], "duplicates": [[["x"], 2, 3, 4, 0]]},
+        _nested(500),
         {"object": _pod("a"), "at": [1, 2], "duplicates": [[1, 2, 3, 4, 5]]},
     ],
 )

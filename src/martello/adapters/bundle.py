@@ -16,6 +16,7 @@ from typing import Any, BinaryIO, Final
 import msgspec
 import orjson
 
+from martello.adapters.deep import refuse_deep
 from martello.adapters.kept import origin_of, written
 from martello.adapters.redact import Redactor
 from martello.adapters.whole import whole
@@ -143,7 +144,9 @@ def _read(name: str, opened: BinaryIO, limits: Limits) -> Reading:
             try:
                 resources.append(_resource(line, header))
             except (BadInput, msgspec.ValidationError) as error:
-                why = error.what if isinstance(error, BadInput) else "its reference is none"
+                why = "its reference is none"
+                if isinstance(error, BadInput):
+                    why = ", ".join(part for part in (error.what, error.why) if part)
                 where = Location(name, number, 1)
                 trouble.append(Unassessed(f"a line of the bundle is broken: {why}", where))
     except _Broken as broken:
@@ -185,6 +188,7 @@ def _resource(line: dict[str, Any] | None, header: _Header) -> Resource:
     if not isinstance(where, str):
         raise BadInput("its place is no text")
     resource = resource_of(line.get("object"), origin_of(where, line), header.cluster)
+    refuse_deep(resource.raw)
     if "ref" not in line:
         return resource
     parts = msgspec.convert(line["ref"], tuple[str, str, str, str, str])

@@ -11,6 +11,7 @@ from martello.core.resource import Comment, Duplicate, Location, Resource
 
 # Comments that speak to a scanner. Others may hold anything: only their lines are kept.
 _DIRECTIVE: Final = r"(?i)\b(?:martello|checkov|trivy|kube-?linter|kics|polaris|nosec|skip|ignore)"
+_FARTHEST: Final = 1 << 31
 _DEEPEST: Final = 100  # below, a node is where its ancestor is: JSON writers nest 250 deep at most
 
 
@@ -78,9 +79,9 @@ def origin_of(where: str, line: dict[str, Any]) -> Kept:
         return Kept(where)
     try:
         _check(tree, 0)
-        comments = tuple(Comment(int(n), str(text)) for n, text in line.get("comments", ()))
+        comments = tuple(Comment(_number(n), str(text)) for n, text in line.get("comments", ()))
         duplicates = tuple(
-            Duplicate(tuple(path), Location(where, a, b), Location(where, c, d))
+            Duplicate(_path(path), _location(where, a, b), _location(where, c, d))
             for path, a, b, c, d in line.get("duplicates", ())
         )
     except (TypeError, ValueError):
@@ -111,11 +112,28 @@ def _tree(resource: Resource, value: Any, path: Path) -> list[Any]:
     return node
 
 
+def _number(value: Any) -> int:
+    """A line or a column."""
+    if type(value) is not int or not 0 < value <= _FARTHEST:
+        raise ValueError
+    return value
+
+
+def _location(where: str, line: Any, column: Any) -> Location:
+    return Location(where, _number(line), _number(column))
+
+
+def _path(parts: Any) -> Path:
+    if not isinstance(parts, list) or not all(type(part) in (str, int) for part in parts):
+        raise ValueError
+    return tuple(parts)
+
+
 def _check(node: Any, depth: int) -> None:
     if not isinstance(node, list) or len(node) not in (2, 3) or depth > _DEEPEST:
         raise ValueError
-    if not isinstance(node[0], int) or not isinstance(node[1], int):
-        raise ValueError
+    _number(node[0])
+    _number(node[1])
     children = node[2] if len(node) == 3 else ()
     if not isinstance(children, dict | list | tuple):
         raise ValueError

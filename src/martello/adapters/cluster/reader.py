@@ -15,6 +15,7 @@ from martello.adapters.cluster.failure import Denied
 from martello.adapters.cluster.kinds import Kind
 from martello.adapters.cluster.prune import pod_template_kind, prune, refuse_depth
 from martello.adapters.cluster.share import Shared
+from martello.adapters.deep import refuse_deep
 from martello.core.errors import BadInput, Unreachable
 from martello.core.finding import Unassessed
 from martello.core.path import Path
@@ -173,6 +174,7 @@ class Reader:
             whole = {**item, "apiVersion": served.api_version, "kind": kind.name}
             raw = prune(whole, kind)
             if raw is not None:
+                refuse_deep(raw)
                 self.shared.object(raw)
                 into.append(resource_of(raw, self.origin, self.name))
         except BadInput as error:

@@ -124,3 +124,12 @@ def test_a_switch_takes_yes_and_no(project: Path) -> None:
     assert load_config({}, project, {name: "0"})["allow-incomplete"] is False
     with pytest.raises(BadInput, match="true or false"):
         load_config({}, project, {name: "perhaps"})
+
+
+def test_the_page_about_configuration_shows_every_setting(project: Path) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "configuration.md").read_text("utf-8")
+    text = page.partition("```toml\n")[2].partition("```")[0]
+    (project / "martello.toml").write_text(text)
+    config = load_config({}, project, {})
+    assert set(config.origin.values()) == {str(project / "martello.toml")}
+    assert config.checks == {"RES-017": {"minReplicas": 2}}

@@ -137,7 +137,7 @@ def _waiver_line(report: Report, finding: Finding) -> str:
     assert finding.waived is not None
     waived = finding.waived
     until = f" until {waived.until}" if waived.until else ""
-    who = clean(f"{waived.by}{until}: {waived.reason} ({waived.source})")
+    who = clean(f"{waived.by}{until}: {waived.reason or 'no reason given'} ({waived.source})")
     word = paint(pad("waived", 8), "dim", report.screen.colour)
     return f"{word}  {finding.check}  {clean(str(finding.ref))}  by {who}"
 

@@ -77,3 +77,22 @@ def test_a_directory_without_checks_is_no_policy(world: Path) -> None:
     (world / "empty").mkdir()
     done = martello("scan", "one.yaml", "--policies", "empty", cwd=world)
     assert (done.code, done.err.splitlines()[0]) == (2, "no check files in empty")
+
+
+@pytest.mark.parametrize(
+    ("chosen", "status"),
+    [
+        (("--skip", "POD-001"), "unassessed"),
+        (("--check", "POD-002"), "unassessed"),
+        (("--check", "POD-001"), "fail"),
+    ],
+)
+def test_a_control_passes_only_if_each_of_its_checks_ran(
+    world: Path, chosen: tuple[str, str], status: str
+) -> None:
+    words = ("scan", "one.yaml", "--framework", "pss-baseline", "-o", "json")
+    controls = martello(*words, *chosen, cwd=world).report["controls"]
+    said = {control["control"]: control["status"] for control in controls}
+    assert said["privileged"] == status
+    if chosen[0] == "--check":
+        assert "pass" not in said.values()

@@ -116,9 +116,11 @@ def controls_of(check: Check, of: Framework) -> tuple[str, ...]:
     return (pss["check"],)
 
 
-def report(of: Framework, checks: Iterable[Check], scan: Scan) -> tuple[Outcome, ...]:
-    """What a scan says about every control. A control passes only if each of its checks was
-    assessed and found nothing; a waived finding is no pass.
+def report(
+    of: Framework, checks: Iterable[Check], scan: Scan, known: Iterable[Check] = ()
+) -> tuple[Outcome, ...]:
+    """What a scan by some `checks` of the `known` ones says about every control. A control passes
+    only if each of its checks ran, was assessed and found nothing; a waived finding is no pass.
     """
     by_control: dict[str, list[Check]] = {}
     for check in checks:
@@ -130,6 +132,12 @@ def report(of: Framework, checks: Iterable[Check], scan: Scan) -> tuple[Outcome,
     open_: dict[str, list[str]] = {}
     for entry in scan.unassessed:
         open_.setdefault(entry.check, []).append(entry.reason)
+    ran = {check.id for ids in by_control.values() for check in ids}
+    for check in known:
+        for id in controls_of(check, of):
+            if check.id not in ran:
+                by_control.setdefault(id, []).append(check)
+                open_[check.id] = [f"{check.id} was not chosen to run"]
     return tuple(_outcome(c, by_control.get(c.id, []), found, open_) for c in of.controls)
 
 

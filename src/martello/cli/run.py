@@ -188,14 +188,19 @@ def _write(file: str, scan: Scan) -> None:
 
 
 def controls_of(
-    scan: Scan, checks: Mapping[str, Check], frameworks: Sequence[str]
+    scan: Scan,
+    checks: Mapping[str, Check],
+    frameworks: Sequence[str],
+    policies: Sequence[str] = (),
 ) -> tuple[ControlVerdict, ...]:
     """What became of every control of the frameworks that were asked for."""
     if not frameworks:
         return ()
     from martello.catalogue.frameworks import framework
     from martello.catalogue.frameworks import report as outcomes
+    from martello.catalogue.load import load
 
+    known = load(policies)
     verdicts: list[ControlVerdict] = []
     for chosen in map(framework, frameworks):
         name = f"{chosen.name}@{chosen.version}"
@@ -203,7 +208,7 @@ def controls_of(
             ControlVerdict(
                 name, o.control.id, o.control.title, o.status, o.checks, o.findings, o.waived
             )
-            for o in outcomes(chosen, checks.values(), scan)
+            for o in outcomes(chosen, checks.values(), scan, known)
         ]
     return tuple(verdicts)
 
@@ -222,7 +227,12 @@ def report_of(
         version=__version__,
         show=config["show"],
         everything=everything,
-        controls=controls_of(scan, checks, _named(config["frameworks"], config["kubernetes"])),
+        controls=controls_of(
+            scan,
+            checks,
+            _named(config["frameworks"], config["kubernetes"]),
+            config["policies"],
+        ),
     )
 
 

@@ -278,3 +278,14 @@ def test_columns_count_from_one_even_where_the_reader_tells_none(tmp_path: Path)
     (entry,) = read_paths([str(tmp_path)]).unassessed
     assert entry.location is not None
     assert (entry.location.line, entry.location.column) == (2, 1)
+
+
+def test_an_empty_directory_beside_others_is_said(tmp_path: Path) -> None:
+    put(tmp_path / "full" / "a.yaml", pod("a"))
+    (tmp_path / "empty" / "inner").mkdir(parents=True)
+    full, empty = str(tmp_path / "full"), str(tmp_path / "empty")
+    reading = read_paths([full, empty, full, empty])
+    assert names(reading) == ["a"]
+    assert [place for place, _, _ in reasons(reading)] == [empty]
+    assert read_paths([empty]).unassessed == ()
+    assert read_paths([full, f"{full}/../full"]).unassessed == ()

@@ -50,6 +50,9 @@ def read_paths(
     for path in found.files:
         reader.file(path, named=path in found.named)
     objects = reader.objects
+    if len(paths) > 1:  # one alone says so itself: there are no objects
+        reason = "nothing to judge: no YAML or JSON files to read"
+        found.unassessed += [Unassessed(reason, Location(path)) for path in found.empty]
     return Reading(
         " ".join(paths),
         tuple(objects.resources),

@@ -21,13 +21,14 @@ Excluded = Callable[[str, bool], bool]
 class Found:
     """What lies below the paths. `named` files were given one by one."""
 
-    __slots__ = ("_entered", "files", "named", "partial", "unassessed")
+    __slots__ = ("_entered", "empty", "files", "named", "partial", "unassessed")
 
     def __init__(self) -> None:
         self.files: list[str] = []
         self.named: set[str] = set()
         self.partial = 0  # parts of charts
         self.unassessed: list[Unassessed] = []
+        self.empty: list[str] = []  # directories with nothing to read
         self._entered: set[tuple[int, int]] = set()
 
     def add(self, path: str, excluded: Excluded) -> None:
@@ -43,10 +44,16 @@ class Found:
             pass  # it is there; reading it says why it cannot be read
         if os.path.isdir(path):
             root = "" if path in (".", "./") else path
+            before, entered = self._count(), len(self._entered)
             self._directory(root, "", excluded, 0)
+            if self._count() == before and len(self._entered) > entered:
+                self.empty.append(path)
         else:
             self.files.append(path)
             self.named.add(path)
+
+    def _count(self) -> int:
+        return len(self.files) + self.partial + len(self.unassessed)
 
     def _directory(self, path: str, inner: str, excluded: Excluded, depth: int) -> None:
         """`inner` is the path from the root that the user gave, which patterns are matched with."""

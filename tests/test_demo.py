@@ -74,6 +74,25 @@ def test_every_finding_is_meant_and_points_at_its_text() -> None:
     assert found == TOLD
 
 
+def test_tokens_follow_from_the_bindings_that_give_them_their_rights() -> None:
+    causes = {
+        (f["check"], named(f)): (f["because"]["check"], named(f["because"]))
+        for f in report("demo")["findings"]
+        if "because" in f
+    }
+    assert causes == {
+        ("ACC-029", "kube-system/DaemonSet/log-agent"): (
+            "ACC-001",
+            "ClusterRoleBinding/log-agent",
+        ),
+        ("ACC-029", "shop/Deployment/web"): ("ACC-008", "shop/RoleBinding/deployer"),
+    }
+    shown = martello("scan", "demo", "--all").out.splitlines()
+    heads = [line for line in shown if re.match(r"(critical|high|medium|low) ", line)]
+    assert len(heads) == len(TOLD) - len(causes)
+    assert sum("also the cause of ACC-029" in line for line in shown) == 2
+
+
 def test_each_practice_finds_something() -> None:
     practice = {check.id: check.practice for check in load()}
     assert {practice[check] for check, _ in TOLD} == set(PRACTICES)

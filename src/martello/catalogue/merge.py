@@ -105,6 +105,7 @@ class Merger:
             fingerprint=parts[0] if len(parts) == 1 else digest(*sorted(parts)),
             parts=parts,
             cause=self._cause(check, hits),
+            because=first.because if all(h.because == first.because for h in hits) else None,
         )
         return self._marked(finding, check)
 

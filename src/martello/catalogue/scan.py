@@ -9,7 +9,7 @@ from typing import Any, Final
 from martello.catalogue.aliases import Names
 from martello.catalogue.baseline import NOTHING, Baseline
 from martello.catalogue.exceptions import Exemption
-from martello.catalogue.group import groups, order
+from martello.catalogue.group import follow, groups, order
 from martello.catalogue.merge import Merger
 from martello.catalogue.run import Runner
 from martello.catalogue.select import select
@@ -74,7 +74,7 @@ def scan(
     for check in runner.checks:
         if check.id == WAIVER_EXPIRED:
             found += expired(given, check, today)
-    findings = sorted(found, key=order)
+    findings = sorted(follow(found), key=order)
     unassessed = [*reading.unassessed, *runner.unassessed, *merger.unassessed, *accepted.unassessed]
     ran = frozenset(check.id for check in runner.checks)
     whole = reading.focus == Focus() and not reading.namespaces

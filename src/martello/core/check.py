@@ -8,7 +8,7 @@ from typing import Any, Final, TypeVar
 import msgspec
 
 from martello.core.path import Path
-from martello.core.resource import Resource
+from martello.core.resource import Ref, Resource
 
 PROFILES: Final = ("default", "strict", "opt-in")
 AREAS: Final = {
@@ -33,6 +33,8 @@ class Hit(msgspec.Struct, frozen=True):
     evidence: tuple[str, ...] = ()
     severity: str = ""  # where it differs from the check's
     unassessed: bool = False  # no verdict: `message` is the reason
+    # The check and the object whose finding, where there is one, mends this one as well.
+    because: tuple[str, Ref] | None = None
 
 
 class Example(msgspec.Struct, frozen=True):

@@ -49,6 +49,7 @@ class Finding(msgspec.Struct, frozen=True):
     known: bool = False  # it is in the baseline
     parts: tuple[str, ...] = ()  # the fingerprints of its elements, which a baseline keeps
     cause: str = ""  # findings of one cause are one group: the check, or the mapping a fix fills
+    because: tuple[str, Ref] | None = None  # the finding (check, object) that it follows from
 
     @property
     def where(self) -> str:

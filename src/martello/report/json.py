@@ -91,6 +91,9 @@ def finding(found: Finding, checks: Mapping[str, Check]) -> dict[str, Any]:
         "fix": found.fix or (check.fix if check else ""),
         "fingerprint": found.fingerprint,
     }
+    if found.because:
+        check_id, ref = found.because
+        data["because"] = {"check": check_id, "object": reference(ref)}
     if found.waived:
         waived = found.waived
         data["waived"] = {

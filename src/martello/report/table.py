@@ -83,12 +83,16 @@ def _details(report: Report, group: Group) -> list[str]:
     """What is wrong there and what to do, wrapped; what one edit mends is told together."""
     first: dict[str, Finding] = {}
     for finding in group.findings:
-        first.setdefault(finding.check, finding)
+        if finding.because is None:
+            first.setdefault(finding.check, finding)
     columns = report.screen.width
     message = "; ".join(dict.fromkeys(finding.message for finding in first.values()))
     lines = wrap(clean(message), columns, _INDENT)
-    if len(group.checks) > 1:
-        lines += wrap(f"one edit for {', '.join(group.checks)}", columns, _INDENT)
+    if len(first) > 1:
+        lines += wrap(f"one edit for {', '.join(first)}", columns, _INDENT)
+    following = [id for id in group.checks if id not in first]
+    if following:
+        lines += wrap(f"also the cause of {', '.join(following)}", columns, _INDENT)
     for finding in first.values():
         check = report.checks.get(finding.check)
         fix = finding.fix or (check.fix if check else "")

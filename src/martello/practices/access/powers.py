@@ -30,6 +30,8 @@ from martello.practices.access.grants import (
 KINDS: Final = (CLUSTER_ROLE_BINDING, ROLE_BINDING, CLUSTER_ROLE, ROLE)
 # Roles and bindings of these names are the server's own, or its platform's (GKE).
 PLATFORM: Final = ("system:", "gce:")
+EVERYTHING: Final = "ACC-001"  # the check of bindings that give all rights, each one of these too
+EVERY_RESOURCE: Final = "ACC-007"  # the check of rules that cover every resource, theirs too
 DEFAULT_ROLES: Final = frozenset(("admin", "edit", "view", "cluster-admin"))
 _MASTERS: Final = Subject("Group", "system:masters")
 
@@ -192,7 +194,13 @@ def powerful(check: str, resource: Resource, cluster: Cluster, why: str = "") ->
     ref = rule.role.ref
     message = f"{who} may {right}{_scope(binding)}, through {ref.kind} {ref.name}"
     evidence = (f"{rule.role.locate(('rules', rule.index))}: {ref.kind} {ref.name}",)
-    yield Hit(resource, ("roleRef",), f"{message}{': ' + why if why else ''}", evidence=evidence)
+    yield Hit(
+        resource,
+        ("roleRef",),
+        f"{message}{': ' + why if why else ''}",
+        evidence=evidence,
+        because=(EVERYTHING, resource.ref),
+    )
 
 
 def unread(binding: Binding, cluster: Cluster) -> str:
@@ -254,6 +262,7 @@ def _of_role(check: str, role: Role, bound: bool, why: str) -> Iterator[Hit]:
         ("rules", rule.index),
         f"{message}{': ' + why if why else ''} (nothing binds it here)",
         severity="low",
+        because=(EVERY_RESOURCE, ref) if "*" in rule.resources else None,
     )
 
 

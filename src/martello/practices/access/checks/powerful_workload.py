@@ -8,7 +8,8 @@ from typing import Final
 from martello.core.check import Example, Hit, check
 from martello.core.cluster import Cluster
 from martello.core.workload import Workload
-from martello.practices.access.powers import held_by, unread
+from martello.practices.access.grants import Binding
+from martello.practices.access.powers import EVERYTHING, held_by, unread
 from martello.practices.access.tokens import held, mounted, unlisted
 
 # The rights that lead from a pod to its node, its namespace or the cluster. The right to create
@@ -135,16 +136,24 @@ def powerful_workload(workload: Workload, cluster: Cluster) -> Iterator[Hit]:
         return
     for binding in held(workload, cluster):
         reason = reason or unread(binding, cluster)
-        right = ""
-        if binding.role_kind == "ClusterRole" and binding.role_name == "cluster-admin":
-            right = "do everything"
-        wanted = (*_SEVERE, "ACC-009") if binding.cluster_wide else _SEVERE
-        for check_id in wanted:
-            right = right or (held_by(check_id, binding) or (None, ""))[1]
-        if right:
+        found = _worst(binding)
+        if found is not None:
+            named, right = found
             ref = binding.resource.ref
             message = f"its token may {right}, through {ref.kind} {ref.name}"
-            yield Hit(resource, path, message, evidence=(str(binding.resource.locate()),))
+            evidence = (str(binding.resource.locate()),)
+            yield Hit(resource, path, message, evidence=evidence, because=(named, ref))
             return
     if reason:
         yield Hit(resource, path, f"the role could not be read: {reason}", unassessed=True)
+
+
+def _worst(binding: Binding) -> tuple[str, str] | None:
+    """The check that names the binding, and the right in words."""
+    if binding.role_kind == "ClusterRole" and binding.role_name == "cluster-admin":
+        return EVERYTHING, "do everything"
+    for check_id in (*_SEVERE, "ACC-009") if binding.cluster_wide else _SEVERE:
+        found = held_by(check_id, binding)
+        if found is not None:
+            return check_id, found[1]
+    return None

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from martello.core.check import Example, Hit, check
 from martello.core.cluster import Cluster
 from martello.core.resource import Resource
-from martello.practices.access.grants import BINDINGS, grants
+from martello.practices.access.grants import BINDINGS, Subject, grants
 from martello.practices.access.powers import PLATFORM
 
 
@@ -67,7 +67,7 @@ from martello.practices.access.powers import PLATFORM
               roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: view},
               subjects: [{kind: User, name: jo}, {kind: ServiceAccount, name: ci}]}
             """,
-            at="subjects",
+            at="subjects[1]",
         ),
         Example(
             False,
@@ -79,7 +79,7 @@ from martello.practices.access.powers import PLATFORM
               roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: view},
               subjects: [{kind: User, name: "system:serviceaccount:shop:typo"}]}
             """,
-            at="subjects",
+            at="subjects[0]",
         ),
     ),
 )
@@ -92,17 +92,23 @@ def phantom_subject(resource: Resource, cluster: Cluster) -> Iterator[Hit]:
     binding = grants(cluster).binding(resource)
     if resource.ref.name.startswith(PLATFORM):
         return
-    missing = [
-        str(subject)
-        for subject in dict.fromkeys(binding.subjects)
-        if subject.kind == "ServiceAccount"
+    written = resource.raw.get("subjects")
+    exact = isinstance(written, list) and len(written) == len(binding.subjects)
+    where = "" if cluster.complete else " within these files"
+    severity = "" if cluster.complete else "low"
+    told: set[Subject] = set()
+    for index, subject in enumerate(binding.subjects):
+        if subject not in told and _missing(subject, cluster):
+            told.add(subject)
+            path = ("subjects", index) if exact else ("subjects",)
+            yield Hit(resource, path, f"there is no {subject}{where}", severity=severity)
+
+
+def _missing(subject: Subject, cluster: Cluster) -> bool:
+    return (
+        subject.kind == "ServiceAccount"
         and subject.name != "default"
         and cluster.saw(subject.namespace)
         and cluster.get("ServiceAccount", subject.namespace, subject.name) is None
         and cluster.get("ServiceAccount", "", subject.name) is None
-    ]
-    if missing:
-        where = "" if cluster.complete else " within these files"
-        message = f"bound, and does not exist{where}: {', '.join(missing[:3])}"
-        severity = "" if cluster.complete else "low"
-        yield Hit(resource, ("subjects",), message, severity=severity)
+    )

@@ -96,3 +96,22 @@ def test_a_control_passes_only_if_each_of_its_checks_ran(
     assert said["privileged"] == status
     if chosen[0] == "--check":
         assert "pass" not in said.values()
+
+
+def test_what_does_not_run_is_said_with_who_said_so(world: Path) -> None:
+    (world / "martello.toml").write_text('skip = ["privileged-container"]\n')
+    report = martello("scan", "one.yaml", "-o", "json", cwd=world).report
+    assert "POD-001" not in {f["check"] for f in report["findings"]}
+    (note,) = report["notes"]
+    assert note == f"POD-001 did not run: skipped by {world / 'martello.toml'}"
+
+
+def test_a_part_claims_less_than_the_whole(tmp_path: Path) -> None:
+    service = "apiVersion: v1\nkind: Service\nmetadata: {name: s, namespace: shop}\n"
+    service += "spec: {selector: {app: web}, ports: [{port: 80}]}\n---\n"
+    (tmp_path / "s.yaml").write_text(service + POD)
+    words = ("scan", "s.yaml", "--check", "NET-015", "-o", "json")
+    for more, severity in (((), "medium"), (("--partial",), "low")):
+        (found,) = martello(*words, *more, cwd=tmp_path).report["findings"]
+        assert found["severity"] == severity
+    assert "these files" in found["message"]

@@ -20,6 +20,7 @@ class Source(msgspec.Struct, frozen=True):
     kubeconfig: str | None = None
     namespaces: tuple[str, ...] = ()
     selector: str = ""
+    partial: bool = False  # the files are a part of what will run
 
 
 def read_targets(targets: Sequence[Target], source: Source, progress: Progress) -> list[Reading]:
@@ -31,7 +32,9 @@ def read_targets(targets: Sequence[Target], source: Source, progress: Progress) 
         from martello.adapters.manifests import read_paths
 
         stdin = sys.stdin.buffer if "-" in files else None
-        readings.append(_focused(read_paths(files, stdin=stdin, exclude=source.exclude), source))
+        reading = read_paths(files, stdin=stdin, exclude=source.exclude)
+        reading = msgspec.structs.replace(reading, complete=not source.partial)
+        readings.append(_focused(reading, source))
     if any(target.kind == "demo" for target in targets):
         readings.append(_focused(read_demo(), source))
     contexts = [target.where for target in targets if target.kind == "cluster"]

@@ -35,6 +35,7 @@ class Judgement(msgspec.Struct, frozen=True):
     max_days: int
     baseline: str
     require: tuple[str, ...] = ()
+    skip_from: str = ""  # who says what to skip: --skip, a variable, a file
 
     @classmethod
     def of(cls, config: Config, only: Sequence[str] = (), require: str = "") -> Judgement:
@@ -56,6 +57,7 @@ class Judgement(msgspec.Struct, frozen=True):
             max_days=config.waivers["max-days"],
             baseline=config["baseline"],
             require=required,
+            skip_from="--skip" if config.origin["skip"] == "flag" else config.origin["skip"],
         )
 
 
@@ -99,6 +101,9 @@ def judge(
     ]
     by_id = {check.id: check for check in chosen}
     joined = _required(_joined(scans, by_id), how.require, by_id)
+    if skipped:
+        note = f"{', '.join(sorted(skipped))} did not run: skipped by {how.skip_from}"
+        joined = msgspec.structs.replace(joined, notes=(*joined.notes, note))
     if write_baseline:
         _write(write_baseline, joined)
     return msgspec.structs.replace(joined, seconds=time.monotonic() - begun), by_id

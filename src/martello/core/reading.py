@@ -27,6 +27,7 @@ class Reading(msgspec.Struct, frozen=True, eq=False):
     partial: int = 0  # kustomizations, patches, values: no complete objects, not judged
     kubernetes: int | None = None  # the server's minor version, where there is a server
     cluster: str = ""  # the cluster's name, empty for files
+    complete: bool = True  # false: a part of what will run, so what it lacks may be elsewhere
     namespaces: tuple[str, ...] = ()  # of a live cluster only these were read; empty: all
     focus: Focus = Focus()  # what of it is judged
 
@@ -40,4 +41,5 @@ class Reading(msgspec.Struct, frozen=True, eq=False):
             unlisted=self.unlisted,
             kubernetes=kubernetes,
             read=self.namespaces,
+            complete=self.complete,
         )

@@ -26,6 +26,9 @@ from martello.cli.target import Target, in_context, parse_target
 @options.waiver_flags
 @options.cluster_flags
 @click.option("--exclude", multiple=True, metavar="GLOB", help="Paths that are not read.")
+@click.option(
+    "--partial", is_flag=True, help="The files are a part: what they lack may be elsewhere."
+)
 @click.option("--require", metavar="PRACTICES", help="Practices that must be assessed in full.")
 @click.option("--save-bundle", metavar="FILE", help="Keep what was read, without secrets.")
 @options.debug
@@ -44,6 +47,7 @@ def command(targets: tuple[str, ...], **flags: Any) -> int:
         kubeconfig=flags["kubeconfig"],
         namespaces=() if flags["all_namespaces"] else flags["namespaces"],
         selector=flags["selector"],
+        partial=flags["partial"],
     )
     how = Judgement.of(config, only=flags["only"], require=flags["require"] or "")
     with Progress() as progress:

@@ -27,9 +27,9 @@ class Reading(msgspec.Struct, frozen=True, eq=False):
     partial: int = 0  # kustomizations, patches, values: no complete objects, not judged
     kubernetes: int | None = None  # the server's minor version, where there is a server
     cluster: str = ""  # the cluster's name, empty for files
-    complete: bool = True  # false: a part of what will run, so what it lacks may be elsewhere
     namespaces: tuple[str, ...] = ()  # of a live cluster only these were read; empty: all
     focus: Focus = Focus()  # what of it is judged
+    complete: bool = True  # false: a part of what will run, so what it lacks may be elsewhere
 
     def world(self, kubernetes: int | None = None) -> Cluster:
         """The objects as an indexed Cluster."""

@@ -1,8 +1,9 @@
 """Regular expressions with RE2's syntax and Go's results, in time that no text can make explode.
 
 A pattern in which one code point of look-ahead decides everything runs on Python's `re`, where
-backtracking then costs at most one pass (or one pass a start, for texts short enough). Every other
-pattern runs on the linear-time machine.
+backtracking then costs at most one pass (or one pass a start, for texts short enough). So does the
+mere question whether a short text matches a pattern without endless loops and with few ways through
+it. Every other pattern runs on the linear-time machine.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from martello.cel.re2.syntax import parse
 _SHORT: Final = 512
 _CACHE_SIZE: Final = 512
 _ANSWERS: Final = 1024
+_WAYS: Final = 2048
 _cache: dict[str, Regex] = {}
 
 
@@ -27,6 +29,7 @@ class Regex:
         "_answers",
         "_machine",
         "_native",
+        "_quick",
         "_root",
         "_short_only",
         "groups",
@@ -48,11 +51,18 @@ class Regex:
             import re
 
             self._native = re.compile(to_python(tree.root))
+        self._quick = self._native
+        if self._native is None and _portable(tree.root) and _ways(tree.root) <= _WAYS:
+            import re
+
+            self._quick = re.compile(to_python(tree.root))
 
     def matches(self, text: str) -> bool:
         """Whether the pattern occurs anywhere in `text`."""
         if self._native is not None and (not self._short_only or len(text) <= _SHORT):
             return self._native.search(text) is not None
+        if self._quick is not None and len(text) <= _SHORT:
+            return self._quick.search(text) is not None
         known = self._answers.get(text)
         if known is None:
             known = self.machine.matches(text)
@@ -131,6 +141,29 @@ def _anchored(root: Node) -> bool:
 
 def _bounded(root: Node) -> bool:
     return root.longest is not None and root.longest <= 64
+
+
+def _ways(node: Node) -> int:
+    """How many ways backtracking can go through a pattern from one start; beyond `_WAYS` it is not
+    counted on.
+    """
+    if node.kind == "rep":
+        each = _ways(node.children[0])
+        if node.most is None or node.most > 64 or each > _WAYS:
+            return _WAYS + 1
+        total = 0
+        for count in range(node.least, node.most + 1):
+            total += each**count
+            if total > _WAYS:
+                return _WAYS + 1
+        return total
+    counts = [_ways(child) for child in node.children]
+    if node.kind == "alt":
+        return min(sum(counts), _WAYS + 1)
+    product = 1
+    for count in counts:
+        product = min(product * count, _WAYS + 1)
+    return product
 
 
 def _portable(root: Node) -> bool:

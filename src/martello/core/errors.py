@@ -31,18 +31,6 @@ class BadInput(MartelloError):
     exit_code = 2
 
 
-class Refused(MartelloError):
-    """Martello itself says no: a gate did not pass."""
-
-    exit_code = 1
-
-
-class Stale(MartelloError):
-    """The data are too old, or from the future, to answer from."""
-
-    exit_code = 3
-
-
 class Unreachable(MartelloError):
     """The target did not answer."""
 

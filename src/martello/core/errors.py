@@ -41,3 +41,17 @@ class NotPermitted(MartelloError):
     """The target answered, and refused."""
 
     exit_code = 4
+
+
+class Stale(MartelloError):
+    """Data are missing or older than they may be: no verdict can rest on them."""
+
+    exit_code = 3
+
+
+class Refused(MartelloError):
+    """Bytes are not what was promised: a wrong digest, a foreign signature, a forked ledger. There
+    is no use in trying again.
+    """
+
+    exit_code = 1

@@ -11,12 +11,13 @@ import pytest
 from tests.support.http import Answer, serve
 
 from martello.adapters.cluster.client import Client
-from martello.adapters.cluster.credentials import Credentials, Secret
+from martello.adapters.cluster.credentials import Credentials
 from martello.adapters.cluster.failure import Denied
 from martello.adapters.cluster.kinds import Kind
 from martello.adapters.cluster.kubeconfig import Access
 from martello.adapters.cluster.read import read
 from martello.core.errors import BadInput, MartelloError, NotPermitted, Unreachable
+from martello.core.secret import Secret
 
 PODS = "/api/v1/pods"
 

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from martello.adapters.cluster.credentials import Secret
 from martello.adapters.cluster.kubeconfig import Access, access, in_cluster, load
 from martello.core.errors import BadInput, MartelloError, NotPermitted, Unreachable
+from martello.core.secret import Secret
 
 PEM = b"-----BEGIN CERTIFICATE-----\n"
 

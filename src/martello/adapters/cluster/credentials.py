@@ -12,30 +12,9 @@ import msgspec
 
 from martello.core.errors import BadInput, NotPermitted
 from martello.core.resource import kind_of
+from martello.core.secret import NOTHING, Secret
 
 _LARGEST: Final = 1 << 20  # bytes of a token or certificate file
-
-
-class Secret:
-    """A value that shows itself to nobody by accident."""
-
-    __slots__ = ("_value",)
-
-    def __init__(self, value: str) -> None:
-        self._value = value
-
-    def __bool__(self) -> bool:
-        return bool(self._value)
-
-    def __repr__(self) -> str:
-        return "Secret(redacted)"
-
-    def reveal(self) -> str:
-        """The value itself, for the one place that sends it."""
-        return self._value
-
-
-NOTHING: Final = Secret("")
 
 
 class Credentials(msgspec.Struct, frozen=True):

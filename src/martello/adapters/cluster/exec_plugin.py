@@ -16,8 +16,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from martello.adapters.cluster.credentials import NOTHING, Credentials, Secret, text
+from martello.adapters.cluster.credentials import Credentials, text
 from martello.core.errors import BadInput, MartelloError, NotPermitted
+from martello.core.secret import NOTHING, Secret
 
 VERSIONS: Final = ("client.authentication.k8s.io/v1", "client.authentication.k8s.io/v1beta1")
 

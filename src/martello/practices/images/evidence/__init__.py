@@ -1,0 +1,1 @@
+"""Evidence: bytes of files that prove packages, one module a format. No I/O."""

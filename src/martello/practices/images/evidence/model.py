@@ -1,0 +1,84 @@
+"""What a reader of evidence is: which files it wants, and what it makes of their bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import BinaryIO, Protocol
+
+import msgspec
+
+from martello.core.package import Leak, Package, System, Unread
+
+
+class Body(Protocol):
+    """The content of one file of a layer or a tree, read at most once."""
+
+    @property
+    def size(self) -> int:
+        """Bytes of the file."""
+        ...
+
+    def head(self, count: int) -> bytes:
+        """The first bytes, without consuming them: at most 4,096."""
+        ...
+
+    def whole(self, largest: int) -> bytes:
+        """All bytes. Raises TooLarge where there are more than `largest`."""
+        ...
+
+    def spooled(self, largest: int) -> BinaryIO:
+        """All bytes as a seekable file: in memory where small, else a temporary file that is gone
+        when closed. Raises TooLarge.
+        """
+        ...
+
+
+class TooLarge(Exception):
+    """A file has more bytes than its reader takes: what it proves is unassessed."""
+
+
+class Claim(msgspec.Struct, frozen=True):
+    """A distribution package says that these evidence files are its own."""
+
+    package: str  # its name; empty: the package of the database file that lists it
+    paths: tuple[str, ...]
+
+
+class Licence(msgspec.Struct, frozen=True):
+    """The licences of a distribution package, where they stand in a file of their own."""
+
+    package: str
+    licences: tuple[str, ...]
+
+
+class Parsed(msgspec.Struct, frozen=True):
+    """What one evidence file says. Packages of distributions have no ecosystem yet: it depends on
+    the image's os-release. Paths and layers are filled in by whoever read the file.
+    """
+
+    packages: tuple[Package, ...] = ()
+    system: System | None = None
+    claims: tuple[Claim, ...] = ()
+    licences: tuple[Licence, ...] = ()
+    leaks: tuple[Leak, ...] = ()
+    unread: tuple[Unread, ...] = ()
+    content_sets: tuple[str, ...] = ()
+
+
+NOTHING = Parsed()
+
+
+class Reader(msgspec.Struct, frozen=True):
+    """One kind of evidence. A file is wanted if its name is in `names`, or its path ends with one
+    of `suffixes` or lies below one of `under`, and `accepts(path)` holds; for `programs`, if it is
+    an executable regular file of at least 4 KiB that no other reader wants.
+    """
+
+    name: str
+    read: Callable[[str, Body], Parsed]  # (path, body); may raise TooLarge, ValueError, KeyError …
+    names: frozenset[str] = frozenset()
+    suffixes: tuple[str, ...] = ()
+    under: tuple[str, ...] = ()
+    accepts: Callable[[str], bool] | None = None
+    programs: bool = False
+    version: int = 1  # counted up when its answers change: kept facts of layers are made anew

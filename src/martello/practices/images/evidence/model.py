@@ -3,38 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import BinaryIO, Protocol
 
 import msgspec
 
+from martello.core.body import Body as Body
+from martello.core.body import TooLarge as TooLarge
 from martello.core.package import Leak, Package, System, Unread
-
-
-class Body(Protocol):
-    """The content of one file of a layer or a tree, read at most once."""
-
-    @property
-    def size(self) -> int:
-        """Bytes of the file."""
-        ...
-
-    def head(self, count: int) -> bytes:
-        """The first bytes, without consuming them: at most 4,096."""
-        ...
-
-    def whole(self, largest: int) -> bytes:
-        """All bytes. Raises TooLarge where there are more than `largest`."""
-        ...
-
-    def spooled(self, largest: int) -> BinaryIO:
-        """All bytes as a seekable file: in memory where small, else a temporary file that is gone
-        when closed. Raises TooLarge.
-        """
-        ...
-
-
-class TooLarge(Exception):
-    """A file has more bytes than its reader takes: what it proves is unassessed."""
 
 
 class Claim(msgspec.Struct, frozen=True):

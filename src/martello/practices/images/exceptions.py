@@ -15,7 +15,7 @@ import yaml
 from martello.core.errors import BadInput
 from martello.core.finding import Waived
 from martello.core.package import Package
-from martello.core.vulnerability import Match
+from martello.core.vulnerability import Match, Ruled
 from martello.core.waiver import Waiver
 from martello.practices.images.ecosystems import family, purl
 
@@ -62,13 +62,6 @@ class Exemption(msgspec.Struct, frozen=True):
         if self.type and self.type != package.type:
             return False
         return not (self.unfixed and match.fixed)
-
-
-class Ruled(msgspec.Struct, frozen=True):
-    """A match, and who accepts it until when."""
-
-    match: Match
-    waived: Waived | None = None
 
 
 class Accepted(msgspec.Struct, frozen=True):

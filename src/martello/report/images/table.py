@@ -1,0 +1,229 @@
+"""The screen of an image: one line for each update, worst first, ids never cut."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from typing import IO, Final
+
+from martello.core.finding import Finding
+from martello.core.package import LayerOrigin, Package
+from martello.core.vulnerability import LEVELS, UNKNOWN
+from martello.report.images.model import Examined, Fix, Images, fixes, ids, short
+from martello.report.model import Screen, open_findings
+from martello.report.table import flow
+from martello.report.text import clean, paint, plural, wrap
+
+LIMIT: Final = 20  # lines of fixes, unless everything is asked for
+_INDENT: Final = " " * 10
+_LABELS: Final = {"pypi": "pip", "golang": "go", "cargo": "rust", "maven": "java", "gem": "ruby"}
+_SYSTEM: Final = frozenset(("deb", "apk", "rpm"))
+
+
+def write(images: Images, out: IO[str]) -> None:
+    """Writes each image with its fixes, other findings, what got no verdict, and the exit."""
+    report = images.report
+    lines: list[str] = []
+    for examined in images.examined:
+        lines += _image(images, examined)
+    for note in report.scan.notes:
+        lines += wrap(f"note: {clean(note)}", report.screen.width, "")
+    lines.append(_last(images))
+    out.writelines(line + "\n" for line in lines)
+
+
+def _image(images: Images, examined: Examined) -> list[str]:
+    screen, everything = images.report.screen, images.report.everything
+    lines = _head(examined, screen)
+    found = [fix for fix in fixes(examined) if _shown(fix, images)]
+    limit = len(found) if everything else LIMIT
+    for fix in found[:limit]:
+        lines += _fix(fix, examined, images.at, screen)
+    if len(found) > limit:
+        lines.append(f"{_INDENT}{plural(len(found) - limit, 'update')} more: --all")
+    lines += _others(images, examined)
+    if examined.judgement is not None:
+        lines += _verdict(examined, screen)
+    lines += _missing(examined, screen, everything)
+    if everything:
+        lines += _waived(examined, screen)
+    for note in examined.notes:
+        lines += wrap(f"note: {clean(note)}", screen.width, "")
+    return lines
+
+
+def _head(examined: Examined, screen: Screen) -> list[str]:
+    inventory = examined.inventory
+    system = inventory.system
+    name = clean(inventory.name)
+    if inventory.digest and inventory.digest not in inventory.name:
+        name += f" @{short(inventory.digest)}"
+    parts = [(name, "bold")]
+    if inventory.platform is not None and str(inventory.platform):
+        parts.append((clean(str(inventory.platform)), ""))
+    if system is not None:
+        parts.append((clean(system.name or f"{system.id} {system.version}".strip()), ""))
+    held = plural(len(inventory.packages), "package")
+    if inventory.layers:
+        held += f", {plural(len(inventory.layers), 'layer')}"
+    parts.append((held, ""))
+    parts.append((f"advisories: {age(examined)}", "dim"))
+    return flow(parts, screen, "")
+
+
+def age(examined: Examined) -> str:
+    """How old the advisories are, in words, with the digest that names them."""
+    data = examined.data
+    if not data.digest:
+        return "none (martello db update)"
+    hours = data.hours
+    told = f"{hours:.0f} h old" if hours < 72 else f"{hours / 24:.0f} days old"
+    return f"{told} (db {data.digest.rpartition(':')[2][:8]})"
+
+
+def _shown(fix: Fix, images: Images) -> bool:
+    limit = LEVELS.index(images.report.show)
+    unknown = LEVELS.index(UNKNOWN)
+    return any(
+        LEVELS.index(m.severity) in (*range(limit + 1), unknown) or m.exploited for m in fix.matches
+    )
+
+
+def _fix(fix: Fix, examined: Examined, at: str, screen: Screen) -> list[str]:
+    word = fix.severity
+    style = word if word in ("critical", "high", "medium", "low") else "dim"
+    head = f"{paint(word.ljust(8), style, screen.colour)}  "
+    arrow = f" → {fix.fixed}" if fix.fixed else ""
+    label = "" if fix.kind in _SYSTEM else f" ({_LABELS.get(fix.kind, fix.kind)})"
+    what = clean(f"{fix.name} {fix.version}{arrow}{label}")
+    names = ids(fix)
+    listed = names[0] if len(names) == 1 else f"{names[0]}, {len(names) - 1} more"
+    parts = [(what, "bold"), (clean(listed), "")]
+    if any(match.exploited for match in fix.matches):
+        parts.append(("known exploited", "critical"))
+    if not fix.fixed:
+        parts.append((_unfixed(fix), "dim"))
+    package = fix.packages[0]
+    if fix.kind not in _SYSTEM and package.path:
+        parts.append((clean(package.path), "dim"))
+    where = layer(examined.inventory.layers, package)
+    if where:
+        parts.append((clean(where), "dim"))
+    out = _since(fix, at)
+    if out:
+        parts.append((out, "dim"))
+    first, *more = flow(parts, screen, _INDENT)
+    return [head + first.removeprefix(_INDENT), *more]
+
+
+def _unfixed(fix: Fix) -> str:
+    statuses = dict.fromkeys(match.status for match in fix.matches)
+    told = [s for s in statuses if s not in ("affected", "fixed")]
+    return f"no fix ({', '.join(told)})" if told else "no fix"
+
+
+def layer(layers: tuple[LayerOrigin, ...], package: Package) -> str:
+    """Which layer brought a package, with the step that made it: `layer 2 (RUN pip install)`."""
+    if not 0 <= package.layer < len(layers):
+        return ""
+    step = " ".join(layers[package.layer].created_by.split())
+    step = re.sub(r"^(?:/bin/sh -c )?(?:#\(nop\) )?", "", step)
+    step = step if len(step) <= 32 else step[:31] + "…"
+    return f"layer {package.layer + 1}" + (f" ({step})" if step else "")
+
+
+def _since(fix: Fix, at: str) -> str:
+    """How long the earliest fix has been out."""
+    times = [m.fixed_at for m in fix.matches if m.fixed and m.fixed_at]
+    days = [_days(time, at) for time in times]
+    known = [d for d in days if d is not None and d >= 0]
+    return f"fix out {plural(max(known), 'day')}" if known else ""
+
+
+def _days(then: str, now: str) -> int | None:
+    try:
+        begun, ended = (datetime.fromisoformat(t.replace("Z", "+00:00")) for t in (then, now))
+        return (ended - begun).days
+    except (ValueError, TypeError):
+        return None
+
+
+def _others(images: Images, examined: Examined) -> list[str]:
+    """What is wrong beside vulnerable packages."""
+    name = examined.inventory.name
+    lines: list[str] = []
+    for finding in open_findings(images.report.scan):
+        if finding.ref.name != name or finding.check in ("IMG-001", "IMG-003"):
+            continue
+        lines += _finding(finding, images.report.screen)
+    return lines
+
+
+def _finding(finding: Finding, screen: Screen) -> list[str]:
+    head = f"{paint(finding.severity.ljust(8), finding.severity, screen.colour)}  "
+    parts = [(finding.check, "bold"), (clean(finding.message), "")]
+    first, *more = flow(parts, screen, _INDENT)
+    return [head + first.removeprefix(_INDENT), *more]
+
+
+def _verdict(examined: Examined, screen: Screen) -> list[str]:
+    """What the policy says, with every reason that counts."""
+    judgement = examined.judgement
+    assert judgement is not None
+    style = {"approve": "good", "deny": "critical"}.get(judgement.outcome, "unassessed")
+    words = {"approve": "approved", "deny": "denied", "unassessed": "not assessed"}
+    head = paint(words.get(judgement.outcome, judgement.outcome), style, screen.colour)
+    lines = [f"{head} by policy {clean(judgement.policy)}"]
+    for reason in judgement.reasons:
+        if reason.waived is None:
+            text = f"{reason.check}  {clean(reason.message)}"
+            lines += wrap(text, screen.width, "  ")
+    return lines
+
+
+def _missing(examined: Examined, screen: Screen, everything: bool) -> list[str]:
+    lines: list[str] = []
+    word = paint("not assessed", "unassessed", screen.colour)
+    limit = len(examined.unread) if everything else 6
+    for unread in examined.unread[:limit]:
+        first, *more = wrap(clean(str(unread)), screen.width, " " * 14)
+        lines += [f"{word}: {first.lstrip()}", *more]
+    if len(examined.unread) > limit:
+        lines.append(f"{word}: {len(examined.unread) - limit} more: --all")
+    return lines
+
+
+def _waived(examined: Examined, screen: Screen) -> list[str]:
+    lines = []
+    for ruled in examined.ruled:
+        waived = ruled.waived
+        if waived is not None:
+            until = f" until {waived.until}" if waived.until else ""
+            why = waived.reason or "no reason given"
+            text = f"{ruled.match.id} {ruled.match.package.name}  by {waived.by}{until}: {why}"
+            lines.append(
+                paint("waived".ljust(8), "dim", screen.colour)
+                + clean(f"  {text} ({waived.source})")
+            )
+    return lines
+
+
+def _last(images: Images) -> str:
+    report = images.report
+    counts: dict[str, int] = {}
+    waived = 0
+    for examined in images.examined:
+        waived += sum(1 for r in examined.ruled if r.waived is not None)
+        for ruled in examined.ruled:
+            if ruled.waived is None:
+                counts[ruled.match.severity] = counts.get(ruled.match.severity, 0) + 1
+    words = [f"{counts[level]} {level}" for level in LEVELS if level in counts]
+    told = " ".join(words) if words else "no vulnerabilities"
+    others = sum(1 for f in open_findings(report.scan) if f.check not in ("IMG-001", "IMG-003"))
+    told += f" · {plural(others, 'other finding')}" if others else ""
+    told += f" · {waived} waived" if waived else ""
+    told += f" · {report.scan.seconds:.1f} s"
+    mark = "good" if report.exit == 0 else "unassessed" if report.exit == 3 else "high"
+    exit = f"{paint(f'exit {report.exit}', mark, report.screen.colour)}: {report.reason}"
+    following = f"    next: {report.next}" if report.next else ""
+    return f"{told}\n{exit}{following}"

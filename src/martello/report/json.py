@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import IO, Any, Final
 
@@ -18,9 +18,10 @@ SCHEMA: Final = "martello/v1"
 _AT_ONCE: Final = 500
 
 
-def write(report: Report, out: IO[str]) -> None:
+def write(report: Report, out: IO[str], more: Sequence[tuple[str, Iterable[Any]]] = ()) -> None:
     """Writes one indented document with a final newline, a part at a time: a large cluster's is
-    never held as a whole. Fields may be added in v1; none changes its meaning.
+    never held as a whole. Fields may be added in v1; none changes its meaning. `more` are lists
+    that a special report adds.
     """
     scan = report.scan
     head = {
@@ -37,6 +38,7 @@ def write(report: Report, out: IO[str]) -> None:
         ("unassessed", map(unassessed, scan.unassessed)),
         ("controls", map(control, report.controls)),
         ("checks", map(rule, ordered)),
+        *more,
     )
     for key, entries in lists:
         out.write(f',\n  "{key}": ')

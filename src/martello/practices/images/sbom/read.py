@@ -206,8 +206,12 @@ def _spdx(body: dict[str, Any], file: str) -> Inventory:
 
 
 def _release(comment: str) -> System | None:
-    words = comment.removeprefix("os-release: ").split() if "os-release: " in comment else []
-    return System(*words[:3]) if words else None
+    head, _, rest = comment.partition("os-release: ")
+    words = rest.split()
+    if head or not words:
+        return None
+    identity, version, codename, *_ = (*words, "", "")
+    return System(identity, version, codename)
 
 
 def _spdx_url(entry: dict[str, Any]) -> str:

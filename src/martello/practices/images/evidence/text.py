@@ -1,0 +1,68 @@
+"""Evidence as JSON, header fields and single words: bounded, and never trusted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Final, TypeVar
+
+import msgspec
+
+from martello.core.package import Package
+
+_LONGEST: Final = 512  # of a name, a version or a licence: real ones stay below 220
+_MOST_LICENCES: Final = 32
+_MARK: Final = b"\xef\xbb\xbf"
+
+T = TypeVar("T")
+
+
+def decoded(data: bytes, type: type[T]) -> T:
+    """JSON as a type; a byte order mark is skipped. Raises ValueError, also where it nests too
+    deep.
+    """
+    try:
+        return msgspec.json.decode(data.removeprefix(_MARK), type=type)
+    except (msgspec.MsgspecError, RecursionError) as error:
+        raise ValueError(f"its JSON is not of this kind of file: {error}") from error
+
+
+def fields(data: bytes) -> Iterator[tuple[str, str]]:
+    """Name (in lower case) and value of each header field before the first empty line, with
+    continued lines joined. Lines that are no field are skipped.
+    """
+    name, parts = "", [""]
+    for raw in data.removeprefix(_MARK).split(b"\n"):
+        line = raw.rstrip(b"\r").decode("utf-8", "replace")
+        if not line.strip():
+            break
+        if line[0] in " \t":
+            parts.append(line)
+            continue
+        if name:
+            yield name, "\n".join(parts).strip()
+        key, colon, value = line.partition(":")
+        name, parts = (key.strip().lower(), [value]) if colon else ("", [""])
+    if name:
+        yield name, "\n".join(parts).strip()
+
+
+def word(value: object) -> str:
+    """A value that is one line of printable text, trimmed; all else is empty."""
+    if not isinstance(value, str):
+        return ""
+    text = value.strip()
+    return text if len(text) <= _LONGEST and text.isprintable() else ""
+
+
+def words(values: object) -> tuple[str, ...]:
+    """The values of a list, or the one value, that are a word; each once."""
+    many = values if isinstance(values, list | tuple) else (values,)
+    return tuple(dict.fromkeys(found for value in many if (found := word(value))))[:_MOST_LICENCES]
+
+
+def proven(type: str, name: object, version: object, licences: Iterable[object] = ()) -> Package:
+    """The package of a name and a version. Raises ValueError where one is not a word."""
+    known, number = word(name), word(version)
+    if not known or not number:
+        raise ValueError(f"it states no usable {'version' if known else 'name'}")
+    return Package(type=type, name=known, version=number, licences=words(tuple(licences)))

@@ -1,0 +1,1 @@
+"""Advisories: read from feeds, kept in one file, looked up by package."""

@@ -25,6 +25,19 @@ class Licence(msgspec.Struct, frozen=True):
     licences: tuple[str, ...]
 
 
+class Sibling(msgspec.Struct, frozen=True):
+    """What a lock file or manifest says only together with others near it: `locks.settle` joins
+    them. Nodes are `name@version` of packages or, in between, what asks for them.
+    """
+
+    kind: str  # cargo.lock, cargo.toml, go.mod, …
+    packages: tuple[Package, ...] = ()  # that count only if a sibling says so
+    needs: tuple[tuple[str, tuple[str, ...]], ...] = ()  # node → nodes
+    wanted: tuple[str, ...] = ()  # by the project itself, at run time
+    wanted_dev: tuple[str, ...] = ()
+    roots: tuple[str, ...] = ()  # names of the project's own packages
+
+
 class Parsed(msgspec.Struct, frozen=True):
     """What one evidence file says. Packages of distributions have no ecosystem yet: it depends on
     the image's os-release. Paths and layers are filled in by whoever read the file.
@@ -37,6 +50,7 @@ class Parsed(msgspec.Struct, frozen=True):
     leaks: tuple[Leak, ...] = ()
     unread: tuple[Unread, ...] = ()
     content_sets: tuple[str, ...] = ()
+    sibling: Sibling | None = None
 
 
 NOTHING = Parsed()

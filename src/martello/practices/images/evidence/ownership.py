@@ -1,0 +1,86 @@
+"""Which paths of a distribution's file lists are worth keeping.
+
+A package of a language belongs to the distribution if the distribution lists its evidence (E5).
+File lists name every file, evidence is few: only paths that a reader of languages may want stay.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+_NAMES: Final = frozenset(
+    ("METADATA", "PKG-INFO", "package.json", "installed.json", "composer.lock", "go.mod")
+)
+_SUFFIXES: Final = (
+    ".egg-info",
+    ".egg",
+    ".jar",
+    ".war",
+    ".ear",
+    ".par",
+    ".sar",
+    ".nar",
+    ".kar",
+    ".hpi",
+    ".jpi",
+    ".lpkg",
+    ".gemspec",
+    ".deps.json",
+    ".nuspec",
+    ".dll",
+    ".exe",
+)
+_METADATA: Final = ("/conda-meta/", ".dist-info/", "/composer/")
+_PROGRAMS: Final = ("/bin/", "/sbin/", "/libexec/")
+# files without a dot in their names are programs nearly everywhere but here
+_DATA: Final = (
+    "usr/share/doc/",
+    "usr/share/man/",
+    "usr/share/locale/",
+    "usr/share/zoneinfo/",
+    "usr/share/terminfo/",
+    "usr/share/lintian/",
+    "usr/share/bash-completion/",
+    "usr/share/icons/",
+    "usr/include/",
+    "usr/src/",
+    "lib/terminfo/",
+    "usr/lib/terminfo/",
+    "etc/",
+    "var/",
+    "proc/",
+    "sys/",
+    "dev/",
+)
+
+
+def may_be_evidence(path: str) -> bool:
+    """Whether a file at this path may prove a package of a language."""
+    name = path[path.rfind("/") + 1 :]
+    if name in _NAMES or name.endswith(_SUFFIXES):
+        return True
+    if path.startswith(_DATA):
+        return False
+    if "." not in name or ".so" in name:
+        return True
+    place = "/" + path
+    return any(part in place for part in _PROGRAMS) or (
+        name.endswith(".json") and any(part in place for part in _METADATA)
+    )
+
+
+def worth_keeping(paths: Iterable[str]) -> tuple[str, ...]:
+    """The files that may be evidence of a list of paths, as dpkg and rpm write them: `/usr/x` or
+    `./usr/x`, each directory before what is in it.
+    """
+    kept: list[str] = []
+    before = ""
+    for line in paths:
+        path = line.lstrip("./") if line[:1] in "./" else line
+        if before and not path.startswith(before + "/"):
+            kept.append(before)
+        before = path if may_be_evidence(path) else ""
+    if before:
+        kept.append(before)
+    return tuple(kept)

@@ -1,0 +1,165 @@
+"""The fields of tar headers: numbers, checksums, names, extended records, maps of sparse files.
+
+Sources: POSIX.1-2017 pax, the GNU tar manual ("Basic Tar Format", "Storing Sparse Files"), and,
+where those leave a choice, what container runtimes do: Go's archive/tar.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+from zlib import adler32
+
+BLOCK: Final = 512
+ZEROS: Final = bytes(BLOCK)
+_LARGEST: Final = (1 << 63) - 1
+_MOST_PARTS: Final = 100_000  # of one sparse file
+
+Parts = tuple[tuple[int, int], ...]  # (offset, length) of the data within a sparse file
+
+
+class TarTrouble(Exception):
+    """An archive that cannot be read on: malformed, cut, or beyond a limit. Says why."""
+
+
+class TooMuch(TarTrouble):
+    """An archive that costs more than its reader gives: nothing is known of the rest of it."""
+
+
+def number(field: bytes) -> int:
+    """An octal or base-256 number. Raises TarTrouble."""
+    if field[0] & 0x80:
+        value = int.from_bytes(field, "big", signed=True)
+        if field[0] != 0xFF:  # 0x80 marks a positive number; 0xff a negative one
+            value = int.from_bytes(field, "big") & ((1 << (8 * len(field) - 1)) - 1)
+        if not -_LARGEST <= value <= _LARGEST:
+            raise TarTrouble("a header holds a number beyond 63 bits")
+        return value
+    text = field.strip(b" \0")
+    if not text:
+        return 0
+    if not text.isdigit():
+        text = text.partition(b"\0")[0].rstrip()
+    try:
+        return int(text, 8) if text.isdigit() else _no_number()
+    except ValueError:
+        return _no_number()
+
+
+def _no_number() -> int:
+    raise TarTrouble("a header holds something other than a number")
+
+
+def checked(block: bytes) -> bool:
+    """Whether the checksum of a header holds, by unsigned or, as old Sun tars had it, by signed
+    bytes.
+    """
+    try:
+        promised = number(block[148:156])
+    except TarTrouble:
+        return False
+    # The low half of Adler-32 is one more than the sum of all bytes, modulo 65,521.
+    low = (adler32(block[:148]) & 0xFFFF) + (adler32(block[156:]) & 0xFFFF) + 254
+    if (low - promised) % 65521 == 0 and 256 <= promised <= BLOCK * 255:
+        return True
+    rest = block[:148] + block[156:]
+    return promised == 256 + sum(byte - 256 if byte > 127 else byte for byte in rest)
+
+
+def text(field: bytes) -> str:
+    """A name up to its first NUL. Bytes that are no UTF-8 are written as `\\xNN`."""
+    return field.partition(b"\0")[0].decode("utf-8", "backslashreplace")
+
+
+def name_of(block: bytes) -> str:
+    """The name in a header, with its prefix where the format has one."""
+    name = text(block[:100])
+    if not block[345] or block[257:262] != b"ustar":
+        return name
+    if block[262] == 0:
+        field = block[345:476] if block[508:512] == b"tar\0" else block[345:500]
+        return f"{text(field)}/{name}"
+    # GNU headers keep times there; Go once wrote prefixes into them all the same.
+    try:
+        number(block[345:357])
+    except TarTrouble:
+        field = block[345:500].partition(b"\0")[0]
+        return f"{text(field)}/{name}" if field.isascii() else name
+    return name
+
+
+def records(data: bytes) -> dict[str, str]:
+    """The records of a pax extended header. The parts of a sparse file of format 0.0, which are
+    repeated records, come out as one `GNU.sparse.map`. Raises TarTrouble.
+    """
+    found: dict[str, str] = {}
+    sparse: list[str] = []
+    at = 0
+    while at < len(data):
+        space = data.find(b" ", at, at + 20)
+        digits = data[at:space] if space > 0 else b""
+        end = at + int(digits) if digits.isdigit() else 0
+        if not space < end <= len(data) or data[end - 1] != 0x0A:
+            if not data[at:].strip(b"\0"):
+                break  # some writers fill up with NULs
+            raise TarTrouble("an extended header is malformed")
+        key, equals, value = data[space + 1 : end - 1].partition(b"=")
+        if not equals or not key:
+            raise TarTrouble("an extended header is malformed")
+        name = key.decode("utf-8", "backslashreplace")
+        if name in ("path", "linkpath", "GNU.sparse.name") and b"\0" in value:
+            raise TarTrouble("an extended header has a NUL in a path")
+        if name in ("GNU.sparse.offset", "GNU.sparse.numbytes"):
+            sparse.append(value.decode("ascii", "replace"))
+        else:
+            found[name] = value.decode("utf-8", "backslashreplace")
+        at = end
+    if sparse:
+        found["GNU.sparse.map"] = ",".join(sparse)
+    return found
+
+
+def decimal(values: Mapping[str, str], key: str) -> int | None:
+    """A number of an extended header, or None where it has none. Raises TarTrouble."""
+    value = values.get(key, "")
+    if not value:
+        return None
+    if not (value.isascii() and value.isdigit() and len(value) < 20 and int(value) <= _LARGEST):
+        raise TarTrouble(f"an extended header has a {key[:40]} that is no number")
+    return int(value)
+
+
+def old_parts(block: bytes, *, first: bool) -> Parts:
+    """The parts that a GNU header of type S, or a block that continues it, lists."""
+    start, count = (386, 4) if first else (0, 21)
+    found = []
+    for at in range(start, start + count * 24, 24):
+        if not block[at]:
+            break
+        found.append((number(block[at : at + 12]), number(block[at + 12 : at + 24])))
+    return tuple(found)
+
+
+def listed_parts(value: str) -> Parts:
+    """The parts in a record `GNU.sparse.map`: offset,length,offset,length … Raises TarTrouble."""
+    words = value.split(",") if value else []
+    if len(words) % 2 or not all(w.isascii() and w.isdigit() and len(w) < 20 for w in words):
+        raise TarTrouble("the map of a sparse file is malformed")
+    numbers = [int(word) for word in words]
+    return tuple(zip(numbers[::2], numbers[1::2], strict=True))
+
+
+def sound(parts: Parts, size: int, stored: int) -> Parts:
+    """The parts, if they are in order, fit into the file and are all that is stored. Raises
+    TarTrouble.
+    """
+    if len(parts) > _MOST_PARTS:
+        raise TarTrouble("a sparse file has too many parts")
+    at = 0
+    for offset, length in parts:
+        if offset < at or length < 0:
+            raise TarTrouble("the map of a sparse file is out of order")
+        at = offset + length
+    if at > size or sum(length for _, length in parts) != stored:
+        raise TarTrouble("the map of a sparse file does not fit its data")
+    return parts

@@ -19,6 +19,7 @@ _REFERENCE: Final = (
     rf"(?:({_HOST})/)?({_PART}(?:/{_PART})*)(?::([\w][\w.-]{{0,127}}))?"
     r"(?:@([A-Za-z][A-Za-z0-9]*(?:[-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{32,}))?"
 )
+_GLOB: Final = {"*": ".*", "?": "."}
 
 
 class ImageReference(msgspec.Struct, frozen=True):
@@ -56,6 +57,43 @@ def parse_image(text: str) -> ImageReference | None:
         if "/" not in repository:
             repository = f"library/{repository}"
     return ImageReference(host, repository, tag, digest)
+
+
+def covers(pattern: str, name: str) -> bool:
+    """Whether an allow-list pattern covers an image, component by component.
+
+    `*` and `?` stand for a part of one component, `**` as a component for any number of them. What
+    the pattern does not name lies below it: `reg.local` covers all of that registry,
+    `reg.local/shop/*` every image below `shop/` and not `shop` itself, and nothing covers
+    `reg.local.evil.example` or `team-x` by its first letters. Tag and digest are not compared; a
+    pattern without host means the default registry, as in a reference.
+    """
+    image = parse_image(name)
+    if image is None:
+        return False
+    wanted = pattern.strip().lower().rstrip("/").split("/")
+    if "" in wanted:
+        return False
+    host = wanted[0]
+    if host == "index.docker.io":
+        wanted[0] = "docker.io"
+    elif not ("." in host or ":" in host or host == "localhost" or host in ("*", "**")):
+        wanted = ["docker.io", *(["library"] if len(wanted) == 1 else []), *wanted]
+    return _leads(wanted, [image.registry.lower(), *image.repository.split("/")])
+
+
+def _leads(wanted: list[str], found: list[str]) -> bool:
+    """Whether the patterns match the first of the components that were found."""
+    reached = {0}  # how many components the patterns so far may have matched
+    for pattern in wanted:
+        if pattern == "**":
+            reached = set(range(min(reached), len(found) + 1))
+            continue
+        glob = re.compile("".join(_GLOB.get(c) or re.escape(c) for c in pattern), re.DOTALL)
+        reached = {n + 1 for n in reached if n < len(found) and glob.fullmatch(found[n])}
+        if not reached:
+            return False
+    return True
 
 
 def needs_pull_always(image: str) -> bool:

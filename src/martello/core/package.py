@@ -89,4 +89,5 @@ class Inventory(msgspec.Struct, frozen=True):
     created: str = ""  # RFC 3339
     files: int = 0  # entries of all layers
     labels: tuple[tuple[str, str], ...] = ()
+    projects: tuple[Package, ...] = ()  # what lock files belong to, for VEX
     bytes_read: int = 0  # of blobs, in this run: 0 where all facts were kept

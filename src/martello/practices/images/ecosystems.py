@@ -18,6 +18,7 @@ LANGUAGES: Final = {
     "bioconductor": "Bioconductor",
     "bitnami": "Bitnami",
     "cargo": "crates.io",
+    "cocoapods": "CocoaPods",
     "composer": "Packagist",
     "conan": "ConanCenter",
     "cran": "CRAN",

@@ -103,7 +103,7 @@ class _Image:
         self._digests = {d for d in (inventory.digest, inventory.index, inventory.config) if d}
         self._reference = parse_image(inventory.name.partition("@")[0])
         self._arch = inventory.platform.architecture if inventory.platform else ""
-        self._packages = inventory.packages
+        self._packages = (*inventory.packages, *inventory.projects)
         self._purls: dict[int, PackageURL | None] = {}
         self._inventory = inventory
 

@@ -50,6 +50,7 @@ def _mod(path: str, body: Body) -> Parsed:
     old = _old(release)
     return Parsed(
         packages=parse.unique([*modules, *_standard_library(release, toolchain)]),
+        projects=(Package("golang", main, ""),) if main else (),
         sibling=Sibling(
             "go.mod",
             wanted=("go.sum",) if old else (),

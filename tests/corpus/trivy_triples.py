@@ -1,0 +1,300 @@
+"""Replays trivy's own cases: its feed and an inventory give exactly the stated findings."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from msgspec.structs import replace
+from tests.corpus.trivy_feed import Buckets
+from tests.support.locks import together
+
+from martello.core.package import Inventory, Package
+from martello.core.vulnerability import Affected, Match
+from martello.practices.images.ecosystems import LANGUAGES, normalise
+from martello.practices.images.match import Settings, looked_up, match
+from martello.practices.images.vex import apply
+from martello.practices.images.vex_read import read_vex
+
+Case = tuple[str, bool, str]
+Row = tuple[str, ...]
+
+_FAMILIES: Final = {
+    "alpine": "Alpine:v",
+    "amazon": "Amazon Linux:",
+    "debian": "Debian:",
+    "ubuntu": "Ubuntu:",
+    "opensuse-leap": "openSUSE:Leap ",
+    "photon": "Photon OS:",
+    "oracle": "Oracle Linux:",
+    "alma": "AlmaLinux:",
+    "rocky": "Rocky Linux:",
+    "cbl-mariner": "Azure Linux:",
+    "centos": "Red Hat:",
+    "redhat": "Red Hat:",
+    "suse linux enterprise server": "SUSE:Linux Enterprise Server ",
+    "wolfi": "Wolfi",
+    "chainguard": "Chainguard",
+}
+_MAJOR: Final = frozenset(("debian", "oracle", "alma", "rocky", "cbl-mariner", "centos", "redhat"))
+_TYPES: Final = {"deb": ("debian", "ubuntu"), "apk": ("alpine", "wolfi", "chainguard")}
+_SECRET_DIRECTORY: Final = ("secrets",)
+
+
+def replay(path: Path) -> Iterator[Case]:
+    """A case for each image (all findings exactly), and for each repository's packages,
+    vulnerabilities and secrets.
+    """
+    systems = Buckets([json.loads((path / "feed-os.json").read_text("utf-8"))])
+    languages = Buckets([json.loads((path / "feed-lang.json").read_text("utf-8"))])
+    for line in (path / "images.jsonl").read_text("utf-8").splitlines():
+        yield from _image(json.loads(line), systems)
+    for line in (path / "repos.jsonl").read_text("utf-8").splitlines():
+        yield from _repository(json.loads(line), languages)
+
+
+def ecosystem(family: str, name: str) -> str:
+    """Our ecosystem for a system as trivy names it."""
+    start = _FAMILIES[family]
+    if not start.endswith((":", " ", "v")):
+        return start
+    version = name.split()[0]
+    if family in _MAJOR:
+        version = version.partition(".")[0]
+    if family == "alpine":
+        version = ".".join(version.split(".")[:2])
+    return start + version
+
+
+def bucket(name: str) -> str:
+    """Our ecosystem for a bucket of the feed."""
+    for pattern, made in (
+        (r"alpine (\d.*)", "Alpine:v{}"),
+        (r"amazon linux (\S+)", "Amazon Linux:{}"),
+        (r"debian (\d+)", "Debian:{}"),
+        (r"ubuntu (\S+)", "Ubuntu:{}"),
+        (r"openSUSE (Leap .*)", "openSUSE:{}"),
+        (r"Photon OS (.*)", "Photon OS:{}"),
+        (r"Oracle Linux (.*)", "Oracle Linux:{}"),
+        (r"alma (.*)", "AlmaLinux:{}"),
+        (r"rocky (.*)", "Rocky Linux:{}"),
+        (r"CBL-Mariner (\d+).*", "Azure Linux:{}"),
+        (r"SUSE Linux Enterprise (.*)", "SUSE:Linux Enterprise Server {}"),
+    ):
+        found = re.fullmatch(pattern, name)
+        if found:
+            return made.format(found[1])
+    return {"wolfi": "Wolfi", "chainguard": "Chainguard"}.get(name, name)
+
+
+def _renamed(feed: Buckets, wanted: str) -> None:
+    """Keys the rows of the fixtures as the database does; Red Hat's are of every release."""
+    rows = dict(feed.rows)
+    for (name, package), members in rows.items():
+        target = wanted if name == "Red Hat" and wanted.startswith("Red Hat") else bucket(name)
+        feed.rows[target, package] = members
+        for member in members:
+            for table in (feed.fixed, feed.vendor):
+                if (name, package, member.id) in table:
+                    value = table[name, package, member.id]  # type: ignore[index]
+                    table[target, package, member.id] = value  # type: ignore[index]
+        feed.sources[target] = feed.sources[name]
+
+
+def _image(case: Mapping[str, Any], feed: Buckets) -> Iterator[Case]:
+    system = case["os"]
+    here = ecosystem(system["Family"], system["Name"])
+    _renamed(feed, here)
+    kind = next((t for t, names in _TYPES.items() if system["Family"] in names), "rpm")
+    packages = [(_package(row, kind, here), row) for row in case["packages"]]
+    found: list[Match] = []
+    by_products: dict[frozenset[str] | None, list[Package]] = {}
+    for package, row in packages:
+        by_products.setdefault(_products(row, here, feed), []).append(package)
+    options = case.get("options") or {}
+    for products, members in by_products.items():
+        settings = _settings(options, feed, here, products)
+        result = match(Inventory(case["image"], packages=tuple(members)), feed, settings)
+        found += result.found
+    wanted = sorted(_expected(row) for row in case["expected"])
+    ours = sorted(_ours(m, feed) for m in found if not options.get("ignore_unfixed") or m.fixed)
+    yield f"image {case['image']} {case['variant']}", ours == wanted, _difference(wanted, ours)
+
+
+def _package(row: Mapping[str, Any], kind: str, here: str) -> Package:
+    return Package(
+        type=kind,
+        name=row["name"],
+        version=_version(row, ""),
+        ecosystem=here,
+        source=row.get("src_name", ""),
+        source_version=_version(row, "src_"),
+        arch=row.get("arch", ""),
+        module=row.get("modularity_label", ""),
+    )
+
+
+def _version(row: Mapping[str, Any], start: str) -> str:
+    version = row.get(f"{start}version", "")
+    release = row.get(f"{start}release", "")
+    epoch = row.get(f"{start}epoch", 0)
+    return (f"{epoch}:" if epoch else "") + version + (f"-{release}" if release else "")
+
+
+def _products(row: Mapping[str, Any], here: str, feed: Buckets) -> frozenset[str] | None:
+    if not here.startswith("Red Hat"):
+        return None
+    info = row.get("build_info") or {}
+    sets = info.get("ContentSets") or info.get("content_sets") or []
+    nvr = f"{info.get('Nvr', '')}-{info.get('Arch', '')}"
+    if nvr in feed.cpes:
+        return feed.cpes[nvr]
+    if not sets:
+        major = here.rpartition(":")[2]
+        sets = [f"rhel-{major}-server-rpms"] if major in ("6", "7") else [
+            f"rhel-{major}-for-x86_64-baseos-rpms",
+            f"rhel-{major}-for-x86_64-appstream-rpms",
+        ]  # fmt: skip
+    return frozenset().union(*(feed.cpes.get(name, frozenset()) for name in sets))
+
+
+def _settings(
+    options: Mapping[str, Any], feed: Buckets, here: str, products: frozenset[str] | None = None
+) -> Settings:
+    writer = feed.sources.get(here, "")
+    sources = tuple(options.get("severity_sources") or ("distro", writer, "nvd", ""))
+    dev = bool(options.get("include_dev_deps"))
+    return Settings(severity_from=sources, products=products, dev=dev)
+
+
+def _ours(found: Match, feed: Buckets) -> Row:
+    package = found.package
+    name = normalise(package.ecosystem, looked_up(package))
+    key = (package.ecosystem, name, found.advisory.id)
+    fixed = feed.fixed.get(key, found.fixed)
+    status = "fixed" if fixed else found.status
+    version = package.version
+    return (found.id, package.name.lower(), version, fixed, found.severity, status,
+            found.severity_from)  # fmt: skip
+
+
+def _expected(row: Mapping[str, Any]) -> Row:
+    status = row["status"].replace("_", "-").replace("fix-deferred", "deferred")
+    installed = row["installed"]
+    return (row["id"], row["pkg"].lower(), installed, row["fixed"], row["severity"].lower(),
+            status, row["severity_source"])  # fmt: skip
+
+
+def _repository(case: Mapping[str, Any], feed: Buckets) -> Iterator[Case]:
+    options = case["options"]
+    skipped = (*options.get("skip_files", ()), *options.get("skip_dirs", ()))
+    files = {
+        path: text
+        for path, text in case["files"].items()
+        if not any(path == skip or path.startswith(f"{skip}/") for skip in skipped)
+    }
+    parsed = together(files)
+    for target in case["expected"]:
+        name = f"repository {case['case']} {target['target']}"
+        if target.get("secrets"):
+            yield _secrets(name, case, target)
+            continue
+        one = parsed[target["target"]]
+        packages = tuple(_located(p, target["target"]) for p in one.packages)
+        projects = tuple(_located(p, target["target"]) for p in one.projects)
+        if options.get("list_all_packages") and target.get("packages"):
+            yield _listed(f"{name} packages", packages, target, options)
+        ours = sorted(_ours(m, feed) for m in _matches(packages, projects, options, feed))
+        ours = [(row[0], row[1], row[2].removeprefix("v"), *row[3:]) for row in ours]
+        wanted = sorted(_expected(row) for row in target.get("vulnerabilities") or ())
+        wanted = [(row[0], row[1], row[2].removeprefix("v"), *row[3:]) for row in wanted]
+        yield f"{name} vulnerabilities", ours == wanted, _difference(wanted, ours)
+    told = {target["target"] for target in case["expected"]}
+    silent = [p for p, one in parsed.items() if p not in told and one.packages]
+    quiet = [p for p in silent if not _matches(parsed[p].packages, (), options, feed)]
+    yield f"repository {case['case']} nothing else", quiet == silent, str(silent)
+
+
+def _located(package: Package, path: str) -> Package:
+    return replace(package, path=path)
+
+
+def _matches(
+    packages: tuple[Package, ...],
+    projects: tuple[Package, ...],
+    options: Mapping[str, Any],
+    feed: Buckets,
+) -> list[Match]:
+    made = tuple(replace(p, ecosystem=p.ecosystem or LANGUAGES.get(p.type, "")) for p in packages)
+    found: list[Match] = []
+    for package in made:
+        key = (package.ecosystem, normalise(package.ecosystem, package.name))
+        rows = feed.rows.get(key, [])
+        for writer in sorted({row.feed for row in rows}):
+            only = Only(feed, {key: [row for row in rows if row.feed == writer]})
+            usual = ("distro", writer or "nvd", "nvd", "")
+            sources = tuple(options.get("severity_sources") or usual)
+            settings = Settings(severity_from=sources, dev=bool(options.get("include_dev_deps")))
+            found += match(Inventory("repository", packages=(package,)), only, settings).found
+    if options.get("vex"):
+        statements = read_vex(json.dumps(options["vex"]).encode(), "vex.json")
+        inventory = Inventory("repository", packages=made, projects=projects)
+        found = list(apply(found, statements, inventory).found)
+    return found
+
+
+class Only(Buckets):
+    """The fixtures with some rows only: in these, each feed has a severity of its own."""
+
+    def __init__(self, feed: Buckets, rows: dict[tuple[str, str], list[Affected]]) -> None:
+        self.rows, self.records, self.feeds = rows, feed.records, ()
+
+
+def _listed(
+    name: str, packages: tuple[Package, ...], target: Mapping[str, Any], options: Mapping[str, Any]
+) -> Case:
+    dev = bool(options.get("include_dev_deps"))
+    ours = sorted(
+        (p.name, p.version.removeprefix("v"), " ".join(p.licences))
+        for p in packages
+        if dev or not p.dev
+    )
+    wanted = sorted(
+        (row["name"], row["version"].removeprefix("v"), " ".join(row.get("licenses") or ()))
+        for row in target["packages"]
+    )
+    # the project itself is no dependency of its own: a root may be left out
+    roots = {
+        (row["name"], row["version"].removeprefix("v"))
+        for row in target["packages"]
+        if row.get("relationship") == "root"
+    }
+    ours = [row for row in ours if row[:2] not in roots]
+    wanted = [row for row in wanted if row[:2] not in roots]
+    return name, ours == wanted, _difference(wanted, ours)
+
+
+def _secrets(name: str, case: Mapping[str, Any], target: Mapping[str, Any]) -> Case:
+    from martello.practices.images.secrets import scan_text
+    from martello.practices.images.secrets_config import read_trivy_secret_config
+
+    config = case["options"].get("secret_config")
+    rules = read_trivy_secret_config(case["files"][config].encode(), config) if config else None
+    text = case["files"][target["target"]].encode()
+    ours = sorted(
+        (leak.rule, leak.severity, str(leak.line))
+        for leak in scan_text(target["target"], text, rules)
+    )
+    wanted = sorted(
+        (row["rule"], row["severity"].lower(), str(row["start_line"])) for row in target["secrets"]
+    )
+    return f"{name} secrets", ours == wanted, _difference(wanted, ours)
+
+
+def _difference(wanted: list[Any], ours: list[Any]) -> str:
+    missing = [row for row in wanted if row not in ours]
+    extra = [row for row in ours if row not in wanted]
+    return f"missing {missing}, more {extra}"

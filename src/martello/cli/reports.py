@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from importlib import import_module
 from io import TextIOWrapper
 from typing import IO
@@ -24,16 +24,16 @@ class Output(msgspec.Struct, frozen=True):
     file: str = ""
 
 
-def parse_outputs(words: Iterable[str]) -> tuple[Output, ...]:
+def parse_outputs(words: Iterable[str], formats: Sequence[str] = FORMATS) -> tuple[Output, ...]:
     """Reads `-o` words; without any, the table goes to stdout. Raises BadInput."""
     outputs: list[Output] = []
     for word in words or ("table",):
         name, given, file = word.partition("=")
-        if name not in FORMATS:
+        if name not in formats:
             from martello.cli.errors import nearest
 
-            hint = f"the nearest is '{nearest(name, FORMATS)}'"
-            raise BadInput(f"no such report format: {name}", hint, f"one of: {', '.join(FORMATS)}")
+            hint = f"the nearest is '{nearest(name, formats)}'"
+            raise BadInput(f"no such report format: {name}", hint, f"one of: {', '.join(formats)}")
         if given and not file:
             raise BadInput(
                 f"-o {word} names no file", "", f"-o {name}=FILE, or -o {name} for stdout"
@@ -52,11 +52,18 @@ def parse_outputs(words: Iterable[str]) -> tuple[Output, ...]:
     return tuple(outputs)
 
 
-def write_all(report: Report, outputs: tuple[Output, ...]) -> None:
+def _module(output: Output) -> Writer:
+    writer: Writer = import_module(f"martello.report.{output.format}").write
+    return writer
+
+
+def write_all(
+    report: Report, outputs: tuple[Output, ...], writer_of: Callable[[Output], Writer] = _module
+) -> None:
     """Writes every report; one that cannot be written does not keep the others from being so."""
     failed: BadInput | None = None
     for output in outputs:
-        writer = import_module(f"martello.report.{output.format}").write
+        writer = writer_of(output)
         try:
             if output.file:
                 _write_file(output.file, writer, report)

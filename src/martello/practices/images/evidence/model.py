@@ -50,6 +50,7 @@ class Parsed(msgspec.Struct, frozen=True):
     leaks: tuple[Leak, ...] = ()
     unread: tuple[Unread, ...] = ()
     content_sets: tuple[str, ...] = ()
+    projects: tuple[Package, ...] = ()  # what a lock file belongs to: no dependency of its own
     sibling: Sibling | None = None
 
 

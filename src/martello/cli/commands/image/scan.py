@@ -1,0 +1,89 @@
+"""`martello image scan`: what is wrong with images."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+from typing import Any
+
+import click
+
+from martello.cli import options
+from martello.cli.exits import FAIL_ON
+from martello.cli.images import settings
+from martello.cli.images.outputs import IMAGE_FORMATS, image_outputs, write_images
+from martello.cli.progress import Progress
+from martello.core.errors import BadInput
+from martello.core.vulnerability import LEVELS
+
+
+@click.command("scan")
+@click.argument("targets", nargs=-1, metavar="TARGET...")
+@click.option(
+    "-o",
+    "--output",
+    "outputs",
+    multiple=True,
+    metavar="FORMAT[=FILE]",
+    help=f"{', '.join(IMAGE_FORMATS[:-1])} or {IMAGE_FORMATS[-1]}. Repeatable.",
+)
+@click.option(
+    "--fail-on",
+    type=click.Choice(list(FAIL_ON)),
+    default="high",
+    help="What fails [default: high].",
+)
+@click.option(
+    "--show", type=click.Choice(LEVELS[:4]), default="low", help="What is printed [default: low]."
+)
+@click.option("--all", "everything", is_flag=True, help="Print every update, and what is waived.")
+@click.option(
+    "--allow-incomplete", is_flag=True, help="Exit 0 although something could not be assessed."
+)
+@click.option(
+    "--running", is_flag=True, help="The images of the pods of a cluster, with their pull secrets."
+)
+@click.option("--refs", default="", metavar="FILE", help="A file that names a target in each line.")
+@settings.judging_flags
+@settings.target_flags
+@settings.data_flags
+@options.cluster_flags
+@options.debug
+def command(targets: tuple[str, ...], **flags: Any) -> int:
+    """Say what is wrong with images: vulnerable packages, secrets in layers, systems past their
+    end, root as user. Exit 1 at --fail-on, 3 where something could not be assessed.
+    """
+    from martello.cli.images.inventories import inventories
+
+    from martello.cli.images.flow import Verdict, examine, judging, open_advisories, report_of
+
+    begun, now = time.monotonic(), datetime.now(UTC)
+    outputs = image_outputs(flags["outputs"])
+    how = judging(flags)
+    words = _words(targets, flags)
+    where = settings.places(flags["database"], flags["state"])
+    database = open_advisories(where.database)
+    with Progress() as progress:
+        found = inventories(words, flags, where.state, progress)
+        examined = [examine(inventory, database, how, now) for inventory in found]
+    end = Verdict(flags["fail_on"], flags["allow_incomplete"], flags["show"], flags["everything"])
+    images = report_of(" ".join(words), examined, end, begun, now, database)
+    write_images(images, outputs)
+    return images.report.exit
+
+
+def _words(targets: tuple[str, ...], flags: dict[str, Any]) -> list[str]:
+    """The targets that were typed, those of --refs, those that run. Raises BadInput."""
+    words = list(targets)
+    if flags["refs"]:
+        from martello.cli.images.flow import read_file
+
+        lines = read_file(flags["refs"]).decode("utf-8", "replace").splitlines()
+        words += [line.strip() for line in lines if line.strip() and not line.startswith("#")]
+    if flags["running"]:
+        if words:
+            raise BadInput("--running and targets exclude each other", "", "give one of them")
+        return words
+    if not words:
+        raise BadInput("no image is named", "", "martello image scan TARGET, or --running")
+    return words

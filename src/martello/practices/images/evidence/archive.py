@@ -142,9 +142,8 @@ def nested(archive: Archive, member: Member, largest: int) -> IO[bytes]:
 def _parts(archive: Archive, member: Member, largest: int) -> Iterator[bytes]:
     if member.encrypted or member.method not in (_STORED, _DEFLATED):
         raise ValueError(f"{member.name[:80]} is encrypted or compressed by another method")
-    too_large = f"{member.name[:80]} has more than {largest >> 10:,} KiB"
     if member.size > largest:
-        raise ValueError(too_large)
+        raise ValueError(f"{member.name[:80]} has more than {largest >> 10:,} KiB")
     archive.file.seek(_start(archive, member))
     left, made = member.packed, 0
     engine = None if member.method == _STORED else zlib.decompressobj(-zlib.MAX_WBITS)
@@ -159,8 +158,8 @@ def _parts(archive: Archive, member: Member, largest: int) -> Iterator[bytes]:
             except zlib.error as error:
                 raise ValueError(f"{member.name[:80]} is damaged") from error
             made += len(part)
-            if made > largest:
-                raise ValueError(too_large)
+            if made > member.size:
+                raise ValueError(f"{member.name[:80]} has more bytes than the directory says")
             yield part
             data = b"" if engine is None else engine.unconsumed_tail
     if engine is not None:

@@ -54,7 +54,8 @@ def read_dependencies(path: str, body: Body) -> Parsed:
     target = listed.targets.get(listed.target, {})
     for key, library in listed.libraries.items():
         name, _, version = key.rpartition("/")
-        if library.type not in ("package", "runtimepack") or _brings_nothing(target.get(key)):
+        package = library.type == "package" and not _brings_nothing(target.get(key))
+        if not (package or library.type == "runtimepack"):
             continue
         try:
             packages.append(proven("nuget", name.removeprefix(_PACK), version))

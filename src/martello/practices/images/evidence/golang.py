@@ -92,7 +92,7 @@ def modules(text: str) -> Iterator[Package]:
         name, version = row[1], row[2] if len(row) > 2 else ""
         if place + 1 < len(rows) and rows[place + 1][0] == "=>" and len(rows[place + 1]) > 1:
             other = rows[place + 1]
-            if len(other) > 2 and other[2]:
+            if len(other) > 2 and other[2] not in ("", "(devel)"):
                 name, version = other[1], other[2]
             elif version == "v0.0.0":
                 version = ""

@@ -34,6 +34,8 @@ _LARGEST: Final = 1 << 30
 _DEEPEST: Final = 4
 _SMALL: Final = 1 << 20  # of a manifest or of properties
 _ALL: Final = 512 << 20  # bytes that one file on disk may make, with all that is in it
+_DIRECTORY: Final = 8  # what a byte of a directory costs, against one that is inflated
+_MISSES: Final = 100
 _MOST: Final = 20_000  # archives and libraries in one file
 
 
@@ -48,21 +50,21 @@ class _Reading:
         self.bytes = _ALL
         self.archives = _MOST
 
-    def spend(self, member: Member) -> None:
-        """Take a member's size off the budget. Raises ValueError where it is used up."""
-        self.bytes -= member.size
+    def spend(self, count: int) -> None:
+        """Take bytes off the budget. Raises ValueError where it is used up."""
+        self.bytes -= count
         if self.bytes < 0:
             raise ValueError("all that is in it has more than 512 MiB")
 
     def miss(self, where: str, why: object) -> None:
         """Keep what could not be read."""
-        if len(self.unread) < 100:
+        if len(self.unread) < _MISSES:
             self.unread.append(Unread("Java archive", where, str(why)))
 
 
 def read_archive(path: str, body: Body) -> Parsed:
-    """The libraries of a file, nested ones too; each has the path of the archive that proves it,
-    with `!/` before what is inside. Raises ValueError where it is no archive, TooLarge.
+    """The libraries of a file. Those of archives in it have a path: the file's, `!/`, and theirs.
+    Raises ValueError where it is no archive, TooLarge.
     """
     if body.size == 0:
         return NOTHING
@@ -79,7 +81,7 @@ def read_archive(path: str, body: Body) -> Parsed:
 def _read(reading: _Reading, path: str, file: IO[bytes], depth: int) -> None:
     """Raises ValueError where the file is no archive."""
     archive = open_archive(file)
-    stem = path.rpartition("/")[2].rpartition(".")[0]
+    reading.spend(len(archive.directory) * _DIRECTORY)
     manifest: dict[str, str] = {}
     stated: list[Identity] = []
     inside: list[Member] = []
@@ -88,9 +90,11 @@ def _read(reading: _Reading, path: str, file: IO[bytes], depth: int) -> None:
             raw = member.name.encode()
             if _NESTED.search(raw):
                 inside.append(member)
+                if len(inside) > _MOST:
+                    raise ValueError(f"it holds more than {_MOST:,} archives")
                 continue
             try:
-                reading.spend(member)
+                reading.spend(max(member.size, member.packed))
                 data = inflated(archive, member, _SMALL)
             except ValueError as error:
                 reading.miss(path, error)
@@ -101,8 +105,8 @@ def _read(reading: _Reading, path: str, file: IO[bytes], depth: int) -> None:
                 manifest = _manifest(data)
     except ValueError as error:
         reading.miss(path, error)
-    if not stem.endswith(_ASIDE):
-        _add(reading, path, stem, archive, manifest, stated, bool(inside))
+    if not path.rpartition(".")[0].endswith(_ASIDE):
+        _add(reading, path, archive, manifest, stated, bool(inside))
     for member in inside:
         _descend(reading, path, archive, member, depth)
 
@@ -119,7 +123,7 @@ def _descend(reading: _Reading, path: str, archive: Archive, member: Member, dep
         return
     try:
         if member.method:  # one that is stored is read in place
-            reading.spend(member)
+            reading.spend(max(member.size, member.packed))
         with nested(archive, member, _ALL) as file:
             _read(reading, where, file, depth + 1)
     except (ValueError, struct.error) as error:
@@ -129,7 +133,6 @@ def _descend(reading: _Reading, path: str, archive: Archive, member: Member, dep
 def _add(
     reading: _Reading,
     path: str,
-    stem: str,
     archive: Archive,
     manifest: dict[str, str],
     stated: list[Identity],
@@ -140,34 +143,36 @@ def _add(
     """
     if is_runtime(manifest):
         return
-    own = identity(stem, manifest, lambda directory: directory in archive.directory)
-    its_own = len(stated) == 1 or any(one.artifact == own.artifact for one in stated)
+    own = identity(path, manifest, lambda directory: directory in archive.directory)
     licences = _licences(manifest)
-    inner = path if path != reading.path else ""
     for one in stated:
-        mine = one.artifact == own.artifact or len(stated) == 1
-        _keep(reading, one, inner, licences if mine else ())
-    if stated and (its_own and not own.group):
+        _keep(reading, one, path, licences if own.artifact == one.artifact else ())
+    if any(one.artifact == own.artifact for one in stated):
         return
+    if len(stated) == 1 and own.group in ("", stated[0].group):
+        return  # renamed: the one that Maven states is its own
     if own.group and own.version:
-        if not any(one.artifact == own.artifact for one in stated):
-            _keep(reading, own, inner, licences)
-    elif not stated and not holds_archives and b".class" in archive.directory:
-        reading.nameless.append(word(f"{stem} {own.version}")[:80] or "?")
-        if own.version:
-            _keep(reading, own, inner, licences)
+        _keep(reading, own, path, licences)
+    elif own.version and not stated and not holds_archives and b".class" in archive.directory:
+        reading.nameless.append(f"{own.artifact} {own.version}")
+        _keep(reading, own, path, licences)
 
 
 def _keep(reading: _Reading, one: Identity, path: str, licences: tuple[str, ...]) -> None:
     name = f"{one.group}:{one.artifact}" if one.group else one.artifact
     if not (word(name) and word(one.version)):
         return
-    if len(reading.packages) >= _MOST:
-        raise ValueError(f"it holds more than {_MOST:,} libraries")
     found = Package(
-        type="maven", name=word(name), version=word(one.version), licences=licences, path=path
+        type="maven",
+        name=word(name),
+        version=word(one.version),
+        licences=licences,
+        path=path if path != reading.path else "",
     )
-    reading.packages[found] = None
+    if len(reading.packages) < _MOST:
+        reading.packages[found] = None
+    elif found not in reading.packages:
+        reading.miss(path, f"it holds more than {_MOST:,} libraries")
 
 
 def _wanted(name: bytes) -> bool:

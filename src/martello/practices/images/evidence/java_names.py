@@ -67,8 +67,17 @@ _KNOWN: Final = (
     ("byte-buddy", b"net/bytebuddy/", "net.bytebuddy"),
     ("json-path", b"com/jayway/jsonpath/", "com.jayway.jsonpath"),
     ("graphql-java", b"graphql/", "com.graphql-java"),
+    ("asm", b"org/objectweb/asm/", "org.ow2.asm"),
     ("rxjava", b"io/reactivex/", "io.reactivex.rxjava3"),
 )
+
+# Old artifacts whose group has the same name.
+_SAME: Final = re.compile(
+    "antlr|aopalliance|cglib|classworlds|dom4j|jaxen|jdom|junit|log4j|oro|xalan|xml-apis|xom"
+    "|commons-(?:beanutils|chain|cli|codec|collections|configuration|daemon|dbcp|digester|el"
+    "|fileupload|httpclient|io|jxpath|lang|logging|net|pool|validator)"
+)
+_REPOSITORY: Final = re.compile(r"(?:\A|/)(?:repository|maven-repo|maven2|m2)/(.+)\Z")
 
 
 class Identity(msgspec.Struct, frozen=True):
@@ -88,8 +97,12 @@ def file_identity(stem: str) -> Identity:
     return Identity("", found["artifact"], _PLATFORM.sub("", found["version"]))
 
 
-def identity(stem: str, manifest: dict[str, str], holds: Callable[[bytes], bool]) -> Identity:
-    """What a jar is called. `holds` says whether a directory is in it."""
+def identity(path: str, manifest: dict[str, str], holds: Callable[[bytes], bool]) -> Identity:
+    """What the jar of a path is called. `holds` says whether a directory is in it."""
+    stem = path.rpartition("/")[2].rpartition(".")[0]
+    placed = _placed(path, stem)
+    if placed.group:
+        return placed
     file = file_identity(stem)
     symbolic = word(manifest.get("bundle-symbolicname", "").partition(";")[0])
     titled = word(manifest.get("implementation-title", ""))
@@ -102,18 +115,30 @@ def identity(stem: str, manifest: dict[str, str], holds: Callable[[bytes], bool]
         or word(manifest.get("bundle-version", ""))
     )
     vendor = word(manifest.get("implementation-vendor-id", ""))
+    if vendor == "org.apache" and holds(f"org/apache/{artifact}/".encode()):
+        vendor = f"org.apache.{artifact}"
     if _GROUP.fullmatch(vendor):
         return Identity(vendor, artifact, version)
     for start, directory, group in _KNOWN:
         if artifact.startswith(start) and holds(directory):
             return Identity(group, artifact, version)
-    return Identity(_group_of(symbolic, artifact), artifact, version)
+    same = artifact if _SAME.fullmatch(artifact) else ""
+    return Identity(_group_of(symbolic, artifact) or same, artifact, version)
 
 
 def is_runtime(manifest: dict[str, str]) -> bool:
     """Whether a jar is a part of the Java runtime, which is no library of Maven's."""
     names = (manifest.get("implementation-title", ""), manifest.get("specification-title", ""))
     return any(name.startswith(("Java Runtime", "Java Platform", "OpenJDK")) for name in names)
+
+
+def _placed(path: str, stem: str) -> Identity:
+    """What the place of a jar in a repository as Maven lays it out says."""
+    found = _REPOSITORY.search(path.rpartition("/")[0])
+    parts = found[1].split("/") if found else []
+    if len(parts) < 3 or not stem.startswith(f"{parts[-2]}-{parts[-1]}"):
+        return Identity()
+    return Identity(".".join(parts[:-2]), parts[-2], parts[-1])
 
 
 def _group_of(symbolic: str, artifact: str) -> str:

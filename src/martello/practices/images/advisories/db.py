@@ -104,7 +104,7 @@ class Database:
             "SELECT name, revision, time, count, skipped, sha256, ecosystems FROM feed"
             " ORDER BY name"
         )
-        return tuple(Feed(*said, texts(ecosystems)) for *said, ecosystems in rows)
+        return tuple(Feed(*row[:6], ecosystems=texts(row[6])) for row in rows)
 
     @property
     def built(self) -> str:

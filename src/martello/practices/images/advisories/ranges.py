@@ -44,20 +44,8 @@ def ordered(events: Events, scheme: Scheme) -> Events:
 
 
 def at_least(version: str, bound: str, scheme: Scheme) -> bool:
-    """Whether a version is the bound or above it. A bound of an rpm without a release speaks of
-    epoch and version only (V4).
-    """
-    return scheme.key(_comparable(version, bound, scheme)) >= scheme.key(bound)
-
-
-def _comparable(version: str, bound: str, scheme: Scheme) -> str:
-    if scheme.name == "rpm" and "-" not in bound:
-        return version.partition("-")[0]
-    return version
-
-
-def _above(version: str, bound: str, scheme: Scheme) -> bool:
-    return scheme.key(_comparable(version, bound, scheme)) > scheme.key(bound)
+    """Whether a version is the bound or above it; the scheme knows what a bound means (V4)."""
+    return scheme.compare_bound(version, bound) >= 0
 
 
 def _place(event: tuple[str, str], scheme: Scheme) -> tuple[bool, bytes]:
@@ -101,7 +89,7 @@ def _in_range(events: Events, version: str, scheme: Scheme) -> str | None:
             else:
                 end = end or f"< {bound}"
         elif kind == "last_affected":
-            if _above(version, bound, scheme):
+            if scheme.compare_bound(version, bound) > 0:
                 start = None
             else:
                 end = end or f"<= {bound}"

@@ -72,7 +72,7 @@ def _tracker_reader(_: str) -> Reader:
 
 KINDS: Final = (
     Kind(("*/all.zip",), lambda path: f"osv:{path.parent.name}", _osv_reader),
-    Kind(("debian/tracker.json", "debian.json"), lambda _: debian.FEED, _tracker_reader),
+    Kind(("debian/tracker.json", "debian-tracker.json"), lambda _: debian.FEED, _tracker_reader),
     Kind(
         ("alpine/*/*.json",),
         lambda path: f"alpine-secdb:{path.parent.name}/{path.stem}",

@@ -1,0 +1,200 @@
+"""Which feeds are needed, how they come, and how the database is handed on (D2, D4)."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from martello.core.artifact import Manifest, digest_of, parse_manifest
+from martello.core.errors import BadInput, Refused, Unreachable
+from martello.core.package import Inventory, Package
+from martello.practices.images.advisories import ship
+from martello.practices.images.advisories.build import build
+from martello.practices.images.advisories.db import open_database
+from martello.practices.images.advisories.sources import find, read_kept
+from martello.practices.images.advisories.update import (
+    Download,
+    Fetched,
+    needed,
+    plan,
+    update,
+    without_feed,
+)
+
+RECORD = (
+    b'{"id":"GHSA-1","modified":"2026-01-01T00:00:00Z","affected":[{"package":{"ecosystem":"npm",'
+    b'"name":"a"},"ranges":[{"type":"SEMVER","events":[{"introduced":"0"}]}]}]}'
+)
+
+
+def zipped(content: bytes = RECORD) -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        archive.writestr(zipfile.ZipInfo("GHSA-1.json"), content)
+    return out.getvalue()
+
+
+class Server:
+    """Answers from memory, with etags."""
+
+    def __init__(self, **files: bytes) -> None:
+        self.files = files
+        self.asked: list[tuple[str, str]] = []
+        self.size: int | None = None
+
+    def __call__(self, url: str, etag: str) -> Fetched | None:
+        self.asked.append((url, etag))
+        content = self.files.get(url)
+        if content is None:
+            raise Unreachable(f"cannot reach {url}", "404 not found")
+        tag = str(hash(content))
+        if tag == etag:
+            return None
+        size = len(content) if self.size is None else self.size
+        parts = iter([content[:5], content[5:]])
+        return Fetched(parts, size, tag, "2026-02-02T00:00:00Z")
+
+
+ONE = (Download("u", "npm/all.zip"),)
+
+
+def test_what_an_inventory_needs() -> None:
+    packages = (
+        Package("deb", "a", "1", "Debian:12"),
+        Package("npm", "a", "1", "npm"),
+        Package("npm", "b", "1", "npm"),
+        Package("rpm", "x", "1", ""),
+    )
+    ecosystems = needed([Inventory("i", packages=packages)])
+    assert ecosystems == ("Debian:12", "npm")
+    assert [d.file for d in plan(ecosystems, more=False)] == ["debian/tracker.json", "npm/all.zip"]
+
+
+def test_a_plan_names_each_file_once_and_takes_a_mirror() -> None:
+    found = plan(["Alpine:v3.19", "Ubuntu:22.04", "Ubuntu:24.04", "Rocky Linux:9"], "https://m/o/")
+    assert [d.url for d in found] == [
+        "https://m/o/Rocky%20Linux/all.zip",
+        "https://m/o/Ubuntu/all.zip",
+        "https://m/o/alpine/v3.19/community.json",
+        "https://m/o/alpine/v3.19/main.json",
+        "https://m/o/epss_scores-current.csv.gz",
+        "https://m/o/known_exploited_vulnerabilities.json",
+    ]
+    assert without_feed(["npm", "Amazon Linux:2", "Nowhere"]) == ("Amazon Linux:2", "Nowhere")
+
+
+def test_only_what_changed_is_fetched(tmp_path: Path) -> None:
+    server = Server(u=zipped())
+    assert [o.state for o in update(ONE, tmp_path, server)] == ["new"]
+    assert [o.state for o in update(ONE, tmp_path, server)] == ["unchanged"]
+    assert server.asked[1][1] == read_kept(tmp_path)["npm/all.zip"].etag != ""
+    found = find(tmp_path)
+    assert [source.time for source in found.sources] == ["2026-02-02T00:00:00Z"]
+    assert found.strange == ()
+
+
+@pytest.mark.parametrize("broken", [b"<html>429</html>", b"", zipped()[:-30], None])
+def test_the_last_good_file_stays(tmp_path: Path, broken: bytes | None) -> None:
+    server = Server(u=zipped())
+    update(ONE, tmp_path, server)
+    server.files = {} if broken is None else {"u": broken}
+    (outcome,) = update(ONE, tmp_path, server)
+    assert outcome.state == "kept"
+    assert outcome.error
+    assert (tmp_path / "npm" / "all.zip").read_bytes() == zipped()
+    assert [p.name for p in (tmp_path / "npm").iterdir()] == ["all.zip"]
+
+
+def test_a_cut_answer_is_not_taken(tmp_path: Path) -> None:
+    server = Server(u=zipped())
+    server.size = 1_000_000
+    (outcome,) = update(ONE, tmp_path, server)
+    assert (outcome.state, find_or_none(tmp_path)) == ("missing", None)
+
+
+def find_or_none(folder: Path) -> object:
+    try:
+        return find(folder)
+    except BadInput:
+        return None
+
+
+def test_files_of_a_folder_are_known_by_their_names(tmp_path: Path) -> None:
+    for name in (
+        "osv-scanner/PyPI/all.zip", "debian/tracker.json", "alpine/v3.19/main.json",
+        "wolfi/security.json", "records/own/2026/a.json", "records/own/b.json",
+        "known_exploited_vulnerabilities.csv", "epss-2026.csv", "endoflife/debian.json", "x.txt",
+    ):  # fmt: skip
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(RECORD)
+    found = find(tmp_path)
+    assert sorted(source.name for source in found.sources) == [
+        "alpine-secdb:v3.19/main", "debian-tracker", "osv:PyPI", "osv:own", "wolfi-secdb",
+    ]  # fmt: skip
+    assert sorted(extra.name for extra in found.extras) == [
+        "cisa-kev",
+        "end-of-life:debian",
+        "epss",
+    ]
+    assert found.strange == ("x.txt",)
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Path:
+    update(ONE, tmp_path / "feeds", Server(u=zipped()))
+    return build(find(tmp_path / "feeds").sources, tmp_path / "a.db").path
+
+
+def parcel(database: Path, tmp_path: Path) -> tuple[ship.Parcel, Manifest]:
+    packed = ship.pack(database, tmp_path / "layer.zst")
+    manifest = parse_manifest(packed.manifest)
+    assert isinstance(manifest, Manifest)
+    return packed, manifest
+
+
+def parts(content: bytes, size: int = 7) -> Iterator[bytes]:
+    return (content[n : n + size] for n in range(0, len(content), size))
+
+
+def test_it_comes_out_as_it_went_in(database: Path, tmp_path: Path) -> None:
+    packed, manifest = parcel(database, tmp_path)
+    label = ship.label_of(manifest, packed.config)
+    assert (label.ecosystems, label.feeds[0].name) == (("npm",), "osv:npm")
+    ship.unpack(manifest, label, parts(packed.layer.read_bytes()), tmp_path / "b.db")
+    assert (tmp_path / "b.db").read_bytes() == database.read_bytes()
+    with open_database(tmp_path / "b.db") as opened:
+        assert opened.digest == label.digest
+    again = ship.pack(database, tmp_path / "other.zst")
+    assert again.manifest == packed.manifest
+
+
+def test_what_is_not_as_promised_is_refused(database: Path, tmp_path: Path) -> None:
+    packed, manifest = parcel(database, tmp_path)
+    label = ship.label_of(manifest, packed.config)
+    out = tmp_path / "b.db"
+    layer = packed.layer.read_bytes()
+    for wrong in (layer[:-1], layer + b"\0", layer[:40] + b"\0\0" + layer[42:], b"", b"x" * 90):
+        with pytest.raises((Refused, BadInput)):
+            ship.unpack(manifest, label, parts(wrong), out)
+        assert not out.exists()
+    small = msgspec.structs.replace(label, size=label.size - 1)
+    with pytest.raises(Refused, match="longer"):
+        ship.unpack(manifest, small, parts(layer), out)
+    with pytest.raises(Refused):
+        ship.label_of(manifest, packed.config + b" ")
+
+
+def test_another_artefact_and_a_newer_schema(database: Path, tmp_path: Path) -> None:
+    packed, manifest = parcel(database, tmp_path)
+    with pytest.raises(BadInput, match="no advisory database"):
+        ship.label_of(msgspec.structs.replace(manifest, artifact="x/y"), packed.config)
+    newer = msgspec.json.encode(msgspec.json.decode(packed.config) | {"schema": 99})
+    described = msgspec.structs.replace(manifest.config, digest=digest_of(newer))
+    with pytest.raises(BadInput, match="cannot use") as caught:
+        ship.label_of(msgspec.structs.replace(manifest, config=described), newer)
+    assert caught.value.next == "update martello"

@@ -130,7 +130,7 @@ def test_a_waiver_without_a_usable_end_ends_nothing(until: str) -> None:
 
 def test_no_database_or_an_old_one_is_never_an_approval() -> None:
     for on_unknown in ("deny", "warn", "allow"):
-        policy = _policy(Spec(on_unknown=on_unknown))  # type: ignore[arg-type]
+        policy = _policy(Spec(on_unknown=on_unknown))
         for hours in (72.1, -1.0, float("inf"), float("nan")):
             facts = _facts(data=Data("d" * 64, hours=hours))
             assert judge(facts, policy, AT).outcome == UNASSESSED, hours

@@ -213,7 +213,7 @@ def test_go_s_own_command_is_the_toolchain(go: str) -> None:
 
 @pytest.mark.parametrize("made", [elf, portable, macho])
 def test_the_information_is_found_in_the_first_data_of_each_format(made: Made) -> None:
-    name = {macho: "__go_buildinfo", portable: ".data"}.get(made, ".go.buildinfo")
+    name = "__go_buildinfo" if made is macho else ".data" if made is portable else ".go.buildinfo"
     data = made(name, _inline())
     if made is portable:  # Go does not name the section there: it is the first that is written
         data = data.replace(struct.pack("<I", 0x40000040), struct.pack("<I", 0xC0000040))

@@ -86,8 +86,7 @@ def open_archive(file: IO[bytes]) -> Archive:
         raise ValueError("it is no zip archive, or a truncated one")
     end = tail_at + found
     *_, size, offset, _ = _END.unpack_from(tail, found)
-    if 0xFFFFFFFF in (size, offset):
-        size, offset, end = _end64(file, end, size, offset)
+    size, offset, end = _end64(file, end, size, offset)
     if size > min(_DIRECTORY, end):
         raise ValueError("its directory is damaged or has more than 32 MiB")
     shift = end - size - offset

@@ -9,9 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-_NAMES: Final = frozenset(
-    ("METADATA", "PKG-INFO", "package.json", "installed.json", "composer.lock", "go.mod")
-)
+_NAMES: Final = frozenset(("METADATA", "PKG-INFO", "package.json", "installed.json", "DESCRIPTION"))
 _SUFFIXES: Final = (
     ".egg-info",
     ".egg",
@@ -20,18 +18,13 @@ _SUFFIXES: Final = (
     ".ear",
     ".par",
     ".sar",
-    ".nar",
     ".kar",
     ".hpi",
     ".jpi",
-    ".lpkg",
     ".gemspec",
     ".deps.json",
-    ".nuspec",
-    ".dll",
-    ".exe",
+    ".app",
 )
-_METADATA: Final = ("/conda-meta/", ".dist-info/", "/composer/")
 _PROGRAMS: Final = ("/bin/", "/sbin/", "/libexec/")
 # files without a dot in their names are programs nearly everywhere but here
 _DATA: Final = (
@@ -65,9 +58,7 @@ def may_be_evidence(path: str) -> bool:
     if "." not in name or ".so" in name:
         return True
     place = "/" + path
-    return any(part in place for part in _PROGRAMS) or (
-        name.endswith(".json") and any(part in place for part in _METADATA)
-    )
+    return any(part in place for part in _PROGRAMS)
 
 
 def worth_keeping(paths: Iterable[str]) -> tuple[str, ...]:

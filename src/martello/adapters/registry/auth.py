@@ -15,8 +15,9 @@ from urllib.parse import urlencode
 import httpx
 import msgspec
 
+from martello.adapters.registry.addresses import bare, usable
 from martello.adapters.registry.challenge import Challenge
-from martello.adapters.registry.failure import bare, denied, told
+from martello.adapters.registry.failure import denied, told
 from martello.adapters.registry.settings import Credential
 from martello.core.errors import MartelloError, NotPermitted, Unreachable
 from martello.core.secret import NOTHING, Secret
@@ -175,10 +176,9 @@ def _realm(challenge: Challenge, host: str, plain: bool) -> httpx.URL:
     what = f"cannot sign in to {host}"
     try:
         realm = httpx.URL(challenge.params["realm"])
-        usable = realm.scheme in ("http", "https") and bool(realm.host)
     except (httpx.InvalidURL, ValueError):
-        usable = False
-    if not usable:
+        realm = httpx.URL()
+    if not usable(realm):
         raise Unreachable(what, "the token service that it names is no address")
     if realm.scheme == "http" and not plain:
         raise NotPermitted(

@@ -13,6 +13,7 @@ import httpx
 import msgspec
 
 from martello.adapters.registry import toml
+from martello.adapters.registry.addresses import usable
 from martello.core.errors import BadInput
 from martello.core.secret import Secret
 
@@ -87,10 +88,9 @@ def _hosts(name: str, found: Mapping[str, Any], path: Path) -> tuple[Host, ...]:
 def _host(address: str, table: Mapping[str, Any], path: Path, mirror: bool) -> Host:
     try:
         url = httpx.URL(address if "://" in address else f"https://{address}")
-        usable = url.scheme in ("http", "https") and url.host and not url.userinfo
     except (httpx.InvalidURL, ValueError):
-        usable = False
-    if not usable:
+        url = httpx.URL()
+    if not usable(url) or url.userinfo:
         raise BadInput(f"cannot read {path}", "a host is no http:// or https:// address")
     abilities = table.get("capabilities", sorted(_ABILITIES))
     if not isinstance(abilities, list) or not set(map(str, abilities)) <= _ABILITIES:

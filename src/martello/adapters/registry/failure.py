@@ -40,17 +40,6 @@ def words(message: Any, limit: int = _TOLD) -> str:
     ]
 
 
-def bare(url: httpx.URL | str) -> str:
-    """A URL without what may hold secrets: user, query and fragment."""
-    try:
-        parsed = httpx.URL(url)
-    except (httpx.InvalidURL, ValueError, TypeError):
-        return "an unreadable address"
-    host = f"[{parsed.host}]" if ":" in parsed.host else parsed.host
-    port = f":{parsed.port}" if parsed.port else ""
-    return words(f"{parsed.scheme}://{host}{port}{parsed.path}")
-
-
 def told(content: bytes) -> tuple[str, str]:
     """The first code and the messages of a registry's error answer; empty where it is none."""
     try:

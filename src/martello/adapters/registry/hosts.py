@@ -14,7 +14,7 @@ import httpx
 import msgspec
 
 from martello.adapters.registry import certs_d, registries_conf
-from martello.adapters.registry.proxies import loopback
+from martello.adapters.registry.addresses import loopback, usable
 from martello.adapters.registry.settings import Settings
 from martello.core.errors import BadInput, NotPermitted
 from martello.core.image import ImageReference
@@ -116,10 +116,10 @@ def _by_hosts(image: ImageReference, directories: tuple[str, ...]) -> tuple[Endp
 def _plain(name: str) -> Endpoint:
     host, _, repository = name.partition("/")
     try:
-        usable = bool(httpx.URL(f"https://{host}").host) and repository
+        fine = usable(httpx.URL(f"https://{host}")) and bool(repository)
     except (httpx.InvalidURL, ValueError):
-        usable = False
-    if not usable:
+        fine = False
+    if not fine:
         raise BadInput(f"cannot use the name {name[:200]}", "it has no host and repository")
     return Endpoint(host, API_HOSTS.get(host, host), repository)
 

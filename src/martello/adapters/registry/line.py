@@ -13,9 +13,10 @@ from typing import Final
 import httpx
 import msgspec
 
+from martello.adapters.registry.addresses import bare, origin, usable
 from martello.adapters.registry.auth import Desk, Grant, refused
 from martello.adapters.registry.challenge import parse
-from martello.adapters.registry.failure import NotTrusted, bare, denied, lost
+from martello.adapters.registry.failure import NotTrusted, denied, lost
 from martello.adapters.registry.hosts import Endpoint
 from martello.adapters.registry.network import Network
 from martello.adapters.registry.patience import AGAIN, Patience, retry_after
@@ -143,8 +144,6 @@ class Line:
                 if over or not again or not patience.wait():
                     raise trouble from None
                 continue
-            except (httpx.InvalidURL, UnicodeError):
-                raise BadInput(what, f"{self.host} cannot be used as an address") from None
             status = answer.status_code
             if status == 401 or (status == 403 and grant is not None):
                 body = self.drained(answer, deadline + patience.waited)
@@ -177,10 +176,9 @@ class Line:
         """
         try:
             url = answered.join(location[:8192])
-            usable = url.scheme in ("http", "https") and bool(url.host)
         except (httpx.InvalidURL, ValueError):
-            usable = False
-        if not usable:
+            url = httpx.URL()
+        if not usable(url):
             raise Unreachable(what, f"{self.host} leads to what is no address")
         if answered.scheme == "https" and url.scheme == "http":
             why = f"{self.host} leads from https to plain http, to {bare(url)}: we do not follow"
@@ -255,14 +253,14 @@ class Line:
         *,
         own: bool = True,
     ) -> httpx.Response:
-        home = _origin(self.url("")) if own else _origin(url)
+        home = origin(self.url("")) if own else origin(url)
         seen: set[str] = set()
         for _ in range(_HOPS + 1):
             if str(url) in seen:
                 raise Unreachable(what, f"{self.host} redirects in a circle")
             seen.add(str(url))
             sent = dict(headers)
-            if _origin(url) != home:
+            if origin(url) != home:
                 sent.pop("Authorization", None)
             elif own:
                 sent |= {name: value.reveal() for name, value in self.endpoint.headers.items()}
@@ -270,13 +268,16 @@ class Line:
                     sent["Authorization"] = grant.header.reveal()
             client = self.network.client(self.endpoint, url)
             body = content() if callable(content) else content
-            answer = client.send(
-                client.build_request(method, url, headers=sent, content=body), stream=True
-            )
+            try:
+                answer = client.send(
+                    client.build_request(method, url, headers=sent, content=body), stream=True
+                )
+            except (httpx.InvalidURL, UnicodeError):  # httpx reads a Location on its own, too
+                raise Unreachable(what, f"{self.host} leads to what is no address") from None
             location = answer.headers.get("location", "")
             if answer.status_code not in _REDIRECTS or not location:
                 return answer
-            answer.close()
+            self.drained(answer, time.monotonic() + self.network.settings.connect)
             kept = answer.status_code in (307, 308)
             if (method == "POST" and not own) or (not kept and method not in ("GET", "HEAD")):
                 why = f"{self.host} redirects what is sent to it ({answer.status_code})"
@@ -302,7 +303,3 @@ def _whole(answer: httpx.Response, largest: int, *, cut: bool) -> bytes | None:
         if size > largest:
             return b"".join(parts)[:largest] if cut else None
     return b"".join(parts)
-
-
-def _origin(url: httpx.URL) -> tuple[str, str, int | None]:
-    return url.scheme, url.host, url.port or (443 if url.scheme == "https" else 80)

@@ -4,6 +4,7 @@ repositories and threads.
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from http.cookiejar import DefaultCookiePolicy
@@ -14,15 +15,17 @@ import httpx
 
 import martello
 from martello.adapters.registry import trust
+from martello.adapters.registry.addresses import loopback
 from martello.adapters.registry.auth import Desk
 from martello.adapters.registry.credentials import keyrings
 from martello.adapters.registry.failure import NotTrusted, lost
 from martello.adapters.registry.hosts import Endpoint
-from martello.adapters.registry.proxies import loopback, proxy_for
+from martello.adapters.registry.proxies import proxy_for
 from martello.adapters.registry.settings import Credential, Settings
 from martello.adapters.registry.transport import Transport, until
 from martello.core.errors import MartelloError
 
+_SMALL: Final = 4 << 10  # bytes that are read so that the connection can be used again
 _AGENT: Final = f"martello/{martello.__version__}"
 
 
@@ -139,8 +142,12 @@ class Network:
 
     def _probe(self, endpoint: Endpoint, scheme: str) -> int:
         url = httpx.URL(f"{scheme}://{endpoint.address}{endpoint.root}/")
-        client = self.client(endpoint, url)
+        client, size = self.client(endpoint, url), 0
         with until(time.monotonic() + self.settings.connect):
             answer = client.send(client.build_request("GET", url), stream=True)
-            answer.close()
+            with contextlib.closing(answer):
+                for part in answer.iter_raw():
+                    size += len(part)
+                    if size > _SMALL:
+                        break
         return answer.status_code

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
@@ -10,7 +11,7 @@ import httpx
 import msgspec
 
 from martello.adapters.registry.line import Line, Reply
-from martello.core.errors import BadInput
+from martello.core.errors import BadInput, Unreachable
 
 _MOST: Final = 1_000
 _LARGEST: Final = 16 << 20
@@ -32,6 +33,7 @@ def pages(
     answered with a status of `absent`, or then with no JSON object, there are none.
     """
     seen: set[str] = set()
+    end = time.monotonic() + 10 * line.network.settings.exchange
     for _ in range(_MOST):
         seen.add(str(url))
         reply = line.call(
@@ -59,6 +61,8 @@ def pages(
         if not following:
             return
         absent = ()
+        if time.monotonic() > end:
+            raise Unreachable(what, f"{line.host} hands out its pages too slowly to be of use")
         url = line.target(what, reply.url, following)
         if str(url) in seen:
             raise BadInput(what, f"the pages of {line.host} go round in a circle")

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 
 import httpx
 
+from martello.adapters.registry.addresses import loopback
 from martello.core.errors import BadInput
 
 
@@ -31,16 +32,6 @@ def proxy_for(url: httpx.URL, environ: Mapping[str, str]) -> httpx.URL | None:
         f"{url.scheme.upper()}_PROXY or ALL_PROXY is no http:// or https:// address",
         "correct it, or list the registry in NO_PROXY",
     )
-
-
-def loopback(host: str) -> bool:
-    """Whether a host is this machine itself."""
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False
 
 
 def _named(environ: Mapping[str, str], name: str) -> str:

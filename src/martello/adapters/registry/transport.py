@@ -135,9 +135,11 @@ class _Backend(httpcore.NetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.NetworkStream:
-        return _Stream(
-            self._real.connect_tcp(host, port, _left(timeout), local_address, socket_options)
-        )
+        with _counted():
+            stream = self._real.connect_tcp(
+                host, port, _left(timeout), local_address, socket_options
+            )
+        return _Stream(stream)
 
     def sleep(self, seconds: float) -> None:
         time.sleep(seconds)
@@ -148,12 +150,14 @@ class _Stream(httpcore.NetworkStream):
         self._real = real
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        return self._real.read(max_bytes, _left(timeout))
+        with _counted():
+            return self._real.read(max_bytes, _left(timeout))
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
         view = memoryview(buffer)
         for start in range(0, len(view), 1 << 16):  # a slow reader must not outlast the deadline
-            self._real.write(bytes(view[start : start + (1 << 16)]), _left(timeout))
+            with _counted():
+                self._real.write(bytes(view[start : start + (1 << 16)]), _left(timeout))
 
     def close(self) -> None:
         self._real.close()
@@ -164,10 +168,21 @@ class _Stream(httpcore.NetworkStream):
         server_hostname: str | None = None,
         timeout: float | None = None,
     ) -> httpcore.NetworkStream:
-        return _Stream(self._real.start_tls(ssl_context, server_hostname, _left(timeout)))
+        with _counted():
+            return _Stream(self._real.start_tls(ssl_context, server_hostname, _left(timeout)))
 
     def get_extra_info(self, info: str) -> Any:
         return self._real.get_extra_info(info)
+
+
+@contextlib.contextmanager
+def _counted() -> Iterator[None]:
+    """A wait that the deadline cut short is its end, not a silence."""
+    try:
+        yield
+    except httpcore.TimeoutException:
+        _left(None)
+        raise
 
 
 def _left(timeout: float | None) -> float | None:

@@ -86,6 +86,14 @@ def test_gems_are_read_without_running_ruby(text: str) -> None:
         assert parsed.packages[0].licences == ("MIT", "Ruby")
 
 
+@pytest.mark.parametrize("part", ["\n", " ", "a", "s.version", "s.name=", "# stub: ", "{", "-"])
+@pytest.mark.parametrize("path", ["specifications/x.gemspec", "lib/a/ebin/a.app", "a/b.egg-info"])
+def test_no_long_run_of_one_thing_takes_long(path: str, part: str) -> None:
+    text = part * ((2 << 20) // len(part))
+    with pytest.raises(ValueError, match="no usable"):
+        read(path, text)
+
+
 def test_default_gems_are_wanted_and_gems_being_made_are_not() -> None:
     assert readers_of("usr/lib/ruby/gems/3.1.0/specifications/default/json-2.6.1.gemspec")
     assert not readers_of("app/json.gemspec")

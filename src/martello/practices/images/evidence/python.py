@@ -65,7 +65,7 @@ def _distribution(path: str, data: bytes) -> Parsed:
     name, version = word(found.get("name", "")), word(found.get("version", ""))
     if not (name and version):
         folder = path if path.endswith((".egg-info", ".egg")) else path.rpartition("/")[0]
-        match = _FOLDER.search(folder.removesuffix("/EGG-INFO"))
+        match = _FOLDER.search(folder.removesuffix("/EGG-INFO")[-300:])
         if match:
             name, version = name or match["name"], version or match["version"]
     return Parsed((proven("pypi", name, version, _licences(found, classified)),))

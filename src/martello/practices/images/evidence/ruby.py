@@ -10,12 +10,13 @@ from martello.practices.images.evidence.text import proven, word
 
 _LARGEST: Final = 4 << 20
 _PLACE: Final = re.compile(r"(?:\A|/)specifications/(?:default/)?[^/]+\.gemspec\Z")
-_STUB: Final = re.compile(r"^# stub: (\S+) (\S+) \S+ ", re.MULTILINE)
-_NAME: Final = re.compile(r"""^\s*\w+\.name\s*=\s*["']([^"'\n]+)["']""", re.MULTILINE)
+_STUB: Final = re.compile(r"^# stub: ([\w.-]+) (\d[\w.]*) \S+ ", re.MULTILINE)
+_NAME: Final = re.compile(r"""^[ \t]*\w+\.name[ \t]*=[ \t]*["']([^"'\n]+)["']""", re.MULTILINE)
 _VERSION: Final = re.compile(
-    r"""^\s*\w+\.version\s*=\s*(?:Gem::Version\.new\s*\(?\s*)?["']([^"'\n]+)["']""", re.MULTILINE
+    r"""^[ \t]*\w+\.version[ \t]*=[ \t]*(?:Gem::Version\.new[ \t]*\(?[ \t]*)?["']([^"'\n]+)["']""",
+    re.MULTILINE,
 )
-_LICENCES: Final = re.compile(r"^\s*\w+\.licenses?\s*=\s*([^\n]{1,1000})", re.MULTILINE)
+_LICENCES: Final = re.compile(r"^[ \t]*\w+\.licenses?[ \t]*=[ \t]*([^\n]{1,1000})", re.MULTILINE)
 _QUOTED: Final = re.compile(r"""["']([^"'\n]+)["']""")
 _FILE: Final = re.compile(r"([^/]+?)-(\d[0-9A-Za-z.]*)(?:-[^/]*)?\.gemspec\Z")
 

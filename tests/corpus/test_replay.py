@@ -11,6 +11,7 @@ pytestmark = pytest.mark.corpus
 
 
 SHARES = {
+    "advisories": 1.0,
     "psa": 1.0,
     "cel-spec": 1.0,
     "gatekeeper-cel": 1.0,

@@ -104,7 +104,7 @@ class Database:
             "SELECT name, revision, time, count, skipped, sha256, ecosystems FROM feed"
             " ORDER BY name"
         )
-        return tuple(Feed(*row[:6], ecosystems=texts(row[6])) for row in rows)
+        return tuple(_feed(row) for row in rows)
 
     @property
     def built(self) -> str:
@@ -206,3 +206,8 @@ class Database:
             )
         except (ValueError, msgspec.MsgspecError) as error:
             raise BadInput(f"cannot read {self.path}", str(error), UPDATE) from None
+
+
+def _feed(row: Any) -> Feed:
+    name, revision, time, count, skipped, sha256, ecosystems = row
+    return Feed(name, revision, time, count, skipped, sha256, texts(ecosystems))

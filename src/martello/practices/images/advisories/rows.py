@@ -83,21 +83,13 @@ def row_of(affected: Affected) -> tuple[str, ...]:
 def affected_of(ecosystem: str, name: str, row: tuple[str, ...]) -> Affected:
     """The statement of a row (id, status, severity, feed, ranges, versions, more)."""
     id, status, severity, feed, ranges, versions, rest = row
-    more = _MORE.decode(rest) if rest else _NO_MORE
-    return Affected(
-        id=id,
-        ecosystem=ecosystem,
-        name=name,
-        ranges=_ranges_of(ranges) if ranges else (),
-        versions=_TEXTS.decode(versions) if versions else (),
-        status=status,
-        severity=severity,
-        feed=feed,
-        arches=more.arches,
-        module=more.module,
-        cpes=more.cpes,
-        note=more.note,
-    )
+    held = _ranges_of(ranges) if ranges else ()
+    listed = _TEXTS.decode(versions) if versions else ()
+    if not rest:
+        return Affected(id, ecosystem, name, held, listed, status, severity, feed)
+    more = _MORE.decode(rest)
+    said = (more.arches, more.module, more.cpes, more.note)
+    return Affected(id, ecosystem, name, held, listed, status, severity, feed, *said)
 
 
 def _ranges_text(ranges: tuple[Events, ...]) -> str:

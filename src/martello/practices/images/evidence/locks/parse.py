@@ -70,14 +70,19 @@ def toml(body: Body) -> dict[str, Any]:
 
 
 def yaml(body: Body) -> dict[str, Any]:
-    """The first document of a YAML file, a mapping. All scalars are texts, as they stand: 1.10
+    """The first document of a YAML file, as `yaml_text` reads it. Raises ValueError."""
+    return yaml_text(text(body, LARGEST_SLOW))
+
+
+def yaml_text(source: str) -> dict[str, Any]:
+    """The first document of a YAML text, a mapping. All scalars are texts, as they stand: 1.10
     stays 1.10. Raises ValueError.
     """
     # Built of events: the composer of libyaml's binding calls itself at each level and can crash.
     from yaml import YAMLError
 
     try:
-        return _mapping(next(_documents(text(body, LARGEST_SLOW)), None))
+        return _mapping(next(_documents(source), None))
     except (YAMLError, TypeError, IndexError) as error:
         raise ValueError(f"not YAML: {' '.join(str(error).split())[:200]}") from error
 

@@ -1,0 +1,263 @@
+"""Secrets in files and in the configuration of images. What is found is told, never kept.
+
+A text is searched for the words of all rules first, at the speed of `in`; only rules that have one
+are tried.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from martello.core.package import Leak
+from martello.practices.images.evidence.model import NOTHING, Body, Parsed, Reader
+from martello.practices.images.secrets_config import SecretRules, read_trivy_secret_config
+from martello.practices.images.secrets_rules import harmless
+
+LARGEST: Final = 1 << 20  # bytes of a file of an image; larger ones are data
+_MOST: Final = 200  # leaks of one file
+_SHOWN: Final = 80  # characters either side
+_STARS: Final = 40
+
+# Where packages keep their own files. A secret there is a test or an example of theirs.
+_FOREIGN: Final = re.compile(
+    r"(?:\A|/)(?:node_modules|site-packages|dist-packages|vendor|gems|\.git|__pycache__|locales?|"
+    r"bower_components|\.m2|\.gradle|\.cargo/registry|pkg/mod|[^/]*\.dist-info|[^/]*\.egg-info)/|"
+    r"\A(?:usr/(?:share|include|lib|lib64|libexec|bin|sbin)|lib|lib64|bin|sbin|proc|sys|"
+    r"usr/local/(?:go|share|include|lib/(?:python|ruby|node|perl)[^/]*)|opt/yarn-[^/]*|"
+    r"usr/src/wordpress|var/(?:lib/(?:dpkg|apt|rpm|dnf|pacman)|cache|log/anaconda))/"
+)
+_PROSE: Final = re.compile(
+    r"\.(?:md|rst|adoc|1|3|8|po|pot|svg|map|css|jpe?g|png|gif|ico|woff2?|ttf|eot|pdf|docx?|zip|gz|"
+    r"xz|bz2|zst|tar|jar|war|whl|deb|rpm|apk|so|a|o|pyc|class|wasm|exe|dll)\Z|"
+    r"(?:\A|/)(?:go\.(?:mod|sum)|package-lock\.json|npm-shrinkwrap\.json|yarn\.lock|bun\.lock|"
+    r"pnpm-lock\.yaml|Pipfile\.lock|poetry\.lock|uv\.lock|Gemfile\.lock|Cargo\.lock|"
+    r"composer\.lock|mix\.lock|LICEN[CS]E[^/]*|COPYING[^/]*|CHANGELOG[^/]*)\Z",
+    re.IGNORECASE,
+)
+_NAMES: Final = frozenset(
+    (
+        "config", ".env", ".npmrc", ".yarnrc", ".pypirc", ".netrc", "_netrc", ".git-credentials",
+        ".pgpass", ".dockercfg", "id_rsa", "id_dsa", "id_ecdsa", "id_ed25519", "identity", "credentials",
+        "credentials.json", "kubeconfig", "shadow", "shadow-", "auth.json", ".bash_history",
+        ".htpasswd", "wp-config.php", "settings.xml", "Dockerfile", "pip.conf", "admin.conf",
+    )
+)  # fmt: skip
+_SUFFIXES: Final = (
+    ".env", ".pem", ".key", ".ppk", ".asc", ".json", ".yaml", ".yml", ".toml", ".ini", ".cfg",
+    ".conf", ".properties", ".tfvars", ".tfstate", ".sh", ".py", ".rb", ".php", ".js", ".ts",
+    ".go", ".java", ".cs", ".xml", ".config", ".kubeconfig", ".ovpn", ".sql",
+    ".env.local", ".env.production", ".env.development",
+)  # fmt: skip
+# Names that mean something in one directory only.
+_HOMES: Final = {
+    "config": ".kube",
+    "credentials": ".aws",
+    "identity": ".ssh",
+    "shadow": "etc",
+    "shadow-": "etc",
+}
+_SECRET_NAME: Final = re.compile(
+    r"pass(?:word|wd|phrase)|secret|token|api_?key|access_?key|private_?key|credential|"
+    r"(?:\A|_)(?:pass|pwd|pat)\Z",
+    re.IGNORECASE,
+)
+# Names that say where a secret is, what its public part is, or how long it may be.
+_OPEN_NAME: Final = re.compile(
+    r"(?:_FILE|_PATH|_DIR|_URL|_URI|_NAME|_ID|_TYPE|_LENGTH|_TTL|_EXPIRY|_HEADER|_ENABLED|_ALGORITHM"
+    r"|PUBLIC_?KEY)\Z|\APUBLIC_",
+    re.IGNORECASE,
+)
+_ASSIGNED: Final = re.compile(
+    r"(?<![\w./-])([A-Za-z_][A-Za-z0-9_]{0,100})=(\"[^\"]{0,400}\"|[^\s\"]{1,400})"
+)
+
+
+def wanted(path: str) -> bool:
+    """Whether a file may hold a project's or a user's secrets, by its path alone: neither what
+    packages bring nor prose, pictures and lock files do.
+    """
+    return _FOREIGN.search(path) is None and _PROSE.search(path) is None
+
+
+def _likely(path: str) -> bool:
+    folder, _, name = path.rpartition("/")
+    home = _HOMES.get(name)
+    return wanted(path) and (home is None or folder.rpartition("/")[2] == home)
+
+
+def scan_text(path: str, data: bytes, rules: SecretRules | None = None) -> tuple[Leak, ...]:
+    """The secrets of one text file; none for binary files. The work grows with the size alone."""
+    rules = rules or SecretRules()
+    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        data = data.decode("utf-16", "replace").encode()
+    if b"\0" in data[:8192] or rules.skips(path) or not wanted(path):
+        return ()
+    return _leaks(path, data, rules)
+
+
+def scan_config(config: Mapping[str, Any], rules: SecretRules | None = None) -> tuple[Leak, ...]:
+    """The secrets of an image's configuration (the JSON object that the manifest names): variables,
+    labels, commands, and the steps of its history with their build arguments.
+    """
+    rules = rules or SecretRules()
+    found: list[Leak] = []
+    known: set[bytes] = set()
+    for place, text in _settings(config):
+        data = text.encode("utf-8", "replace")
+        spans = _spans(place, data, rules) + _assigned(data, rules)
+        fresh = [one for one in _apart(spans) if data[one[0] : one[1]] not in known]
+        known.update(data[start:end] for start, end, _, _, _ in fresh)
+        found += _told(place, data, fresh, lines=False)
+    return tuple(found)
+
+
+_Span = tuple[int, int, str, str, str]  # start, end, rule, title, severity; no rule: covered only
+
+
+def _leaks(path: str, data: bytes, rules: SecretRules) -> tuple[Leak, ...]:
+    return tuple(_told(path, data, _apart(_spans(path, data, rules))))
+
+
+def _spans(path: str, data: bytes, rules: SecretRules) -> list[_Span]:
+    lowered = data.lower()
+    present: dict[str, bool] = {}
+    found: list[_Span] = []
+    blocks: list[tuple[int, int]] | None = None
+    for rule in rules.all():
+        for each in rule.words:
+            if each not in present:
+                present[each] = each.encode() in lowered
+        if rule.words and not any(present[each] for each in rule.words):
+            continue
+        if rule.path and not rules.fits(rule.path, path):
+            continue
+        shown = "" if rule.id in rules.disabled else rule.id
+        for start, end in rule.spans(data):
+            if rules.allows(rule, path, data[start:end]):
+                continue
+            if blocks is None:
+                blocks = rules.excluded(data)
+            if not any(first <= start and end <= last for first, last in blocks):
+                found.append((start, end, shown, rule.title, rule.severity))
+            if len(found) > 4 * _MOST:
+                return found
+    return found
+
+
+def _apart(spans: list[_Span]) -> list[_Span]:
+    """Spans that do not overlap, by place: of two that do, the earlier rule's stays."""
+    taken: list[_Span] = []
+    for one in spans:
+        if not any(one[0] < other[1] and other[0] < one[1] for other in taken):
+            taken.append(one)
+    return sorted(taken)
+
+
+def _told(path: str, data: bytes, spans: list[_Span], *, lines: bool = True) -> Iterator[Leak]:
+    line, counted = 1, 0
+    for start, _, rule, title, severity in [one for one in spans if one[2]][:_MOST]:
+        line += data.count(b"\n", counted, start)
+        counted = start
+        shown = _shown(data, start, spans)
+        yield Leak(rule, title, severity, path, line if lines else 0, shown=shown)
+
+
+def _shown(data: bytes, at: int, spans: list[_Span]) -> str:
+    """The line at a place, with every secret in it blacked out, cut around the place."""
+    first = data.rfind(b"\n", 0, at) + 1
+    last = data.find(b"\n", at)
+    last = len(data) if last < 0 else last
+    parts: list[str] = []
+    before = 0
+    position = first
+    for start, end, _, _, _ in spans:
+        if end <= first or start >= last:
+            continue
+        parts.append(_text(data[position : max(start, position)]))
+        if start <= at:
+            before = sum(map(len, parts))
+        parts.append("*" * min(min(end, last) - max(start, first), _STARS))
+        position = end
+    parts.append(_text(data[position : max(last, position)]))
+    whole = "".join(parts)
+    cut = max(before - _SHOWN, 0)
+    return whole[cut : before + _STARS + _SHOWN].strip()
+
+
+def _text(data: bytes) -> str:
+    text = data.decode("utf-8", "replace")
+    return "".join(one if one.isprintable() else " " for one in text)
+
+
+def _settings(config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    inner = config.get("config")
+    inner = inner if isinstance(inner, dict) else {}
+    for entry in _list(inner.get("Env")):
+        yield f"config:Env/{entry.partition('=')[0][:100]}", entry
+    labels = inner.get("Labels")
+    for name, value in labels.items() if isinstance(labels, dict) else ():
+        yield f"config:Labels/{str(name)[:100]}", f"{name}={value}"
+    for field in ("Entrypoint", "Cmd"):
+        yield f"config:{field}", " ".join(_list(inner.get(field)))
+    history = config.get("history")
+    for number, step in enumerate(history if isinstance(history, list) else []):
+        if isinstance(step, dict) and isinstance(step.get("created_by"), str):
+            yield f"config:history/{number}", step["created_by"]
+
+
+def _list(value: Any) -> list[str]:
+    return [one for one in value if isinstance(one, str)] if isinstance(value, list) else []
+
+
+def _assigned(data: bytes, rules: SecretRules) -> list[_Span]:
+    """Variables and build arguments whose name says that their value is secret."""
+    if "config-secret" in rules.disabled:
+        return []
+    # One byte a character, so that places are those of the bytes.
+    found: list[_Span] = []
+    for match in _ASSIGNED.finditer(data.decode("latin-1")):
+        name, value = match[1], match[2]
+        start, end = match.span(2)
+        if value.startswith('"'):
+            start, end, value = start + 1, end - 1, value[1:-1]
+        if not _SECRET_NAME.search(name) or _OPEN_NAME.search(name):
+            continue
+        weak = name.lower().endswith("password") and _given(value)
+        if weak or not harmless(value.encode("latin-1")):
+            found.append((start, end, "config-secret", f"a value of {name}", "high"))
+    return found
+
+
+def _given(value: str) -> bool:
+    """Whether a value is one at all: even a poor password is one."""
+    return (
+        bool(value) and value[0] not in "$<{%/" and not value.lower().startswith(("vault:", "arn:"))
+    )
+
+
+def reader(rules: SecretRules | None = None) -> Reader:
+    """A reader of the files of an image that people put secrets in."""
+
+    def read(path: str, body: Body) -> Parsed:
+        if body.size > LARGEST:
+            return NOTHING
+        leaks = scan_text(path, body.whole(LARGEST), rules)
+        return Parsed(leaks=leaks) if leaks else NOTHING
+
+    return Reader(name="secrets", read=read, names=_NAMES, suffixes=_SUFFIXES, accepts=_likely)
+
+
+READERS: Final = (reader(),)
+
+__all__ = [
+    "LARGEST",
+    "READERS",
+    "SecretRules",
+    "read_trivy_secret_config",
+    "reader",
+    "scan_config",
+    "scan_text",
+    "wanted",
+]

@@ -180,6 +180,36 @@ def test_exploitation_reaches_all_names(folder: Path, tmp_path: Path) -> None:
         assert (times["cisa-kev"], times["epss"][:10]) == ("2024-05-05", "2024-06-01")
 
 
+def test_broken_knowledge_of_exploitation_keeps_the_old(folder: Path, tmp_path: Path) -> None:
+    known = {"vulnerabilities": [{"cveID": "CVE-2024-0001", "dateAdded": "2024-05-05"}]}
+    place = folder / "known_exploited_vulnerabilities.json"
+    place.write_text(json.dumps(known))
+    out = built(folder, tmp_path / "a.db").path
+    place.write_text("<html>")
+    report = built(folder, out, previous=out)
+    assert not report.complete
+    assert next(feed for feed in report.feeds if feed.name == "cisa-kev").kept
+    with open_database(out) as database:
+        assert database.vulnerabilities(["PYSEC-1"])["PYSEC-1"].exploited == "2024-05-05"
+        assert "cisa-kev" in {feed.name for feed in database.feeds}
+
+
+@pytest.mark.parametrize(
+    "column", ['ranges = \'[["X","+0"]]\'', "ranges = '['", "versions = '{}'", "more = x'00'"]
+)
+def test_damaged_rows_are_told(folder: Path, tmp_path: Path, column: str) -> None:
+    path = changed(built(folder, tmp_path / "a.db").path, f"UPDATE aff SET {column}")
+    with open_database(path) as database, pytest.raises(BadInput, match="cannot read"):
+        database.about([("PyPI", "a")])
+
+
+def test_damaged_texts_are_told(folder: Path, tmp_path: Path) -> None:
+    for text in ("x'00'", "NULL", "'text'"):
+        path = changed(built(folder, tmp_path / "a.db").path, f"UPDATE vuln SET text = {text}")
+        with open_database(path) as database, pytest.raises(BadInput, match="cannot read"):
+            database.vulnerabilities(["GHSA-1"])
+
+
 def test_several_statements_of_one_record_stay(tmp_path: Path) -> None:
     affected = record("GO-1", "m", "Go")["affected"]
     other = [{"package": affected[0]["package"], "versions": ["9.0.0"]}]

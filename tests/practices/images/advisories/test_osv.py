@@ -100,6 +100,12 @@ def test_a_bulletin_becomes_its_cves() -> None:
     assert records[0].affected[0].note == "fixed by USN-1"
 
 
+def test_products_of_red_hat_stay_with_the_statement() -> None:
+    (record,), _ = parse(affected=package("Red Hat:enterprise_linux:9::crb"))
+    assert record.affected[0].ecosystem == "Red Hat:9"
+    assert "cpe:/a:redhat:enterprise_linux:9::crb" in record.affected[0].cpes
+
+
 def test_a_bulletin_of_one_cve_is_its_alias() -> None:
     (record,), _ = parse(
         id="ALSA-1", aliases=[], related=["CVE-2024-0001"], affected=package("AlmaLinux:9")

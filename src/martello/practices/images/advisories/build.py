@@ -106,12 +106,17 @@ def build(
         connection = _created(file)
         try:
             reports, feeds = _read_all(connection, sources, now, previous)
-            more, said = finish.extras(extras, now)
+            more, said = finish.extras(extras, now, previous)
             counts = finish.finish(connection, [*feeds, *said], more)
         finally:
             connection.close()
         reports += [
-            FeedReport(e.name, len(more.table(e.kind)), error=more.errors.get(e.name, ""))
+            FeedReport(
+                e.name,
+                len(more.table(e.kind)),
+                error=more.errors.get(e.name, ""),
+                kept=e.name in more.errors and any(feed.name == e.name for feed in said),
+            )
             for e in extras
         ]
         digest = hashlib.sha256(file.read_bytes()).hexdigest()

@@ -53,6 +53,8 @@ def open_database(path: str | Path) -> Database:
     try:
         # serialised by SQLite itself, so that threads may share it
         connection = sqlite3.connect(address, uri=True, check_same_thread=False)
+        # the file may come from elsewhere: nothing in its schema is run
+        connection.execute("PRAGMA trusted_schema=OFF")
         application = connection.execute("PRAGMA application_id").fetchone()[0]
         major = connection.execute("PRAGMA user_version").fetchone()[0]
         if application != APPLICATION:
@@ -125,8 +127,15 @@ class Database:
         for key in pairs:
             rows = self._all(_ABOUT, key)
             if rows:
-                found[key] = tuple(affected_of(*key, row) for row in rows)
+                found[key] = self._statements(key, rows)
         return found
+
+    def _statements(self, key: Key, rows: list[Any]) -> tuple[Affected, ...]:
+        try:
+            return tuple(affected_of(*key, row) for row in rows)
+        except (ValueError, KeyError, IndexError, TypeError) as error:
+            why = f"what it says of {key[1]} is damaged ({error})"
+            raise BadInput(f"cannot read {self.path}", why, UPDATE) from None
 
     def vulnerabilities(self, ids: Iterable[str]) -> dict[str, Vulnerability]:
         """The records of these ids, as far as there are any. Where a record has no word of its own
@@ -157,6 +166,12 @@ class Database:
         where = "WHERE feed = ?1 OR id IN (SELECT id FROM aff WHERE feed = ?1)"
         for row in self._connection.execute(f"{_VULNERABILITY} {where} ORDER BY id", (feed,)):
             yield self._vulnerability(row, scored=False)
+
+    def exploitation(self) -> tuple[dict[str, str], dict[str, float]]:
+        """All that the file says of exploitation: days and probabilities, by id."""
+        rows = self._all("SELECT id, exploited, epss FROM vuln WHERE exploited <> '' OR epss >= 0")
+        days = {id: day for id, day, _ in rows if day}
+        return days, {id: score for id, _, score in rows if score >= 0}
 
     def check(self) -> str:
         """What is wrong with the file by SQLite's own check; empty: nothing."""
@@ -204,7 +219,7 @@ class Database:
                 exploited=exploited,
                 epss=epss,
             )
-        except (ValueError, msgspec.MsgspecError) as error:
+        except (ValueError, TypeError, msgspec.MsgspecError) as error:
             raise BadInput(f"cannot read {self.path}", str(error), UPDATE) from None
 
 

@@ -17,6 +17,7 @@ from martello.core.errors import MartelloError
 from martello.core.vulnerability import Feed, Vulnerability
 from martello.practices.images.advisories import enrich
 from martello.practices.images.advisories.aliases import Groups
+from martello.practices.images.advisories.db import open_database
 from martello.practices.images.advisories.rows import text
 from martello.practices.images.advisories.text import Compressor, trained
 
@@ -63,8 +64,12 @@ class ExtraFile(Protocol):
         ...
 
 
-def extras(files: Sequence[ExtraFile], now: str) -> tuple[More, list[Feed]]:
-    """Reads the files besides advisories; to dates of distributions the bundled ones are added."""
+def extras(
+    files: Sequence[ExtraFile], now: str, previous: Path | None = None
+) -> tuple[More, list[Feed]]:
+    """Reads the files besides advisories; to dates of distributions the bundled ones are added. Of
+    a file that is broken, what the previous database held stays.
+    """
     more = More(ends=dict(enrich.ends()))
     feeds: list[Feed] = []
     for file in sorted(files, key=lambda file: (file.name, str(file.path))):
@@ -81,12 +86,29 @@ def extras(files: Sequence[ExtraFile], now: str) -> tuple[More, list[Feed]]:
                 more.ends |= enrich.ends(file.path)
         except MartelloError as error:
             more.errors[file.name] = error.why or error.what
+            feeds += _carried(file, more, previous)
             continue
         if now and time > now:
             time = ""
         count = len(more.table(file.kind))
         feeds.append(Feed(file.name, "", time, count, sha256=checksum(file.path)))
     return more, feeds
+
+
+def _carried(file: ExtraFile, more: More, previous: Path | None) -> list[Feed]:
+    if previous is None:
+        return []
+    try:
+        with open_database(previous) as database:
+            days, scores = database.exploitation()
+            known = [feed for feed in database.feeds if feed.name == file.name]
+    except MartelloError:
+        return []
+    if known and file.kind == "exploited":
+        more.exploited |= days
+    elif known and file.kind == "epss":
+        more.epss |= scores
+    return known if file.kind != "ends" else []
 
 
 def checksum(path: Path) -> str:

@@ -207,8 +207,17 @@ def _affected(
         severity=_severity(entry),
         feed=feed,
         arches=_texts(_get(entry.ecosystem_specific, "arch")),
+        cpes=_products(entry.package.ecosystem),
         note=note,
     )
+
+
+def _products(ecosystem: str) -> tuple[str, ...]:
+    """The CPEs that Red Hat's spelling of an ecosystem names: `Red Hat:enterprise_linux:9::crb`."""
+    name, _, product = ecosystem.partition(":")
+    if name != "Red Hat" or ":" not in product:
+        return ()
+    return f"cpe:/a:redhat:{product}", f"cpe:/o:redhat:{product}"
 
 
 def _ranges(

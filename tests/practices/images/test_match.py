@@ -247,6 +247,14 @@ def test_what_no_feed_covers_is_unread_and_never_clean() -> None:
     assert result.packages == 1
 
 
+def test_a_package_without_a_version_is_unread() -> None:
+    main = Package("golang", "example.com/shop", "", "Go")
+    records = Records([row("GO-1", "example.com/shop", ecosystem="Go", feed="osv:Go")])
+    result = matched(main, records)
+    assert result.found == ()
+    assert [str(u) for u in result.unread] == ["1 Go package: its version is not known"]
+
+
 def test_a_distribution_without_advisories_is_unread_by_its_name() -> None:
     package = Package("deb", "libssl3", "3.0.9-1")
     system = System("kali", "2031.1", name="Kali GNU/Linux Rolling", like=("debian",))

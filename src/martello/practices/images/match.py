@@ -135,6 +135,10 @@ def _assessable(inventory: Inventory, database: Advisories, unread: list[Unread]
             where = package.type
             missing[where, unknown] = missing.get((where, unknown), 0) + 1
             continue
+        if not package.version:
+            why = "its version is not known"
+            missing[ecosystem, why] = missing.get((ecosystem, why), 0) + 1
+            continue
         if ecosystem not in covered:
             covered[ecosystem] = database.covers(ecosystem)
         if covered[ecosystem]:

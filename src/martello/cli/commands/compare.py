@@ -27,9 +27,9 @@ def command(other: str, target: str, output: str, **flags: Any) -> int:
     says alone, and the reason for each difference. Exit 1 where they differ.
     """
     import msgspec
-    from martello.cli.images.inventories import inventories
 
     from martello.cli.images.flow import examine, judging, open_advisories, read_file
+    from martello.cli.images.inventories import inventories
     from martello.practices.images.compare import LARGEST, compare, read_report
     from martello.practices.images.why_not import Reason, why_not
     from martello.report.text import clean, encoded, plural

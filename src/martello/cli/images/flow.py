@@ -114,7 +114,8 @@ def examine(
         )
     if data.hours > how.max_hours:
         limit = f"more than {how.max_hours:.0f} hours: martello db update"
-        unread.append(Unread("advisories", "", f"they are {data.hours:.0f} hours old, {limit}"))
+        old = f"{data.hours:.0f} hours old" if data.hours < float("inf") else "of unknown age"
+        unread.append(Unread("advisories", "", f"they are {old}, {limit}"))
     elif data.hours > WARN_HOURS:
         notes.append(f"the advisories are {data.hours:.0f} hours old: martello db update")
     aside: tuple[Aside, ...] = (*found.aside, *outcome.aside)

@@ -78,6 +78,8 @@ def age(examined: Examined) -> str:
         return "none (martello db update)"
     hours = data.hours
     told = f"{hours:.0f} h old" if hours < 72 else f"{hours / 24:.0f} days old"
+    if hours == float("inf"):
+        told = "of unknown age"
     return f"{told} (db {data.digest.rpartition(':')[2][:8]})"
 
 

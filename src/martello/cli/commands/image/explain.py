@@ -24,9 +24,8 @@ def command(words: tuple[str, ...], **flags: Any) -> int:
     package, the record, the two versions compared, whose severity counts. Without a CVE: the
     image, layer by layer.
     """
-    from martello.cli.images.inventories import inventories
-
     from martello.cli.images.flow import examine, judging, open_advisories
+    from martello.cli.images.inventories import inventories
     from martello.report.images import explain
 
     if len(words) not in (1, 2):

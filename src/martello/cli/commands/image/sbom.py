@@ -31,9 +31,8 @@ def command(target: str, outputs: tuple[str, ...], **flags: Any) -> int:
     """Write what is in an image as CycloneDX 1.6 or SPDX 2.3. No advisories are needed. Exit 3
     where a part of the image could not be read: the document then says that it is incomplete.
     """
-    from martello.cli.images.inventories import inventories
-
     from martello.cli.images.flow import Verdict, report_of
+    from martello.cli.images.inventories import inventories
     from martello.report.images.model import Examined
 
     begun, now = time.monotonic(), datetime.now(UTC)

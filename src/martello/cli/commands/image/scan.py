@@ -53,9 +53,8 @@ def command(targets: tuple[str, ...], **flags: Any) -> int:
     """Say what is wrong with images: vulnerable packages, secrets in layers, systems past their
     end, root as user. Exit 1 at --fail-on, 3 where something could not be assessed.
     """
-    from martello.cli.images.inventories import inventories
-
     from martello.cli.images.flow import Verdict, examine, judging, open_advisories, report_of
+    from martello.cli.images.inventories import inventories
 
     begun, now = time.monotonic(), datetime.now(UTC)
     outputs = image_outputs(flags["outputs"])

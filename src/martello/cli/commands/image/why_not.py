@@ -23,9 +23,8 @@ def command(id: str, target: str, **flags: Any) -> int:
     """Say why a vulnerability is not reported for an image: not affected, fixed, withdrawn, not
     installed, VEX, waived, or no data at all.
     """
-    from martello.cli.images.inventories import inventories
-
     from martello.cli.images.flow import examine, judging, open_advisories
+    from martello.cli.images.inventories import inventories
     from martello.practices.images.why_not import why_not
     from martello.report.text import clean
 

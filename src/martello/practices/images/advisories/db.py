@@ -35,6 +35,10 @@ _ROWS: Final = (
     "SELECT ecosystem, name, id, status, severity, feed, ranges, versions, more FROM aff"
     " WHERE feed = ?"
 )
+_NAMING: Final = (
+    "SELECT ecosystem, name, id, status, severity, feed, ranges, versions, more FROM aff"
+    " WHERE id IN (SELECT value FROM json_each(?))"
+)
 _VULNERABILITY: Final = (
     "SELECT id, aliases, severity, severities, vectors, published, modified, withdrawn, feed,"
     " exploited, epss, text FROM vuln"
@@ -136,6 +140,11 @@ class Database:
         except (ValueError, KeyError, IndexError, TypeError) as error:
             why = f"what it says of {key[1]} is damaged ({error})"
             raise BadInput(f"cannot read {self.path}", why, UPDATE) from None
+
+    def naming(self, ids: Iterable[str]) -> tuple[Affected, ...]:
+        """What some records say of all packages. It reads every row: for explanations only."""
+        rows = self._all(_NAMING, (msgspec.json.encode(sorted(set(ids))).decode(),))
+        return tuple(affected_of(row[0], row[1], row[2:]) for row in rows)
 
     def vulnerabilities(self, ids: Iterable[str]) -> dict[str, Vulnerability]:
         """The records of these ids, as far as there are any. Where a record has no word of its own

@@ -1,0 +1,5 @@
+"""x"""
+import contextlib
+@contextlib.contextmanager
+def open_facts(state):
+    yield None

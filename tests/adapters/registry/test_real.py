@@ -13,11 +13,12 @@ from typing import Any
 
 import pytest
 from tests.support.registry import RealRegistry, or_skip, running, skopeo
+from tests.support.registry_settings import settings
 
 from martello.adapters.registry.client import Registry, connect
 from martello.adapters.registry.credentials import Given
 from martello.adapters.registry.network import Network
-from martello.adapters.registry.settings import Credential, Settings
+from martello.adapters.registry.settings import Credential
 from martello.core.artifact import (
     EMPTY,
     OCI_CONFIG,
@@ -32,11 +33,6 @@ from martello.core.artifact import (
 )
 from martello.core.errors import BadInput, MartelloError, NotPermitted, Unreachable
 from martello.core.secret import Secret
-
-
-def settings(**more: Any) -> Settings:
-    """Nothing of this machine."""
-    return Settings(**{"keyrings": (), "registries": "", "certificates": (), "environ": {}, **more})
 
 
 def layer(seed: str, size: int = 2000) -> tuple[bytes, str]:
@@ -245,7 +241,7 @@ def test_a_private_authority_is_needed_and_enough(monkeypatch: pytest.MonkeyPatc
 
 
 def test_nothing_there() -> None:
-    with connect("127.0.0.1:1/a/b:1", settings(sleep=lambda _: None)) as ours:
+    with connect("127.0.0.1:1/a/b:1", settings()) as ours:
         with pytest.raises(MartelloError) as caught:
             ours.manifest()
         assert caught.value.exit_code == 4

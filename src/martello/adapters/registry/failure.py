@@ -27,6 +27,10 @@ class NotTrusted(Unreachable):
     """The certificate of a host does not hold: there is no use in trying again."""
 
 
+class TooSlow(Unreachable):
+    """The deadline has passed: a second try would take as long."""
+
+
 class Missing(BadInput):
     """The registry answered that there is no such thing (404)."""
 
@@ -112,7 +116,7 @@ def lost(host: str, error: BaseException, tries: int) -> MartelloError:
         return Unreachable(what, why, "check the address and the port")
     if isinstance(error, OutOfTime) or isinstance(cause, OutOfTime):
         why = f"its answer came too slowly to be of use ({count})"
-        return Unreachable(what, why, "check the network, or try again later")
+        return TooSlow(what, why, "check the network, or try again later")
     if isinstance(cause, TimeoutError) or "Timeout" in type(error).__name__:
         why = f"it did not answer in time ({count})"
         return Unreachable(what, why, "check the network, VPN, proxy or firewall")

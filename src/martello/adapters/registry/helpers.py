@@ -91,6 +91,7 @@ def _run(
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
+            bufsize=0,
             start_new_session=True,
         )
     except OSError as error:
@@ -112,13 +113,13 @@ def _run(
         if process.poll() is None:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
-            reader.join(5)
+            reader.join(1)
     return None if hung else process.returncode, bytes(out)
 
 
 def _read(pipe: IO[bytes], out: bytearray) -> None:
     with contextlib.suppress(OSError, ValueError):
-        while part := pipe.read1(1 << 16):  # type: ignore[attr-defined]
+        while part := pipe.read(1 << 16):
             out.extend(part)
             if len(out) > _LARGEST:
                 return

@@ -16,12 +16,12 @@ import msgspec
 from martello.adapters.registry.addresses import bare, origin, usable
 from martello.adapters.registry.auth import Desk, Grant, refused
 from martello.adapters.registry.challenge import parse
-from martello.adapters.registry.failure import NotTrusted, denied, lost
+from martello.adapters.registry.failure import NotTrusted, TooSlow, denied, lost
 from martello.adapters.registry.hosts import Endpoint
 from martello.adapters.registry.network import Network
 from martello.adapters.registry.patience import AGAIN, Patience, retry_after
 from martello.adapters.registry.settings import Credential
-from martello.adapters.registry.transport import OutOfTime, until
+from martello.adapters.registry.transport import until
 from martello.core.artifact import LARGEST_MANIFEST
 from martello.core.errors import BadInput, MartelloError, NotPermitted, Unreachable
 
@@ -105,7 +105,7 @@ class Line:
                         body = _whole(answer, _SMALL if bad else largest, cut=bad)
                 except httpx.TransportError as error:
                     trouble = lost(self.host, error, patience.tries)
-                    if not again or isinstance(error, OutOfTime) or not patience.wait():
+                    if not again or isinstance(trouble, TooSlow) or not patience.wait():
                         raise trouble from None
                     continue
             if body is None:
@@ -140,7 +140,7 @@ class Line:
                     answer = self._follow(what, method, url, headers or {}, grant, content)
             except (httpx.TransportError, OSError) as error:
                 trouble = lost(self.host, error, patience.tries)
-                over = isinstance(trouble, NotTrusted) or isinstance(error, OutOfTime)
+                over = isinstance(trouble, NotTrusted | TooSlow)
                 if over or not again or not patience.wait():
                     raise trouble from None
                 continue
@@ -231,7 +231,7 @@ class Line:
                     answer = self._follow(what, method, url, headers, None, content, own=False)
             except (httpx.TransportError, OSError) as error:
                 trouble = lost(bare(url), error, patience.tries)
-                if isinstance(error, OutOfTime) or not patience.wait():
+                if isinstance(trouble, NotTrusted | TooSlow) or not patience.wait():
                     raise trouble from None
                 continue
             body = self.drained(answer, deadline + patience.waited, 1 << 20)

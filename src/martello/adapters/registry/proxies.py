@@ -12,7 +12,7 @@ from collections.abc import Mapping
 
 import httpx
 
-from martello.adapters.registry.addresses import loopback
+from martello.adapters.registry.addresses import loopback, usable
 from martello.core.errors import BadInput
 
 
@@ -25,7 +25,7 @@ def proxy_for(url: httpx.URL, environ: Mapping[str, str]) -> httpx.URL | None:
         text = f"http://{text}"
     with contextlib.suppress(httpx.InvalidURL, ValueError):
         proxy = httpx.URL(text)
-        if proxy.scheme in ("http", "https") and proxy.host:
+        if usable(proxy):
             return proxy
     raise BadInput(
         "cannot use the proxy that the environment names",

@@ -14,7 +14,7 @@ from typing import Final
 
 import httpx
 
-from martello.adapters.registry.failure import Missing, lost
+from martello.adapters.registry.failure import Missing, NotTrusted, TooSlow, lost
 from martello.adapters.registry.line import Line, Reply
 from martello.adapters.registry.patience import Patience
 from martello.adapters.registry.transport import until
@@ -144,9 +144,11 @@ def upload(
                 if each > _LARGEST_CHUNK:
                     raise BadInput(what, f"{line.host} wants parts of {each} bytes")
                 done = _send_parts(line, what, begun, digest, each, source)
-        except (Missing, Unreachable) as error:  # the session is gone, or its state is unknown
+        except (NotTrusted, TooSlow):
+            raise
+        except (Missing, Unreachable):  # the session is gone, or its state is unknown
             if not patience.wait():
-                raise error from None
+                raise
             continue
         _compare(what, line, done, digest)
         return "sent"

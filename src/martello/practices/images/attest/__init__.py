@@ -1,0 +1,1 @@
+"""Signatures and attestations: cosign's shapes, in-toto statements, Sigstore bundles."""

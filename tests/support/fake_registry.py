@@ -9,6 +9,7 @@ import contextlib
 import hashlib
 import json
 import re
+import ssl
 import threading
 import time
 import uuid
@@ -274,9 +275,10 @@ class FakeRegistry:
 
 
 @contextlib.contextmanager
-def fake() -> Iterator[FakeRegistry]:
+def fake(tls: ssl.SSLContext | None = None) -> Iterator[FakeRegistry]:
     """Serves on a free loopback port until the block ends."""
     server = _Server(("127.0.0.1", 0), BaseHTTPRequestHandler)
+    server.tls = tls
     registry = FakeRegistry(server.server_address[1])
 
     class Handler(_Handler):
@@ -297,6 +299,21 @@ def fake() -> Iterator[FakeRegistry]:
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 64
+    tls: ssl.SSLContext | None = None
+
+    def finish_request(self, request: Any, client_address: Any) -> None:
+        """Shakes hands in the thread of the connection."""
+        if self.tls is not None:
+            try:
+                request.settimeout(10)
+                request = self.tls.wrap_socket(request, server_side=True)
+            except OSError:
+                return
+        super().finish_request(request, client_address)
+        if self.tls is not None:
+            with contextlib.suppress(OSError):
+                request.unwrap()
+            request.close()
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -107,6 +107,9 @@ def lost(host: str, error: BaseException, tries: int) -> MartelloError:
         )
     if isinstance(cause, ssl.SSLError):
         reason = words((cause.reason or "").lower().replace("_", " "))
+        if "certificate" in reason:
+            why = f"it wants a client certificate, or does not take ours: {reason}"
+            return NotTrusted(what, why, "put client.cert and client.key into its certs.d")
         why = f"it does not speak TLS as we do: {reason}"
         return Unreachable(what, why, "declare it insecure if it has no TLS, or check the port")
     if isinstance(cause, socket.gaierror):

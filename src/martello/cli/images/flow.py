@@ -166,7 +166,7 @@ def report_of(
     """The findings of all images as one report, with its exit code and the next step."""
     found = list(extra)
     for one in examined:
-        ends = _end_of_life(one.inventory, database)
+        ends = end_of_life(one.inventory, database)
         today = now.date().isoformat()
         found += findings(one.inventory, one.ruled, today=today, end_of_life=ends)
     unassessed = [
@@ -212,7 +212,7 @@ def _hit(examined: Sequence[Examined]) -> set[tuple[int, Any]]:
     return {(n, r.match.package) for n, one in enumerate(examined) for r in one.ruled}
 
 
-def _end_of_life(inventory: Inventory, database: Database | None) -> str:
+def end_of_life(inventory: Inventory, database: Database | None) -> str:
     ecosystem = next((p.ecosystem for p in inventory.packages if p.type in _SYSTEMS), "")
     return database.end_of_life(ecosystem) if database is not None and ecosystem else ""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from collections.abc import Mapping, Sequence
@@ -13,14 +14,12 @@ import msgspec
 from martello.adapters.registry.settings import Keyring, Settings
 from martello.cli.images.target import ImageTarget, reference_of
 from martello.core.artifact import (
-    DOCKER_INDEX,
-    OCI_INDEX,
     Index,
     Manifest,
     Repository,
     parse_manifest,
 )
-from martello.core.errors import BadInput, MartelloError, Unreachable
+from martello.core.errors import BadInput, MartelloError
 from martello.core.image import parse_image
 from martello.core.platforms import choose, parse_platform
 
@@ -119,25 +118,21 @@ def _tagged(tags: Sequence[str], name: str) -> str:
 def _engine(target: ImageTarget) -> Repository:
     from martello.adapters.engine import open_engine
 
-    engine = "docker" if target.kind == "docker" else "podman"
-    return open_engine(engine, target.where, os.environ)
+    if target.kind == "docker":
+        return open_engine("docker", target.where, os.environ)
+    return open_engine("podman", target.where, os.environ)
 
 
 def _local(name: str) -> Repository | None:
     """What an engine of this machine has under the name; engines that are not here have nothing.
     A digest is asked of the registry: an engine may hold other bytes under it.
     """
-    from martello.adapters.engine import open_engine
-
     if reference_of(name).digest or os.environ.get("MARTELLO_LOCAL") == "0":
         return None
-    for engine in ("docker", "podman"):
-        try:
-            return open_engine(engine, name, os.environ)  # type: ignore[arg-type]
-        except Unreachable:
-            continue
-        except MartelloError:
-            continue  # it does not have it
+    for kind in ("docker", "podman"):
+        # one that is not here, or does not have it, leaves it to the registry
+        with contextlib.suppress(MartelloError):
+            return _engine(ImageTarget(kind, name))
     return None
 
 
@@ -148,8 +143,3 @@ def _remote(
 
     registry = connect(name, registry_settings(flags, name, *keyrings))
     return registry, registry.reference, name
-
-
-def is_index(media: str) -> bool:
-    """Whether a media type is that of an index."""
-    return media in (OCI_INDEX, DOCKER_INDEX)

@@ -46,6 +46,15 @@ data_flags = _all(
     click.option("--state", default="", metavar="URL", help="Where facts and approvals are kept."),
 )
 
+policy_flag = click.option(
+    "-p",
+    "--policy",
+    "policies",
+    multiple=True,
+    metavar="FILE",
+    help="Image policies. Repeatable [default: MARTELLO_IMAGE_POLICY, else the built-in one].",
+)
+
 registry_flags = _all(
     click.option(
         "--insecure", is_flag=True, help="Plain HTTP, or TLS without trust, for this registry."

@@ -1,0 +1,67 @@
+"""`martello image gate`: judge images by a policy."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+from typing import Any
+
+import click
+
+from martello.cli import options
+from martello.cli.images import settings
+from martello.cli.images.outputs import IMAGE_FORMATS, image_outputs, write_images
+from martello.cli.progress import Progress
+
+
+@click.command("gate")
+@click.argument("targets", nargs=-1, required=True, metavar="TARGET...")
+@settings.policy_flag
+@click.option("--as", "name", default="", metavar="REF", help="The name that a local image gets.")
+@click.option(
+    "-o",
+    "--output",
+    "outputs",
+    multiple=True,
+    metavar="FORMAT[=FILE]",
+    help=f"{', '.join(IMAGE_FORMATS[:-1])} or {IMAGE_FORMATS[-1]}. Repeatable.",
+)
+@click.option("--key", default="", metavar="FILE", help="Sign the verdict with this private key.")
+@click.option("--verdict", default="", metavar="FILE", help="Where the signed verdict goes.")
+@click.option("--record", is_flag=True, help="Write the judgement into the ledger.")
+@click.option("--all", "everything", is_flag=True, help="Print every update, and what is waived.")
+@settings.judging_flags
+@settings.target_flags
+@settings.data_flags
+@options.debug
+def command(targets: tuple[str, ...], **flags: Any) -> int:
+    """Judge images by the policy (-p; without one by the built-in default). Exit 0 only where every
+    policy approves; 1 where one denies; 3 where something could not be assessed, or the advisories
+    are older than the policy allows. With --key, the signed verdict goes to --verdict.
+    """
+    from martello.cli.images.flow import judging, open_advisories
+    from martello.cli.images.gating import Court
+    from martello.cli.images.judgements import conclude, judge_targets, waivers_of, write_verdict
+    from martello.cli.images.policies import load_policies
+
+    begun, now = time.monotonic(), datetime.now(UTC)
+    outputs = image_outputs(flags["outputs"])
+    where = settings.places(flags["database"], flags["state"])
+    court = Court(
+        load_policies(flags["policies"]),
+        judging(flags),
+        open_advisories(where.database),
+        now,
+        waivers_of(flags["ignore"]),
+    )
+    with Progress() as progress:
+        judged = judge_targets(targets, flags, court, where, progress)
+    images = conclude(judged, court, flags, begun, " ".join(targets))
+    write_images(images, outputs)
+    if flags["key"] or flags["verdict"]:
+        write_verdict(judged, flags["key"], flags["verdict"])
+    if flags["record"]:
+        from martello.cli.images.keeping import record
+
+        record(where.state, [j for one in judged for j in one.judgements])
+    return images.report.exit

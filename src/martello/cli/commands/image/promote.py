@@ -1,0 +1,80 @@
+"""`martello image promote`: gate, push by digest, sign, attest, record, and move the tag last."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+from typing import Any
+
+import click
+
+from martello.cli import options
+from martello.cli.images import settings
+from martello.cli.images.outputs import image_outputs, write_images
+from martello.cli.progress import Progress
+from martello.core.errors import BadInput
+
+
+@click.command("promote")
+@click.argument("source", metavar="SOURCE")
+@click.argument("target", metavar="REF")
+@settings.policy_flag
+@click.option("--key", required=True, metavar="FILE", help="The private key that signs.")
+@click.option("-o", "--output", "outputs", multiple=True, metavar="FORMAT[=FILE]")
+@click.option("--all", "everything", is_flag=True, help="Print every update, and what is waived.")
+@settings.judging_flags
+@settings.target_flags
+@settings.data_flags
+@options.debug
+def command(source: str, target: str, **flags: Any) -> int:
+    """Judge SOURCE by the policy, and only if it may pass, put it into a registry as REF: blobs,
+    the manifest by digest, a signature, attestations (vuln, cyclonedx, verdict), an approval in the
+    ledger, and last of all the tag. Each step can be repeated. Nothing arrives if the gate fails.
+    """
+    from martello.adapters.registry.client import connect
+    from martello.cli.images.flow import judging, open_advisories
+    from martello.cli.images.gating import Court, canonical_name, judge_image
+    from martello.cli.images.inventories import facts_kept
+    from martello.cli.images.judgements import approved, conclude, waivers_of
+    from martello.cli.images.keeping import record
+    from martello.cli.images.opening import open_images, registry_settings
+    from martello.cli.images.policies import load_policies
+    from martello.cli.images.promoting import push, top_of, vouch
+    from martello.cli.images.signing import signing_key
+    from martello.cli.images.target import parse_image_target, reference_of
+
+    begun, now = time.monotonic(), datetime.now(UTC)
+    outputs = image_outputs(flags["outputs"])
+    where = settings.places(flags["database"], flags["state"])
+    reference = reference_of(target)
+    if reference.digest:
+        raise BadInput("REF names a digest", "the digest follows from SOURCE", "name a tag")
+    key = signing_key(flags["key"])
+    court = Court(
+        load_policies(flags["policies"]),
+        judging(flags),
+        open_advisories(where.database),
+        now,
+        waivers_of(flags["ignore"]),
+    )
+    name = canonical_name(target)
+    with Progress() as progress, facts_kept(where.state, flags) as store:
+        opened = open_images(parse_image_target(source), flags)
+        judged = [judge_image(one, name, court, store, progress, signed=False) for one in opened]
+        images = conclude(judged, court, flags, begun, source)
+        if not approved(judged):
+            write_images(images, outputs)
+            click.echo(f"nothing was pushed to {reference.name}", err=True)
+            return images.report.exit
+        top = top_of(opened, whole=not flags["platform"])
+        with connect(target, registry_settings(flags, target)) as registry:
+            progress(f"pushing to {reference.name}")
+            moved = push(top, opened[0].place, registry)
+            finished = datetime.now(UTC)
+            vouch(registry, judged, key, finished, now)
+            record(where.state, [j for one in judged for j in one.judgements])
+            registry.point(reference.tag or "latest", top.raw, top.media)
+    write_images(images, outputs)
+    blobs = f"{moved.sent} blobs sent, {moved.mounted} mounted, {moved.there} there"
+    click.echo(f"{reference.name}:{reference.tag or 'latest'}@{moved.digest}  {blobs}", err=True)
+    return images.report.exit

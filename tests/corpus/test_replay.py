@@ -19,6 +19,7 @@ SHARES = {
     "kube-linter": 0.95,
     "polaris": 0.9,
     "manifests": 1.0,
+    "versions": 1.0,
 }
 
 

@@ -32,7 +32,7 @@ def key_without_release(version: str) -> bytes:
 
 def has_release(version: str) -> bool:
     """Whether a release is given. A bound that has none says nothing of releases."""
-    return _split(version)[2] is not None
+    return "-" in version
 
 
 def compare_bound(version: str, bound: str) -> int:

@@ -78,7 +78,7 @@ class Pin(msgspec.Struct, frozen=True):
     not_after: int
 
 
-class Ruled(msgspec.Struct, frozen=True):
+class Standing(msgspec.Struct, frozen=True):
     """A decision as admission needs it: small, because there are many."""
 
     outcome: str
@@ -96,10 +96,10 @@ class Approvals(msgspec.Struct, frozen=True):
     at: int = 0  # when it was read
     max_age: int = NEVER  # microseconds after which it is stale
     version: int = 0
-    decided: Mapping[Key, Mapping[str, tuple[Ruled, ...]]] = {}  # digest → one an issuer
+    decided: Mapping[Key, Mapping[str, tuple[Standing, ...]]] = {}  # digest → one an issuer
     refs: Mapping[str, Pin] = {}  # name:tag → digest
 
-    def ruled(self, key: Key, digest: str, at: int) -> Ruled | None:
+    def ruled(self, key: Key, digest: str, at: int) -> Standing | None:
         """What holds of a digest: a denial wins, then an approval, then `unassessed`."""
         rows = self.decided.get(key, _NOBODY).get(digest, ())
         held = [row for row in rows if row.not_after == NEVER or row.not_after > at]
@@ -141,7 +141,7 @@ class Decision(msgspec.Struct, frozen=True):
         return {r.image: r.digest for r in self.rulings if r.digest and "@" not in r.image}
 
 
-_NOBODY: Final[Mapping[str, tuple[Ruled, ...]]] = {}
+_NOBODY: Final[Mapping[str, tuple[Standing, ...]]] = {}
 _FIRST: Final = {DENY: 0, APPROVE: 1, UNASSESSED: 2}
 
 

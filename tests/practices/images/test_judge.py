@@ -9,12 +9,13 @@ import msgspec
 import pytest
 
 from martello.core.approval import APPROVE, DENY, UNASSESSED, Judgement, micros
+from martello.core.errors import BadInput
 from martello.core.finding import Waived
 from martello.core.package import Inventory, LayerOrigin, Leak, Package, System, Unread
 from martello.core.vulnerability import Affected, Data, Match, Ruled
 from martello.core.waiver import Match as Meant
 from martello.core.waiver import Waiver
-from martello.practices.images.judge import Facts, judge, judge_all, name_reason
+from martello.practices.images.judge import Facts, judge, judge_all, judge_index, name_reason
 from martello.practices.images.policy import ImagePolicy, Spec, read_policies
 from martello.practices.images.policy import System as Rule
 from martello.practices.images.policy import Vulnerabilities as Vulns
@@ -271,3 +272,20 @@ def test_the_documented_policy_denies_with_machine_readable_reasons() -> None:
     body = msgspec.json.decode(msgspec.json.encode(judgement))
     assert [r["check"] for r in body["reasons"]] == ["IMG-001", "IMG-011"]
     assert msgspec.convert(body, Judgement) == judgement
+
+
+def test_an_index_is_approved_only_with_all_of_its_images() -> None:
+    other = msgspec.structs.replace(CLEAN, digest="sha256:" + "b" * 64)
+    good = judge(_facts(), _policy(), AT)
+    fine = judge(_facts(inventory=other), _policy(), AT - timedelta(hours=1))
+    bad = judge(_facts(_match(), inventory=other), _policy(), AT)
+    both = judge_index("sha256:" + "9" * 64, "api", (good, fine))
+    assert (both.outcome, both.children) == (APPROVE, (DIGEST, other.digest))
+    assert both.not_after == fine.not_after
+    assert (both.at, both.same) == (fine.at, ())
+    denied = judge_index("sha256:" + "9" * 64, "api", (good, bad))
+    assert (denied.outcome, denied.not_after) == (DENY, 0)
+    assert [r.check for r in denied.reasons] == ["IMG-001"]
+    for wrong in ((), (good, judge(_facts(), _policy(fail_on="low"), AT))):
+        with pytest.raises(BadInput):
+            judge_index("sha256:" + "9" * 64, "api", wrong)

@@ -18,6 +18,7 @@ from martello.core.approval import (
     Reason,
     micros,
 )
+from martello.core.errors import BadInput
 from martello.core.finding import Waived
 from martello.core.image import parse_image
 from martello.core.package import Inventory, Package, Unread
@@ -57,7 +58,6 @@ class Facts(msgspec.Struct, frozen=True):
     denied: tuple[tuple[Package, str], ...] = ()  # packages, each with a licence that is denied
     waivers: tuple[Waiver, ...] = ()  # those of checks; of vulnerabilities they are in `ruled`
     extra: tuple[Reason, ...] = ()  # of signatures and attestations (IMG-007, IMG-008)
-    children: tuple[str, ...] = ()  # of an index
 
 
 class _Gathered(msgspec.Struct):
@@ -125,6 +125,31 @@ def judge(
     return _judgement(facts, policy, at, tuple(whole.reasons), whole.until)
 
 
+def judge_index(digest: str, image: str, children: Sequence[Judgement]) -> Judgement:
+    """The judgement of an index by one policy, from those of the images in it: approved only if all
+    are. An approval holds for each of them, a denial is the index's own.
+    """
+    if not children or len({(one.policy_hash, one.keys_hash) for one in children}) != 1:
+        raise BadInput(f"cannot judge {image}", "its images were not judged by one policy")
+    outcomes = {one.outcome for one in children}
+    outcome = next((o for o in (DENY, UNASSESSED) if o in outcomes), APPROVE)
+    ends = [one.not_after for one in children if one.not_after != NEVER]
+    first = children[0]
+    return Judgement(
+        image=image,
+        digest=digest,
+        policy=first.policy,
+        policy_hash=first.policy_hash,
+        outcome=outcome,
+        reasons=tuple(dict.fromkeys(r for one in children for r in one.reasons)),
+        at=min(one.at for one in children),
+        not_after=NEVER if outcome == DENY else min(ends, default=NEVER),
+        data=first.data,
+        keys_hash=first.keys_hash,
+        children=tuple(dict.fromkeys(one.digest for one in children)),
+    )
+
+
 def _judgement(
     facts: Facts, policy: ImagePolicy, at: datetime, reasons: tuple[Reason, ...], until: datetime
 ) -> Judgement:
@@ -142,7 +167,6 @@ def _judgement(
         not_after=NEVER if outcome == DENY else micros(until),
         data=facts.data,
         keys_hash=policy.keys_hash,
-        children=facts.children,
         same=(inventory.config,) if inventory.config and inventory.digest else (),
     )
 

@@ -112,7 +112,6 @@ def _facts(
     from martello.cli.images.flow import end_of_life
 
     licences = _licences(one.inventory.packages, policy.spec.system.licences.deny)
-    children = opened.index.manifests if opened.index is not None else ()
     return Facts(
         inventory=one.inventory,
         ruled=one.ruled,
@@ -123,7 +122,6 @@ def _facts(
         denied=licences,
         waivers=tuple(court.waivers),
         extra=extra,
-        children=tuple(child.digest for child in children),
     )
 
 

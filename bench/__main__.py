@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
-import venv
 from collections import Counter
 from pathlib import Path
 
-from bench import live
-from bench.material import BUILD, ROOT, generated_manifests, real_manifests
+from bench import live, versions
+from bench.material import BUILD, generated_manifests, real_manifests
+from bench.peers import environment
 from bench.process import Usage, run, typical
 
 MARTELLO = (sys.executable, "-m", "martello.cli.main")
@@ -18,7 +17,7 @@ SCAN = (*MARTELLO, "scan", "--fail-on", "never", "--allow-incomplete")
 
 
 def main() -> int:
-    """Prints every table; 1 where a live cluster costs more than it may."""
+    """Prints every table; 1 where a figure that has a limit misses it."""
     BUILD.mkdir(parents=True, exist_ok=True)
     found = real_manifests()
     if found is None:
@@ -30,7 +29,7 @@ def main() -> int:
     _beside_checkov(directory)
     _small()
     _growth()
-    return live.main()
+    return max(versions.main(), live.main())
 
 
 def _row(name: str, usage: Usage) -> None:
@@ -40,7 +39,7 @@ def _row(name: str, usage: Usage) -> None:
 def _beside_checkov(directory: Path) -> None:
     ours = typical((*SCAN, str(directory), "-o", "json"), BUILD / "martello.json", 5)
     _row("martello", ours)
-    checkov = _checkov()
+    checkov = str(environment() / "checkov")
     command = (checkov, "-d", str(directory), "--framework", "kubernetes", "-o", "json", "--quiet")
     theirs = typical((*command, "--compact"), BUILD / "checkov.json", 1)
     _row("checkov", theirs)
@@ -57,19 +56,6 @@ def _severities(path: Path) -> Counter[str]:
     reports = data if isinstance(data, list) else [data]
     failed = [c for r in reports for c in r.get("results", {}).get("failed_checks", ())]
     return Counter(str(check.get("severity") or "without a severity") for check in failed)
-
-
-def _checkov() -> str:
-    """checkov in an environment of its own, from pinned requirements."""
-    home = BUILD / "venv"
-    program = home / "bin" / "checkov"
-    if not program.exists():
-        print("  installing checkov into build/bench/venv ...", flush=True)
-        venv.create(home, with_pip=True)
-        requirements = str(ROOT / "requirements" / "bench.txt")
-        pip = (str(home / "bin" / "pip"), "--quiet", "--disable-pip-version-check")
-        subprocess.run((*pip, "install", "--require-hashes", "-r", requirements), check=True)
-    return str(program)
 
 
 def _small() -> None:

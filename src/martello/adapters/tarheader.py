@@ -97,9 +97,9 @@ def records(data: bytes) -> dict[str, str]:
     at = 0
     while at < len(data):
         space = data.find(b" ", at, at + 20)
-        digits = data[at:space] if space > 0 else b""
+        digits = data[at:space] if space > at else b""
         end = at + int(digits) if digits.isdigit() else 0
-        if not space < end <= len(data) or data[end - 1] != 0x0A:
+        if not at < space < end <= len(data) or data[end - 1] != 0x0A:
             if not data[at:].strip(b"\0"):
                 break  # some writers fill up with NULs
             raise TarTrouble("an extended header is malformed")

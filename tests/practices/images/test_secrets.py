@@ -151,7 +151,7 @@ def test_every_rule_compiles_and_has_words_in_lower_case() -> None:
         assert isinstance(rule, Shape)
         assert rule.words, rule.id
         assert all(word == word.lower() for word in rule.words), rule.id
-        assert rule.spans(b"") == []
+        assert rule.spans(b"", b"") == []
         assert rule.severity in ("critical", "high", "medium", "low")
 
 

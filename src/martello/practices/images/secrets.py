@@ -22,10 +22,11 @@ _STARS: Final = 40
 
 # Where packages keep their own files. A secret there is a test or an example of theirs.
 _FOREIGN: Final = re.compile(
-    r"(?:\A|/)(?:node_modules|site-packages|dist-packages|vendor|gems|\.git|__pycache__|locales?|"
+    r"(?:\A|/)(?:node_modules|lib/(?:python|ruby|node|perl)[^/]*|site-packages|dist-packages|vendor|"
+    r"\.rustup|gems|\.git|__pycache__|locales?|"
     r"bower_components|\.m2|\.gradle|\.cargo/registry|pkg/mod|[^/]*\.dist-info|[^/]*\.egg-info)/|"
     r"\A(?:usr/(?:share|include|lib|lib64|libexec|bin|sbin)|lib|lib64|bin|sbin|proc|sys|"
-    r"usr/local/(?:go|share|include|lib/(?:python|ruby|node|perl)[^/]*)|opt/yarn-[^/]*|"
+    r"etc/(?:ssl/certs|fonts|ca-certificates)|usr/local/(?:go|share|include)|opt/yarn-[^/]*|"
     r"usr/src/wordpress|var/(?:lib/(?:dpkg|apt|rpm|dnf|pacman)|cache|log/anaconda))/"
 )
 _PROSE: Final = re.compile(
@@ -39,9 +40,10 @@ _PROSE: Final = re.compile(
 _NAMES: Final = frozenset(
     (
         "config", ".env", ".npmrc", ".yarnrc", ".pypirc", ".netrc", "_netrc", ".git-credentials",
-        ".pgpass", ".dockercfg", "id_rsa", "id_dsa", "id_ecdsa", "id_ed25519", "identity", "credentials",
-        "credentials.json", "kubeconfig", "shadow", "shadow-", "auth.json", ".bash_history",
-        ".htpasswd", "wp-config.php", "settings.xml", "Dockerfile", "pip.conf", "admin.conf",
+        ".pgpass", ".dockercfg", "id_rsa", "id_dsa", "id_ecdsa", "id_ed25519", "identity",
+        "credentials", "credentials.json", "kubeconfig", "shadow", "shadow-", "auth.json",
+        ".bash_history", ".htpasswd", "wp-config.php", "settings.xml", "Dockerfile",
+        "pip.conf", "admin.conf",
     )
 )  # fmt: skip
 _SUFFIXES: Final = (
@@ -134,7 +136,7 @@ def _spans(path: str, data: bytes, rules: SecretRules) -> list[_Span]:
         if rule.path and not rules.fits(rule.path, path):
             continue
         shown = "" if rule.id in rules.disabled else rule.id
-        for start, end in rule.spans(data):
+        for start, end in rule.spans(data, lowered):
             if rules.allows(rule, path, data[start:end]):
                 continue
             if blocks is None:

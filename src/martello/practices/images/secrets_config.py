@@ -48,7 +48,7 @@ class Custom(msgspec.Struct, frozen=True):
     allow: tuple[Allow, ...] = ()
     blocks: tuple[str, ...] = ()
 
-    def spans(self, data: bytes) -> list[tuple[int, int]]:
+    def spans(self, data: bytes, lowered: bytes) -> list[tuple[int, int]]:
         """Where a text holds such secrets."""
         regex = re2.compile(_bytewise(self.pattern))
         number = regex.names.get(self.group, 0)

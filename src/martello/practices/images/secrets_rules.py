@@ -11,7 +11,7 @@ import math
 import re
 import tomllib
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 from pathlib import Path
 from typing import Final, Protocol
@@ -28,7 +28,7 @@ _REPEATED: Final = re.compile(rb"(.)\1{9}", re.DOTALL)
 _KNOWN: Final = re.compile(rb".*(?:" + _STAND_IN + rb")", re.IGNORECASE | re.DOTALL)
 _GUESSED: Final = re.compile(
     rb"(?:.*(?:" + _STAND_IN + rb"|sample|dummy|replace|insert|todo|fixme|fake|not[-_]?real|"
-    rb"abcdefgh|12345678|00000000|deadbeef).*|"
+    rb"abcdefgh|12345678|00000000|deadbeef|proxypass|my[-_]pass|\s).*|"
     rb"<.*|[$%{].*|[^(){}]*[(){}].*|\S{0,2}|(.)\1*|"
     rb"(?:my|the|some|a|an|test|user|admin|root|db|foo|bar|baz|none|null|nil|undefined|true|false|"
     rb"yes|no|pass|passwd|password|pwd|secret|token|key|apikey|api_key|string|str|bytes|int|bool|"
@@ -66,8 +66,8 @@ class Rule(Protocol):
         """A pattern of the files that are looked at; empty: all are."""
         ...
 
-    def spans(self, data: bytes) -> list[tuple[int, int]]:
-        """Where a text holds such secrets."""
+    def spans(self, data: bytes, lowered: bytes) -> list[tuple[int, int]]:
+        """Where a text holds such secrets; `lowered` is the text in lower case."""
         ...
 
 
@@ -82,17 +82,40 @@ class Shape(msgspec.Struct, frozen=True):
     path: str = ""
     holds: str = ""  # a name of CHECKS
     guess: bool = False  # what a person may have written stands in for secrets
+    lead: int = 160  # bytes before a word in which a match may begin
+    reach: int = 640  # bytes after a word in which it ends
 
-    def spans(self, data: bytes) -> list[tuple[int, int]]:
-        """Where a text holds such secrets."""
+    def spans(self, data: bytes, lowered: bytes) -> list[tuple[int, int]]:
+        """Where a text holds such secrets. Only what is near a word is looked at."""
         pattern = _compiled(self.pattern)
         group = "secret" if "secret" in pattern.groupindex else 0
         check = CHECKS.get(self.holds)
         return [
             match.span(group)
-            for match in pattern.finditer(data)
+            for start, end in self._near(lowered)
+            for match in pattern.finditer(data, start, end)
             if not harmless(match[group], guess=self.guess) and (not check or check(match[group]))
         ]
+
+    def _near(self, lowered: bytes) -> Iterator[tuple[int, int]]:
+        """The parts of a text near a word, in order and apart."""
+        places: list[int] = []
+        for word in self.words:
+            wanted = word.encode()
+            at = lowered.find(wanted)
+            while at >= 0:
+                places.append(at)
+                at = lowered.find(wanted, at + 1)
+        start = end = -1
+        for place in sorted(places):
+            if place - self.lead <= end:
+                end = place + self.reach
+                continue
+            if end > 0:
+                yield start, end
+            start, end = max(place - self.lead, 0), place + self.reach
+        if end > 0:
+            yield start, end
 
 
 @lru_cache(maxsize=1)

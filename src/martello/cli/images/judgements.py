@@ -14,9 +14,10 @@ from martello.cli.images.opening import open_images
 from martello.cli.images.settings import Places
 from martello.cli.images.target import ImageTarget, parse_image_target
 from martello.cli.progress import Progress
-from martello.core.approval import APPROVE, DENY, UNASSESSED, Reason
+from martello.core.approval import APPROVE, DENY, UNASSESSED, Judgement, Reason
 from martello.core.errors import BadInput
 from martello.core.waiver import Waiver
+from martello.practices.images.judge import judge_index
 from martello.report.images.model import Images
 
 _NAMED = ("reference", "registry", "docker", "podman")
@@ -80,6 +81,22 @@ def _against(judged: Judged, effect: str) -> list[Reason]:
 def approved(judged: Sequence[Judged]) -> bool:
     """Whether every image passes every policy."""
     return bool(judged) and all(one.outcome == APPROVE for one in judged)
+
+
+def decisions(judged: Sequence[Judged]) -> list[Judgement]:
+    """What goes into the ledger: the judgement of each image, and those of the indexes that list
+    them.
+    """
+    found = [j for one in judged for j in one.judgements]
+    by_index: dict[tuple[str, str, str], list[Judgement]] = {}
+    for one in judged:
+        if one.opened.index is not None:
+            for j in one.judgements:
+                key = (one.opened.index.digest, j.policy_hash, j.keys_hash)
+                by_index.setdefault(key, []).append(j)
+    for (digest, _, _), children in by_index.items():
+        found.append(judge_index(digest, children[0].image, children))
+    return found
 
 
 def waivers_of(files: Sequence[str]) -> tuple[Waiver, ...]:

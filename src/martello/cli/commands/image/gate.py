@@ -12,6 +12,7 @@ from martello.cli import options
 from martello.cli.images import settings
 from martello.cli.images.outputs import IMAGE_FORMATS, image_outputs, write_images
 from martello.cli.progress import Progress
+from martello.core.errors import BadInput
 
 
 @click.command("gate")
@@ -26,9 +27,9 @@ from martello.cli.progress import Progress
     metavar="FORMAT[=FILE]",
     help=f"{', '.join(IMAGE_FORMATS[:-1])} or {IMAGE_FORMATS[-1]}. Repeatable.",
 )
-@click.option("--key", default="", metavar="FILE", help="Sign the verdict with this private key.")
+@click.option("--key", default="", metavar="FILE", help="The private key that signs.")
 @click.option("--verdict", default="", metavar="FILE", help="Where the signed verdict goes.")
-@click.option("--record", is_flag=True, help="Write the judgement into the ledger.")
+@click.option("--record", is_flag=True, help="Write it into the ledger, signed.")
 @click.option("--all", "everything", is_flag=True, help="Print every update, and what is waived.")
 @settings.judging_flags
 @settings.target_flags
@@ -41,7 +42,13 @@ def command(targets: tuple[str, ...], **flags: Any) -> int:
     """
     from martello.cli.images.flow import judging, open_advisories
     from martello.cli.images.gating import Court
-    from martello.cli.images.judgements import conclude, judge_targets, waivers_of, write_verdict
+    from martello.cli.images.judgements import (
+        conclude,
+        decisions,
+        judge_targets,
+        waivers_of,
+        write_verdict,
+    )
     from martello.cli.images.policies import load_policies
 
     begun, now = time.monotonic(), datetime.now(UTC)
@@ -58,10 +65,13 @@ def command(targets: tuple[str, ...], **flags: Any) -> int:
         judged = judge_targets(targets, flags, court, where, progress)
     images = conclude(judged, court, flags, begun, " ".join(targets))
     write_images(images, outputs)
-    if flags["key"] or flags["verdict"]:
+    if flags["verdict"]:
         write_verdict(judged, flags["key"], flags["verdict"])
     if flags["record"]:
         from martello.cli.images.keeping import record
+        from martello.cli.images.signing import signing_key
 
-        record(where.state, [j for one in judged for j in one.judgements])
+        if not flags["key"]:
+            raise BadInput("the ledger takes signed judgements only", "", "--record --key FILE")
+        record(where.state, decisions(judged), signing_key(flags["key"]))
     return images.report.exit

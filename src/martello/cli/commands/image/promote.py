@@ -35,7 +35,7 @@ def command(source: str, target: str, **flags: Any) -> int:
     from martello.cli.images.flow import judging, open_advisories
     from martello.cli.images.gating import Court, canonical_name, judge_image
     from martello.cli.images.inventories import facts_kept
-    from martello.cli.images.judgements import approved, conclude, waivers_of
+    from martello.cli.images.judgements import approved, conclude, decisions, waivers_of
     from martello.cli.images.keeping import record
     from martello.cli.images.opening import open_images, registry_settings
     from martello.cli.images.policies import load_policies
@@ -72,7 +72,7 @@ def command(source: str, target: str, **flags: Any) -> int:
             moved = push(top, opened[0].place, registry)
             finished = datetime.now(UTC)
             vouch(registry, judged, key, finished, now)
-            record(where.state, [j for one in judged for j in one.judgements])
+            record(where.state, decisions(judged), key, name, top.digest)
             registry.point(reference.tag or "latest", top.raw, top.media)
     write_images(images, outputs)
     blobs = f"{moved.sent} blobs sent, {moved.mounted} mounted, {moved.there} there"

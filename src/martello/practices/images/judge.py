@@ -162,13 +162,22 @@ def _judgement(
         policy=policy.name,
         policy_hash=policy.hash,
         outcome=outcome,
-        reasons=reasons,
+        reasons=tuple(map(_told, reasons)),
         at=micros(at),
         not_after=NEVER if outcome == DENY else micros(until),
         data=facts.data,
         keys_hash=policy.keys_hash,
         same=(inventory.config,) if inventory.config and inventory.digest else (),
     )
+
+
+def _told(reason: Reason) -> Reason:
+    """The reason without what no JSON can hold: names in layers need not be text."""
+    said = (reason.subject, reason.message)
+    if all(text.isascii() for text in said):
+        return reason
+    subject, message = (text.encode("utf-8", "replace").decode() for text in said)
+    return msgspec.structs.replace(reason, subject=subject, message=message)
 
 
 def _vulnerable(ruled: Ruled, rule: Vulnerabilities, at: datetime, whole: _Gathered) -> None:

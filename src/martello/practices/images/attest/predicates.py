@@ -93,7 +93,7 @@ def result_of(ruled: Iterable[Ruled], system: System | None = None) -> dict[str,
             line["exploited"] = match.exploited
         if one.waived is not None:
             line["waived"] = {"by": one.waived.by, "reason": one.waived.reason}
-        lines.append(line)
+        lines.append({key: _clean(value) for key, value in line.items()})
     return {"summary": counts, "vulnerabilities": lines}
 
 
@@ -167,3 +167,8 @@ def _text(at: datetime) -> str:
 
 def _plain(value: Any) -> Any:
     return msgspec.to_builtins(value)
+
+
+def _clean(value: Any) -> Any:
+    """Text without what no JSON can hold: names in layers need not be text."""
+    return value.encode("utf-8", "replace").decode() if isinstance(value, str) else value

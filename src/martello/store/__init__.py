@@ -1,0 +1,1 @@
+"""What is kept: state in SQLite or PostgreSQL, the approval ledger, leases, facts of layers."""

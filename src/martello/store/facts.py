@@ -1,0 +1,67 @@
+"""Facts of layers, kept under the layer's diff-id and the analyzer's version."""
+
+from __future__ import annotations
+
+from typing import Any, Final, Generic, TypeVar
+
+import msgspec
+import zstandard
+from sqlalchemy import select
+
+from martello.store.state import State, now
+from martello.store.tables import facts as facts_table
+from martello.store.tables import layer
+from martello.store.upsert import replaced
+
+T = TypeVar("T")
+_LARGEST: Final = 256 << 20  # bytes of JSON; what is larger is read again from the layer
+_LEVEL: Final = 3
+
+
+class LayerFactStore(Generic[T]):
+    """What was found in layers, as values of a msgspec type. A value that cannot be read any more
+    is as good as none: the layer is read again.
+    """
+
+    def __init__(self, state: State, type: type[T]) -> None:
+        self._state = state
+        self._type = type
+
+    def diff_id(self, blob: str) -> str | None:
+        """The diff-id of a blob that we have read ourselves: an image's own word does not count."""
+        query = select(layer.c.diff_id).where(layer.c.blob == blob)
+        with self._state.reading() as connection:
+            found = connection.execute(query).scalar()
+        return None if found is None else str(found)
+
+    def get(self, diff_id: str, version: str) -> T | None:
+        """What an analyzer of this version found in a layer."""
+        query = select(facts_table.c.content).where(
+            facts_table.c.diff_id == diff_id, facts_table.c.version == version
+        )
+        with self._state.reading() as connection:
+            content = connection.execute(query).scalar()
+        return None if content is None else _unpacked(content, self._type)
+
+    def put(self, blob: str, diff_id: str, version: str, facts: T) -> None:
+        """Keeps facts, and that this blob has this diff-id. To do it twice changes nothing."""
+        content = _packed(facts)
+        with self._state.writing() as connection:
+            at = now(connection)
+            connection.execute(replaced(connection, layer, {"blob": blob, "diff_id": diff_id}))
+            row = {"diff_id": diff_id, "version": version, "content": content, "made_at": at}
+            connection.execute(replaced(connection, facts_table, row))
+
+
+def _packed(value: Any) -> bytes:
+    return zstandard.ZstdCompressor(level=_LEVEL).compress(msgspec.json.encode(value))
+
+
+def _unpacked(content: bytes, type: type[T]) -> T | None:
+    try:
+        if zstandard.frame_content_size(content) > _LARGEST:
+            return None
+        plain = zstandard.ZstdDecompressor().decompress(content, max_output_size=_LARGEST)
+        return msgspec.json.decode(plain, type=type)
+    except (zstandard.ZstdError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None

@@ -43,6 +43,7 @@ class FakeRegistry:
         self.sessions: dict[str, bytes] = {}
         self.asked: list[Asked] = []
         self.connections = 0
+        self.shown: list[bool] = []  # whether a client certificate came with each request
         self.over = threading.Event()
         # who may come in
         self.users: dict[str, str] = {}
@@ -334,6 +335,8 @@ class _Handler(BaseHTTPRequestHandler):
         asked = Asked(self.command, parts.path, parse_qs(parts.query), headers, body)
         state = self.state
         state.asked.append(asked)
+        peer = getattr(self.connection, "getpeercert", None)
+        state.shown.append(bool(peer and peer()))
         status, sent, content = state.reply(asked)
         blob = "/blobs/sha" in parts.path and self.command == "GET" and status in (200, 206)
         cut = state.cuts.pop(0) if blob and state.cuts else None

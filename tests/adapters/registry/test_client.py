@@ -61,6 +61,15 @@ def test_N7_other_bytes_are_refused(there: FakeRegistry, reference: str) -> None
         ours.manifest(reference)
 
 
+def test_N7_other_bytes_are_refused_whatever_the_header_says(there: FakeRegistry) -> None:
+    there.wrong, there.lie = b"{}", digest_of(b"{}")
+    with at(there) as ours, pytest.raises(Refused):
+        ours.manifest(digest_of(RAW))
+    there.wrong, there.lie = b"{}", "sha512:no"
+    with at(there) as ours, pytest.raises(Refused):
+        ours.manifest(digest_of(RAW))
+
+
 def test_N8_all_types_are_asked_for_and_schema_1_is_refused_by_name(there: FakeRegistry) -> None:
     there.put("a/b", "1", b"{}", "application/vnd.docker.distribution.manifest.v1+prettyjws")
     assert "schema 1" in failure(there).why

@@ -30,7 +30,7 @@ def config(directory: Path, body: Any, environ: Mapping[str, str] | None = None)
     """A config.json with a body."""
     path = directory / "config.json"
     path.write_text(body if isinstance(body, str) else json.dumps(body))
-    return ConfigFile(str(path), environ or {}, seconds=2.0)
+    return ConfigFile(str(path), environ or {}, seconds=30.0)
 
 
 def users(found: tuple[Credential, ...]) -> list[str]:

@@ -27,14 +27,14 @@ def authority(tmp_path: Path) -> Authority:
     return Authority(tmp_path)
 
 
-def server(authority: Authority, *, clients: bool = False) -> ssl.SSLContext:
+def server(authority: Authority, *, clients: str = "") -> ssl.SSLContext:
     """A server's side of TLS."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     certificate, key = authority.server("fake", "127.0.0.1", "localhost")
     context.load_cert_chain(certificate, key)
     if clients:
         context.load_verify_locations(authority.file)
-        context.verify_mode = ssl.CERT_REQUIRED
+        context.verify_mode = ssl.CERT_REQUIRED if clients == "must" else ssl.CERT_OPTIONAL
     return context
 
 
@@ -113,7 +113,10 @@ def test_a_client_certificate_is_shown_to_its_host_only(
     authority: Authority, tmp_path: Path
 ) -> None:
     certificate, key = authority.client("ann")
-    with fake(server(authority, clients=True)) as registry:
+    with (
+        fake(server(authority, clients="must")) as registry,
+        fake(server(authority, clients="may")) as other,
+    ):
         registry.put("a/b", "1", RAW, OCI_MANIFEST)
         with (
             connect(f"{registry.url}/a/b:1", trusting(authority)) as ours,
@@ -126,8 +129,14 @@ def test_a_client_certificate_is_shown_to_its_host_only(
         for name, file in (("ca.crt", authority.file), ("a.cert", certificate), ("a.key", key)):
             (place / name).write_bytes(file.read_bytes())
         own = settings(certificates=(str(tmp_path / "certs.d"),))
+        digest = registry.put_blob("a/b", b"x")
+        other.put_blob("a/b", b"x")
+        registry.redirect = lambda path: f"https://localhost:{other.port}{path}"
         with connect(f"{registry.url}/a/b:1", own) as ours:
             assert ours.manifest()[0] == RAW
+            assert list(ours.blob(Descriptor("", digest, 1))) == [b"x"]
+        assert all(registry.shown)
+        assert other.shown == [False]
 
 
 def test_a_hosts_own_headers_stay_with_it(tmp_path: Path) -> None:

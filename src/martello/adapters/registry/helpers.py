@@ -109,7 +109,7 @@ def _run(
         hung = reader.is_alive()
         if not hung:
             with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(1)
+                process.wait(max(1.0, seconds))
         if process.poll() is None:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)

@@ -36,7 +36,7 @@ class Network:
         self.settings = settings
         self._keyrings = keyrings(settings)
         self._clients: dict[object, httpx.Client] = {}
-        self._desks: dict[tuple[str, str], Desk] = {}
+        self._desks: dict[str, Desk] = {}
         self._schemes: dict[str, str] = {}
         self._lock = threading.RLock()
 
@@ -74,12 +74,12 @@ class Network:
         return tuple(found)
 
     def desk(self, endpoint: Endpoint) -> Desk:
-        """Where an endpoint is signed in to. One for each repository: tokens of one name's
-        credentials never serve another's.
+        """Where an endpoint's host is signed in to. What is granted there is kept by scope, which
+        names the repository: one name's credentials never serve another's.
         """
         with self._lock:
-            key = endpoint.address, endpoint.repository
-            return self._desks.setdefault(key, Desk(endpoint.host, self.settings.ticks))
+            desk = Desk(endpoint.host, self.settings.ticks)
+            return self._desks.setdefault(endpoint.address, desk)
 
     def scheme(self, endpoint: Endpoint) -> str:
         """https or http: as configured, else what a host that may have no TLS answers to when

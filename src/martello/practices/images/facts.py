@@ -37,8 +37,7 @@ class LayerFacts(msgspec.Struct, frozen=True, omit_defaults=True):
     links: Mapping[str, str] = {}  # symbolic links, targets as written
     hardlinks: Mapping[str, str] = {}  # paths that a reader wants: their bytes are elsewhere
     aliases: Mapping[str, str] = {}  # evidence that was read under another path, and that path
-    whiteouts: tuple[str, ...] = ()
-    opaque: tuple[str, ...] = ()
+    whiteouts: tuple[str, ...] = ()  # with a slash at the end: all that lower layers have in it
     implied: tuple[str, ...] = ()  # directories that only files in them prove
     others: bytes = b""  # hashes of all that is no directory
     directories: bytes = b""  # hashes of directories with an entry
@@ -171,7 +170,6 @@ class _Layer:
         self._links: dict[str, str] = {}
         self._hardlinks: dict[str, str] = {}
         self._whiteouts: dict[str, None] = {}
-        self._opaque: dict[str, None] = {}
         self._folders: dict[str, bool] = {"": True}  # whether the directory has an entry
         self._others = bytearray()
         self._unread: list[Unread] = []
@@ -231,7 +229,6 @@ class _Layer:
             links=self._links,
             hardlinks=self._hardlinks,
             whiteouts=tuple(self._whiteouts),
-            opaque=tuple(self._opaque),
             implied=tuple(path for path, explicit in folders if not explicit),
             others=bytes(self._others),
             directories=b"".join(hashed(path) for path, explicit in folders if explicit and path),
@@ -243,8 +240,8 @@ class _Layer:
     def _hide(self, folder: str, name: str) -> None:
         hidden = name.removeprefix(WHITEOUT)
         if name == OPAQUE:
-            self._bound(self._opaque, _MOST_WHITEOUTS, "whiteouts")
-            self._opaque[folder] = None
+            self._bound(self._whiteouts, _MOST_WHITEOUTS, "whiteouts")
+            self._whiteouts[f"{folder}/"] = None
         elif hidden and not hidden.startswith(WHITEOUT) and hidden not in (".", ".."):
             self._bound(self._whiteouts, _MOST_WHITEOUTS, "whiteouts")
             self._whiteouts[f"{folder}/{hidden}" if folder else hidden] = None

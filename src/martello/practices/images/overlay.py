@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sys
 from array import array
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence, Set
 from typing import Final
 
 import msgspec
@@ -93,13 +93,10 @@ class Overlay:
         self._parents.clear()
         before: dict[str, Held] = {}
         for path in facts.whiteouts:
-            real = self.place(path)
+            opaque = path.endswith("/")
+            real = resolve(path, self.links) if opaque else self.place(path)
             if real is not None:
-                self._remove(real)
-        for folder in facts.opaque:
-            real = resolve(folder, self.links)
-            if real is not None:
-                self._empty(real)
+                (self._empty if opaque else self._remove)(real)
         others, directories = _numbers(facts.others), _numbers(facts.directories)
         for hit in self._at.keys() & others:
             self._cover(self._at.get(hit, ""), before)
@@ -108,17 +105,28 @@ class Overlay:
         for path in facts.implied:
             if path not in self.links:
                 self._forget(path)
+        fresh: set[str] = set()
         for path, target in facts.links.items():
             real = self.place(path)
             if real is not None:
+                self._cover(real, before)
                 self._keep(real)
                 self.links[real] = target
                 self._parents.clear()
-        self._write_through(facts, others, directories, before)
+                fresh.add(real)
+        places = {path: self.place(path) for path in (*facts.evidence, *facts.hardlinks)}
+        self._write_through(facts.implied, others, directories, before, fresh)
         for path, parsed in facts.evidence.items():
-            self._bring(number, path, parsed, facts.aliases.get(path, ""), before)
+            real = places[path]
+            if real is None:
+                why = "symbolic links above it lead in a circle"
+                self.unread.append(Unread("file", path, why))
+            else:
+                self._bring(number, real, parsed, facts.aliases.get(path, ""), before)
         for path, target in facts.hardlinks.items():
-            self._link(number, path, target, before)
+            real = places[path]
+            if real is not None:
+                self._link(number, real, target, before)
 
     def place(self, path: str) -> str | None:
         """Where an entry is written: its directory resolved, its own name not."""
@@ -133,13 +141,9 @@ class Overlay:
         return f"{real}/{name}" if real else name
 
     def _bring(
-        self, number: int, path: str, parsed: Parsed, shown: str, before: Mapping[str, Held]
+        self, number: int, real: str, parsed: Parsed, shown: str, before: dict[str, Held]
     ) -> None:
-        real = self.place(path)
-        if real is None:
-            why = "symbolic links above it lead in a circle"
-            self.unread.append(Unread("file", path, why))
-            return
+        self._cover(real, before)
         self.leaks += (Found(real, number, leak) for leak in parsed.leaks)
         old = before.get(real)
         first: dict[Key, int] = {}
@@ -152,33 +156,32 @@ class Overlay:
         self._keep(real)
         self.evidence[real] = Held(number, parsed, shown or real, first)
 
-    def _link(self, number: int, path: str, target: str, before: Mapping[str, Held]) -> None:
-        real, source = self.place(path), resolve(target, self.links)
-        if real is None:
-            return
-        held = self.evidence.get(source or target)
+    def _link(self, number: int, real: str, target: str, before: dict[str, Held]) -> None:
+        held = self.evidence.get(resolve(target, self.links) or target)
         if held is not None:
-            self._bring(number, path, held.parsed, "", before)
+            self._bring(number, real, held.parsed, "", before)
             return
         self._keep(real)
         self.missing[real] = Missing(number, target)
 
     def _write_through(
         self,
-        facts: LayerFacts,
+        implied: Sequence[str],
         others: array[int],
         directories: array[int],
         before: dict[str, Held],
+        fresh: Set[str],
     ) -> None:
-        """Hides what a layer overwrites by paths that lead through links."""
-        led = [(path, resolve(path, self.links)) for path in facts.implied] if self.links else []
+        """Hides what a layer overwrites by paths that lead through links; its own links stay."""
+        led = [(path, resolve(path, self.links)) for path in implied] if self.links else []
         pairs = [(path, real) for path, real in led if real is not None and real != path]
         if not pairs:
             return
         files, folders = set(others), set(directories)
         while pairs:
             path, real = pairs.pop()
-            for inside in tuple(self._inside.get(real, ())):
+            self._make_room(real)
+            for inside in self._inside.get(real, set()) - fresh:
                 self._through -= 1
                 if self._through < 0:
                     why = "its layers write through too many symbolic links"
@@ -191,6 +194,12 @@ class Overlay:
                 elif number in folders:
                     self._forget(inside)
                     pairs.append((alias, inside))
+
+    def _make_room(self, folder: str) -> None:
+        """A directory takes the place of evidence at its path or above it."""
+        while folder:
+            self._forget(folder)
+            folder = folder.rpartition("/")[0]
 
     def _keep(self, path: str) -> None:
         """Makes a path and the directories above it known."""

@@ -84,17 +84,18 @@ def _gunzip(first: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
     while data is not None:
         if inflate.eof:
             data = data.lstrip(b"\0")
-            if data:
-                data += b"" if len(data) > 1 else next(rest, b"")
-                if not data.startswith(_GZIP):
-                    raise TarTrouble("something other than gzip follows its last gzip member")
-                inflate = igzip_lib.IgzipDecompressor(flag=igzip_lib.DECOMP_GZIP)
-        if not inflate.eof:
-            try:
-                out = inflate.decompress(data, LARGEST_PART)
-            except (_MALFORMED, EOFError, ValueError) as error:
-                raise TarTrouble("its gzip stream is malformed") from error
-            yield out
+            if not data:
+                data = next(rest, None)
+                continue
+            data += b"" if len(data) > 1 else next(rest, b"")
+            if not data.startswith(_GZIP):
+                raise TarTrouble("something other than gzip follows its last gzip member")
+            inflate = igzip_lib.IgzipDecompressor(flag=igzip_lib.DECOMP_GZIP)
+        try:
+            out = inflate.decompress(data, LARGEST_PART)
+        except (_MALFORMED, EOFError, ValueError) as error:
+            raise TarTrouble("its gzip stream is malformed") from error
+        yield out
         if inflate.eof:
             data = inflate.unused_data or next(rest, None)
         else:

@@ -68,6 +68,9 @@ class Buckets:
         """The records of ids."""
         return {id: self.records[id] for id in ids if id in self.records}
 
+    def products(self, repository: str) -> tuple[str, ...]:
+        return ()
+
     def group(self, id: str) -> tuple[str, ...]:
         """The fixtures have no aliases."""
         return (id,)

@@ -43,6 +43,9 @@ class Records:
     def vulnerabilities(self, ids: Iterable[str]) -> dict[str, Vulnerability]:
         return {id: self.records[id] for id in ids if id in self.records}
 
+    def products(self, repository: str) -> tuple[str, ...]:
+        return ()
+
     def group(self, id: str) -> tuple[str, ...]:
         return self.groups.get(id, (id,))
 
@@ -99,8 +102,8 @@ def test_a_record_on_the_binary_name_means_nothing_to_debian() -> None:
 
 
 def test_rpm_packages_are_looked_up_by_their_own_name() -> None:
-    package = Package("rpm", "openssl-libs", "1:3.0.7-2", "Rocky Linux:9", source="openssl")
-    rows = [row("RLSA-1", "openssl-libs", "1:3.0.7-3", ecosystem="Rocky Linux:9", feed="osv:Rocky")]
+    package = Package("rpm", "openssl-libs", "1:3.0.7-2", "AlmaLinux:9", source="openssl")
+    rows = [row("ALSA-1", "openssl-libs", "1:3.0.7-3", ecosystem="AlmaLinux:9", feed="osv:Alma")]
     assert only(matched(package, Records(rows))).compared == "1:3.0.7-2"
 
 

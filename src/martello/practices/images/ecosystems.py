@@ -44,6 +44,14 @@ DEBIAN_RELEASES: Final = {
     "forky": "14",
     "duke": "15",
 }
+# Families whose feeds speak of source (or origin) packages; the other ones speak of binary ones.
+# The OSV schema says `source` of all of these. Where real records say otherwise than the schema,
+# they count: AlmaLinux's list binary packages. Red Hat's list both, SUSE's and openSUSE's list
+# the binary packages beside the source (see osv.py), updateinfo files list binary ones.
+BY_SOURCE: Final = frozenset(
+    ("Debian", "Ubuntu", "Echo", "Alpine", "Alpaquita", "Wolfi", "Chainguard", "MinimOS",
+     "Rocky Linux", "Photon OS", "Azure Linux", "Mageia", "openEuler")
+)  # fmt: skip
 _TESTING: Final = "14"  # what Debian's unstable becomes next
 _SERVICE_PACK: Final = re.compile(r" (\d+) SP(\d+)")
 _RHEL_PART: Final = re.compile(r"Red Hat:enterprise_linux:(\d+)(?:\.\d+)?(?:::[\w.-]*)?\Z")
@@ -144,6 +152,16 @@ def _amazon(system: System) -> str:
     return f"Amazon Linux:{version}" if version else ""
 
 
+def _centos(system: System) -> str:
+    """CentOS Linux is Red Hat's packages built again, with their names and releases, and has no
+    feed of its own. CentOS Stream is not: it runs ahead of Red Hat's releases.
+    """
+    version = _major(system.version)
+    if version not in ("5", "6", "7", "8") or "stream" in system.name.lower():
+        return ""
+    return f"Red Hat:{version}"
+
+
 def _leap(system: System) -> str:
     return f"openSUSE:Leap {system.version}" if system.version else ""
 
@@ -171,10 +189,12 @@ _SYSTEMS: Final[dict[str, tuple[str, Callable[[System], str]]]] = {
     "minimos": ("apk", _rolling("MinimOS")),
     "alpaquita": ("apk", _numbered("Alpaquita")),
     "rhel": ("rpm", _numbered("Red Hat", _major)),
+    "centos": ("rpm", _centos),
     "rocky": ("rpm", _numbered("Rocky Linux", _major)),
     "almalinux": ("rpm", _numbered("AlmaLinux", _major)),
     "ol": ("rpm", _numbered("Oracle Linux", _major)),
     "amzn": ("rpm", _amazon),
+    "fedora": ("rpm", _numbered("Fedora", _major)),
     "sles": ("rpm", _suse("Server")),
     "sled": ("rpm", _suse("Desktop")),
     "sle-micro": ("rpm", _suse("Micro")),

@@ -17,16 +17,13 @@ from martello.core.vulnerability import (
     Match,
     Vulnerability,
 )
+from martello.practices.images.advisories.products import products_of
 from martello.practices.images.advisories.ranges import Held, holds
-from martello.practices.images.ecosystems import family, normalise
+from martello.practices.images.ecosystems import BY_SOURCE, family, normalise
 from martello.practices.images.versions import Scheme, scheme
 
 Key = tuple[str, str]  # ecosystem with its release, normalised name
 
-# Families whose feeds speak of source (or origin) packages; the other ones speak of binary ones.
-BY_SOURCE: Final = frozenset(
-    ("Debian", "Ubuntu", "Alpine", "Wolfi", "Chainguard", "Photon OS", "MinimOS", "Echo")
-)
 # Header and documentation packages of a kernel: a container runs the kernel of its node.
 _KERNELS: Final = frozenset(("linux", "kernel", "linux-lts", "kernel-headers", "linux-headers"))
 _KERNEL_STARTS: Final = ("linux-image", "linux-headers", "linux-modules", "linux-signed", "kernel-")
@@ -52,6 +49,10 @@ class Advisories(Protocol):
         """The records of these ids, as far as there are any."""
         ...
 
+    def products(self, repository: str) -> tuple[str, ...]:
+        """The CPEs of one of Red Hat's repositories."""
+        ...
+
     def group(self, id: str) -> tuple[str, ...]:
         """All names of one vulnerability, itself among them."""
         ...
@@ -64,7 +65,8 @@ class Settings(msgspec.Struct, frozen=True):
     dev: bool = False  # development dependencies of lock files
     severity_from: tuple[str, ...] = ("distro", "advisory", "nvd")
     container: bool = True  # the kernel is the node's
-    products: frozenset[str] | None = None  # CPEs of the installed repositories; None: any
+    # CPEs of the installed repositories; None: what the system says of itself
+    products: frozenset[str] | None = None
 
 
 class Matches(msgspec.Struct, frozen=True):
@@ -90,6 +92,9 @@ def match(inventory: Inventory, database: Advisories, settings: Settings | None 
     unread, never clean.
     """
     settings = settings or Settings()
+    if settings.products is None:
+        products = products_of(inventory.system, database)
+        settings = msgspec.structs.replace(settings, products=products)
     unread: list[Unread] = []
     packages = _assessable(inventory, database, unread)
     keys = {_key(package) for package in packages}
@@ -203,7 +208,11 @@ def _module(text: str) -> str:
 
 
 def _in_products(cpes: Iterable[str], products: frozenset[str]) -> bool:
-    return any(cpe in products or cpe.partition("::")[0] in products for cpe in cpes)
+    """A CPE without an edition means all repositories of its product."""
+    return any(
+        cpe in products or ("::" not in cpe and any(p.startswith(f"{cpe}::") for p in products))
+        for cpe in cpes
+    )
 
 
 def _gathered(
@@ -295,7 +304,7 @@ def _matched(
         severity=severity,
         severity_from=whose,
         fixed=fixed,
-        fixed_at=(own.published or own.modified) if own and fixed else "",
+        fixed_at=first.affected.released or _published(own) if fixed else "",
         aliases=tuple(sorted(set(group) - {id})),
         also=tuple(m.affected for m in members if m is not first),
         title=next((r.summary for r in about if r.summary), ""),
@@ -304,6 +313,10 @@ def _matched(
         range=first.held.words,
         references=next((r.references for r in about if r.references), ()),
     )
+
+
+def _published(record: Vulnerability | None) -> str:
+    return record.published or record.modified if record else ""
 
 
 def _severity(

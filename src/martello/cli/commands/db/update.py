@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -70,7 +71,8 @@ def command(
             return Fetched(answer.content, answer.size, answer.etag, answer.time)
 
         try:
-            outcomes = update(tuple[Download, ...](downloads), home, fetch)
+            now = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+            outcomes = update(tuple[Download, ...](downloads), home, fetch, now)
         finally:
             feeds.close()
     for outcome in outcomes:

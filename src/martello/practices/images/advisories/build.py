@@ -45,7 +45,7 @@ class Source(msgspec.Struct, frozen=True):
 
 
 class Extra(msgspec.Struct, frozen=True):
-    """A file that says more of vulnerabilities: `kind` is exploited, epss or ends."""
+    """A file that says more of vulnerabilities: `kind` is exploited, epss, products or ends."""
 
     name: str
     path: Path
@@ -113,7 +113,7 @@ def build(
         reports += [
             FeedReport(
                 e.name,
-                len(more.table(e.kind)),
+                more.count(e.kind),
                 error=more.errors.get(e.name, ""),
                 kept=e.name in more.errors and any(feed.name == e.name for feed in said),
             )

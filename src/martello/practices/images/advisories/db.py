@@ -166,6 +166,15 @@ class Database:
         rows = self._all("SELECT day FROM eol WHERE ecosystem = ?", (ecosystem,))
         return str(rows[0][0]) if rows else ""
 
+    def products(self, repository: str) -> tuple[str, ...]:
+        """The CPEs of one of Red Hat's repositories; none where it is not known."""
+        rows = self._all("SELECT cpes FROM product WHERE repository = ?", (repository,))
+        return texts(rows[0][0]) if rows else ()
+
+    def repositories(self) -> dict[str, tuple[str, ...]]:
+        """All repositories that are known, with their CPEs."""
+        return {name: texts(cpes) for name, cpes in self._all("SELECT * FROM product")}
+
     def rows_of(self, feed: str) -> Iterator[tuple[str, ...]]:
         """All rows of a feed, as they lie there: for a build that must do without that feed."""
         yield from self._connection.execute(_ROWS, (feed,))

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import hashlib
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence, Sized
 from itertools import groupby
 from pathlib import Path
 from typing import Final, Protocol
@@ -15,7 +15,7 @@ import msgspec
 
 from martello.core.errors import MartelloError
 from martello.core.vulnerability import Feed, Vulnerability
-from martello.practices.images.advisories import enrich
+from martello.practices.images.advisories import enrich, products
 from martello.practices.images.advisories.aliases import Groups
 from martello.practices.images.advisories.db import open_database
 from martello.practices.images.advisories.rows import text
@@ -31,12 +31,18 @@ class More(msgspec.Struct):
     exploited: dict[str, str] = {}
     epss: dict[str, float] = {}
     ends: dict[str, str] = {}
+    products: dict[str, tuple[str, ...]] = {}
     errors: dict[str, str] = {}
 
-    def table(self, kind: str) -> dict[str, str] | dict[str, float]:
-        """The table that files of a kind fill."""
+    def count(self, kind: str) -> int:
+        """How much the files of a kind say."""
+        return len(self._table(kind))
+
+    def _table(self, kind: str) -> Sized:
         if kind == "epss":
             return self.epss
+        if kind == "products":
+            return self.products
         return self.exploited if kind == "exploited" else self.ends
 
 
@@ -55,7 +61,7 @@ class ExtraFile(Protocol):
 
     @property
     def kind(self) -> str:
-        """exploited, epss or ends."""
+        """exploited, epss, products or ends."""
         ...
 
     @property
@@ -82,6 +88,8 @@ def extras(
                 scores, day = enrich.probabilities(file.path)
                 more.epss |= scores
                 time = time or day
+            elif file.kind == "products":
+                more.products |= products.repositories(file.path)
             else:
                 more.ends |= enrich.ends(file.path)
         except MartelloError as error:
@@ -90,7 +98,7 @@ def extras(
             continue
         if now and time > now:
             time = ""
-        count = len(more.table(file.kind))
+        count = more.count(file.kind)
         feeds.append(Feed(file.name, "", time, count, sha256=checksum(file.path)))
     return more, feeds
 
@@ -101,6 +109,7 @@ def _carried(file: ExtraFile, more: More, previous: Path | None) -> list[Feed]:
     try:
         with open_database(previous) as database:
             days, scores = database.exploitation()
+            known_products = database.repositories() if file.kind == "products" else {}
             known = [feed for feed in database.feeds if feed.name == file.name]
     except MartelloError:
         return []
@@ -108,6 +117,8 @@ def _carried(file: ExtraFile, more: More, previous: Path | None) -> list[Feed]:
         more.exploited |= days
     elif known and file.kind == "epss":
         more.epss |= scores
+    elif known and file.kind == "products":
+        more.products |= known_products
     return known if file.kind != "ends" else []
 
 
@@ -117,9 +128,11 @@ def checksum(path: Path) -> str:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     digest = hashlib.sha256()
-    for part in sorted(path.rglob("*.json")):
-        if part.is_file() and not part.is_symlink():
-            digest.update(f"{part.relative_to(path)} {checksum(part)}\n".encode())
+    for part in sorted(path.rglob("*")):
+        told = part.relative_to(path)
+        hidden = any(name.startswith(".") for name in told.parts)
+        if not hidden and part.is_file() and not part.is_symlink():
+            digest.update(f"{told} {checksum(part)}\n".encode())
     return digest.hexdigest()
 
 
@@ -148,6 +161,10 @@ def finish(
     )
     covered = sorted({ecosystem for feed in feeds for ecosystem in feed.ecosystems})
     connection.executemany("INSERT INTO ecosystem VALUES (?)", [(name,) for name in covered])
+    connection.executemany(
+        "INSERT INTO product VALUES (?,?)",
+        [(name, text(cpes)) for name, cpes in sorted(more.products.items())],
+    )
     connection.executemany("INSERT INTO eol VALUES (?,?)", sorted(more.ends.items()))
     connection.execute("COMMIT")
     connection.execute("DETACH stage")

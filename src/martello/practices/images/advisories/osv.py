@@ -29,11 +29,15 @@ from martello.practices.images.ecosystems import LANGUAGES, canonical, family, n
 from martello.practices.images.versions import scheme
 
 _CVE: Final = re.compile(r"CVE-\d{4}-\d{4,}\Z")
+_OWN: Final = re.compile(r"(?:UBUNTU|DEBIAN)-(?=CVE-)")  # how distributions name their view of one
+_MODULAR: Final = re.compile(r"\.module[_+]el")
+_MODULE: Final = re.compile(r"(?<![\w:.-])([A-Za-z][\w.+-]*:[A-Za-z0-9][\w.+-]*)(?![\w:])")
 _KINDS: Final = ("introduced", "fixed", "last_affected", "limit")
 _LANGUAGES: Final = frozenset(LANGUAGES.values())
 # Advisories of distributions that name the CVEs they fix as related.
 _BULLETINS: Final = ("ALSA-", "ALBA-", "ALEA-", "RLSA-", "RXSA-", "RHSA-", "SUSE-", "openSUSE-",
-                     "MGASA-", "USN-", "DSA-", "DLA-", "OESA-", "ELSA-")  # fmt: skip
+                     "MGASA-", "USN-", "LSN-", "DSA-", "DLA-", "OESA-", "ELSA-",
+                     "ALAS")  # fmt: skip
 
 
 class _Severity(msgspec.Struct, frozen=True):
@@ -109,9 +113,10 @@ def parse(content: bytes, feed: str, where: str = "record") -> Iterator[Item]:
         return
     passed: list[Skipped] = []
     affected = [
-        row
+        part
         for entry in document.affected or ()
         if (row := _affected(document, entry, feed, passed)) is not None
+        for part in _parts(document, entry, row, passed)
     ]
     yield from passed
     if document.affected and not affected and not document.withdrawn:
@@ -131,23 +136,57 @@ def _records(document: _Document, feed: str, affected: tuple[Affected, ...]) -> 
         yield Record(_vulnerability(document, feed, name, ()), tuple(rows))
 
 
+def _parts(
+    document: _Document, entry: _Affected, row: Affected, passed: list[Skipped]
+) -> list[Affected]:
+    """The statement as installed packages are looked up: SUSE's and openSUSE's name the source and
+    list its binary packages; those of rebuilds name a module only in their summary.
+    """
+    kind = family(row.ecosystem)
+    if kind in ("SUSE", "openSUSE"):
+        return list(_binaries(entry, row)) or [row]
+    if kind in ("AlmaLinux", "Rocky Linux", "Oracle Linux") and _MODULAR.search(str(row.ranges)):
+        found = sorted(set(_MODULE.findall(document.summary or "")))
+        if not found:
+            passed.append(
+                Skipped(document.id, "a package of a module it does not name", whole=False)
+            )
+        return [msgspec.structs.replace(row, module=module) for module in found]
+    return [row]
+
+
+def _binaries(entry: _Affected, row: Affected) -> Iterator[Affected]:
+    if not _fixed(entry):
+        return
+    named: dict[str, str] = {}
+    for listed in _list(_get(entry.ecosystem_specific, "binaries")):
+        if isinstance(listed, dict):
+            named |= {k: v for k, v in listed.items() if isinstance(v, str) and v}
+    for name, version in sorted(named.items()):
+        ranges = (Events("ECOSYSTEM", (("introduced", "0"), ("fixed", version))),)
+        yield msgspec.structs.replace(row, name=name, ranges=ranges, versions=())
+
+
 def _cves(document: _Document, affected: tuple[Affected, ...]) -> list[str]:
     """The CVEs that a distribution's advisory speaks of, where it is not itself one of one."""
     if not affected or any(family(row.ecosystem) in _LANGUAGES for row in affected):
         return []
-    named = [*(document.aliases or ()), *(document.upstream or ())]
+    named = [_OWN.sub("", name) for name in (*(document.aliases or ()), *(document.upstream or ()))]
     if document.id.startswith(_BULLETINS) and not any(map(_CVE.match, named)):
         named = document.related or []
     return sorted({name for name in named if _CVE.match(name)})
 
 
 def _aliases(document: _Document) -> tuple[str, ...]:
-    upstream = [name for name in document.upstream or () if _CVE.match(name)]
+    upstream = [n for name in document.upstream or () if _CVE.match(n := _OWN.sub("", name))]
     one = upstream if len(upstream) == 1 else []
     if not one and document.id.startswith(_BULLETINS):
         one = [name for name in document.related or () if _CVE.match(name)]
         one = one if len(one) == 1 else []
     names = {*(document.aliases or ()), *one}
+    if document.id.startswith(_BULLETINS) and sum(1 for name in names if _CVE.match(name)) > 1:
+        # it mends several: as aliases they would become one vulnerability
+        names = {name for name in names if not _CVE.match(name)}
     return tuple(sorted(name for name in names if name and name != document.id))
 
 

@@ -28,6 +28,7 @@ CREATE TABLE vuln (id TEXT PRIMARY KEY, aliases TEXT, severity TEXT, severities 
   WITHOUT ROWID;
 CREATE TABLE alias (id TEXT PRIMARY KEY, named TEXT) WITHOUT ROWID;
 CREATE TABLE eol (ecosystem TEXT PRIMARY KEY, day TEXT) WITHOUT ROWID;
+CREATE TABLE product (repository TEXT PRIMARY KEY, cpes TEXT) WITHOUT ROWID;
 CREATE TABLE dictionary (id INTEGER PRIMARY KEY, content BLOB);
 """
 _TYPES: Final = {"ECOSYSTEM": "E", "SEMVER": "S"}
@@ -43,6 +44,7 @@ class More(msgspec.Struct, frozen=True, omit_defaults=True):
     module: str = ""
     cpes: tuple[str, ...] = ()
     note: str = ""
+    released: str = ""
 
 
 _NO_MORE: Final = More()
@@ -69,7 +71,7 @@ def pairs(column: str) -> tuple[tuple[str, str], ...]:
 
 def row_of(affected: Affected) -> tuple[str, ...]:
     """The columns of a statement after (ecosystem, name, id)."""
-    more = More(affected.arches, affected.module, affected.cpes, affected.note)
+    more = More(affected.arches, affected.module, affected.cpes, affected.note, affected.released)
     return (
         affected.status,
         affected.severity,
@@ -88,7 +90,7 @@ def affected_of(ecosystem: str, name: str, row: tuple[str, ...]) -> Affected:
     if not rest:
         return Affected(id, ecosystem, name, held, listed, status, severity, feed)
     more = _MORE.decode(rest)
-    said = (more.arches, more.module, more.cpes, more.note)
+    said = (more.arches, more.module, more.cpes, more.note, more.released)
     return Affected(id, ecosystem, name, held, listed, status, severity, feed, *said)
 
 

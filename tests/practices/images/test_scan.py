@@ -193,6 +193,23 @@ def test_l3_hard_links_to_files_that_nothing_wants() -> None:
     assert "hard link to store/ab" in nowhere.unread[0].why
 
 
+def test_l3_many_hard_links_cost_one_pass() -> None:
+    """As a package manager with a common store leaves them: time is not asserted, the pass is."""
+    count = 3000
+    entries: dict[str, images.Content] = {}
+    for number in range(count):
+        entries[f"store/{number:x}"] = json.dumps({"name": f"p{number}", "version": "1"})
+    for number in range(count):
+        path = f"app/node_modules/p{number}/package.json"
+        entries[path] = Hard(f"store/{number:x}")
+    image = images.image(images.layer(entries), images.layer({"x": "y"}))
+    place = Memory({"x": image})
+    inventory = scan_image(image.image, place, None, name="x")
+    assert len(inventory.packages) == count
+    first, second = (layer.digest for layer in image.image.layers)
+    assert place.asked[1:] == [first, second, first]
+
+
 def test_e6_nothing_recognised_is_told_and_an_empty_image_has_nothing_to_tell() -> None:
     assert [one.what for one in of({"data": "x"}).unread] == ["image"]
     assert of().unread == ()

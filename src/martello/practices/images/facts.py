@@ -22,7 +22,7 @@ from martello.practices.images.evidence.shared import shared
 
 WHITEOUT: Final = ".wh."
 OPAQUE: Final = ".wh..wh..opq"
-HASH_BYTES: Final = 8
+_HASH_BYTES: Final = 8  # one number of an array of type Q
 _MOST_EVIDENCE: Final = 250_000
 _MOST_LINKS: Final = 250_000
 _MOST_WHITEOUTS: Final = 250_000
@@ -64,7 +64,7 @@ class FactStore(Protocol):
 
 def hashed(path: str) -> bytes:
     """The hash by which a path is remembered."""
-    return blake2b(path.encode("utf-8", "surrogatepass"), digest_size=HASH_BYTES).digest()
+    return blake2b(path.encode("utf-8", "surrogatepass"), digest_size=_HASH_BYTES).digest()
 
 
 def analyze(

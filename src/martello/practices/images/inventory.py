@@ -15,8 +15,7 @@ from martello.practices.images.facts import LayerFacts
 from martello.practices.images.overlay import (
     Held,
     Overlay,
-    holds,
-    holds_folder,
+    Paths,
     key_of,
     resolve,
 )
@@ -46,26 +45,26 @@ def wanted(overlay: Overlay, layers: Sequence[LayerFacts], choice: Choice) -> tu
     reader wants the link's path and none has read the target.
     """
     found: dict[Wanted, None] = {}
+    paths = Paths(layers)
     for path, missing in overlay.missing.items():
-        one = _in_highest(layers[: missing.layer + 1], missing.target, path)
-        if one is not None:
-            found[one] = None
+        layer = paths.highest(missing.target, missing.layer + 1)
+        if layer is not None:
+            found[Wanted(layer, missing.target, path)] = None
     for path in overlay.links:
         if not choice.wanting(path):
             continue
         real = resolve(path, overlay.links)
         if real is None or real in overlay.evidence or choice.wanting(real):
             continue
-        one = _in_highest(layers, real, path)
-        if one is not None:
-            found[one] = None
+        layer = paths.highest(real, len(layers))
+        if layer is not None:
+            found[Wanted(layer, real, path)] = None
     for anchor in ANCHORS:
         real = resolve(anchor, overlay.links)
         if not real or real == anchor or real in ANCHORS:
             continue
-        for number, facts in enumerate(layers):
-            if holds_folder(facts, real):
-                found[Wanted(number, f"{real}/", f"{anchor}/")] = None
+        for layer in paths.with_folder(real):
+            found[Wanted(layer, f"{real}/", f"{anchor}/")] = None
     return tuple(found)
 
 
@@ -88,13 +87,6 @@ def merge(
         unread=tuple(dict.fromkeys(_unread(laid, layers, system, packages, files))),
         files=files,
     )
-
-
-def _in_highest(layers: Sequence[LayerFacts], path: str, alias: str) -> Wanted | None:
-    for number in range(len(layers) - 1, -1, -1):
-        if holds(layers[number], path):
-            return Wanted(number, path, alias)
-    return None
 
 
 def _once(packages: Iterable[Package]) -> tuple[Package, ...]:

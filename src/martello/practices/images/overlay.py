@@ -16,7 +16,7 @@ import msgspec
 
 from martello.core.package import Leak, Package, Unread
 from martello.practices.images.evidence.model import Parsed
-from martello.practices.images.facts import HASH_BYTES, LayerFacts, hashed
+from martello.practices.images.facts import LayerFacts, hashed
 
 _HOPS: Final = 40  # links on the way to one file, as Linux allows
 _MOST_THROUGH: Final = 1_000_000  # paths compared because a layer writes through links
@@ -245,18 +245,31 @@ def key_of(package: Package) -> Key:
     return (package.type, package.name, package.version, package.arch)
 
 
-def holds(facts: LayerFacts, path: str) -> bool:
-    """Whether a layer has a file (or anything that is no directory) at a path."""
-    return hashed(path) in _hashes(facts.others)
+class Paths:
+    """Which paths each layer has, asked of few layers: their hashes are spread out when first
+    asked for.
+    """
 
+    def __init__(self, layers: Sequence[LayerFacts]) -> None:
+        self._layers = layers
+        self._files: dict[int, frozenset[int]] = {}
 
-def holds_folder(facts: LayerFacts, path: str) -> bool:
-    """Whether a layer has a directory at a path, or files in it."""
-    return path in facts.implied or hashed(path) in _hashes(facts.directories)
+    def highest(self, path: str, below: int) -> int | None:
+        """The highest layer below a number that has a file (anything that is no directory)."""
+        number = _number(path)
+        for layer in range(below - 1, -1, -1):
+            if layer not in self._files:
+                self._files[layer] = frozenset(_numbers(self._layers[layer].others))
+            if number in self._files[layer]:
+                return layer
+        return None
 
-
-def _hashes(data: bytes) -> Iterator[bytes]:
-    return (data[at : at + HASH_BYTES] for at in range(0, len(data), HASH_BYTES))
+    def with_folder(self, path: str) -> Iterator[int]:
+        """The layers that have a directory at a path, or files in it."""
+        number = _number(path)
+        for layer, facts in enumerate(self._layers):
+            if path in facts.implied or number in _numbers(facts.directories):
+                yield layer
 
 
 def _numbers(data: bytes) -> array[int]:

@@ -7,8 +7,9 @@ import pytest
 from tests.support.evidence import Stored
 
 from martello.core.package import Package, System
-from martello.practices.images.evidence import apk, dpkg, osrelease, redhat
+from martello.practices.images.evidence import apk, dpkg, osrelease, redhat, rpmdb
 from martello.practices.images.evidence.model import Claim, Licence, Parsed, TooLarge
+from martello.practices.images.evidence.ownership import may_be_evidence
 from martello.practices.images.evidence.readers import (
     IMAGE_READERS,
     LOCK_READERS,
@@ -16,6 +17,10 @@ from martello.practices.images.evidence.readers import (
     choice,
     version_of,
 )
+
+_DISTRIBUTIONS = {
+    one.name for module in (apk, dpkg, osrelease, redhat, rpmdb) for one in module.READERS
+}
 
 
 def parsed(path: str, text: str) -> Parsed:
@@ -210,3 +215,17 @@ def test_l11_the_version_follows_the_readers() -> None:
     assert version_of(dpkg.READERS) != version_of((newer, *dpkg.READERS[1:]))
     assert version_of(dpkg.READERS) == version_of(tuple(reversed(dpkg.READERS)))
     assert Choice(IMAGE_READERS).version == version_of(IMAGE_READERS)
+
+
+def test_e5_file_lists_keep_what_languages_want() -> None:
+    """Whatever a reader of languages wants must survive the cut of file lists."""
+    languages = [one for one in IMAGE_READERS if one.name not in _DISTRIBUTIONS]
+    assert len(languages) < len(IMAGE_READERS)
+    names = {name for one in languages for name in one.names}
+    names |= {f"x{suffix}" for one in languages for suffix in one.suffixes} - {"x.json"}
+    assert {name for name in names if not may_be_evidence(f"usr/share/x/{name}")} == set()
+    for path in ("usr/bin/docker", "usr/lib/docker/cli-plugins/docker-buildx", "usr/bin/a.b",
+                 "usr/lib/x/libgo.so.1"):  # fmt: skip
+        assert may_be_evidence(path)
+    for path in ("usr/share/doc/x/README", "etc/passwd", "usr/share/man/man1/x.1.gz"):
+        assert not may_be_evidence(path)

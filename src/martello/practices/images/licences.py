@@ -23,6 +23,7 @@ from martello.practices.images.licences_names import (
 )
 
 _LONGEST: Final = 2000  # of an expression
+_SHORTEST_TEXT: Final = 60
 _LONGEST_NAME: Final = 120  # longer ones are sentences
 _SHORT: Final = 300  # what is kept of a text that is no expression
 _DEEPEST: Final = 50
@@ -76,7 +77,7 @@ def parse(text: str) -> Expression:
     """The expression that a text means. Names that are not known stay as they are."""
     plain = last_name(" ".join(text[: 8 * _LONGEST].split()))
     whole = identifier(plain) if len(plain) <= _LONGEST else ""
-    whole = whole or (of_text(plain) if len(plain) > _SHORT else "")
+    whole = whole or (of_text(plain) if len(plain) > _SHORTEST_TEXT else "")
     if whole or len(plain) > _LONGEST or "://" in plain:
         return _one(whole or plain[:_SHORT], "")
     tokens = _tokens(or_later(plain))

@@ -257,9 +257,36 @@ EXTERNAL SOURCES:
     assert told(parsed("ios/Podfile.lock", text).packages) == ["A 1.10", "B 2.0", "C+x 3.0"]
 
 
+POM = """<project xmlns="http://x.local"><parent><groupId>g</groupId><version>3.0</version></parent>
+<artifactId>app</artifactId><properties><a.version>1.${minor}</a.version><minor>5</minor>
+<loop>${loop}</loop></properties>
+<dependencyManagement><dependencies>
+<dependency><groupId>g</groupId><artifactId>b</artifactId><version>2.0</version></dependency>
+</dependencies></dependencyManagement><dependencies>
+<dependency><groupId>g</groupId><artifactId>a</artifactId><version>${a.version}</version></dependency>
+<dependency><groupId>g</groupId><artifactId>b</artifactId><scope>test</scope></dependency>
+<dependency><groupId>${project.groupId}</groupId><artifactId>c</artifactId>
+<version>${project.version}</version></dependency>
+<dependency><groupId>g</groupId><artifactId>d</artifactId></dependency>
+<dependency><groupId>g</groupId><artifactId>e</artifactId><version>[1,2)</version></dependency>
+<dependency><groupId>g</groupId><artifactId>f</artifactId><version>${loop}</version></dependency>
+<dependency><groupId>g</groupId><artifactId>h</artifactId><version>[4.0]</version></dependency>
+</dependencies></project>"""
+
+
+def test_pom_gives_what_it_states_and_says_what_it_does_not() -> None:
+    found = parsed("pom.xml", POM)
+    assert told(found.packages) == ["g:a 1.5", "g:b 2.0 dev", "g:c 3.0", "g:h 4.0"]
+    assert [one.why.partition(" of ")[2] or one.why[:40] for one in found.unread] == [
+        "g:d, g:e, g:f",
+        "what its dependencies need in turn is no",
+    ]
+
+
 @pytest.mark.parametrize(
     ("path", "text"),
     [
+        ("pom.xml", "<settings/>"),
         ("go.mod", "require example.local/a\n"),
         ("go.mod", "module m\nreplace a =>\n"),
         ("go.mod", "\n"),

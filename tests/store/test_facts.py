@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 import zstandard
-from sqlalchemy import update
+from sqlalchemy import text, update
 
 from martello.practices.images.facts import FactStore, LayerFacts
 from martello.store.facts import LayerFactStore
@@ -59,3 +59,15 @@ def test_it_is_the_store_that_scanning_asks_for(state: State) -> None:
     store: FactStore = LayerFactStore(state, LayerFacts)
     store.put("b", "d", "1", LayerFacts())
     assert store.get("d", "1") == LayerFacts()
+
+
+def test_a_database_that_fails_ends_no_scan(state: State) -> None:
+    store = LayerFactStore(state, Found)
+    with state.writing() as connection:
+        connection.execute(text("DROP TABLE layer"))
+    store.put("b", "d", "1", Found(("x",)))
+    assert store.trouble is not None
+    assert "no such table" in store.trouble.why
+    store.put("b", "d", "1", Found(("x",)))
+    assert store.diff_id("b") is None
+    assert LayerFactStore(state, Found).get("d", "1") is None  # all or nothing

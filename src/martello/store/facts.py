@@ -6,8 +6,9 @@ from typing import Any, Final, Generic, TypeVar
 
 import msgspec
 import zstandard
-from sqlalchemy import select
+from sqlalchemy import Select, select
 
+from martello.core.errors import MartelloError
 from martello.store.state import State, now
 from martello.store.tables import facts as facts_table
 from martello.store.tables import layer
@@ -20,18 +21,19 @@ _LEVEL: Final = 3
 
 class LayerFactStore(Generic[T]):
     """What was found in layers, as values of a msgspec type. A value that cannot be read any more
-    is as good as none: the layer is read again.
+    is as good as none: the layer is read again. So it is when the database itself fails: no scan
+    ends for that, and `trouble` says why nothing is kept any more.
     """
 
     def __init__(self, state: State, type: type[T]) -> None:
         self._state = state
         self._type = type
+        self.trouble: MartelloError | None = None
 
     def diff_id(self, blob: str) -> str | None:
         """The diff-id of a blob that we have read ourselves: an image's own word does not count."""
         query = select(layer.c.diff_id).where(layer.c.blob == blob)
-        with self._state.reading() as connection:
-            found = connection.execute(query).scalar()
+        found = self._asked(query)
         return None if found is None else str(found)
 
     def get(self, diff_id: str, version: str) -> T | None:
@@ -39,18 +41,32 @@ class LayerFactStore(Generic[T]):
         query = select(facts_table.c.content).where(
             facts_table.c.diff_id == diff_id, facts_table.c.version == version
         )
-        with self._state.reading() as connection:
-            content = connection.execute(query).scalar()
+        content = self._asked(query)
         return None if content is None else _unpacked(content, self._type)
 
     def put(self, blob: str, diff_id: str, version: str, facts: T) -> None:
         """Keeps facts, and that this blob has this diff-id. To do it twice changes nothing."""
+        if self.trouble is not None:
+            return
         content = _packed(facts)
-        with self._state.writing() as connection:
-            at = now(connection)
-            connection.execute(replaced(connection, layer, {"blob": blob, "diff_id": diff_id}))
-            row = {"diff_id": diff_id, "version": version, "content": content, "made_at": at}
-            connection.execute(replaced(connection, facts_table, row))
+        try:
+            with self._state.writing() as connection:
+                at = now(connection)
+                connection.execute(replaced(connection, layer, {"blob": blob, "diff_id": diff_id}))
+                row = {"diff_id": diff_id, "version": version, "content": content, "made_at": at}
+                connection.execute(replaced(connection, facts_table, row))
+        except MartelloError as error:
+            self.trouble = error
+
+    def _asked(self, query: Select[Any]) -> Any:
+        if self.trouble is not None:
+            return None
+        try:
+            with self._state.reading() as connection:
+                return connection.execute(query).scalar()
+        except MartelloError as error:
+            self.trouble = error
+            return None
 
 
 def _packed(value: Any) -> bytes:

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import copy
+from contextlib import suppress
 from typing import Any
 
 import pytest
 import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from martello.core.errors import BadInput
 from martello.practices.images.policy import (
+    API,
+    KIND,
     ImagePolicy,
     Spec,
     applicable,
@@ -92,6 +97,25 @@ def test_what_is_wrong_is_named(path: tuple[str, ...], value: Any, named: str) -
 def test_what_is_no_object_is_refused(raw: Any) -> None:
     with pytest.raises(BadInput):
         read_policies([(raw, "images.yaml:1")])
+
+
+_NAMES = (
+    *("apiVersion", "kind", "metadata", "name", "spec", "repositories", "vulnerabilities"),
+    *("failOn", "graceDays", "epssAbove", "system", "licences", "deny", "signed", "by", "key"),
+    *("attestations", "type", "maxAge", "exempt", "namespaces", "onUnknown", "validFor"),
+)
+_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.dates(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.sampled_from(_NAMES), inner),
+)
+
+
+@settings(max_examples=60)
+@given(_VALUES, st.dictionaries(st.sampled_from(_NAMES) | st.integers(), _VALUES))
+def test_whatever_is_read_is_a_policy_or_bad_input(anything: Any, spec: dict[Any, Any]) -> None:
+    for raw in (anything, {"apiVersion": API, "kind": KIND, "spec": spec}):
+        with suppress(BadInput):
+            assert all(policy.hash for policy in read_policies([(raw, "p.yaml:1")]))
 
 
 def test_two_policies_of_one_name_are_refused() -> None:

@@ -16,6 +16,8 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from hypothesis import given
+from hypothesis import strategies as st
 
 from martello.core.artifact import (
     OCI_MANIFEST,
@@ -36,6 +38,12 @@ from martello.practices.images.attest.keys import new_key, private_key, public_k
 from martello.practices.images.attest.verify import Verdict, Wanted, required, verify
 from martello.practices.images.policy import Attestation, ImagePolicy, Signed, Signer, Spec
 
+_KEYS = (
+    *("payload", "payloadType", "signatures", "sig", "keyid", "mediaType", "dsseEnvelope"),
+    *("verificationMaterial", "publicKey", "hint", "messageSignature", "signature", "critical"),
+    *("image", "identity", "docker-manifest-digest", "docker-reference", "type", "_type"),
+    *("subject", "digest", "name", "predicateType", "predicate", "sha256"),
+)
 AT = datetime(2031, 6, 1, 12, tzinfo=UTC)
 KEY = private_key(new_key()[0], "release.pub")
 OTHER = private_key(new_key()[0], "other.pub")
@@ -178,8 +186,11 @@ def test_a_bundle_with_a_plain_signature_holds_for_the_manifest() -> None:
 
 
 def test_a_signature_said_as_a_statement_holds() -> None:
-    envelope = dsse.sign(intoto.statement(DIGEST, "", intoto.SIGNED, {}, intoto.V1), KEY)
-    assert _judged(Artifact("bundle", bundle(envelope, ""), "w"), wanted=TWO).ok
+    found = Artifact("bundle", bundle(dsse.sign(intoto.signed(DIGEST, NAME), KEY), ""), "w")
+    assert _judged(found, wanted=TWO).ok
+    assert _judged(found, wanted=Wanted(DIGEST, name=NAME)).ok
+    assert _kinds(_judged(found, wanted=Wanted(DIGEST, name="other"))) == ["other name"]
+    assert _kinds(_judged(found)) == ["absent"]
 
 
 def test_keyless_ones_are_recognised_and_count_as_absent() -> None:
@@ -259,6 +270,22 @@ def test_signed_nonsense_is_malformed(body: bytes) -> None:
     text = base64.b64encode(KEY.sign(body)).decode()
     found = Artifact("simple", body, "w", signature=text)
     assert _kinds(_judged(found, wanted=TWO)) == ["malformed"]
+
+
+_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.sampled_from(_KEYS) | st.text(), inner),
+)
+
+
+@given(st.binary() | _JSON.map(lambda value: json.dumps(value).encode()))
+def test_nothing_attached_raises(body: bytes) -> None:
+    signature = base64.b64encode(KEY.sign(body)).decode()
+    kinds: tuple[Any, ...] = ("simple", "dsse", "bundle")
+    for kind in kinds:
+        assert not _judged(Artifact(kind, body, "w", signature=signature)).ok
+        assert not _judged(Artifact(kind, body, "w", signature=signature), wanted=TWO).ok
+    assert not _judged(_att(dsse.sign(body, KEY))).ok
 
 
 def test_the_published_vector_of_dsse() -> None:

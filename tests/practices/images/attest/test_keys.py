@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+import json
 import shutil
+import struct
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -11,10 +13,13 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
+from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
+from cryptography.hazmat.primitives.poly1305 import Poly1305
 
 from martello.core.errors import BadInput
 from martello.core.secret import Secret
-from martello.practices.images.attest.keys import new_key, private_key, public_keys
+from martello.practices.images.attest import secretbox
+from martello.practices.images.attest.keys import PrivateKey, new_key, private_key, public_keys
 from martello.practices.images.attest.secretbox import open_box, open_cosign
 
 PEM = serialization.Encoding.PEM
@@ -214,3 +219,41 @@ def test_a_file_may_hold_several_keys() -> None:
     pems = [new_key()[1] for _ in range(3)]
     keys = public_keys(b"# release keys\n" + b"\n".join(pems), "k")
     assert [key.pem for key in keys] == pems
+
+
+@pytest.mark.parametrize("name", ["SIGSTORE", "COSIGN"])  # the newer and the older header
+def test_a_key_in_cosigns_form_signs(name: str) -> None:
+    key = private_key(new_key()[0], "k")
+    pem = _sealed(key, f"ENCRYPTED {name} PRIVATE KEY")
+    opened = private_key(pem, "cosign.key", Secret("open sesame"))
+    assert opened.public.hint == key.public.hint
+    assert key.public.verifies(opened.sign(b"m"), b"m")
+    with pytest.raises(BadInput):
+        private_key(pem, "cosign.key", Secret("open sesamE"))
+
+
+def _sealed(key: PrivateKey, name: str) -> bytes:
+    """The key as cosign would write it."""
+    der = key.key.private_bytes(
+        serialization.Encoding.DER,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+    salt, nonce = b"s" * 32, b"n" * 24
+    secret = Scrypt(salt=salt, length=32, n=32768, r=8, p=1).derive(b"open sesame")
+    inner = secretbox._derived(secret, nonce[:16])
+    blocks = (secretbox._block(inner, nonce[16:] + struct.pack("<Q", n)) for n in range(9))
+    stream = b"".join(blocks)
+    ciphertext = bytes(a ^ b for a, b in zip(der, stream[32:], strict=False))
+    box = Poly1305.generate_tag(stream[:32], ciphertext) + ciphertext
+
+    def text(value: bytes) -> str:
+        return base64.b64encode(value).decode()
+
+    body = {
+        "kdf": {"name": "scrypt", "params": {"N": 32768, "r": 8, "p": 1}, "salt": text(salt)},
+        "cipher": {"name": "nacl/secretbox", "nonce": text(nonce)},
+        "ciphertext": text(box),
+    }
+    encoded = base64.encodebytes(json.dumps(body).encode()).decode()
+    return f"-----BEGIN {name}-----\n{encoded}-----END {name}-----\n".encode()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import time
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
@@ -16,15 +17,16 @@ from martello.core.errors import BadInput, Stale
 from martello.core.finding import Finding, Scan, Unassessed
 from martello.core.package import Inventory, Unread
 from martello.core.resource import Location
-from martello.core.vulnerability import Aside, Data, Feed, Ruled
+from martello.core.vulnerability import LEVELS, Aside, Data, Feed
 from martello.practices.images.advisories.db import Database, open_database
 from martello.practices.images.exceptions import Exemption, accept, of_waivers, read_ignored
 from martello.practices.images.findings import findings
 from martello.practices.images.match import Settings, match
 from martello.practices.images.vex import Statement, apply
 from martello.practices.images.vex_read import read_vex
-from martello.report.images.model import Examined, Images
+from martello.report.images.model import Examined, Images, fixes
 from martello.report.model import Report
+from martello.report.text import clean
 
 WARN_HOURS: Final = 24.0
 FOREIGN: Final = (
@@ -221,7 +223,11 @@ _SYSTEMS: Final = frozenset(("deb", "apk", "rpm"))
 
 
 def _next(examined: Sequence[Examined], target: str) -> str:
-    worst: list[Ruled] = [r for one in examined for r in one.ruled if r.waived is None]
     if any(not one.data.digest for one in examined):
         return "martello db update"
-    return f"martello image explain {worst[0].match.id} {target}" if worst else ""
+    worst = [(fix, one) for one in examined for fix in fixes(one)[:1]]
+    if not worst:
+        return ""
+    first, one = min(worst, key=lambda pair: LEVELS.index(pair[0].severity))
+    name = one.inventory.name if len({e.inventory.name for e in examined}) > 1 else target
+    return f"martello image explain {first.matches[0].id} {shlex.quote(clean(name))}"

@@ -14,6 +14,7 @@ from martello.report.model import Report
 
 # a system's own packages are shown by their source: that is what one updates together
 _SOURCES: Final = frozenset(("deb", "apk", "rpm"))
+_EARLY: Final = re.compile(r"~|[-._]?(?:alpha|beta|rc|pre|dev|snapshot|a|b|c|m)[-._]?$", re.I)
 
 
 class Examined(msgspec.Struct, frozen=True):
@@ -51,7 +52,7 @@ class Fix(msgspec.Struct, frozen=True):
 
 def fixes(examined: Examined, waived: bool = False) -> tuple[Fix, ...]:
     """The matches by what one updates to be rid of them, worst first. Waived ones on request."""
-    groups: dict[tuple[str, str, str, str], list[Ruled]] = {}
+    groups: dict[tuple[str, str, str, str, bool], list[Ruled]] = {}
     for ruled in examined.ruled:
         if ruled.waived is not None and not waived:
             continue
@@ -60,18 +61,26 @@ def fixes(examined: Examined, waived: bool = False) -> tuple[Fix, ...]:
         name = package.name if own else package.source or package.name
         version = package.version if own else ruled.match.compared
         path = package.path if own else ""
-        groups.setdefault((package.type, name, version, path), []).append(ruled)
+        # what no version mends yet is a line of its own: no update rids one of it
+        key = (package.type, name, version, path, bool(ruled.match.fixed))
+        groups.setdefault(key, []).append(ruled)
     found = [_fix(key, members) for key, members in groups.items()]
     return tuple(sorted(found, key=_order))
 
 
-def _fix(key: tuple[str, str, str, str], members: list[Ruled]) -> Fix:
+def _fix(key: tuple[str, str, str, str, bool], members: list[Ruled]) -> Fix:
     matches = sorted((m.match for m in members), key=_worst)
     # one version mends all: the highest that any of them names, in the order a person reads
     fixed = max((m.fixed for m in matches if m.fixed), key=_natural, default="")
     packages = tuple(dict.fromkeys(m.package for m in matches))
     waived = sum(1 for m in members if m.waived is not None)
-    return Fix(key[1], key[2], fixed, key[0], matches[0].severity, tuple(matches), packages, waived)
+    severity = min((weight(match) for match in matches), key=LEVELS.index)
+    return Fix(key[1], key[2], fixed, key[0], severity, tuple(matches), packages, waived)
+
+
+def weight(match: Match) -> str:
+    """How much a match counts: its severity, or critical where it is known to be exploited."""
+    return "critical" if match.exploited else match.severity
 
 
 def ids(fix: Fix) -> tuple[str, ...]:
@@ -84,14 +93,19 @@ def _worst(match: Match) -> tuple[int, int, str]:
 
 
 def _order(fix: Fix) -> tuple[int, int, int, str, str]:
-    level = min(LEVELS.index(match.severity) for match in fix.matches)
     exploited = 0 if any(match.exploited for match in fix.matches) else 1
-    return exploited, level, 0 if fix.fixed else 1, fix.name, fix.version
+    return LEVELS.index(fix.severity), exploited, 0 if fix.fixed else 1, fix.name, fix.version
 
 
 def _natural(version: str) -> list[tuple[int, int, str]]:
-    parts = re.findall(r"\d+|\D+", version)
-    return [(1, int(p[:18]), "") if p.isdecimal() else (0, 0, p) for p in parts]
+    """Numbers by their size; `~` and words for what comes before a release sort below its end."""
+    found: list[tuple[int, int, str]] = []
+    for part in re.findall(r"[0-9]+|[^0-9]+", version):
+        if part[0] in "0123456789":
+            found.append((3, int(part[:18]), ""))
+        else:
+            found.append((0 if _EARLY.match(part) else 2, 0, part))
+    return [*found, (1, 0, "")]
 
 
 def short(digest: str) -> str:

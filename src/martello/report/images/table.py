@@ -9,7 +9,7 @@ from typing import IO, Final
 from martello.core.finding import Finding
 from martello.core.package import LayerOrigin, Package
 from martello.core.vulnerability import LEVELS, UNKNOWN
-from martello.report.images.model import Examined, Fix, Images, fixes, ids, short
+from martello.report.images.model import Examined, Fix, Images, fixes, ids, short, weight
 from martello.report.model import Screen, open_findings
 from martello.report.table import flow
 from martello.report.text import clean, paint, plural, wrap
@@ -101,6 +101,8 @@ def _fix(fix: Fix, examined: Examined, at: str, screen: Screen) -> list[str]:
     names = ids(fix)
     listed = names[0] if len(names) == 1 else f"{names[0]}, {len(names) - 1} more"
     parts = [(what, "bold"), (clean(listed), "")]
+    if fix.kind in _SYSTEM:
+        parts += [(clean(_binaries(fix)), "dim")] if _binaries(fix) else []
     if any(match.exploited for match in fix.matches):
         parts.append(("known exploited", "critical"))
     if not fix.fixed:
@@ -116,6 +118,14 @@ def _fix(fix: Fix, examined: Examined, at: str, screen: Screen) -> list[str]:
         parts.append((out, "dim"))
     first, *more = flow(parts, screen, _INDENT)
     return [head + first.removeprefix(_INDENT), *more]
+
+
+def _binaries(fix: Fix) -> str:
+    """The installed packages of a source, where they are called otherwise."""
+    names = sorted({package.name for package in fix.packages})
+    if names == [fix.name]:
+        return ""
+    return f"in {', '.join(names)}" if len(names) <= 2 else f"in {len(names)} packages"
 
 
 def _unfixed(fix: Fix) -> str:
@@ -210,6 +220,12 @@ def _waived(examined: Examined, screen: Screen) -> list[str]:
     return lines
 
 
+def _nothing(images: Images) -> str:
+    """Without advisories nobody looked for vulnerabilities."""
+    assessed = all(examined.data.digest for examined in images.examined)
+    return "no vulnerabilities" if assessed else "vulnerabilities not assessed"
+
+
 def _last(images: Images) -> str:
     report = images.report
     counts: dict[str, int] = {}
@@ -218,9 +234,10 @@ def _last(images: Images) -> str:
         waived += sum(1 for r in examined.ruled if r.waived is not None)
         for ruled in examined.ruled:
             if ruled.waived is None:
-                counts[ruled.match.severity] = counts.get(ruled.match.severity, 0) + 1
+                level = weight(ruled.match)
+                counts[level] = counts.get(level, 0) + 1
     words = [f"{counts[level]} {level}" for level in LEVELS if level in counts]
-    told = " ".join(words) if words else "no vulnerabilities"
+    told = " ".join(words) if words else _nothing(images)
     others = sum(1 for f in open_findings(report.scan) if f.check not in ("IMG-001", "IMG-003"))
     told += f" · {plural(others, 'other finding')}" if others else ""
     told += f" · {waived} waived" if waived else ""

@@ -292,6 +292,18 @@ def test_l10_a_file_that_is_too_large_is_told() -> None:
     assert [(one.path, one.layer, one.removed) for one in inventory.leaks] == [("b", 0, True)]
 
 
+def test_secrets_of_files_and_of_the_configuration_are_told_also_removed_ones() -> None:
+    token = "ghp_" + "0aB1cD2eF3gH4iJ5kL6mN7oP8qR9sT0uV1wX"
+    config = {"Env": [f"GITHUB_TOKEN={token}"]}
+    below, above = images.layer({"app/.env": f"T={token}\n"}), images.layer({"app/.wh..env": ""})
+    leaks = scanned(images.image(below, above, config=config)).leaks
+    assert [(one.path.partition("/")[0], one.layer, one.removed) for one in leaks] == [
+        ("config:Env", -1, False),
+        ("app", 0, True),
+    ]
+    assert token not in repr(leaks)
+
+
 def test_a_reader_that_meets_what_it_does_not_know_is_told() -> None:
     def read(_path: str, body: Body) -> Parsed:
         raise KeyError(body.size)
@@ -406,6 +418,8 @@ def test_programs_are_found_by_what_they_are() -> None:
     below = images.layer({"usr/bin/tool": content})
     found = scanned(images.image(below))
     assert {one.type for one in found.packages} == {"golang"}
+    named = scanned(images.image(images.layer({"app/tool.conf": content})))
+    assert {one.type for one in named.packages} == {"golang"}
     above = scanned(images.image(below, images.layer({"usr/bin/tool": "#!/bin/sh\n"})))
     assert not above.packages
 

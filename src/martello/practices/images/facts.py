@@ -17,7 +17,7 @@ from martello.core.body import Body, TooLarge
 from martello.core.errors import BadInput, MartelloError
 from martello.core.package import Unread
 from martello.practices.images.evidence.model import NOTHING, Parsed, Reader
-from martello.practices.images.evidence.readers import LEAST_PROGRAM, Choice
+from martello.practices.images.evidence.readers import Choice
 from martello.practices.images.evidence.shared import shared
 
 WHITEOUT: Final = ".wh."
@@ -153,13 +153,6 @@ def _joined(found: Collection[Parsed]) -> Parsed:
     )
 
 
-def _readers(choice: Choice, path: str, entry: Entry) -> tuple[Reader, ...]:
-    readers = choice.wanting(path)
-    if not readers and entry.mode & 0o111 and entry.size >= LEAST_PROGRAM:
-        return choice.programs
-    return readers
-
-
 class _Layer:
     """The facts of a layer while its entries come in their order; the last of a path counts."""
 
@@ -205,7 +198,7 @@ class _Layer:
         elif entry.kind == "hardlink":
             self._link(path, entry.link)
         elif entry.kind == "file":
-            readers = _readers(self._choice, path, entry)
+            readers = self._choice.wanting_file(path, entry.size, entry.mode)
             if readers:
                 parsed = read(readers, path, body)
                 if parsed != NOTHING:

@@ -17,11 +17,12 @@ from martello.adapters.tar import Entry, Limits, TarTrouble
 from martello.core.artifact import Descriptor, Manifest, Platform, Repository, read_blob
 from martello.core.body import Body
 from martello.core.errors import BadInput
-from martello.core.package import Inventory, LayerOrigin, Package, Unread
+from martello.core.package import Inventory, LayerOrigin, Leak, Package, Unread
 from martello.practices.images.evidence.model import Parsed, Reader
 from martello.practices.images.evidence.readers import IMAGE_READERS, Choice, choice
 from martello.practices.images.facts import FactStore, LayerFacts, analyze, reread
 from martello.practices.images.inventory import Wanted, lay, merge, wanted
+from martello.practices.images.secrets import scan_config
 
 Progress = Callable[[str], None]  # told what is read now, in a few words
 _LARGEST_CONFIG: Final = 16 << 20
@@ -53,13 +54,16 @@ def scan_image(
     index: str = "",
     progress: Progress | None = None,
     readers: tuple[Reader, ...] = IMAGE_READERS,
+    config_leaks: Callable[[Mapping[str, Any]], tuple[Leak, ...]] = scan_config,
     limits: Limits = tar.DEFAULT,
 ) -> Inventory:
-    """The inventory of one image. A layer that cannot be read is told. Raises BadInput where the
-    configuration is none, Refused where bytes are not what their digest says, and whatever the
-    repository raises.
+    """The inventory of one image, with the secrets that `config_leaks` finds in its configuration
+    (a reader of `readers` finds those in files). A layer that cannot be read is told. Raises
+    BadInput where the configuration is none, Refused where bytes are not what their digest says,
+    and whatever the repository raises.
     """
-    config = _configuration(read_blob(repository, manifest.config, _LARGEST_CONFIG), name)
+    settings = _settings(read_blob(repository, manifest.config, _LARGEST_CONFIG), name)
+    config = _configuration(settings)
     reading = _Reading(manifest, repository, facts, config, choice(readers), limits, progress)
     layers = [reading.facts(number) for number in range(len(manifest.layers))]
     overlay = lay(layers)
@@ -69,8 +73,10 @@ def scan_image(
             more = reading.again(number, [one for one in missing if one.layer == number])
             layers[number] = _with(layers[number], more)
         overlay = lay(layers)
+    inventory = merge(layers, name=name, overlay=overlay)
     return msgspec.structs.replace(
-        merge(layers, name=name, overlay=overlay),
+        inventory,
+        leaks=(*config_leaks(settings), *inventory.leaks),
         digest=manifest.digest,
         index=index,
         config=manifest.config.digest,
@@ -240,13 +246,17 @@ def _origins(
     )
 
 
-def _configuration(raw: bytes, name: str) -> _Config:
+def _settings(raw: bytes, name: str) -> Mapping[str, Any]:
     try:
         body = msgspec.json.decode(raw)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise BadInput(f"cannot read {name}", "its configuration is no JSON") from None
     if not isinstance(body, dict):
         raise BadInput(f"cannot read {name}", "its configuration is no JSON object")
+    return body
+
+
+def _configuration(body: Mapping[str, Any]) -> _Config:
     inner = _mapping(body.get("config"))
     rootfs = _mapping(body.get("rootfs"))
     return _Config(

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Final
 
+from martello.practices.images import secrets
 from martello.practices.images.evidence import (
     apk,
     binaries,
@@ -45,6 +46,7 @@ IMAGE_READERS: Final[tuple[Reader, ...]] = (
     *erlang.READERS,
     *rlang.READERS,
     *binaries.READERS,
+    *secrets.READERS,
 )
 LOCK_READERS: Final[tuple[Reader, ...]] = locks.READERS
 # Folders that hold a distribution's databases: where one is reached through a symbolic link, its
@@ -99,6 +101,15 @@ class Choice:
         agreed = (one for one in found if one.accepts is None or one.accepts(path))
         return tuple(dict.fromkeys(agreed))
 
+    def wanting_file(self, path: str, size: int, mode: int) -> tuple[Reader, ...]:
+        """The readers that want a regular file: those of programs too, where it may be one and
+        nothing else proves a package by it.
+        """
+        readers = self.wanting(path)
+        if mode & 0o111 and size >= LEAST_PROGRAM and all(map(_leaks_only, readers)):
+            return (*readers, *self.programs)
+        return readers
+
 
 @lru_cache(maxsize=16)
 def choice(readers: tuple[Reader, ...]) -> Choice:
@@ -110,6 +121,10 @@ def version_of(readers: Sequence[Reader]) -> str:
     """A short name of what these readers answer: facts of another version are made anew (L11)."""
     names = sorted(f"{reader.name} {reader.version}" for reader in readers)
     return hashlib.sha256("\n".join((str(_FORMAT), *names)).encode()).hexdigest()[:16]
+
+
+def _leaks_only(reader: Reader) -> bool:
+    return reader.name == secrets.READERS[0].name  # also one with a user's own rules
 
 
 def _ending(suffix: str) -> str:

@@ -97,10 +97,11 @@ def _renamed(feed: Buckets, wanted: str) -> None:
         target = wanted if name == "Red Hat" and wanted.startswith("Red Hat") else bucket(name)
         feed.rows[target, package] = members
         for member in members:
-            for table in (feed.fixed, feed.vendor):
-                if (name, package, member.id) in table:
-                    value = table[name, package, member.id]  # type: ignore[index]
-                    table[target, package, member.id] = value  # type: ignore[index]
+            old, new = (name, package, member.id), (target, package, member.id)
+            if old in feed.fixed:
+                feed.fixed[new] = feed.fixed[old]
+            if old in feed.vendor:
+                feed.vendor[new] = feed.vendor[old]
         feed.sources[target] = feed.sources[name]
 
 
@@ -138,8 +139,8 @@ def _package(row: Mapping[str, Any], kind: str, here: str) -> Package:
 
 
 def _version(row: Mapping[str, Any], start: str) -> str:
-    version = row.get(f"{start}version", "")
-    release = row.get(f"{start}release", "")
+    version = str(row.get(f"{start}version", ""))
+    release = str(row.get(f"{start}release", ""))
     epoch = row.get(f"{start}epoch", 0)
     return (f"{epoch}:" if epoch else "") + version + (f"-{release}" if release else "")
 

@@ -102,9 +102,15 @@ def test_one_that_ran_out_is_told_and_one_that_covers_nothing_too() -> None:
     assert [e.ids for e in result.idle] == [("CVE-1999-1",)]
 
 
-def waiver(*checks: str, until: str = "2031-12-31", **match: tuple[str, ...]) -> Waiver:
+def waiver(
+    *checks: str,
+    until: str = "2031-12-31",
+    images: tuple[str, ...] = (),
+    namespaces: tuple[str, ...] = (),
+) -> Waiver:
     """A waiver of ours."""
-    return Waiver("w", checks, "no exploit", "sec@example.com", until, Meant(**match), "w.yaml:1")
+    meant = Meant(images=images, namespaces=namespaces)
+    return Waiver("w", checks, "no exploit", "sec@example.com", until, meant, "w.yaml:1")
 
 
 @pytest.mark.parametrize(
@@ -132,6 +138,7 @@ def test_our_waivers(given: Waiver, accepted: bool) -> None:
         ("vulnerabilities: 1", ".trivyignore.yaml"),
         ("vulnerabilities: [{paths: [x]}]", ".trivyignore.yaml"),
         ("a: [", ".trivyignore.yaml"),
+        ("[" * 100_000, ".trivyignore.yaml"),
         ("= 1", "osv-scanner.toml"),
         ("IgnoredVulns = 1", "osv-scanner.toml"),
         ("ignore: [{fix-state: odd}]", ".grype.yaml"),

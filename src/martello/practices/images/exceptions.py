@@ -10,7 +10,6 @@ from fnmatch import fnmatchcase
 from typing import Any, Final
 
 import msgspec
-import yaml
 
 from martello.core.errors import BadInput
 from martello.core.finding import Waived
@@ -18,6 +17,7 @@ from martello.core.package import Package
 from martello.core.vulnerability import Match, Ruled
 from martello.core.waiver import Waiver
 from martello.practices.images.ecosystems import family, purl
+from martello.practices.images.evidence.locks.parse import yaml_text
 
 _EXPIRY: Final = re.compile(r"exp:([0-9]{4}-[0-9]{2}-[0-9]{2})")
 _VULNERABILITY: Final = re.compile(r"[A-Z][A-Za-z]*-[A-Za-z0-9:._-]+")
@@ -140,10 +140,10 @@ def read_ignored(text: str, file: str) -> tuple[Exemption, ...]:
         if name.endswith(".toml"):
             return tuple(_osv_scanner(tomllib.loads(text), file))
         if "grype" in name:
-            return tuple(_grype(yaml.load(text, yaml.CSafeLoader), file))
+            return tuple(_grype(yaml_text(text), file))
         if name.endswith((".yaml", ".yml")):
-            return tuple(_trivy_yaml(yaml.load(text, yaml.CSafeLoader), file))
-    except (tomllib.TOMLDecodeError, yaml.YAMLError, RecursionError) as error:
+            return tuple(_trivy_yaml(yaml_text(text), file))
+    except (tomllib.TOMLDecodeError, ValueError, RecursionError) as error:
         first = str(error).splitlines()[0] if str(error) else "it cannot be parsed"
         raise BadInput(f"cannot read {file}", first, "mend the file") from None
     return tuple(_trivy_lines(text, file))

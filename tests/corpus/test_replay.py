@@ -12,6 +12,7 @@ pytestmark = pytest.mark.corpus
 
 SHARES = {
     "advisories": 1.0,
+    "trivy-triples": 1.0,
     "psa": 1.0,
     "cel-spec": 1.0,
     "gatekeeper-cel": 1.0,

@@ -108,7 +108,8 @@ class Buckets:
             end = (("fixed", fixed),) if fixed else ()
             ranges = (Events("ECOSYSTEM", (("introduced", "0"), *end)),)
         severity = LEVELS.get(float(body.get("Severity", 0.0)), "")
-        key = (ecosystem, _name(ecosystem, name))
+        module, _, plain = name.rpartition("::")  # of a module: nodejs:12::npm
+        key = (ecosystem, _name(ecosystem, plain))
         self.fixed[(*key, id)] = ", ".join(patched) or fixed
         self.vendor[(*key, id)] = tuple(body.get("VendorIDs") or ())
         self.rows.setdefault(key, []).append(
@@ -120,6 +121,8 @@ class Buckets:
                 status=status,
                 severity="" if severity == "unknown" else severity,
                 feed=writer,
+                arches=tuple(body.get("Arches") or ()),
+                module=module,
             )
         )
 
@@ -129,7 +132,8 @@ class Buckets:
             end = (("fixed", fixed),) if fixed else ()
             for cve in entry["Cves"]:
                 named = cve.get("ID", id)
-                key = ("Red Hat", name)
+                module, _, plain = name.rpartition("::")
+                key = ("Red Hat", plain)
                 if named != id:
                     self.vendor[(*key, named)] = (id,)
                 self.fixed[(*key, named)] = fixed.removeprefix("0:")
@@ -137,7 +141,8 @@ class Buckets:
                     Affected(
                         id=named,
                         ecosystem="Red Hat",
-                        name=name,
+                        name=plain,
+                        module=module,
                         ranges=(Events("ECOSYSTEM", (("introduced", "0"), *end)),),
                         status=STATUSES[entry.get("Status", 3 if fixed else 2)],
                         severity=LEVELS[float(cve.get("Severity", 0.0))],

@@ -10,11 +10,13 @@ from typing import Any, Final
 
 from msgspec.structs import replace
 from tests.corpus.trivy_feed import Buckets
-from tests.support.locks import together
+from tests.support.locks import Bytes, together
 
 from martello.core.package import Inventory, Package
 from martello.core.vulnerability import Affected, Match
 from martello.practices.images.ecosystems import LANGUAGES, normalise
+from martello.practices.images.evidence.model import Parsed
+from martello.practices.images.evidence.readers import IMAGE_READERS, choice
 from martello.practices.images.match import Settings, looked_up, match
 from martello.practices.images.vex import apply
 from martello.practices.images.vex_read import read_vex
@@ -36,10 +38,22 @@ _FAMILIES: Final = {
     "centos": "Red Hat:",
     "redhat": "Red Hat:",
     "suse linux enterprise server": "SUSE:Linux Enterprise Server ",
+    "sles": "SUSE:Linux Enterprise Server ",
+    "suse linux enterprise micro": "SUSE:Linux Enterprise Micro ",
+    "slem": "SUSE:Linux Enterprise Micro ",
+    "opensuse": "openSUSE:Leap ",
+    "opensuse.leap": "openSUSE:Leap ",
+    "opensuse-tumbleweed": "openSUSE:Tumbleweed",
+    "opensuse.tumbleweed": "openSUSE:Tumbleweed",
+    "azurelinux": "Azure Linux:",
+    "minimos": "MinimOS",
+    "echo": "Echo",
     "wolfi": "Wolfi",
     "chainguard": "Chainguard",
 }
-_MAJOR: Final = frozenset(("debian", "oracle", "alma", "rocky", "cbl-mariner", "centos", "redhat"))
+_MAJOR: Final = frozenset(
+    ("debian", "oracle", "alma", "rocky", "cbl-mariner", "azurelinux", "centos", "redhat")
+)
 _TYPES: Final = {"deb": ("debian", "ubuntu"), "apk": ("alpine", "wolfi", "chainguard")}
 _SECRET_DIRECTORY: Final = ("secrets",)
 
@@ -51,9 +65,18 @@ def replay(path: Path) -> Iterator[Case]:
     systems = Buckets([json.loads((path / "feed-os.json").read_text("utf-8"))])
     languages = Buckets([json.loads((path / "feed-lang.json").read_text("utf-8"))])
     for line in (path / "images.jsonl").read_text("utf-8").splitlines():
-        yield from _image(json.loads(line), systems)
+        case = json.loads(line)
+        name = f"image {case['image']} {case['variant']}"
+        try:
+            yield from _image(case, systems)
+        except Exception as error:  # one odd case must not hide the others
+            yield name, False, f"{type(error).__name__}: {error}"
     for line in (path / "repos.jsonl").read_text("utf-8").splitlines():
-        yield from _repository(json.loads(line), languages)
+        case = json.loads(line)
+        try:
+            yield from _repository(case, languages)
+        except Exception as error:
+            yield f"repository {case['case']}", False, f"{type(error).__name__}: {error}"
 
 
 def ecosystem(family: str, name: str) -> str:
@@ -66,6 +89,11 @@ def ecosystem(family: str, name: str) -> str:
         version = version.partition(".")[0]
     if family == "alpine":
         version = ".".join(version.split(".")[:2])
+        if version == "edge":
+            return "Alpine:edge"
+    if family == "amazon":
+        version = version.partition(".")[0]
+        version = version if version in ("2", "2022", "2023") else "1"
     return start + version
 
 
@@ -82,12 +110,18 @@ def bucket(name: str) -> str:
         (r"alma (.*)", "AlmaLinux:{}"),
         (r"rocky (.*)", "Rocky Linux:{}"),
         (r"CBL-Mariner (\d+).*", "Azure Linux:{}"),
+        (r"Azure Linux (\d+).*", "Azure Linux:{}"),
+        (r"SUSE Linux Enterprise Micro (.*)", "SUSE:Linux Enterprise Micro {}"),
+        (r"(Tumbleweed)", "openSUSE:{}"),
         (r"SUSE Linux Enterprise (.*)", "SUSE:Linux Enterprise Server {}"),
     ):
         found = re.fullmatch(pattern, name)
         if found:
             return made.format(found[1])
-    return {"wolfi": "Wolfi", "chainguard": "Chainguard"}.get(name, name)
+    plain = {"wolfi": "Wolfi", "chainguard": "Chainguard", "minimos": "MinimOS", "echo": "Echo"}
+    plain["alpine edge"] = "Alpine:edge"
+    plain["openSUSE Tumbleweed"] = "openSUSE:Tumbleweed"
+    return plain.get(name, name)
 
 
 def _renamed(feed: Buckets, wanted: str) -> None:
@@ -107,7 +141,8 @@ def _renamed(feed: Buckets, wanted: str) -> None:
 
 def _image(case: Mapping[str, Any], feed: Buckets) -> Iterator[Case]:
     system = case["os"]
-    here = ecosystem(system["Family"], system["Name"])
+    release = (case.get("repository") or {}).get("Release", "")
+    here = ecosystem(system["Family"], release or system["Name"])
     _renamed(feed, here)
     kind = next((t for t, names in _TYPES.items() if system["Family"] in names), "rpm")
     packages = [(_package(row, kind, here), row) for row in case["packages"]]
@@ -151,15 +186,13 @@ def _products(row: Mapping[str, Any], here: str, feed: Buckets) -> frozenset[str
     info = row.get("build_info") or {}
     sets = info.get("ContentSets") or info.get("content_sets") or []
     nvr = f"{info.get('Nvr', '')}-{info.get('Arch', '')}"
-    if nvr in feed.cpes:
-        return feed.cpes[nvr]
-    if not sets:
+    if not sets and nvr == "-":
         major = here.rpartition(":")[2]
-        sets = [f"rhel-{major}-server-rpms"] if major in ("6", "7") else [
-            f"rhel-{major}-for-x86_64-baseos-rpms",
-            f"rhel-{major}-for-x86_64-appstream-rpms",
-        ]  # fmt: skip
-    return frozenset().union(*(feed.cpes.get(name, frozenset()) for name in sets))
+        ends = ("server-rpms", "server-extras-rpms")
+        if major not in ("6", "7"):
+            ends = ("for-x86_64-baseos-rpms", "for-x86_64-appstream-rpms")
+        sets = [f"rhel-{major}-{end}" for end in ends]
+    return frozenset().union(*(feed.cpes.get(name, frozenset()) for name in (*sets, nvr)))
 
 
 def _settings(
@@ -197,7 +230,7 @@ def _repository(case: Mapping[str, Any], feed: Buckets) -> Iterator[Case]:
         for path, text in case["files"].items()
         if not any(path == skip or path.startswith(f"{skip}/") for skip in skipped)
     }
-    parsed = together(files)
+    parsed = together(files) if options.get("mode") != "rootfs" else installed(files)
     for target in case["expected"]:
         name = f"repository {case['case']} {target['target']}"
         if target.get("secrets"):
@@ -217,6 +250,16 @@ def _repository(case: Mapping[str, Any], feed: Buckets) -> Iterator[Case]:
     silent = [p for p, one in parsed.items() if p not in told and one.packages]
     quiet = [p for p in silent if not _matches(parsed[p].packages, (), options, feed)]
     yield f"repository {case['case']} nothing else", quiet == silent, str(silent)
+
+
+def installed(files: Mapping[str, str]) -> dict[str, Parsed]:
+    """Files of a root file system, each by the readers that an image's files get."""
+    chosen = choice(IMAGE_READERS)
+    found: dict[str, Parsed] = {}
+    for path, text in files.items():
+        for reader in chosen.wanting(path):
+            found[path] = reader.read(path, Bytes(text.encode()))
+    return found
 
 
 def _located(package: Package, path: str) -> Package:

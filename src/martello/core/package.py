@@ -91,3 +91,10 @@ class Inventory(msgspec.Struct, frozen=True):
     labels: tuple[tuple[str, str], ...] = ()
     projects: tuple[Package, ...] = ()  # what lock files belong to, for VEX
     bytes_read: int = 0  # of blobs, in this run: 0 where all facts were kept
+
+
+def titled(inventory: Inventory) -> str:
+    """An image by its name, with its platform where an index lists several."""
+    if inventory.index and inventory.platform is not None and str(inventory.platform):
+        return f"{inventory.name} ({inventory.platform})"
+    return inventory.name

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from martello.core.finding import Finding, Waived
-from martello.core.package import Inventory, Leak, Package
+from martello.core.image import parse_image
+from martello.core.package import Inventory, Leak, Package, titled
 from martello.core.path import Path
 from martello.core.resource import Location, Ref
 from martello.core.vulnerability import Match, Ruled
@@ -19,7 +20,7 @@ _ROOT: Final = frozenset(("", "0", "root"))
 
 def ref_of(inventory: Inventory) -> Ref:
     """An image as the subject of findings."""
-    return Ref("", "martello.dev/v1alpha1", "Image", "", inventory.name)
+    return Ref("", "martello.dev/v1alpha1", "Image", "", titled(inventory))
 
 
 def findings(
@@ -65,7 +66,9 @@ def _vulnerable(inventory: Inventory, match: Match, waived: Waived | None) -> Fi
         evidence=tuple(evidence),
         fix=fix or "There is no fixed version yet: leave the package out, or accept the risk.",
         waived=waived,
-        fingerprint=_fingerprint(check, match.package.name, match.package.path, match.id),
+        fingerprint=_fingerprint(
+            inventory, check, match.package.name, match.package.path, match.id
+        ),
         cause=f"{check}/{match.package.source or match.package.name}",
     )
 
@@ -85,7 +88,7 @@ def _ended(inventory: Inventory, end_of_life: str) -> Finding:
         message=f"{name} gets no security fixes since {end_of_life}",
         severity="high",
         fix="Build the image on a release that is still maintained.",
-        fingerprint=_fingerprint("IMG-002", name),
+        fingerprint=_fingerprint(inventory, "IMG-002", name),
     )
 
 
@@ -103,7 +106,7 @@ def _leak(inventory: Inventory, leak: Leak) -> Finding:
         elements=(leak.path,),
         evidence=(leak.shown,) if leak.shown else (),
         fix="Revoke it, and build the image without it: a build secret leaves nothing behind.",
-        fingerprint=_fingerprint("IMG-009", leak.rule, leak.path, str(leak.line)),
+        fingerprint=_fingerprint(inventory, "IMG-009", leak.rule, leak.path, str(leak.line)),
         cause=f"IMG-009/{leak.path}",
     )
 
@@ -120,9 +123,14 @@ def _root(inventory: Inventory) -> Iterator[Finding]:
         message=f"runs as {user or 'root, for it names no user'}",
         severity="low",
         fix="Name a user in the image, by number: USER 65532.",
-        fingerprint=_fingerprint("IMG-011"),
+        fingerprint=_fingerprint(inventory, "IMG-011"),
     )
 
 
-def _fingerprint(*parts: str) -> str:
-    return hashlib.sha256("\0".join(parts).encode("utf-8", "replace")).hexdigest()[:32]
+def _fingerprint(inventory: Inventory, *parts: str) -> str:
+    """The same for every build of an image: its repository counts, neither tag nor digest."""
+    reference = parse_image(inventory.name)
+    name = reference.name if reference is not None else inventory.name
+    platform = str(inventory.platform) if inventory.index else ""
+    text = "\0".join((name, platform, *parts))
+    return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:32]

@@ -7,17 +7,18 @@ from datetime import datetime
 from typing import IO, Final
 
 from martello.core.finding import Finding
-from martello.core.package import LayerOrigin, Package
+from martello.core.package import LayerOrigin, Package, titled
 from martello.core.vulnerability import LEVELS, UNKNOWN
 from martello.report.images.model import Examined, Fix, Images, fixes, ids, short, weight
 from martello.report.model import Screen, open_findings
 from martello.report.table import flow
 from martello.report.text import clean, paint, plural, wrap
 
-LIMIT: Final = 20  # lines of fixes, unless everything is asked for
+LIMIT: Final = 20  # rows of an image, unless everything is asked for
 _INDENT: Final = " " * 10
 _LABELS: Final = {"pypi": "pip", "golang": "go", "cargo": "rust", "maven": "java", "gem": "ruby"}
 _SYSTEM: Final = frozenset(("deb", "apk", "rpm"))
+_PACKAGES: Final = frozenset(("IMG-001", "IMG-003"))  # told as fixes
 
 
 def write(images: Images, out: IO[str]) -> None:
@@ -25,7 +26,7 @@ def write(images: Images, out: IO[str]) -> None:
     report = images.report
     lines: list[str] = []
     for examined in images.examined:
-        lines += _image(images, examined)
+        lines += [*([""] if lines else []), *_image(images, examined)]
     for note in report.scan.notes:
         lines += wrap(f"note: {clean(note)}", report.screen.width, "")
     lines.append(_last(images))
@@ -35,13 +36,18 @@ def write(images: Images, out: IO[str]) -> None:
 def _image(images: Images, examined: Examined) -> list[str]:
     screen, everything = images.report.screen, images.report.everything
     lines = _head(examined, screen)
-    found = [fix for fix in fixes(examined) if _shown(fix, images)]
-    limit = len(found) if everything else LIMIT
-    for fix in found[:limit]:
-        lines += _fix(fix, examined, images.at, screen)
-    if len(found) > limit:
-        lines.append(f"{_INDENT}{plural(len(found) - limit, 'update')} more: --all")
-    lines += _others(images, examined)
+    rows = [
+        (LEVELS.index(fix.severity), _fix(fix, examined, images.at, screen))
+        for fix in fixes(examined)
+        if _shown(fix, images)
+    ]
+    rows += _others(images, examined)
+    rows.sort(key=lambda row: row[0])
+    limit = len(rows) if everything else LIMIT
+    for _, row in rows[:limit]:
+        lines += row
+    if len(rows) > limit:
+        lines.append(f"{_INDENT}{len(rows) - limit} more: --all")
     if examined.judgement is not None:
         lines += _verdict(examined, screen)
     lines += _missing(examined, screen, everything)
@@ -160,15 +166,17 @@ def _days(then: str, now: str) -> int | None:
         return None
 
 
-def _others(images: Images, examined: Examined) -> list[str]:
-    """What is wrong beside vulnerable packages."""
-    name = examined.inventory.name
-    lines: list[str] = []
+def _others(images: Images, examined: Examined) -> list[tuple[int, list[str]]]:
+    """What is wrong beside vulnerable packages, with its level."""
+    name = titled(examined.inventory)
+    limit = LEVELS.index(images.report.show)
+    rows: list[tuple[int, list[str]]] = []
     for finding in open_findings(images.report.scan):
-        if finding.ref.name != name or finding.check in ("IMG-001", "IMG-003"):
+        level = LEVELS.index(finding.severity)
+        if finding.ref.name != name or finding.check in _PACKAGES or level > limit:
             continue
-        lines += _finding(finding, images.report.screen)
-    return lines
+        rows.append((level, _finding(finding, images.report.screen)))
+    return rows
 
 
 def _finding(finding: Finding, screen: Screen) -> list[str]:
@@ -238,7 +246,7 @@ def _last(images: Images) -> str:
                 counts[level] = counts.get(level, 0) + 1
     words = [f"{counts[level]} {level}" for level in LEVELS if level in counts]
     told = " ".join(words) if words else _nothing(images)
-    others = sum(1 for f in open_findings(report.scan) if f.check not in ("IMG-001", "IMG-003"))
+    others = sum(1 for f in open_findings(report.scan) if f.check not in _PACKAGES)
     told += f" · {plural(others, 'other finding')}" if others else ""
     told += f" · {waived} waived" if waived else ""
     told += f" · {report.scan.seconds:.1f} s"

@@ -329,7 +329,7 @@ def test_several_readers_may_want_one_file() -> None:
     )
     inventory = scanned(images.image(images.layer({"a": "12", "d/b.x": "3"})), readers=readers)
     assert [(one.rule, one.title) for one in inventory.leaks] == [
-        ("r", "112"), ("s", "12"), ("r", "33"), ("s", "3"),
+        ("r", "112"), ("s", "12"), ("s", "3"), ("r", "33"),
     ]  # fmt: skip
 
 

@@ -68,9 +68,10 @@ _FORMAT: Final = 1  # counted up when the facts of layers mean something else
 class Choice:
     """Which readers want a path."""
 
-    __slots__ = ("_endings", "_folders", "_names", "_under", "programs", "version")
+    __slots__ = ("_endings", "_folders", "_names", "_readers", "_under", "programs", "version")
 
     def __init__(self, readers: Sequence[Reader]) -> None:
+        self._readers = tuple(readers)
         self._names: dict[str, list[Reader]] = {}
         self._endings: dict[str, list[tuple[str, Reader]]] = {}
         self._under: list[tuple[str, Reader]] = []
@@ -98,8 +99,10 @@ class Choice:
         found = list(candidates or ())
         found += [reader for suffix, reader in endings or () if path.endswith(suffix)]
         found += [reader for prefix, reader in self._under if path.startswith(prefix)]
-        agreed = (one for one in found if one.accepts is None or one.accepts(path))
-        return tuple(dict.fromkeys(agreed))
+        agreed = [one for one in found if one.accepts is None or one.accepts(path)]
+        if len(agreed) > 1:
+            return tuple(one for one in self._readers if one in agreed)
+        return tuple(agreed)
 
     def wanting_file(self, path: str, size: int, mode: int) -> tuple[Reader, ...]:
         """The readers that want a regular file: those of programs too, where it may be one and

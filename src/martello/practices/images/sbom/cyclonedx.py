@@ -2,21 +2,33 @@
 
 from __future__ import annotations
 
-import re
+import hashlib
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any, Final
 from urllib.parse import quote
 from uuid import NAMESPACE_URL, uuid5
 
 from martello.core.image import parse_image
-from martello.core.package import Inventory, Package
+from martello.core.package import Inventory, Package, System
 from martello.core.vulnerability import Match, Ruled
 from martello.practices.images.ecosystems import purl
 
 VERSION: Final = "1.6"
 PROPERTY: Final = "martello:"
-_SPDX_ID: Final = re.compile(r"[A-Za-z0-9.-]+\+?")
+ROOT: Final = "root:"  # before the name of what the document is about, which may be anything
+UNREAD: Final = f"{PROPERTY}unread"
 _ANALYSIS: Final = {"disputed": "in_triage", "under-investigation": "in_triage"}
+# Names of targets that would pass for references: `oci:build` is a directory here.
+_FORMS: Final = (
+    "oci:",
+    "oci-archive:",
+    "docker-archive:",
+    "archive:",
+    "rootfs:",
+    "dir:",
+    "sbom:",
+)
 
 
 def cyclonedx(
@@ -25,19 +37,21 @@ def cyclonedx(
     """The document as plain data. The serial number follows from the content: the same image at
     the same time gives the same bytes.
     """
-    refs = _refs(inventory)
+    urls = [purl(package, inventory.system) for package in inventory.packages]
+    refs = _refs(urls)
     components = [
-        _component(package, refs[number], inventory)
+        _component(package, refs[number], urls[number])
         for number, package in enumerate(inventory.packages)
     ]
     if inventory.system is not None:
-        components.append(_system(inventory))
+        components.append(_system(inventory.system))
     root = _root(inventory)
+    serial = identity(inventory, refs, at)
     document: dict[str, Any] = {
         "$schema": "http://cyclonedx.org/schema/bom-1.6.schema.json",
         "bomFormat": "CycloneDX",
         "specVersion": VERSION,
-        "serialNumber": f"urn:uuid:{uuid5(NAMESPACE_URL, _identity(inventory, at))}",
+        "serialNumber": f"urn:uuid:{serial}",
         "version": 1,
         "metadata": {
             "timestamp": at,
@@ -65,26 +79,29 @@ def cyclonedx(
     return document
 
 
-def _identity(inventory: Inventory, at: str) -> str:
-    known = inventory.digest or str(len(inventory.packages))
-    return f"martello:{inventory.name}\0{known}\0{at}"
+def identity(inventory: Inventory, refs: Sequence[str], at: str) -> str:
+    """A UUID that names what a document says: the image, its packages, the time."""
+    digest = hashlib.sha256("\n".join(refs).encode("utf-8", "replace")).hexdigest()
+    said = "\0".join((inventory.name, inventory.digest, digest, at))
+    return str(uuid5(NAMESPACE_URL, f"martello:{said}".encode("utf-8", "replace").decode()))
 
 
-def _refs(inventory: Inventory) -> list[str]:
+def _refs(urls: Sequence[str]) -> list[str]:
     """A reference for each package: its URL, with a number where that is not unique."""
     seen: dict[str, int] = {}
     refs: list[str] = []
-    for package in inventory.packages:
-        url = purl(package, inventory.system)
+    for url in urls:
         count = seen[url] = seen.get(url, 0) + 1
         refs.append(url if count == 1 else f"{url}#{count}")
     return refs
 
 
 def _root(inventory: Inventory) -> dict[str, Any]:
-    root: dict[str, Any] = {"type": "container" if inventory.digest else "application"}
-    root["bom-ref"] = inventory.digest or inventory.name
-    root["name"] = inventory.name
+    root: dict[str, Any] = {
+        "type": "container" if inventory.digest else "application",
+        "bom-ref": ROOT + (inventory.digest or inventory.name),
+        "name": inventory.name,
+    }
     if inventory.digest:
         root["version"] = inventory.digest
         url = oci_purl(inventory)
@@ -94,6 +111,7 @@ def _root(inventory: Inventory) -> dict[str, Any]:
         ("DiffID", [layer.diff_id for layer in inventory.layers]),
         ("ImageID", [inventory.config]),
         ("IndexDigest", [inventory.index]),
+        ("unread", ["\t".join((one.what, one.where, one.why)) for one in inventory.unread]),
     )
     properties = [
         {"name": f"{PROPERTY}{name}", "value": value}
@@ -109,7 +127,7 @@ def _root(inventory: Inventory) -> dict[str, Any]:
 def oci_purl(inventory: Inventory) -> str:
     """`pkg:oci/…` of an image with a digest; empty where its name is no reference."""
     reference = parse_image(inventory.name.partition("@")[0])
-    if reference is None or not inventory.digest:
+    if reference is None or not inventory.digest or inventory.name.startswith(_FORMS):
         return ""
     name = reference.repository.rpartition("/")[2]
     url = f"pkg:oci/{name}@{quote(inventory.digest, safe='')}"
@@ -118,8 +136,7 @@ def oci_purl(inventory: Inventory) -> str:
     return f"{url}?{arch}repository_url={quote(reference.name, safe='')}{tag}"
 
 
-def _component(package: Package, ref: str, inventory: Inventory) -> dict[str, Any]:
-    url = purl(package, inventory.system)
+def _component(package: Package, ref: str, url: str) -> dict[str, Any]:
     component: dict[str, Any] = {"type": "library", "bom-ref": ref}
     group, name = _split(package)
     if group:
@@ -127,9 +144,8 @@ def _component(package: Package, ref: str, inventory: Inventory) -> dict[str, An
     component["name"] = name
     component["version"] = package.version
     if package.licences:
-        component["licenses"] = [{"license": _licence(text)} for text in package.licences]
-    if url:
-        component["purl"] = url
+        component["licenses"] = [dict(entry) for entry in _licences(package.licences)]
+    component["purl"] = url
     if package.dev:
         component["scope"] = "excluded"
     known = (
@@ -159,16 +175,32 @@ def _split(package: Package) -> tuple[str, str]:
     return "", package.name
 
 
-def _licence(text: str) -> dict[str, str]:
-    # `id` must be of the SPDX list; a text that is none of it goes by its name
+@lru_cache(maxsize=4096)
+def _licences(texts: tuple[str, ...]) -> tuple[dict[str, Any], ...]:
+    """Licences by their SPDX identifiers, or by name; an expression stands for all of them alone,
+    as the schema wants it.
+    """
+    entries = tuple(_licence(text) for text in texts)
+    if all("license" in entry for entry in entries):
+        return entries
     from martello.practices.images.licences import is_spdx
 
-    return {"id": text} if _SPDX_ID.fullmatch(text) and is_spdx(text) else {"name": text}
+    if all(is_spdx(text) for text in texts):
+        joined = " AND ".join(f"({t})" if len(texts) > 1 and " OR " in t else t for t in texts)
+        return ({"expression": joined},)
+    return tuple({"license": {"name": text}} for text in texts)
 
 
-def _system(inventory: Inventory) -> dict[str, Any]:
-    system = inventory.system
-    assert system is not None
+def _licence(text: str) -> dict[str, Any]:
+    from martello.practices.images.licences import is_spdx
+    from martello.practices.images.licences_names import spdx as listed
+
+    if listed()[0].get(text.lower()) == text:
+        return {"license": {"id": text}}
+    return {"expression": text} if is_spdx(text) else {"license": {"name": text}}
+
+
+def _system(system: System) -> dict[str, Any]:
     found: dict[str, Any] = {
         "type": "operating-system",
         "bom-ref": f"os:{system.id}@{system.version}",
@@ -177,7 +209,7 @@ def _system(inventory: Inventory) -> dict[str, Any]:
     }
     if system.name:
         found["description"] = system.name
-    known = (("codename", system.codename), ("like", " ".join(system.like)))
+    known = (("codename", system.codename), ("like", " ".join(system.like)), ("cpe", system.cpe))
     properties = [{"name": f"{PROPERTY}{k}", "value": v} for k, v in known if v]
     if properties:
         found["properties"] = properties

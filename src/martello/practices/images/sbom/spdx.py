@@ -4,36 +4,48 @@ from __future__ import annotations
 
 import re
 from typing import Any, Final
-from uuid import NAMESPACE_URL, uuid5
 
-from martello.core.package import Inventory, Package
+from martello.core.package import Inventory, Package, System
 from martello.practices.images.ecosystems import purl
-from martello.practices.images.sbom.cyclonedx import oci_purl
+from martello.practices.images.sbom.cyclonedx import identity, oci_purl
 
 VERSION: Final = "SPDX-2.3"
+NAMESPACE: Final = "https://martello.dev/spdx/"
+UNREAD: Final = "not read: "
 _NONE: Final = "NOASSERTION"
+_REFERENCE: Final = re.compile(
+    r"(?<![\w.-])(?:DocumentRef-[A-Za-z0-9.-]+:)?LicenseRef-[A-Za-z0-9.-]+"
+)
 
 
 def spdx(inventory: Inventory, *, at: str, version: str) -> dict[str, Any]:
     """The document as plain data. Its namespace follows from the content."""
+    urls = [purl(package, inventory.system) for package in inventory.packages]
     others: dict[str, str] = {}  # licence text → LicenseRef-…
-    packages = [_package(p, n, inventory, others) for n, p in enumerate(inventory.packages)]
+    packages = [
+        _package(package, number, urls[number], others)
+        for number, package in enumerate(inventory.packages)
+    ]
+    if inventory.system is not None:
+        packages.append(_system(inventory.system))
     root = _root(inventory)
-    every = [root, *packages]
+    creation = {"created": _seconds(at), "creators": [f"Tool: martello-{version}"]}
     document: dict[str, Any] = {
         "spdxVersion": VERSION,
         "dataLicense": "CC0-1.0",
         "SPDXID": "SPDXRef-DOCUMENT",
         "name": inventory.name,
-        "documentNamespace": f"https://martello.dev/spdx/{_identity(inventory, at)}",
-        "creationInfo": {"created": _seconds(at), "creators": [f"Tool: martello-{version}"]},
+        "documentNamespace": NAMESPACE + identity(inventory, urls, at),
+        "creationInfo": creation,
         "documentDescribes": [root["SPDXID"]],
-        "packages": every,
+        "packages": [root, *packages],
         "relationships": [
             _related("SPDXRef-DOCUMENT", "DESCRIBES", root["SPDXID"]),
             *(_related(root["SPDXID"], "CONTAINS", p["SPDXID"]) for p in packages),
         ],
     }
+    if inventory.unread:
+        document["comment"] = "\n".join(f"{UNREAD}{_line(str(one))}" for one in inventory.unread)
     if others:
         document["hasExtractedLicensingInfos"] = [
             {"licenseId": id, "extractedText": text, "name": text} for text, id in others.items()
@@ -41,9 +53,8 @@ def spdx(inventory: Inventory, *, at: str, version: str) -> dict[str, Any]:
     return document
 
 
-def _identity(inventory: Inventory, at: str) -> str:
-    known = inventory.digest or str(len(inventory.packages))
-    return str(uuid5(NAMESPACE_URL, f"martello:{inventory.name}\0{known}\0{at}"))
+def _line(text: str) -> str:
+    return " ".join(text.split())
 
 
 def _seconds(at: str) -> str:
@@ -70,15 +81,25 @@ def _root(inventory: Inventory) -> dict[str, Any]:
     url = oci_purl(inventory)
     if url:
         root["externalRefs"] = [_reference(url)]
-    system = inventory.system
-    if system is not None:
-        root["comment"] = f"os-release: {system.id} {system.version} {system.codename}".strip()
     return root
 
 
-def _package(
-    package: Package, number: int, inventory: Inventory, others: dict[str, str]
-) -> dict[str, Any]:
+def _system(system: System) -> dict[str, Any]:
+    found = {
+        "SPDXID": "SPDXRef-OperatingSystem",
+        "name": system.id,
+        "versionInfo": system.version,
+        "downloadLocation": _NONE,
+        "filesAnalyzed": False,
+        "primaryPackagePurpose": "OPERATING-SYSTEM",
+    }
+    known = (("codename", system.codename), ("like", " ".join(system.like)))
+    comment = "\n".join(f"{key}: {_line(value)}" for key, value in known if value)
+    more = {"description": _line(system.name), "comment": comment}
+    return found | {key: value for key, value in more.items() if value}
+
+
+def _package(package: Package, number: int, url: str, others: dict[str, str]) -> dict[str, Any]:
     name = re.sub(r"[^A-Za-z0-9.-]", "-", package.name)
     found: dict[str, Any] = {
         "SPDXID": f"SPDXRef-Package-{number + 1}-{name}",
@@ -92,14 +113,18 @@ def _package(
         "primaryPackagePurpose": "LIBRARY",
     }
     if package.source:
-        found["sourceInfo"] = f"built from {package.source} {package.source_version}".strip()
-    url = purl(package, inventory.system)
-    if url:
-        found["externalRefs"] = [_reference(url)]
-    if package.path:
-        found["comment"] = f"{package.path}" + (
-            f" (layer {package.layer + 1})" if package.layer >= 0 else ""
-        )
+        version = package.source_version or package.version
+        found["sourceInfo"] = f"built package from: {package.source} {version}"
+    found["externalRefs"] = [_reference(url)]
+    known = (
+        ("path", package.path),
+        ("layer", str(package.layer) if package.layer >= 0 else ""),
+        ("owner", package.owner),
+        ("dev", "true" if package.dev else ""),
+    )
+    comment = "\n".join(f"{key}: {_line(value)}" for key, value in known if value)
+    if comment:
+        found["comment"] = comment
     return found
 
 
@@ -112,12 +137,13 @@ def _reference(url: str) -> dict[str, str]:
 
 
 def _declared(package: Package, others: dict[str, str]) -> str:
+    """One expression of all licences; what SPDX does not list is a text of the document's own."""
     from martello.practices.images.licences import is_spdx
 
     words: list[str] = []
     for text in package.licences:
-        if is_spdx(text):
+        if is_spdx(text) and not _REFERENCE.search(text):
             words.append(f"({text})" if " OR " in text and len(package.licences) > 1 else text)
         else:
-            words.append(others.setdefault(text, f"LicenseRef-{len(others) + 1}"))
-    return " AND ".join(words) or _NONE
+            words.append(others.setdefault(text, f"LicenseRef-martello-{len(others) + 1}"))
+    return " AND ".join(dict.fromkeys(words)) or _NONE

@@ -137,6 +137,9 @@ def test_l11_a_diff_id_that_an_image_claims_lends_it_nothing() -> None:
     place.blobs[config.digest] = raw
     with pytest.raises(Refused):
         scan_image(manifest, place, kept, name="x")
+    scanned(dirty, kept)  # its layer is known now by its true diff-id
+    with pytest.raises(Refused, match="not what the configuration promises"):
+        scan_image(manifest, place, kept, name="x")
 
 
 def test_packages_belong_to_the_layer_that_first_brought_them() -> None:

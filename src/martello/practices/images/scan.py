@@ -16,7 +16,7 @@ from martello.adapters.layers import LayerStream, Measured
 from martello.adapters.tar import Entry, Limits, TarTrouble
 from martello.core.artifact import Descriptor, Manifest, Platform, Repository, read_blob
 from martello.core.body import Body
-from martello.core.errors import BadInput
+from martello.core.errors import BadInput, Refused
 from martello.core.package import Inventory, LayerOrigin, Leak, Package, Unread
 from martello.practices.images.evidence.model import Parsed, Reader
 from martello.practices.images.evidence.readers import IMAGE_READERS, Choice, choice
@@ -168,7 +168,11 @@ class _Reading:
         version: str,
         read: Callable[[Iterable[tuple[Entry, Body]], str], LayerFacts],
     ) -> LayerFacts:
+        promised = self._promised[number]
         diff_id = self._store.diff_id(layer.digest) if self._store else None
+        if promised and diff_id is not None and promised != diff_id:
+            what = f"layer {number + 1} is not what the configuration promises"
+            raise Refused(what, f"{promised} is really {diff_id}")
         if self._store and diff_id is not None:
             kept = self._store.get(diff_id, version)
             if kept is not None:
@@ -178,7 +182,6 @@ class _Reading:
             size = f"{layer.size / 1e6:,.1f} MB"
             self._progress(f"reading layer {number + 1} of {len(self._layers)}, {size}")
         blob = self._repository.blob(layer)
-        promised = self._promised[number]
         with LayerStream(blob, expected=layer, diff_id=promised, limits=self._limits) as stream:
             try:
                 found = read(stream.walk(), layer.digest)

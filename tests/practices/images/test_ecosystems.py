@@ -42,6 +42,9 @@ SYSTEMS = [
     ("rpm", System("sles", "15.5"), "SUSE:Linux Enterprise Server 15.5"),
     ("rpm", System("opensuse-leap", "15.6"), "openSUSE:Leap 15.6"),
     ("rpm", System("opensuse-tumbleweed", "20240801"), "openSUSE:Tumbleweed"),
+    ("rpm", System("centos", "7", name="CentOS Linux 7 (Core)"), "Red Hat:7"),
+    ("rpm", System("centos", "8", name="CentOS Linux 8"), "Red Hat:8"),
+    ("rpm", System("fedora", "41"), "Fedora:41"),
     ("rpm", System("photon", "5.0"), "Photon OS:5.0"),
     ("rpm", System("azurelinux", "3.0"), "Azure Linux:3"),
     ("rpm", System("mariner", "2.0"), "Azure Linux:2"),
@@ -64,6 +67,11 @@ def test_a_distribution_has_its_release(kind: str, system: System, wanted: str) 
 def test_a_derivative_is_not_its_parent(name: str) -> None:
     system = System(name, "12", "bookworm", like=("debian", "rhel", "alpine"))
     assert [ecosystem_of(kind, system) for kind in ("deb", "rpm", "apk")] == ["", "", ""]
+
+
+@pytest.mark.parametrize("version", ["8", "9", ""])
+def test_centos_stream_is_not_red_hat(version: str) -> None:
+    assert ecosystem_of("rpm", System("centos", version, name=f"CentOS Stream {version}")) == ""
 
 
 def test_a_foreign_package_of_a_system_has_no_ecosystem() -> None:

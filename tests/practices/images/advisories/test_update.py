@@ -198,3 +198,55 @@ def test_another_artefact_and_a_newer_schema(database: Path, tmp_path: Path) -> 
     with pytest.raises(BadInput, match="cannot use") as caught:
         ship.label_of(msgspec.structs.replace(manifest, config=described), newer)
     assert caught.value.next == "update martello"
+
+
+def test_a_file_that_is_still_the_newest_is_as_fresh_as_that(tmp_path: Path) -> None:
+    server = Server(u=zipped())
+    update(ONE, tmp_path, server, "2026-02-03T00:00:00Z")
+    first = build(find(tmp_path).sources, tmp_path / "1.db", "2026-03-01T00:00:00Z")
+    (outcome,) = update(ONE, tmp_path, server, "2026-02-20T00:00:00Z")
+    assert outcome.state == "unchanged"
+    (source,) = find(tmp_path).sources
+    assert (source.time, source.revision) == ("2026-02-20T00:00:00Z", "2026-02-02T00:00:00Z")
+    second = build(find(tmp_path).sources, tmp_path / "2.db", "2026-03-01T00:00:00Z")
+    again = build(find(tmp_path).sources, tmp_path / "3.db", "2026-03-05T00:00:00Z")
+    assert first.digest != second.digest
+    assert second.digest == again.digest, "the same folder makes the same file"
+    with open_database(tmp_path / "3.db") as database:
+        assert [feed.time for feed in database.feeds] == ["2026-02-20T00:00:00Z"]
+    server.files = {}
+    update(ONE, tmp_path, server, "2026-02-25T00:00:00Z")
+    assert find(tmp_path).sources[0].time == "2026-02-20T00:00:00Z", "nobody confirmed it"
+
+
+def test_feeds_whose_files_change_their_names(tmp_path: Path) -> None:
+    content = b"\x28\xb5\x2f\xfd" + b"x" * 60
+    server = Server(
+        **{"https://r/latest.txt": b"vex_1.tar.zst", "https://r/vex_1.tar.zst": content}
+    )
+    wanted = (Download("https://r/latest.txt", "redhat/vex.tar.zst", ("line",)),)
+    assert [o.state for o in update(wanted, tmp_path, server)] == ["new"]
+    assert [o.state for o in update(wanted, tmp_path, server)] == ["unchanged"]
+    server.files = {"https://r/latest.txt": b"vex_2.tar.zst", "https://r/vex_2.tar.zst": b"<html>"}
+    (outcome,) = update(wanted, tmp_path, server)
+    assert (outcome.state, (tmp_path / "redhat" / "vex.tar.zst").read_bytes()) == ("kept", content)
+
+
+@pytest.mark.parametrize(
+    ("ecosystem", "files"),
+    [
+        ("Red Hat:9", ["redhat/repository-to-cpe.json", "redhat/vex.tar.zst"]),
+        ("Amazon Linux:2023", ["amazon/2023/core/updateinfo.xml.gz"]),
+        ("Amazon Linux:1", []),
+        ("Oracle Linux:7", ["oracle/7/latest/updateinfo.xml.gz"]),
+        (
+            "Oracle Linux:9",
+            ["oracle/9/appstream/updateinfo.xml.gz", "oracle/9/baseos/updateinfo.xml.gz"],
+        ),
+        ("SUSE:Linux Enterprise Server 15.5", ["SUSE/all.zip"]),
+        ("openSUSE:Leap 15.6", ["openSUSE/all.zip"]),
+        ("Rocky Linux:9", ["Rocky Linux/all.zip"]),
+    ],
+)
+def test_the_plan_of_a_distribution(ecosystem: str, files: list[str]) -> None:
+    assert [d.file for d in plan([ecosystem], more=False)] == files

@@ -140,13 +140,14 @@ def _parts(
     document: _Document, entry: _Affected, row: Affected, passed: list[Skipped]
 ) -> list[Affected]:
     """The statement as installed packages are looked up: SUSE's and openSUSE's name the source and
-    list its binary packages; those of rebuilds name a module only in their summary.
+    list its binary packages; those of Red Hat and its rebuilds name a module only in their summary.
     """
     kind = family(row.ecosystem)
     if kind in ("SUSE", "openSUSE"):
         return list(_binaries(entry, row)) or [row]
-    if kind in ("AlmaLinux", "Rocky Linux", "Oracle Linux") and _MODULAR.search(str(row.ranges)):
-        found = sorted(set(_MODULE.findall(document.summary or "")))
+    if kind in ("AlmaLinux", "Rocky Linux", "Red Hat") and _MODULAR.search(str(row.ranges)):
+        named = set(_MODULE.findall(document.summary or ""))
+        found = sorted(name for name in named if not name.startswith(_BULLETINS))
         if not found:
             passed.append(
                 Skipped(document.id, "a package of a module it does not name", whole=False)

@@ -45,7 +45,8 @@ _MAJOR: Final = (
     re.compile(r"cpe:/[ao]:redhat:(?:rhel|enterprise_linux)_[a-z]{2,}\d?[a-z]?:(\d+)\.\d+"),
 )
 _BUILT_FOR: Final = re.compile(r"[.+]el(\d+)")
-_DAYLESS: Final = re.compile(r"\+00:00\Z")
+_OLDER: Final = re.compile(r"([\w.+-]+:[\w.+-]+)/[\w.+-]+\Z")  # `nodejs:18/nodejs`
+_ZERO: Final = re.compile(r"\+00:00\Z")
 _SYMBOLS: Final = ("-debuginfo", "-debugsource", "-debuginfo-common")  # hold no code that runs
 _NESTED: Final = 5  # relationships of relationships
 # (category of the remediation, word in its details) → status
@@ -317,9 +318,9 @@ class _Products:
         if not purl.startswith("pkg:rpm/redhat/") or not cpe:
             self.nameless |= not purl and bool(_release_of(cpe))
             return None
-        head, slash, _ = name.partition("/")
-        if not module and slash and ":" in head:  # `nodejs:18/nodejs`, as older documents have it
-            module = ":".join(head.split(":")[:2])
+        older = _OLDER.match(name)
+        if not module and older:
+            module = older[1]
         return _Component(cpe, purl, module)
 
     def _purl(self, id: str) -> str:
@@ -347,4 +348,4 @@ def _major(cpe: str, version: str) -> str:
 
 
 def _time(text: str) -> str:
-    return _DAYLESS.sub("Z", text)
+    return _ZERO.sub("Z", text)

@@ -59,7 +59,7 @@ def _line(text: str) -> str:
 
 def _seconds(at: str) -> str:
     """SPDX takes no fractions of seconds, and UTC only as Z."""
-    return re.sub(r"(\.\d+)?(Z|\+00:00)?$", "Z", at)
+    return re.sub(r"(\.\d+)?(Z|\+00:00)?$", "Z", at, count=1)
 
 
 def _related(one: str, kind: str, other: str) -> dict[str, str]:

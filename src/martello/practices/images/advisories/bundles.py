@@ -19,12 +19,16 @@ from martello.practices.images.advisories.record import Skipped
 
 _CHUNK: Final = 1 << 16
 _PART: Final = 1 << 20
-_RATIO: Final = 200  # uncompressed to compressed, once more than `_LENIENT` has come
+# Uncompressed to compressed, once more than `_LENIENT` has come. An archive of documents that are
+# alike (Red Hat's repeat all products) shrinks far more than one file does.
+_RATIO: Final = 200
+_RATIO_OF_ARCHIVES: Final = 5_000
+_HOURS: Final = 6  # that reading an archive, and what its files say, may take
 _LENIENT: Final = 64 << 20
 _MEMORY: Final = 256 << 20  # that a decoder of xz may take
 
 
-def unpacked_file(path: Path, largest: int) -> Iterator[bytes]:
+def unpacked_file(path: Path, largest: int, ratio: int = _RATIO) -> Iterator[bytes]:
     """What a file holds, uncompressed (gzip, zstd, bzip2, xz, by its first bytes), in parts of at
     most 1 MiB. Raises BadInput where it is damaged, or larger than `largest` bytes.
     """
@@ -33,7 +37,7 @@ def unpacked_file(path: Path, largest: int) -> Iterator[bytes]:
     try:
         for part in _uncompressed(come.parts()):
             total += len(part)
-            if total > largest or (total > _LENIENT and total > _RATIO * come.bytes):
+            if total > largest or (total > _LENIENT and total > ratio * come.bytes):
                 why = f"it grows to more than {min(total, largest) >> 20} MiB"
                 raise BadInput(f"cannot read {path}", why)
             yield part
@@ -78,9 +82,9 @@ def _folder(
 def _archive(
     path: Path, wanted: Callable[[str], bool], limits: Limits
 ) -> Iterator[tuple[str, bytes] | Skipped]:
-    stream = _Stream(unpacked_file(path, limits.total))
+    stream = _Stream(unpacked_file(path, limits.total, _RATIO_OF_ARCHIVES))
     try:
-        for entry, body in tar.walk(stream.read):
+        for entry, body in tar.walk(stream.read, tar.Limits(seconds=_HOURS * 3600)):
             if entry.kind != "file" or not wanted(entry.path):
                 continue
             if entry.size > limits.record:

@@ -35,7 +35,7 @@ from martello.practices.images.advisories.severity import level
 from martello.practices.images.ecosystems import parse_purl
 
 FEED: Final = "redhat-vex"
-LIMITS: Final = Limits(record=64 << 20)
+LIMITS: Final = Limits(record=64 << 20, total=256 << 30)
 _MOST_ROWS: Final = 200_000  # of one document
 _CVE: Final = re.compile(r"CVE-\d{4}-\d{4,}\Z")
 _BULLETIN: Final = re.compile(r"RH[SBE]A-\d{4}:\d+")

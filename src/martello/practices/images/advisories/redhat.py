@@ -219,12 +219,14 @@ def _row(
     cve: str, kind: str, component: _Component, word: str, remedy: _Said | None
 ) -> tuple[Affected, str] | None:
     """One statement, and the architecture it is made of."""
+    if "arch=src" in component.purl or (kind == "known_not_affected" and "@" in component.purl):
+        return None  # most of what a document says: told before the work of reading it
     try:
         package = parse_purl(component.purl)
     except BadInput:
         return None
     name, version = package.name, package.version
-    if package.arch == "src" or name.endswith(_SYMBOLS):
+    if name.endswith(_SYMBOLS):
         return None
     major = _major(component.cpe, version)
     said = _status(kind, version, remedy)
@@ -260,7 +262,7 @@ def _status(kind: str, version: str, remedy: _Said | None) -> tuple[str, str] | 
         told = remedy.details.lower()
         status = next(s for word, s in _UNFIXED[remedy.category] if word in told)
         return status, remedy.details[:120]
-    if kind == "known_not_affected" and not version:
+    if kind == "known_not_affected":
         return "not-affected", "Red Hat says that it is not affected"
     return None
 

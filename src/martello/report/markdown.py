@@ -21,7 +21,7 @@ def write(report: Report, out: IO[str]) -> None:
     """Writes the verdict, a table by severity in folds, and what got no verdict; within 65,536
     characters.
     """
-    text = f"## Martello: {_cell(report.reason)}\n\n{_cell(tally(report))}\n\n"
+    text = f"## Martello: {cell(report.reason)}\n\n{cell(tally(report))}\n\n"
     left = 0
     for severity in SEVERITIES:
         found = [f for f in open_findings(report.scan) if f.severity == severity]
@@ -44,12 +44,12 @@ def write(report: Report, out: IO[str]) -> None:
         text += head + "".join(rows) + "\n</details>\n\n"
     if left:
         text += f"{plural(left, 'finding')} more did not fit into this comment.\n\n"
-    rest = [f"{_cell(f)}: {summary(verdicts)}" for f, verdicts in by_framework(report).items()]
+    rest = [f"{cell(f)}: {summary(verdicts)}" for f, verdicts in by_framework(report).items()]
     rest += [
-        f"unassessed ({len(entries)}): {_cell(reason)}"
+        f"unassessed ({len(entries)}): {cell(reason)}"
         for reason, entries in by_reason(report.scan.unassessed).items()
     ]
-    rest += [f"note: {_cell(note)}" for note in report.scan.notes]
+    rest += [f"note: {cell(note)}" for note in report.scan.notes]
     for at, told in enumerate(rest):
         line = f"- {told}\n"
         if len(text) + len(line) > _LIMIT - _LAST:
@@ -64,10 +64,10 @@ def _row(report: Report, finding: Finding) -> str:
     name = f"{finding.check} {check.name}" if check else finding.check
     what = finding.message + (f" Fix: {finding.fix}" if finding.fix else "")
     cells = (name, str(finding.ref), str(finding.location), what)
-    return "| " + " | ".join(_cell(cell) for cell in cells) + " |\n"
+    return "| " + " | ".join(cell(text) for text in cells) + " |\n"
 
 
-def _cell(text: str) -> str:
+def cell(text: str) -> str:
     """Text that neither breaks the table, nor becomes markup, nor calls anybody."""
     escaped = re.sub(r"([\\`*_{}\[\]<>#|~$])", r"\\\1", clean(text.replace("\n", " ")))
     return escaped.replace("@", "@\N{ZERO WIDTH SPACE}")

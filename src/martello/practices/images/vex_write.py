@@ -37,8 +37,11 @@ def openvex(
 def _affected(one: Ruled, product: str, inventory: Inventory) -> dict[str, Any]:
     match = one.match
     status = "under_investigation" if match.status == "under-investigation" else "affected"
+    named: dict[str, Any] = {"name": match.id}
+    if match.aliases:
+        named["aliases"] = list(match.aliases)
     statement: dict[str, Any] = {
-        "vulnerability": {"name": match.id, "aliases": list(match.aliases)},
+        "vulnerability": named,
         "products": [
             {"@id": product, "subcomponents": [{"@id": purl(match.package, inventory.system)}]}
         ],

@@ -63,10 +63,8 @@ class LayerStream:
         self._digest = _hash(expected.digest if expected else "")
         self._inner = _hash(diff_id)
         self._hashing = _Hashing()
-        self._blob = blob
-        self._compressed = 0
+        self._input = _Received(blob, self._digest, self._hashing, expected)
         self._uncompressed = 0
-        self._input = self._received()
         self._output: Iterator[bytes] | None = None
         self._rest = b""
         self._same = False  # plain bytes: one digest is the other
@@ -87,7 +85,7 @@ class LayerStream:
     @property
     def compressed(self) -> int:
         """Bytes of the blob that were read so far."""
-        return self._compressed
+        return self._input.size
 
     def read(self, size: int) -> bytes:
         """The next bytes of the archive, at most `size`, none at the end."""
@@ -124,15 +122,13 @@ class LayerStream:
                 why = f"the configuration promises {self._diff_id}, it holds {diff_id}"
                 self._refuse("a layer is not the one that its image names", why)
             blob = _written(self._digest)
-            self._measured = Measured(blob, diff_id, self._compressed, self._uncompressed)
+            self._measured = Measured(blob, diff_id, self._input.size, self._uncompressed)
         return self._measured
 
     def close(self) -> None:
         """Lets go of the blob and of the thread; nothing is checked."""
         self._hashing.end()
-        close = getattr(self._blob, "close", None)
-        if close is not None:
-            close()
+        self._input.close()
 
     def _next(self) -> bytes:
         try:
@@ -165,20 +161,11 @@ class LayerStream:
         why = ""
         if size > limits.size:
             why = f"it unpacks to more than {limits.size >> 20:,} MiB"
-        elif size > limits.lenient and size > limits.ratio * self._compressed:
+        elif size > limits.lenient and size > limits.ratio * self._input.size:
             why = f"it unpacks to more than {limits.ratio:,} times its size"
         if why:
             self._failed = TooMuch(why)
             raise self._failed
-
-    def _received(self) -> Iterator[bytes]:
-        most = self._expected.size if self._expected is not None else None
-        for part in self._blob:
-            self._compressed += len(part)
-            if most is not None and self._compressed > most:
-                self._refuse("a layer is larger than promised", f"{most:,} bytes were announced")
-            self._hashing.feed(self._digest, part)
-            yield part
 
     def _broken(self, error: TarTrouble) -> NoReturn:
         """A stream that cannot be decompressed: of a wrong digest, or only unreadable."""
@@ -194,8 +181,8 @@ class LayerStream:
         expected = self._expected
         if expected is None:
             return
-        if self._compressed < expected.size:
-            why = f"it ends after {self._compressed:,} of {expected.size:,} bytes"
+        if self._input.size < expected.size:
+            why = f"it ends after {self._input.size:,} of {expected.size:,} bytes"
             self._failed = TarTrouble(why)
             raise self._failed
         found = _written(self._digest)
@@ -206,6 +193,38 @@ class LayerStream:
     def _refuse(self, what: str, why: str) -> NoReturn:
         self._failed = Refused(what, why)
         raise self._failed
+
+
+class _Received:
+    """The bytes of a blob, counted and hashed as they come. Raises Refused where there are more
+    than announced. It knows nothing of the stream above, so that both go when that is dropped.
+    """
+
+    def __init__(
+        self, blob: Iterator[bytes], digest: _Hash, hashing: _Hashing, expected: Descriptor | None
+    ) -> None:
+        self._blob = blob
+        self._digest = digest
+        self._hashing = hashing
+        self._most = expected.size if expected is not None else None
+        self.size = 0
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> bytes:
+        part = next(self._blob)
+        self.size += len(part)
+        if self._most is not None and self.size > self._most:
+            raise Refused("a layer is larger than promised", f"{self._most:,} bytes were announced")
+        self._hashing.feed(self._digest, part)
+        return part
+
+    def close(self) -> None:
+        """Lets go of the blob."""
+        close = getattr(self._blob, "close", None)
+        if close is not None:
+            close()
 
 
 class _Hashing:

@@ -61,8 +61,9 @@ def spdx_troubles(document: Any) -> list[str]:
     from spdx_tools.spdx.parser.jsonlikedict.json_like_dict_parser import JsonLikeDictParser
     from spdx_tools.spdx.validation.document_validator import validate_full_spdx_document
 
+    parser: Any = JsonLikeDictParser
     try:
-        parsed = JsonLikeDictParser().parse(json.loads(json.dumps(document)))
+        parsed = parser().parse(json.loads(json.dumps(document)))
     except SPDXParsingError as error:
-        return list(error.get_messages())
+        return list(map(str, error.messages))
     return [one.validation_message for one in validate_full_spdx_document(parsed, "SPDX-2.3")]

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
-from tests.support.images import File, Image, image, layer
+from tests.support.images import Content, File, Image, image, layer
 from tests.support.images import index as index_of
 
 RELEASE: Final = (
@@ -39,10 +39,14 @@ FIXED: Final = "CVE-2030-0001"  # openssl, fixed before the version that is inst
 def shop(platform: str = "linux/amd64", **config: Any) -> Image:
     """Debian 12 with an old openssl, an old idna of pip and a token that somebody copied in."""
     base = {"etc/os-release": RELEASE, "var/lib/dpkg/status": STATUS, "etc/hostname": "x"}
+    copied: dict[str, Content] = {
+        "app/settings.yaml": f"token: {TOKEN}\n",
+        "app/main.py": File(b"print(1)\n"),
+    }
     return image(
         layer(base),
         layer({WHEEL: METADATA}),
-        layer({"app/settings.yaml": f"token: {TOKEN}\n", "app/main.py": File(b"print(1)\n")}),
+        layer(copied),
         config={"User": "65532", **config},
         history=STEPS,
         platform=platform,

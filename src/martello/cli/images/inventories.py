@@ -66,17 +66,15 @@ def _tree(target: ImageTarget) -> Inventory:
     """A root file system is read as an image is; a source tree by lock files and for secrets."""
     from martello.adapters.tree import walk_tree
     from martello.practices.images.evidence.locks import settle
-    from martello.practices.images.evidence.readers import IMAGE_READERS, LOCK_READERS
+    from martello.practices.images.evidence.readers import LOCK_READERS
     from martello.practices.images.scan import scan_tree
+    from martello.practices.images.secrets_source import READERS as SOURCE_READERS
 
     root = Path(target.where)
     if target.kind == "rootfs":
         return scan_tree(lambda: walk_tree(root), name=str(target))
-    readers = (*LOCK_READERS, *(r for r in IMAGE_READERS if r.name in _SOURCE))
+    readers = (*LOCK_READERS, *SOURCE_READERS)
     return scan_tree(lambda: walk_tree(root), name=str(target), readers=readers, settle=settle)
-
-
-_SOURCE = frozenset(("secrets",))  # what is looked for in a source tree beside lock files
 
 
 @contextlib.contextmanager

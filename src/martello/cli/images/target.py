@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import os
 import tarfile
 from typing import Final
@@ -22,6 +23,14 @@ FORMS: Final = {
     "dir": "a source tree with lock files",
     "sbom": "a CycloneDX or SPDX document",
 }
+
+
+# How files are called that people scan, and images hardly ever.
+_FILES: Final = (
+    ".tar", ".gz", ".tgz", ".zst", ".zip", ".json", ".jsonl", ".xml", ".spdx", ".txt", ".lock",
+    ".yaml", ".yml", ".toml",
+)  # fmt: skip
+_MOST_NAMES: Final = 10_000
 
 
 class ImageTarget(msgspec.Struct, frozen=True):
@@ -47,13 +56,36 @@ def parse_image_target(word: str) -> ImageTarget:
     if colon and kind in FORMS:
         if not where:
             raise BadInput(f"{word} names nothing", "", f"{kind}: {FORMS[kind]}")
+        if where == "-" and kind.endswith("-archive"):
+            return ImageTarget("stdin", "-")
         return _formed(kind, where)
     if os.path.lexists(word):
         return _path(word)
-    if word.startswith(("./", "../", "/", "~")) or word.endswith((".tar", ".tar.gz", ".json")):
+    if word.startswith(("./", "../", "/", "~")) or word.endswith(_FILES):
         raise BadInput(f"cannot read {word}", "there is no such file or directory", "check it")
     reference_of(word)
+    _no_slip(word)
     return ImageTarget("reference", word)
+
+
+def _no_slip(word: str) -> None:
+    """A bare word may be a mistyped path: it does not go online where something here is called
+    much the same, or its first part is a directory. Raises BadInput.
+    """
+    first, slash, _ = word.partition("/")
+    if ":" in word or "@" in word or (slash and "." in first) or first == "localhost":
+        return
+    meant = f"martello image VERB registry:{word}, if the image is meant"
+    if slash and os.path.isdir(first):
+        raise BadInput(f"cannot read {word}", f"there is no such file in {first}", meant)
+    try:
+        here = sorted(os.listdir("."))[:_MOST_NAMES]
+    except OSError:
+        return
+    near = difflib.get_close_matches(word, here, 1, 0.8)
+    if near:
+        why = f"there is no such file or directory; did you mean {near[0]}?"
+        raise BadInput(f"cannot read {word}", why, meant)
 
 
 def reference_of(word: str) -> ImageReference:
@@ -75,11 +107,18 @@ def _formed(kind: str, where: str) -> ImageTarget:
         directory, colon, tag = where.rpartition(":")
         if colon and "/" not in tag and not os.path.exists(where) and os.path.exists(directory):
             return ImageTarget(kind, directory, tag)
-        directory, at, digest = where.partition("@")
-        if at:
-            return ImageTarget(kind, directory, digest)
+        directory, at, digest = where.rpartition("@")
+        if at and not os.path.exists(where):
+            where, tag = directory, digest
+            if os.path.exists(where):
+                return ImageTarget(kind, where, tag)
     if kind not in ("docker", "podman") and not os.path.exists(where):
-        raise BadInput(f"cannot read {kind}:{where}", "there is no such file or directory", "")
+        why = "there is no such file or directory"
+        raise BadInput(f"cannot read {kind}:{where}", why, f"{kind}: {FORMS[kind]}")
+    wants_directory = kind in ("oci", "rootfs", "dir")
+    if kind not in ("docker", "podman") and wants_directory != os.path.isdir(where):
+        why = "it is no directory" if wants_directory else "it is a directory"
+        raise BadInput(f"cannot read {kind}:{where}", why, f"{kind}: {FORMS[kind]}")
     return ImageTarget(kind, where)
 
 

@@ -15,7 +15,7 @@ from martello.core.vulnerability import Ruled
 from martello.practices.images.exceptions import names_of
 from martello.practices.images.why_not import Reason
 
-LARGEST: Final = 256 << 20
+LARGEST: Final = 128 << 20
 
 
 class Theirs(msgspec.Struct, frozen=True):
@@ -25,7 +25,7 @@ class Theirs(msgspec.Struct, frozen=True):
     package: str
     version: str
     severity: str = ""
-    fixed: str = ""
+    fixed: str | None = ""  # None: its report never says
 
 
 class Difference(msgspec.Struct, frozen=True):
@@ -141,14 +141,17 @@ def _why_theirs(other: Theirs, why_not: Callable[[str], Sequence[Reason]]) -> st
 def _differing(other: Theirs, ruled: Ruled) -> Iterator[Difference]:
     match = ruled.match
     named = (match.id, match.package.name, match.package.version)
-    fixes = [fix.strip().removeprefix("v").removeprefix("0:") for fix in other.fixed.split(",")]
-    ours = match.fixed.removeprefix("v").removeprefix("0:")
-    if ours not in fixes:
+    fixes = [_bare(fix.strip()) for fix in (other.fixed or "").split(",")]
+    if other.fixed is not None and _bare(match.fixed) not in fixes:
         told = f"they say {other.fixed or 'no fix'}, we say {match.fixed or 'no fix'}"
         yield Difference("fix", *named, f"{told} ({match.advisory.id})")
     if other.severity and other.severity.lower() != match.severity:
         told = f"they say {other.severity.lower()}, we say {match.severity}"
         yield Difference("severity", *named, f"{told} by {match.severity_from or 'nobody'}")
+
+
+def _bare(version: str) -> str:
+    return version.removeprefix("v").removeprefix("0:")
 
 
 def _trivy(body: dict[str, Any]) -> Iterator[Theirs]:
@@ -170,14 +173,14 @@ def _grype(body: dict[str, Any]) -> Iterator[Theirs]:
         if not isinstance(named, dict) or not isinstance(artifact, dict):
             continue
         fix = named.get("fix")
-        versions = fix.get("versions") if isinstance(fix, dict) else []
+        versions = _list(fix.get("versions")) if isinstance(fix, dict) else []
         related = [r.get("id") for r in _maps(found.get("relatedVulnerabilities"))]
         yield Theirs(
             ids=_names(named.get("id"), related),
             package=_text(artifact.get("name")).lower(),
             version=_text(artifact.get("version")),
             severity=_text(named.get("severity")).lower(),
-            fixed=", ".join(v for v in versions if isinstance(v, str)) if versions else "",
+            fixed=", ".join(v for v in versions if isinstance(v, str)),
         )
 
 
@@ -188,21 +191,26 @@ def _osv(body: dict[str, Any]) -> Iterator[Theirs]:
             if not isinstance(package, dict):
                 continue
             for group in _maps(entry.get("groups")):
-                ids = [id for id in group.get("ids") or () if isinstance(id, str)]
                 yield Theirs(
-                    ids=_names(next(iter(ids), ""), [*ids[1:], *(group.get("aliases") or ())]),
+                    ids=_names("", [*_list(group.get("ids")), *_list(group.get("aliases"))]),
                     package=_text(package.get("name")).lower(),
                     version=_text(package.get("version")),
+                    fixed=None,
                 )
 
 
 def _names(first: Any, more: Any) -> tuple[str, ...]:
-    rest = more if isinstance(more, list) else []
-    return tuple(dict.fromkeys(n for n in (first, *rest) if isinstance(n, str) and n)) or ("",)
+    return tuple(dict.fromkeys(n for n in (first, *_list(more)) if isinstance(n, str) and n)) or (
+        "",
+    )
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
 
 
 def _maps(value: Any) -> list[dict[str, Any]]:
-    return [v for v in value if isinstance(v, dict)] if isinstance(value, list) else []
+    return [v for v in _list(value) if isinstance(v, dict)]
 
 
 def _text(value: Any) -> str:

@@ -10,6 +10,7 @@ import msgspec
 from martello.core.package import Inventory, Package, Unread
 from martello.core.vulnerability import Affected, Aside, Ruled, Vulnerability
 from martello.practices.images.ecosystems import family, normalise
+from martello.practices.images.exceptions import names_of
 from martello.practices.images.match import looked_up
 
 
@@ -54,8 +55,7 @@ def why_not(
     told: list[Reason] = []
     for one in ruled:
         match = one.match
-        names = {match.id.upper(), match.advisory.id.upper(), *map(str.upper, match.aliases)}
-        if not names & group:
+        if not group.intersection(map(str.upper, names_of(match))):
             continue
         if one.waived is None:
             why = f"{match.compared} is in {match.range}"

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from martello.core.package import Inventory, Package
 from martello.core.vulnerability import Affected, Match, Ruled, Vulnerability
-from martello.report.images.model import Examined
+from martello.report.images.model import Examined, weight
 from martello.report.images.table import age, layer
 from martello.report.text import clean, plural
 
@@ -49,7 +49,7 @@ def _match(ruled: Ruled, examined: Examined, records: Mapping[str, Vulnerability
     match = ruled.match
     package = match.package
     inventory = examined.inventory
-    lines = [f"{match.severity.upper()}  {clean(package.name)} {clean(package.version)}"]
+    lines = [f"{weight(match).upper()}  {clean(package.name)} {clean(package.version)}"]
     lines += _proved(package, inventory)
     if package.source and (package.source, match.compared) != (package.name, package.version):
         lines.append(f"  source     {clean(package.source)} {clean(match.compared)}")
@@ -97,7 +97,8 @@ def _record(head: str, affected: Affected, records: Mapping[str, Vulnerability])
 def _judged(match: Match, records: Mapping[str, Vulnerability]) -> list[str]:
     """Whose severity counts, and whose not."""
     whose = f" by {match.severity_from}" if match.severity_from else " (nobody has scored it)"
-    lines = [f"  severity   {match.severity}{clean(whose)}"]
+    counts = "; counts as critical, for it is exploited" if weight(match) != match.severity else ""
+    lines = [f"  severity   {match.severity}{clean(whose)}{counts}"]
     others: dict[str, str] = {}
     for record in records.values():
         if record.severity and record.severity != match.severity:

@@ -303,7 +303,7 @@ def test_a_distribution_without_sources_is_no_clean_one() -> None:
 def test_components_within_components_are_read() -> None:
     inner = {"type": "library", "name": "b", "purl": "pkg:npm/b@1"}
     outer = {"type": "library", "name": "a", "purl": "pkg:npm/a@1", "components": [inner]}
-    document = {"bomFormat": "CycloneDX", "components": [outer]}
+    document: dict[str, Any] = {"bomFormat": "CycloneDX", "components": [outer]}
     assert [p.name for p in back(document).packages] == ["a", "b"]
     subject = {"type": "application", "name": "x", "components": [inner]}
     document = {"bomFormat": "CycloneDX", "metadata": {"component": subject}}

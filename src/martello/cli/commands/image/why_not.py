@@ -25,6 +25,7 @@ def command(id: str, target: str, **flags: Any) -> int:
     """
     from martello.cli.images.flow import examine, judging, open_advisories
     from martello.cli.images.inventories import inventories
+    from martello.core.package import titled
     from martello.practices.images.why_not import why_not
     from martello.report.text import clean
 
@@ -33,15 +34,13 @@ def command(id: str, target: str, **flags: Any) -> int:
     how = judging(flags)
     with Progress() as progress:
         found = inventories([target], flags, where.state, progress)
-    missing = False
     for inventory in found:
         one = examine(inventory, database, how, datetime.now(UTC))
         reasons = why_not(id, inventory, one.ruled, one.aside, one.unread, database)
-        click.echo(clean(f"{id} in {inventory.name}"))
+        click.echo(clean(f"{id} in {titled(inventory)}"))
         for reason in reasons:
             package = reason.package
             what = f"{package.name} {package.version}: " if package is not None else ""
             record = f" ({reason.record})" if reason.record else ""
             click.echo(clean(f"  {reason.kind:<13} {what}{reason.why}{record}"))
-        missing = missing or database is None
-    return 3 if missing else 0
+    return 3 if database is None else 0

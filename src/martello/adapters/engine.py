@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import socket
 import stat
 import subprocess
 import tempfile
@@ -36,12 +37,12 @@ def open_engine(engine: Engine, name: str, environ: Mapping[str, str]) -> Docker
     is_id = 4 <= len(identity) <= 64 and not identity.strip("0123456789abcdef")
     if not is_id and parse_image(name) is None:
         raise BadInput(f"cannot read {engine}:{name[:200]}", "that is no name of an image")
-    socket = _socket(engine, environ)
+    path = _socket(engine, environ)
     program = shutil.which("podman", path=environ.get("PATH")) if engine == "podman" else None
     where = f"{engine}:{name}"
-    if socket is not None:
+    if path is not None:
         try:
-            return archive_of(spooled(_asked(engine, socket, name), where))
+            return archive_of(spooled(_asked(engine, path, name), where))
         except Unreachable:
             if program is None:
                 raise
@@ -88,13 +89,14 @@ def _socket(engine: Engine, environ: Mapping[str, str]) -> str | None:
     return None
 
 
-def _asked(engine: Engine, socket: str, name: str) -> Iterator[bytes]:
+def _asked(engine: Engine, path: str, name: str) -> Iterator[bytes]:
     """What the engine's API answers to `GET /images/NAME/get`, which Podman serves as well."""
-    where = f"{_TITLES[engine]} at {socket}"
+    where = f"{_TITLES[engine]} at {path}"
     address = f"http://localhost/images/{quote(name, safe='/:@')}/get"
     headers = {"Accept-Encoding": "identity"}
+    _reached(where, path)
     try:
-        transport = httpx.HTTPTransport(uds=socket)
+        transport = httpx.HTTPTransport(uds=path)
         with (
             httpx.Client(transport=transport, timeout=_TIMEOUT, trust_env=False) as client,
             client.stream("GET", address, headers=headers) as answer,
@@ -103,11 +105,22 @@ def _asked(engine: Engine, socket: str, name: str) -> Iterator[bytes]:
                 raise _refusal(where, name, answer)
             yield from answer.iter_raw(PART)
     except (httpx.HTTPError, httpx.InvalidURL) as error:
-        if isinstance(error.__context__, PermissionError) or "Permission denied" in str(error):
-            why = "the socket is not open to this user"
-            raise NotPermitted(f"cannot ask {where}", why) from None
         why = str(error)[:_LONGEST_WORDS] or type(error).__name__
         raise Unreachable(f"{where} does not answer", why.lower()) from None
+
+
+def _reached(where: str, path: str) -> None:
+    """Whether anybody listens: the reason is plainer here than where the request fails."""
+    with socket.socket(socket.AF_UNIX) as tried:
+        tried.settimeout(10.0)
+        try:
+            tried.connect(path)
+        except PermissionError:
+            why = "its socket is not open to this user"
+            raise NotPermitted(f"cannot ask {where}", why) from None
+        except OSError as error:
+            why = (error.strerror or str(error) or type(error).__name__).lower()
+            raise Unreachable(f"{where} does not answer", why) from None
 
 
 def _refusal(where: str, name: str, answer: httpx.Response) -> MartelloError:
@@ -121,10 +134,10 @@ def _refusal(where: str, name: str, answer: httpx.Response) -> MartelloError:
     except (msgspec.MsgspecError, UnicodeDecodeError, LookupError, TypeError):
         words = ""
     why = f"it says {answer.status_code}{': ' + words[:_LONGEST_WORDS] if words else ''}"
-    if answer.status_code == 404 or "no such image" in words.lower():
-        return BadInput(f"{where} has no image {name}", why, "look at its list of images")
     if answer.status_code in (401, 403):
         return NotPermitted(f"{where} does not hand out {name}", why)
+    if answer.status_code == 404 or "no such image" in words.lower():
+        return BadInput(f"{where} has no image {name}", why, "look at its list of images")
     return Unreachable(f"{where} cannot hand out {name}", why)
 
 

@@ -73,8 +73,8 @@ def test_help_lists_every_command_with_its_own_first_line() -> None:
 
 @pytest.mark.parametrize("path", COMMANDS_BELOW, ids=" ".join)
 def test_unknown_flag(path: tuple[str, ...]) -> None:
-    lines = in_three_lines(martello(*path, "--bogus"))
-    assert lines[0] == "no such option '--bogus'"
+    lines = in_three_lines(martello(*path, "--xyzzy"))
+    assert lines[0] == "no such option '--xyzzy'"
     assert lines[-1].endswith("--help")
 
 
@@ -159,7 +159,8 @@ def test_one_flag_has_one_meaning() -> None:
                 assert option.help, (path, option.name)
                 for flag in (*option.opts, *option.secondary_opts):
                     meanings.setdefault(flag, set()).add(option.help)
-    assert {flag: told for flag, told in meanings.items() if len(told) > 1} == {}
+    others = {flag: told for flag, told in meanings.items() if len(told) > 1}
+    assert set(others) == {"-o", "--output"}, others  # which formats there are
     assert {"-n", "-A", "-l", "-o"} <= set(meanings)
     assert all(re.fullmatch(r"-[A-Za-z]|--[a-z]+(-[a-z]+)*", flag) for flag in meanings)
 

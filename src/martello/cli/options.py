@@ -110,7 +110,9 @@ waiver_flags = _all(
         "--waivers", "waiver_files", multiple=True, metavar="FILE", help="Waivers to honour."
     ),
     click.option(
-        "--foreign", type=click.Choice(["honour", "ignore"]), help="Other tools' inline skips."
+        "--foreign",
+        type=click.Choice(["honour", "ignore"]),
+        help="Other tools' skips and ignore files.",
     ),
     click.option("--baseline", metavar="FILE", help="Fail on new findings only."),
     click.option("--write-baseline", metavar="FILE", help="Accept today's findings."),

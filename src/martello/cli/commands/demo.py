@@ -51,7 +51,8 @@ def lines(report: Report, shown_on: Screen, fixed: bool, first_step: str = "") -
     told = [f"{shop} ({size}), judged by five practices:", ""]
     for practice in PRACTICES:
         told += _practice(report, practice, shown_on)
-    told += ["", counts(report), ""] if fixed else [counts(report), ""]
+    summary = wrap(counts(report), shown_on.width, "")
+    told += ["", *summary, ""] if fixed else [*summary, ""]
     if fixed:
         return [*told, "next: martello demo, the same shop with its faults"]
     worst = scan.groups[0].checks[0]

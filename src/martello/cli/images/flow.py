@@ -215,6 +215,7 @@ def _hit(examined: Sequence[Examined]) -> set[tuple[int, Any]]:
 
 
 def end_of_life(inventory: Inventory, database: Database | None) -> str:
+    """The ISO day on which the support of an image's distribution ends; empty: not known."""
     ecosystem = next((p.ecosystem for p in inventory.packages if p.type in _SYSTEMS), "")
     return database.end_of_life(ecosystem) if database is not None and ecosystem else ""
 

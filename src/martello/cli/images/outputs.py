@@ -18,9 +18,11 @@ DOCUMENTS: Final = ("cyclonedx", "spdx", "openvex", "cosign-vuln")  # one docume
 IMAGE_FORMATS: Final = tuple(dict.fromkeys((*FORMATS, "gitlab", *DOCUMENTS)))
 
 
-def image_outputs(words: tuple[str, ...], default: str = "table") -> tuple[Output, ...]:
+def image_outputs(
+    words: tuple[str, ...], default: str = "table", formats: tuple[str, ...] = IMAGE_FORMATS
+) -> tuple[Output, ...]:
     """Reads `-o` words. Raises BadInput."""
-    return parse_outputs(words or (default,), IMAGE_FORMATS)
+    return parse_outputs(words or (default,), formats)
 
 
 def write_images(images: Images, outputs: tuple[Output, ...]) -> None:

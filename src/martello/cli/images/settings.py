@@ -89,7 +89,7 @@ judging_flags = _all(
         "--foreign",
         type=click.Choice(["honour", "ignore"]),
         default="honour",
-        help="Other tools' ignore files in the current directory.",
+        help="Other tools' skips and ignore files.",
     ),
     click.option("--dev", is_flag=True, help="Development dependencies of lock files too."),
     click.option(

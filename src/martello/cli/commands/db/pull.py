@@ -12,7 +12,13 @@ from martello.cli.progress import Progress
 @click.command("pull")
 @click.argument("reference", metavar="REF")
 @click.option("--db", "database", default="", metavar="FILE", help="The advisory database.")
-@click.option("--key", "keys", multiple=True, metavar="FILE", help="A public key. Repeatable.")
+@click.option(
+    "--key",
+    "keys",
+    multiple=True,
+    metavar="FILE",
+    help="The key: private to sign, public to verify.",
+)
 @settings.registry_flags
 @options.debug
 def command(reference: str, database: str, keys: tuple[str, ...], **flags: str) -> int:

@@ -15,10 +15,12 @@ if TYPE_CHECKING:
 
 
 @click.command("status")
-@click.option("--db", "database", default="", metavar="FILE", help="The database.")
+@click.option("--db", "database", default="", metavar="FILE", help="The advisory database.")
 @click.option("--verify", is_flag=True, help="Read the whole file and check it.")
 @click.option("--against", default="", metavar="FILE", help="Say what differs from another one.")
-@click.option("-o", "--output", type=click.Choice(["table", "json"]), default="table")
+@click.option(
+    "-o", "--output", type=click.Choice(["table", "json"]), default="table", help="table or json."
+)
 @options.debug
 def command(database: str, verify: bool, against: str, output: str) -> int:
     """Say what the advisory database knows, how old each feed is, and whether the file is whole.

@@ -27,10 +27,12 @@ from martello.core.errors import BadInput
     metavar="FORMAT[=FILE]",
     help=f"{', '.join(IMAGE_FORMATS[:-1])} or {IMAGE_FORMATS[-1]}. Repeatable.",
 )
-@click.option("--key", default="", metavar="FILE", help="The private key that signs.")
+@click.option(
+    "--key", default="", metavar="FILE", help="The key: private to sign, public to verify."
+)
 @click.option("--verdict", default="", metavar="FILE", help="Where the signed verdict goes.")
 @click.option("--record", is_flag=True, help="Write it into the ledger, signed.")
-@click.option("--all", "everything", is_flag=True, help="Print every update, and what is waived.")
+@click.option("--all", "everything", is_flag=True, help="Print every group, and what is waived.")
 @settings.judging_flags
 @settings.target_flags
 @settings.data_flags

@@ -19,9 +19,18 @@ from martello.core.errors import BadInput
 @click.argument("source", metavar="SOURCE")
 @click.argument("target", metavar="REF")
 @settings.policy_flag
-@click.option("--key", required=True, metavar="FILE", help="The private key that signs.")
-@click.option("-o", "--output", "outputs", multiple=True, metavar="FORMAT[=FILE]")
-@click.option("--all", "everything", is_flag=True, help="Print every update, and what is waived.")
+@click.option(
+    "--key", required=True, metavar="FILE", help="The key: private to sign, public to verify."
+)
+@click.option(
+    "-o",
+    "--output",
+    "outputs",
+    multiple=True,
+    metavar="FORMAT[=FILE]",
+    help="As of `image gate`. Repeatable.",
+)
+@click.option("--all", "everything", is_flag=True, help="Print every group, and what is waived.")
 @settings.judging_flags
 @settings.target_flags
 @settings.data_flags

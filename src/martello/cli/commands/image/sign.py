@@ -10,7 +10,9 @@ from martello.cli.images import settings
 
 @click.command("sign")
 @click.argument("reference", metavar="REF")
-@click.option("--key", required=True, metavar="FILE", help="The private key.")
+@click.option(
+    "--key", required=True, metavar="FILE", help="The key: private to sign, public to verify."
+)
 @settings.registry_flags
 @options.debug
 def command(reference: str, key: str, **flags: str) -> int:

@@ -14,11 +14,19 @@ from martello.core.errors import BadInput
 
 @click.command("verify")
 @click.argument("reference", metavar="REF")
-@click.option("--key", "keys", multiple=True, metavar="FILE", help="A public key. Repeatable.")
+@click.option(
+    "--key",
+    "keys",
+    multiple=True,
+    metavar="FILE",
+    help="The key: private to sign, public to verify.",
+)
 @click.option("--type", "type", default="", metavar="TYPE", help="vuln, cyclonedx, verdict, a URI.")
 @click.option("--max-age", default="", metavar="TIME", help="How old it may be: 7d, 12h.")
 @click.option("--name", is_flag=True, help="The name inside must be that of REF.")
-@click.option("-o", "--output", type=click.Choice(["table", "json"]), default="table")
+@click.option(
+    "-o", "--output", type=click.Choice(["table", "json"]), default="table", help="table or json."
+)
 @settings.registry_flags
 @options.debug
 def command(reference: str, keys: tuple[str, ...], output: str, **flags: Any) -> int:

@@ -15,6 +15,7 @@ _BUILT: Final = re.compile(r"\Abuilt package from: (\S+) (\S+)\Z")
 
 
 def read_spdx(body: dict[str, Any], file: str) -> Inventory:
+    """The packages of a document in the form of its JSON. Raises BadInput."""
     found = Found()
     found.ours = text_of(body.get("documentNamespace")).startswith(NAMESPACE)
     roots = _roots(body)

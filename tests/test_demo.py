@@ -27,6 +27,7 @@ from martello.demo import texts
 # profile that finds more here is either right, and the demo gets a cleaner manifest, or wrong.
 TOLD = {
     ("IMG-005", "data/StatefulSet/db"): "image: docker.io/library/postgres:latest",
+    ("IMG-006", "data/StatefulSet/db"): "image: docker.io/library/postgres:latest",
     ("NET-001", "Namespace/shop"): "name: shop",
     ("NET-009", "data/NetworkPolicy/db"): "from:",
     ("NET-025", "shop/Deployment/web"): "labels: {app: web}",
@@ -40,6 +41,9 @@ TOLD = {
     ("POD-008", "ci/Deployment/runner"): "path: /var/run/docker.sock",
     ("POD-045", "Namespace/ci"): "metadata:",
 }
+
+
+NO_SCAN = "no image was scanned here before: martello image scan"
 
 
 def report(*words: str, cwd: Path | None = None) -> dict[str, Any]:
@@ -98,15 +102,15 @@ def test_each_practice_finds_something() -> None:
     assert {practice[check] for check, _ in TOLD} == set(PRACTICES)
 
 
-def test_nothing_is_unassessed() -> None:
-    assert report("demo")["unassessed"] == []
+def test_nothing_is_unassessed_but_images_that_nobody_scanned() -> None:
+    assert {entry["reason"] for entry in report("demo")["unassessed"]} == {NO_SCAN}
 
 
 def test_the_repaired_cluster_has_no_finding(tmp_path: Path) -> None:
     martello("demo", "--fixed", "--write", str(tmp_path / "shop"))
     clean = report("shop", cwd=tmp_path)
     assert clean["findings"] == []
-    assert clean["unassessed"] == []
+    assert {entry["reason"] for entry in clean["unassessed"]} == {NO_SCAN}
     assert clean["summary"]["exit"] == 0
 
 

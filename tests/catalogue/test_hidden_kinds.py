@@ -46,8 +46,11 @@ def judged(*hidden: str) -> Scan:
 
 
 def found(result: Scan) -> set[tuple[str, Ref]]:
-    """Which check found something wrong with which object."""
-    return {(finding.check, finding.ref) for finding in result.findings}
+    """Which check found something wrong with which object. Public registries are one finding for
+    all objects, at the first of them: that it moves to another tells nothing.
+    """
+    found = result.findings
+    return {(f.check, f.ref) for f in found if (f.check, f.severity) != ("IMG-006", "low")}
 
 
 @pytest.mark.parametrize("only", [False, True])

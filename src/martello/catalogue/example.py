@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date
 from typing import Any, Final
 
@@ -21,12 +21,15 @@ Read = Callable[[str], Reading]  # YAML text → what is in it
 TODAY: Final = date(2026, 7, 1)  # examples speak of waivers before and after this day
 
 
-def problems(check: Check, read: Read) -> list[str]:
-    """What is wrong with the examples of a check; empty where all hold."""
+def problems(check: Check, read: Read, facts: Mapping[str, Any] | None = None) -> list[str]:
+    """What is wrong with the examples of a check; empty where all hold. `facts` are those that the
+    check needs from outside the objects.
+    """
     found: list[str] = []
     for index, example in enumerate(check.examples):
         kind = "good" if example.good else "bad"
-        found += [f"example {index} ({kind}): {text}" for text in _failures(check, example, read)]
+        failures = _failures(check, example, read, facts or {})
+        found += [f"example {index} ({kind}): {text}" for text in failures]
     return found
 
 
@@ -54,7 +57,9 @@ def _negated(check: Check, text: str) -> Check:
     return msgspec.structs.replace(check, rule={**check.rule, "versions": versions})
 
 
-def _failures(check: Check, example: Example, read: Read) -> Iterator[str]:
+def _failures(
+    check: Check, example: Example, read: Read, facts: Mapping[str, Any]
+) -> Iterator[str]:
     try:
         reading = read(example.text)
     except BadInput as error:
@@ -63,7 +68,7 @@ def _failures(check: Check, example: Example, read: Read) -> Iterator[str]:
     if reading.unassessed or not reading.resources:
         yield f"cannot be read: {'; '.join(u.reason for u in reading.unassessed) or 'no object'}"
         return
-    result = _scan(check, example, reading)
+    result = _scan(check, example, reading, facts)
     yield from (f"not assessed: {reason}" for reason in _open(check, result))
     if example.good:
         yield from (f"found {f.message!r} at {f.where}" for f in result.findings)
@@ -86,7 +91,9 @@ def _open(check: Check, result: Scan) -> list[str]:
     return [u.reason for u in result.unassessed if u.check in concerned]
 
 
-def _scan(check: Check, example: Example, reading: Reading) -> Scan:
+def _scan(
+    check: Check, example: Example, reading: Reading, facts: Mapping[str, Any] | None = None
+) -> Scan:
     return scan(
         reading,
         [check],
@@ -94,6 +101,7 @@ def _scan(check: Check, example: Example, reading: Reading) -> Scan:
         today=TODAY,
         kubernetes=minor(example.kubernetes or "latest"),
         params={check.id: example.params},
+        facts=facts,
     )
 
 

@@ -28,6 +28,7 @@ class Merger:
         "_baseline",
         "_cluster",
         "_mappings",
+        "_once",
         "_owned",
         "_packs",
         "_said",
@@ -41,6 +42,8 @@ class Merger:
         self._baseline = baseline
         self._mappings: dict[str, frozenset[str]] = {}
         self._packs: dict[tuple[str, int, Waived | None], _Pack] = {}
+        # What is one finding for all objects: the hits of the first, and what the others are.
+        self._once: dict[tuple[str, Waived | None], tuple[_Pack, dict[str, None]]] = {}
         self._said: set[tuple[str, int]] = set()
         # One object of those that an owner made, and how many are like it.
         self._owned: dict[_Like, tuple[_Pack, list[int]]] = {}
@@ -51,15 +54,25 @@ class Merger:
         root = self._cluster.root(resource)
         for waived, members in self._parted(check, hits).items():
             pack = (check, resource, members, waived)
-            if root is resource:
+            if all(hit.once for hit in members):
+                self._add_once(pack)
+            elif root is resource:
                 self._said.add((check.id, id(resource)))
                 same = self._packs.setdefault((check.id, id(resource), waived), pack)
                 if same is not pack:
                     same[2].extend(members)
-                continue
-            names = tuple(dict.fromkeys(h.element for h in members))
-            like = self._owned.setdefault((check.id, id(root), names, waived), (pack, [0]))
-            like[1][0] += 1
+            else:
+                names = tuple(dict.fromkeys(h.element for h in members))
+                like = self._owned.setdefault((check.id, id(root), names, waived), (pack, [0]))
+                like[1][0] += 1
+
+    def _add_once(self, pack: _Pack) -> None:
+        """One finding stands for all objects, at the first that shows it."""
+        check, resource, members, waived = pack
+        held = self._once.setdefault((check.id, waived), (pack, {}))
+        if held[0] is not pack:
+            held[0][2].extend(members)
+            held[1][str(self._cluster.root(resource).ref)] = None
 
     def _parted(self, check: Check, hits: Sequence[Hit]) -> dict[Waived | None, list[Hit]]:
         """The hits by who waives them; those without a verdict are noted."""
@@ -69,7 +82,7 @@ class Merger:
                 place = hit.resource.locate(existing(hit.resource.raw, hit.path))
                 reason = f"{hit.element}: {hit.message}" if hit.element else hit.message
                 ref = hit.resource.ref
-                self.unassessed.append(Unassessed(reason, place, check.id, ref))
+                self.unassessed.append(Unassessed(reason, place, check.id, ref, hit.asked))
             else:
                 parts.setdefault(self._waivers.find(check, hit), []).append(hit)
         return parts
@@ -78,6 +91,9 @@ class Merger:
         """The findings of all that was added."""
         for pack in self._packs.values():
             yield self._finding(pack)
+        for pack, others in self._once.values():
+            others.pop(str(self._cluster.root(pack[1]).ref), None)
+            yield self._finding(pack, (_and_others(others),) if others else ())
         for (id_, root_id, *_), (pack, (count,)) in self._owned.items():
             if (id_, root_id) not in self._said:
                 root = self._cluster.root(pack[1])
@@ -128,6 +144,13 @@ class Merger:
                 return check.id
             found.add(next((part for part in path if part in mappings), check.id))
         return found.pop() if len(found) == 1 else check.id
+
+
+def _and_others(others: Iterable[str]) -> str:
+    """The first of them by name, and how many there are."""
+    names = list(others)
+    more = f" and {len(names) - _MESSAGES} more" if len(names) > _MESSAGES else ""
+    return f"so do {', '.join(names[:_MESSAGES])}{more}"
 
 
 def _filled(check: Check) -> Iterator[str]:

@@ -26,6 +26,11 @@ Verdict = tuple[Check, Resource, Sequence[Hit]]
 _UNREADABLE: Final = 20  # places an object; more of them say nothing new
 _WORKLOAD: Final = ("workload",)
 _CLUSTER: Final = ("cluster",)
+_LACKING: Final = {
+    "images": "no image was scanned here before: martello image scan",
+    "approvals": "no approval of a trusted key is in the ledger: martello image gate --record",
+    "signers": "no image policy names keys whose signatures count: --image-policy",
+}
 
 
 class Runner:
@@ -90,7 +95,7 @@ class Runner:
     def _lacks_facts(self, check: Check) -> bool:
         lacking = [fact for fact in check.facts if fact not in self._facts]
         if lacking:
-            reason = f"needs {', '.join(lacking)}, and nobody handed them in"
+            reason = _LACKING.get(lacking[0], f"needs {lacking[0]}, and nobody handed them in")
             self.unassessed.append(Unassessed(reason, check=check.id, asked=False))
         return bool(lacking)
 

@@ -78,6 +78,14 @@ class Pin(msgspec.Struct, frozen=True):
     not_after: int
 
 
+class Observed(msgspec.Struct, frozen=True):
+    """A digest that a tag meant, when it was seen first and last."""
+
+    digest: str
+    first_at: int
+    last_at: int
+
+
 class Standing(msgspec.Struct, frozen=True):
     """A decision as admission needs it: small, because there are many."""
 

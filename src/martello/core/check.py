@@ -33,6 +33,8 @@ class Hit(msgspec.Struct, frozen=True):
     evidence: tuple[str, ...] = ()
     severity: str = ""  # where it differs from the check's
     unassessed: bool = False  # no verdict: `message` is the reason
+    asked: bool = True  # of what is unassessed: whether somebody asked for a verdict
+    once: bool = False  # of all objects one finding is made: they have one cause, and one remedy
     # The check and the object whose finding, where there is one, mends this one as well.
     because: tuple[str, Ref] | None = None
 

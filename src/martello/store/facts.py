@@ -42,13 +42,13 @@ class LayerFactStore(Generic[T]):
             facts_table.c.diff_id == diff_id, facts_table.c.version == version
         )
         content = self._asked(query)
-        return None if content is None else _unpacked(content, self._type)
+        return None if content is None else unpacked(content, self._type)
 
     def put(self, blob: str, diff_id: str, version: str, facts: T) -> None:
         """Keeps facts, and that this blob has this diff-id. To do it twice changes nothing."""
         if self.trouble is not None:
             return
-        content = _packed(facts)
+        content = packed(facts)
         try:
             with self._state.writing() as connection:
                 at = now(connection)
@@ -69,11 +69,13 @@ class LayerFactStore(Generic[T]):
             return None
 
 
-def _packed(value: Any) -> bytes:
+def packed(value: Any) -> bytes:
+    """A value of a msgspec type as compressed JSON."""
     return zstandard.ZstdCompressor(level=_LEVEL).compress(msgspec.json.encode(value))
 
 
-def _unpacked(content: bytes, type: type[T]) -> T | None:
+def unpacked(content: bytes, type: type[T]) -> T | None:
+    """The value again; None for what is none of this type, or too large to be held."""
     try:
         if zstandard.frame_content_size(content) > _LARGEST:
             return None

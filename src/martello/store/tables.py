@@ -91,6 +91,30 @@ inventory = Table(
     Column("made_at", BigInteger, nullable=False),
 )
 
+image = Table(
+    "image",
+    metadata,
+    Column("digest", Text, primary_key=True),
+    Column("content", LargeBinary, nullable=False),  # zstd JSON: what its last scan said
+    Column("scanned_at", BigInteger, nullable=False),
+)
+
+other = Table(
+    "other",
+    metadata,
+    Column("other", Text, primary_key=True),  # an index that lists the image, its configuration
+    Column("digest", Text, primary_key=True),
+)
+
+tag = Table(
+    "tag",
+    metadata,
+    Column("name", Text, primary_key=True),  # canonical, with tag
+    Column("digest", Text, primary_key=True),  # one that it meant
+    Column("first_at", BigInteger, nullable=False),
+    Column("last_at", BigInteger, nullable=False),
+)
+
 layer = Table(
     "layer",
     metadata,

@@ -247,12 +247,18 @@ def test_public_registries_without_a_list_are_low_and_unlisted_ones_high() -> No
 @pytest.mark.parametrize(
     ("registry", "expected"),
     [
-        *[
-            (r, True)
-            for r in ("docker.io", "registry.example.com:443", "8.8.8.8", "[2606::1]:5000")
-        ],
+        *[(r, True) for r in ("docker.io", "registry.shop.io:443", "8.8.8.8", "[2606::1]:5000")],
         *[(r, False) for r in ("localhost:5000", "reg.local", "registry:5000", "10.0.0.7:5000")],
-        *[(r, False) for r in ("127.0.0.1", "[::1]:5000", "r.kube-system.svc", "reg.internal.")],
+        *[
+            (r, False)
+            for r in (
+                "127.0.0.1",
+                "[::1]:5000",
+                "r.kube-system.svc",
+                "reg.internal.",
+                "r.example.com",
+            )
+        ],
     ],
 )
 def test_public(registry: str, expected: bool) -> None:

@@ -35,6 +35,7 @@ def martello(
     cwd: Path | None = None,
     kubeconfig: Path | None = None,
     env: Mapping[str, str] | None = None,
+    stdin: Path | None = None,
 ) -> Done:
     """Runs `martello WORDS`. A traceback fails the test, whatever the exit code."""
     plain = {name: value for name, value in os.environ.items() if name not in SCREEN}
@@ -42,16 +43,17 @@ def martello(
     environment.pop("KUBECONFIG", None)
     if kubeconfig is not None:
         environment["KUBECONFIG"] = str(kubeconfig)
-    done = subprocess.run(
-        [sys.executable, "-m", "martello.cli.main", *words],
-        cwd=cwd,
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    with (stdin or Path(os.devnull)).open("rb") as given:
+        done = subprocess.run(
+            [sys.executable, "-m", "martello.cli.main", *words],
+            cwd=cwd,
+            env=environment,
+            stdin=given,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
     assert "Traceback" not in done.stderr, done.stderr
     assert done.returncode != 70, done.stderr
     return Done(done.returncode, done.stdout, done.stderr)

@@ -44,6 +44,9 @@ SETTINGS: Final[Mapping[str, Setting]] = {
     "kubernetes": Setting("", (), "the version that the manifests are meant for"),
     "policies": Setting([], (), "directories with check files of your own", path=True),
     "baseline": Setting("", (), "file of accepted findings: only new ones fail", path=True),
+    "state": Setting("", (), "URL of the ledger of images [default: the user's own]"),
+    "image-policy": Setting([], (), "files of image policies: what may run", path=True),
+    "approvers": Setting([], (), "public keys whose approvals of images count", path=True),
     "allow-incomplete": Setting(False, (), "exit 0 although something could not be assessed"),
 }
 WAIVERS: Final[Mapping[str, Setting]] = {

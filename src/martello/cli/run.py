@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,6 +12,7 @@ import msgspec
 from martello import __version__
 from martello.cli.config import Config
 from martello.cli.exits import verdict
+from martello.cli.images.known import World
 from martello.core.check import Check
 from martello.core.errors import BadInput
 from martello.core.finding import PRACTICES, ControlVerdict, Scan
@@ -62,9 +63,14 @@ class Judgement(msgspec.Struct, frozen=True):
 
 
 def judge(
-    readings: Sequence[Reading], how: Judgement, write_baseline: str = ""
+    readings: Sequence[Reading],
+    how: Judgement,
+    write_baseline: str = "",
+    known: Callable[[Reading], World] = lambda reading: World(),
 ) -> tuple[Scan, Mapping[str, Check]]:
-    """Judges each reading as a world of its own and joins the results. Raises BadInput."""
+    """Judges each reading as a world of its own and joins the results; `known` tells what else is
+    known of what a reading names. Raises BadInput.
+    """
     from martello.catalogue.load import load
     from martello.catalogue.scan import scan
     from martello.catalogue.select import named, select
@@ -82,14 +88,19 @@ def judge(
     baseline = read_known(how.baseline)
     version = _version(how)
     today = datetime.now(UTC).date()
-    scans = [
-        scan(
+    by_id = {check.id: check for check in chosen}
+    scans = []
+    for reading in readings:
+        world = known(reading)
+        given = _added(params, world.params)
+        one = scan(
             reading,
             chosen,
             today=today,
             kubernetes=version,
             profile="all",
-            params={check.id: params[check.id] for check in chosen if check.id in params},
+            params={check.id: given[check.id] for check in chosen if check.id in given},
+            facts=world.facts,
             waivers=waivers,
             exemptions=exemptions,
             foreign_waivers=how.foreign,
@@ -97,9 +108,8 @@ def judge(
             baseline=baseline,
             known=checks,
         )
-        for reading in readings
-    ]
-    by_id = {check.id: check for check in chosen}
+        more = tuple(u for u in world.unassessed if not u.check or u.check in by_id)
+        scans.append(msgspec.structs.replace(one, unassessed=(*one.unassessed, *more)))
     joined = _required(_joined(scans, by_id), how.require, by_id)
     if skipped:
         note = f"{', '.join(sorted(skipped))} did not run: skipped by {how.skip_from}"
@@ -138,6 +148,17 @@ def _params(
         for id in named(checks, [word]):
             params[id] = {**params.get(id, {}), **values}
     return params
+
+
+def _added(
+    given: Mapping[str, Mapping[str, Any]], more: Mapping[str, Mapping[str, Any]]
+) -> dict[str, Mapping[str, Any]]:
+    """Parameters with those that follow from what is known: lists grow."""
+    added = dict(given)
+    for id, values in more.items():
+        own = added.get(id, {})
+        added[id] = {**own, **{n: [*own.get(n, ()), *value] for n, value in values.items()}}
+    return added
 
 
 def _joined(scans: Sequence[Scan], checks: Mapping[str, Check]) -> Scan:

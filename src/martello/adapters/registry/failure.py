@@ -32,7 +32,9 @@ class TooSlow(Unreachable):
 
 
 class Missing(BadInput):
-    """The registry answered that there is no such thing (404)."""
+    """The registry answered that there is no such thing (404): it was asked in vain."""
+
+    exit_code = 4
 
 
 def words(message: Any, limit: int = _TOLD) -> str:

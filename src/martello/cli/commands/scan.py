@@ -11,6 +11,7 @@ import click
 
 from martello.cli import options
 from martello.cli.config import Config, load_config
+from martello.cli.images.known import ImageSettings, world
 from martello.cli.progress import Progress
 from martello.cli.readings import Source, read_targets
 from martello.cli.reports import parse_outputs, write_all
@@ -28,6 +29,21 @@ from martello.cli.target import Target, in_context, parse_target
 @click.option("--exclude", multiple=True, metavar="GLOB", help="Paths that are not read.")
 @click.option(
     "--partial", is_flag=True, help="The files are a part: what they lack may be elsewhere."
+)
+@click.option(
+    "--image-policy",
+    "image_policy",
+    multiple=True,
+    metavar="FILE",
+    help="Image policies: which registries and keys count. Repeatable.",
+)
+@click.option("--state", metavar="URL", help="The ledger: what scans and gates said of images.")
+@click.option(
+    "--approver",
+    "approvers",
+    multiple=True,
+    metavar="FILE",
+    help="A public key whose approvals in the ledger count. Repeatable.",
 )
 @click.option("--require", metavar="PRACTICES", help="Practices that must be assessed in full.")
 @click.option("--save-bundle", metavar="FILE", help="Keep what was read, without secrets.")
@@ -54,7 +70,15 @@ def command(targets: tuple[str, ...], **flags: Any) -> int:
         readings = read_targets(wanted, source, progress)
         if flags["save_bundle"]:
             _save(readings, flags["save_bundle"])
-        scan, checks = judge(readings, how, write_baseline=flags["write_baseline"] or "")
+        known = ImageSettings(
+            config["state"], tuple(config["image-policy"]), tuple(config["approvers"])
+        )
+        scan, checks = judge(
+            readings,
+            how,
+            write_baseline=flags["write_baseline"] or "",
+            known=lambda reading: world(reading, known),
+        )
     report = report_of(scan, checks, config, everything=flags["everything"])
     write_all(report, outputs)
     return report.exit
@@ -72,6 +96,9 @@ def _config(flags: dict[str, Any]) -> Config:
         "policies": "policies",
         "baseline": "baseline",
         "allow-incomplete": "allow_incomplete",
+        "state": "state",
+        "image-policy": "image_policy",
+        "approvers": "approvers",
         "waivers.files": "waiver_files",
         "waivers.foreign": "foreign",
     }

@@ -96,7 +96,12 @@ def open_advisories(file: str) -> Database | None:
 def examine(
     inventory: Inventory, database: Database | None, how: Judging, now: datetime
 ) -> Examined:
-    """Everything that is known to be wrong with one image, and what could not be told."""
+    """Everything that is known to be wrong with one image, and what could not be told. One of
+    which nothing was recognised is no clean one.
+    """
+    if not inventory.packages and not inventory.unread:
+        nothing = Unread("image", "", "nothing in it was recognised")
+        inventory = msgspec.structs.replace(inventory, unread=(nothing,))
     if database is None:
         what = f"{len(inventory.packages)} packages"
         missing = Unread(what, "", "there is no advisory database: martello db update")
@@ -164,14 +169,17 @@ def report_of(
     now: datetime,
     database: Database | None = None,
     extra: Iterable[Finding] = (),
+    missing: Iterable[Unassessed] = (),
 ) -> Images:
-    """The findings of all images as one report, with its exit code and the next step."""
+    """The findings of all images as one report, with its exit code and the next step. `missing`
+    are the images that could not be read at all.
+    """
     found = list(extra)
     for one in examined:
         ends = end_of_life(one.inventory, database)
         today = now.date().isoformat()
         found += findings(one.inventory, one.ruled, today=today, end_of_life=ends)
-    unassessed = [
+    unassessed = [*missing] + [
         Unassessed(str(unread), Location(one.inventory.name))
         for one in examined
         for unread in one.unread

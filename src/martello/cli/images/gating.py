@@ -19,6 +19,7 @@ from martello.core.image import parse_image
 from martello.core.package import Package
 from martello.practices.images.attest.verify import Wanted, required
 from martello.practices.images.judge import Facts, judge_all
+from martello.practices.images.ledger import Vouched
 from martello.practices.images.policy import DEFAULT, ImagePolicy, seconds
 from martello.report.images.model import Examined
 
@@ -42,6 +43,7 @@ class Judged(msgspec.Struct, frozen=True):
     opened: Opened
     examined: Examined
     judgements: tuple[Judgement, ...]
+    vouched: tuple[Vouched, ...] = ()  # by each policy that asks for signatures
 
     @property
     def outcome(self) -> str:
@@ -67,7 +69,7 @@ def judge_image(
     examined: Examined | None = None
     judgements: list[Judgement] = []
     registry = opened.place if signed and isinstance(opened.place, Registry) else None
-    extra = _vouched(registry, opened, policies, court.now) if registry is not None else {}
+    extra = missing(registry, opened, policies, court.now) if registry is not None else {}
     for sources, members in _by_sources(policies).items():
         settings = msgspec.structs.replace(court.how.match, severity_from=sources)
         how = msgspec.structs.replace(court.how, match=settings, max_hours=float("inf"))
@@ -83,7 +85,12 @@ def judge_image(
     order = {DENY: 0, UNASSESSED: 1, APPROVE: 2}
     ordered = tuple(sorted(unique, key=lambda j: (order[j.outcome], j.policy)))
     examined = msgspec.structs.replace(examined, judgement=ordered[0])
-    return Judged(opened, examined, ordered)
+    vouched = tuple(
+        Vouched(policy.hash, policy.keys_hash, extra[policy.name])
+        for policy in policies
+        if policy.name in extra
+    )
+    return Judged(opened, examined, ordered, vouched)
 
 
 def canonical_name(name: str) -> str:
@@ -135,7 +142,7 @@ def _licences(packages: Sequence[Package], deny: Sequence[str]) -> tuple[tuple[P
     return tuple((package, reason) for package, reason in told if reason)
 
 
-def _vouched(
+def missing(
     registry: Registry, opened: Opened, policies: Sequence[ImagePolicy], now: datetime
 ) -> Mapping[str, tuple[Reason, ...]]:
     """What each policy misses of signatures and attestations."""

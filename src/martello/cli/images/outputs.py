@@ -5,13 +5,14 @@ from __future__ import annotations
 from importlib import import_module
 from typing import IO, Any, Final
 
+import click
 import msgspec
 
 from martello import __version__
 from martello.cli.reports import Output, parse_outputs, write_all
 from martello.report.images.model import Images
 from martello.report.model import FORMATS
-from martello.report.text import encoded
+from martello.report.text import clean, encoded
 
 OWN: Final = ("table", "json", "gitlab")  # modules of martello.report.images
 DOCUMENTS: Final = ("cyclonedx", "spdx", "openvex", "cosign-vuln")  # one document an image
@@ -26,7 +27,14 @@ def image_outputs(
 
 
 def write_images(images: Images, outputs: tuple[Output, ...]) -> None:
-    """Writes every report of the images."""
+    """Writes every report of the images. A file with several documents is told: a line each is
+    what few readers expect.
+    """
+    several = len(images.examined)
+    for output in outputs:
+        if output.format in DOCUMENTS and output.file and several > 1:
+            told = f"{output.file} holds {several} documents, a line each; --platform names one"
+            click.echo(clean(told), err=True)
     write_all(images.report, outputs, lambda output: _writer(images, output.format))
 
 

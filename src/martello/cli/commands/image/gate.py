@@ -52,6 +52,7 @@ def command(targets: tuple[str, ...], **flags: Any) -> int:
         write_verdict,
     )
     from martello.cli.images.policies import load_policies
+    from martello.cli.images.remembering import of_judged, remember
 
     begun, now = time.monotonic(), datetime.now(UTC)
     outputs = image_outputs(flags["outputs"])
@@ -65,6 +66,7 @@ def command(targets: tuple[str, ...], **flags: Any) -> int:
     )
     with Progress() as progress:
         judged = judge_targets(targets, flags, court, where, progress)
+    remember(where.state, of_judged(judged, court.database), now)
     images = conclude(judged, court, flags, begun, " ".join(targets))
     write_images(images, outputs)
     if flags["verdict"]:

@@ -191,10 +191,32 @@ def test_the_status_of_the_feed_is_kept(status: str) -> None:
 
 def test_what_a_distribution_package_owns_is_matched_only_there() -> None:
     owned = Package("pypi", "idna", "3.3", "PyPI", owner="python3-idna")
-    records = Records([row("GHSA-a", "idna", ecosystem="PyPI", feed="osv:PyPI")])
-    result = matched(owned, records)
+    owner = Package("deb", "python3-idna", "3.3-1", "Debian:12", "python-idna", "3.3-1")
+    told = row("CVE-9", "python-idna", "3.2-1")
+    records = Records([row("GHSA-a", "idna", ecosystem="PyPI", feed="osv:PyPI"), told])
+    result = match(Inventory("i", system=DEBIAN, packages=(owned, owner)), records)
     assert result.found == ()
-    assert [a.kind for a in result.aside] == ["owner"]
+    assert [a.kind for a in result.aside] == ["version", "owner"]
+
+
+def test_what_a_package_from_elsewhere_owns_is_not_left_to_a_feed_that_does_not_know_it() -> None:
+    owned = Package("npm", "lodash", "4.17.20", "npm", owner="docker-ce")
+    owner = Package("deb", "docker-ce", "5:24", "Debian:12", "docker-ce", "5:24")
+    advisory = row("GHSA-a", "lodash", "4.17.21", ecosystem="npm", feed="osv:npm")
+    records = Records([advisory, row("CVE-9", "openssl", "3")])
+    inventory = Inventory("i", system=DEBIAN, packages=(owned, owner))
+    assert [m.id for m in match(inventory, records).found] == ["GHSA-a"]
+
+
+def test_a_feed_of_binary_packages_knows_those_whose_source_or_sibling_it_names() -> None:
+    owned = Package("pypi", "idna", "3.3", "PyPI", owner="python3-idna")
+    owner = Package("rpm", "python3-idna", "3.3-1", "AlmaLinux:9", "python-idna", "3.3-1")
+    advisory = row("GHSA-a", "idna", "3.7", ecosystem="PyPI", feed="osv:PyPI")
+    for name in ("python3-idna", "python-idna", "python-idna-doc"):
+        told = row("ALSA-1", name, "3.1-1", ecosystem="AlmaLinux:9", feed="osv:AlmaLinux")
+        sibling = Package("rpm", "python-idna-doc", "3.3-1", "AlmaLinux:9", "python-idna", "3.3-1")
+        inventory = Inventory("i", packages=(owned, owner, sibling))
+        assert match(inventory, Records([advisory, told])).found == ()
 
 
 def test_kernel_headers_in_a_container_are_set_aside() -> None:
@@ -255,7 +277,15 @@ def test_a_package_without_a_version_is_unread() -> None:
     records = Records([row("GO-1", "example.com/shop", ecosystem="Go", feed="osv:Go")])
     result = matched(main, records)
     assert result.found == ()
-    assert [str(u) for u in result.unread] == ["1 Go package: its version is not known"]
+    why = "Go package example.com/shop: its version is not known, and advisories speak of it"
+    assert [str(u) for u in result.unread] == [why]
+
+
+def test_without_a_version_a_package_that_no_advisory_names_is_assessed() -> None:
+    main = Package("golang", "example.com/own", "", "Go")
+    records = Records([row("GO-1", "example.com/shop", ecosystem="Go", feed="osv:Go")])
+    result = matched(main, records)
+    assert (result.found, result.unread, result.packages) == ((), (), 1)
 
 
 def test_a_distribution_without_advisories_is_unread_by_its_name() -> None:

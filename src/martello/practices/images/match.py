@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final, Protocol
 
 import msgspec
@@ -24,6 +24,7 @@ from martello.practices.images.versions import Scheme, scheme
 
 Key = tuple[str, str]  # ecosystem with its release, normalised name
 
+_DISTRIBUTIONS: Final = frozenset(("deb", "rpm", "apk"))
 # Header and documentation packages of a kernel: a container runs the kernel of its node.
 _KERNELS: Final = frozenset(("linux", "kernel", "linux-lts", "kernel-headers", "linux-headers"))
 _KERNEL_STARTS: Final = ("linux-image", "linux-headers", "linux-modules", "linux-signed", "kernel-")
@@ -97,13 +98,17 @@ def match(inventory: Inventory, database: Advisories, settings: Settings | None 
         settings = msgspec.structs.replace(settings, products=products)
     unread: list[Unread] = []
     packages = _assessable(inventory, database, unread)
-    keys = {_key(package) for package in packages}
-    records = database.about(keys)
+    records = database.about({key for package in packages for key in _keys(package)})
+    spoken = _spoken(packages, records)
     verdicts: list[tuple[Package, list[_Verdict]]] = []
     for package in packages:
         said = records.get(_key(package))
-        if said:
-            verdicts.append((package, _verdicts(package, said, settings, unread)))
+        if said and not compared(package):
+            why = "its version is not known, and advisories speak of it"
+            unread.append(Unread(f"{package.ecosystem} package", package.name, why))
+        elif said:
+            owned = package.owner in spoken
+            verdicts.append((package, _verdicts(package, said, settings, unread, owned)))
     return _gathered(verdicts, database, settings, unread, len(packages))
 
 
@@ -127,6 +132,32 @@ def _key(package: Package) -> Key:
     return package.ecosystem, normalise(package.ecosystem, looked_up(package))
 
 
+def _keys(package: Package) -> Iterator[Key]:
+    """Its own key; for one of a distribution also that of its source, which tells whether the feed
+    knows it.
+    """
+    yield _key(package)
+    if package.source and package.type in _DISTRIBUTIONS:
+        yield package.ecosystem, normalise(package.ecosystem, package.source)
+
+
+def _spoken(packages: Sequence[Package], records: Mapping[Key, Sequence[Affected]]) -> set[str]:
+    """The distribution's packages of which its feed says anything: what they own is its matter. Of
+    those that come from elsewhere (a vendor's own repository) no distribution speaks.
+    """
+    known = {
+        (package.ecosystem, package.source or package.name)
+        for package in packages
+        if package.type in _DISTRIBUTIONS and any(key in records for key in _keys(package))
+    }
+    return {
+        package.name
+        for package in packages
+        if package.type in _DISTRIBUTIONS
+        and (package.ecosystem, package.source or package.name) in known
+    }
+
+
 def _assessable(inventory: Inventory, database: Advisories, unread: list[Unread]) -> list[Package]:
     """The packages for which there are advisories; the others are told, by ecosystem."""
     packages: list[Package] = []
@@ -139,10 +170,6 @@ def _assessable(inventory: Inventory, database: Advisories, unread: list[Unread]
             unknown = f"no advisories are known for {known or package.type}"
             where = package.type
             missing[where, unknown] = missing.get((where, unknown), 0) + 1
-            continue
-        if not package.version:
-            why = "its version is not known"
-            missing[ecosystem, why] = missing.get((ecosystem, why), 0) + 1
             continue
         if ecosystem not in covered:
             covered[ecosystem] = database.covers(ecosystem)
@@ -157,21 +184,27 @@ def _assessable(inventory: Inventory, database: Advisories, unread: list[Unread]
 
 
 def _verdicts(
-    package: Package, said: Sequence[Affected], settings: Settings, unread: list[Unread]
+    package: Package,
+    said: Sequence[Affected],
+    settings: Settings,
+    unread: list[Unread],
+    owned: bool,
 ) -> list[_Verdict]:
     order = scheme(package.ecosystem)
     if order is None:
         why = f"the order of {package.ecosystem} versions is not known"
         unread.append(Unread("package", package.name, why))
         return []
-    return [_verdict(package, affected, order, settings) for affected in said]
+    return [_verdict(package, affected, order, settings, owned) for affected in said]
 
 
-def _verdict(package: Package, affected: Affected, order: Scheme, settings: Settings) -> _Verdict:
+def _verdict(
+    package: Package, affected: Affected, order: Scheme, settings: Settings, owned: bool
+) -> _Verdict:
     def aside(kind: str, why: str) -> _Verdict:
         return _Verdict(affected, kind=kind, why=why)
 
-    if package.owner:
+    if owned:
         return aside("owner", f"it belongs to the package {package.owner} of the distribution")
     if package.dev and not settings.dev:
         return aside("dev", "it is a development dependency")
@@ -196,7 +229,7 @@ def _verdict(package: Package, affected: Affected, order: Scheme, settings: Sett
 
 
 def _kernel(package: Package) -> bool:
-    if package.type not in ("deb", "rpm", "apk"):
+    if package.type not in _DISTRIBUTIONS:
         return False
     name = package.source or package.name
     return name in _KERNELS or name.startswith(_KERNEL_STARTS)
@@ -249,7 +282,7 @@ def _gathered(
                 aside += [_set_aside(package, group, member, best) for member in live]
     found.sort(key=_order)
     aside.sort(key=lambda a: (a.id, a.package.name, a.package.version, a.advisory.id))
-    return Matches(tuple(found), tuple(aside), tuple(unread), count)
+    return Matches(tuple(found), tuple(aside), tuple(dict.fromkeys(unread)), count)
 
 
 def _set_aside(package: Package, group: tuple[str, ...], member: _Verdict, best: int) -> Aside:

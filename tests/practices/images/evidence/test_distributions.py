@@ -68,8 +68,21 @@ def test_e1_only_packages_whose_files_are_there() -> None:
     ]
     assert [str(one) for one in found.unread] == [
         "dpkg paragraph var/lib/dpkg/status no. 5: it names no package or no version",
-        "dpkg paragraph var/lib/dpkg/status no. 6: it has no state",
+        "dpkg paragraph var/lib/dpkg/status no. 6: it has no state that is known",
     ]
+
+
+def test_e1_a_half_installed_package_has_files_and_a_strange_state_is_told() -> None:
+    status = (
+        "Package: half\nStatus: install reinstreq half-installed\nVersion: 1\n \n"
+        "Package: new\nStatus: install reinstreq half-installed\n\t\n"
+        "Package: gone\nStatus: deinstall ok config-files\nVersion: 1\n\n\n"
+        "Package: odd\nStatus: install ok\nVersion: 1\n"
+    )
+    found = parsed("var/lib/dpkg/status", status)
+    assert [p.name for p in found.packages] == ["half"]
+    why = "dpkg paragraph var/lib/dpkg/status no. 4: it has no state that is known"
+    assert [str(one) for one in found.unread] == [why]
 
 
 def test_e1_distroless_has_a_file_a_package_and_no_state() -> None:

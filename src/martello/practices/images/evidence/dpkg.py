@@ -31,10 +31,14 @@ _MOST_TOLD: Final = 20
 _FIELD: Final = re.compile(
     r"^(package|status|version|source|architecture):[ \t]*(.*?)[ \t\r]*$", re.I | re.M
 )
-# The states in which the files of a package are there. `hold` is no state but a selection.
+# The states in which files of a package are there: in `half-installed`, at least some of them may
+# be. `hold` is no state but a selection.
 _PRESENT: Final = frozenset(
     ("installed", "unpacked", "half-configured", "triggers-awaited", "triggers-pending")
 )
+_PARTLY: Final = "half-installed"
+_ABSENT: Final = frozenset(("not-installed", "config-files"))
+_PARAGRAPHS: Final = re.compile(r"\n(?:[ \t]*\n)+")
 _SOURCE: Final = re.compile(r"(\S+)(?:\s+\((\S+)\))?\Z")
 _LICENCE: Final = re.compile(r"^license:[ \t]*(\S[^\n]*)$", re.I | re.M)
 _COMMON: Final = re.compile(r"/usr/share/common-licenses/([A-Za-z][\w.+-]*[\w+])")
@@ -48,18 +52,17 @@ def read_status(path: str, body: Body) -> Parsed:
     unread: list[Unread] = []
     text = body.whole(_LARGEST).decode("utf-8", "replace").replace("\r\n", "\n")
     stateless = path.startswith(STATUS_D)
-    for number, paragraph in enumerate(text.split("\n\n"), 1):
+    for number, paragraph in enumerate(_PARAGRAPHS.split(text), 1):
         if not paragraph.strip():
             continue
         found = {key.lower(): value for key, value in _FIELD.findall(paragraph)}
-        state = found.get("status", "").split()[-1:]
-        if (state and state[0] not in _PRESENT) or not (state or stateless):
-            if not state:
-                unread.append(Unread("dpkg paragraph", f"{path} no. {number}", "it has no state"))
+        state = " ".join(found.get("status", "").split()[2:])
+        if state in _ABSENT or (state == _PARTLY and not found.get("version")):
             continue
         package = _package(found)
-        if package is None:
-            why = "it names no package or no version"
+        stated = state in _PRESENT or state == _PARTLY or (stateless and "status" not in found)
+        if package is None or not stated:
+            why = "it names no package or no version" if stated else "it has no state that is known"
             unread.append(Unread("dpkg paragraph", f"{path} no. {number}", why))
         else:
             packages.append(package)

@@ -87,5 +87,7 @@ def _line(outcome: Outcome) -> str:
     from martello.report.images.explain import size
     from martello.report.text import clean
 
-    told = f"{outcome.state:<9} {outcome.download.file}  {size(outcome.size)}"
-    return clean(f"{told}  {outcome.error}".rstrip())
+    parts = [f"{outcome.state:<9} {outcome.download.file}"]
+    parts += [size(outcome.size)] if outcome.size else []
+    parts += [outcome.error] if outcome.error else []
+    return clean("  ".join(parts))

@@ -67,7 +67,11 @@ def test_reads_are_as_small_as_asked(form: images.Compression) -> None:
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_a_layer_large_enough_for_a_thread(form: images.Compression) -> None:
+@pytest.mark.parametrize("busy", [0.0, 1000.0])
+def test_a_layer_large_enough_for_a_thread(
+    form: images.Compression, busy: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("os.getloadavg", lambda: (busy, busy, busy))
     content = random.Random(2).randbytes(9 << 20)
     blob = images.layer({"big": content, "z": b"last"}, form)
     before = threading.active_count()
@@ -78,7 +82,9 @@ def test_a_layer_large_enough_for_a_thread(form: images.Compression) -> None:
     assert threading.active_count() == before
 
 
-def test_a_stream_that_is_dropped_leaves_no_thread() -> None:
+def test_a_stream_that_is_dropped_leaves_no_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.getloadavg", lambda: (0.0, 0.0, 0.0))
+    monkeypatch.setattr("os.cpu_count", lambda: 4)
     blob = images.layer({"big": random.Random(2).randbytes(9 << 20)}, "plain")
     before = set(threading.enumerate())
     stream = LayerStream(parts(blob, 1 << 16))

@@ -343,16 +343,16 @@ def test_l10_seconds_by_the_clock_that_was_handed_in() -> None:
 @pytest.mark.parametrize(
     "data",
     [
-        b"x",
-        b"\n",
-        b"\n\n",
+        b"path=",
+        b"\npath=\n",
         b"0 path=a\n",
         b"9999 path=a\n",
-        b"5 a=b\n",
-        b"10 path=ab",
-        b"8 path\nx",
-        b"6 =ab\n",
+        b"11 path=abc\n",
+        b"9 path=a\nx",
+        b"9 path=a\n6 =ab\n",
+        b"9 path=a\n\n",
         b"-1 path=a\n",
+        b"9 size=-1\n",
     ],
 )
 def test_malformed_extended_headers(data: bytes) -> None:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from hashlib import _Hash
 
 _ALONE: Final = 4 << 20  # bytes of a layer from which a thread is worth its start
-_AHEAD: Final = 6  # parts that wait to be hashed, at most
+_AHEAD: Final = 12  # parts that wait to be hashed, at most
 _TASKS = SimpleQueue["tuple[_Hash, bytes] | None"]
 
 
@@ -243,7 +243,9 @@ class _Hashing:
             digest.update(part)
             self._fed += len(part)
             if self._alone and self._fed > _ALONE:
-                self._start()
+                self._alone = _core_free()
+                if self._alone:
+                    self._start()
             return
         self._free.acquire()
         self._tasks.put((digest, part))
@@ -266,6 +268,14 @@ class _Hashing:
         work = (self._tasks, self._free)
         self._thread = threading.Thread(target=_hash_all, args=work, daemon=True, name="hashing")
         self._thread.start()
+
+
+def _core_free() -> bool:
+    """Whether a thread finds a core: on a busy machine waiting for it costs more than it saves."""
+    try:
+        return os.getloadavg()[0] < (os.cpu_count() or 1) - 0.5
+    except OSError:
+        return True
 
 
 def _hash_all(tasks: _TASKS, free: threading.Semaphore) -> None:

@@ -33,6 +33,7 @@ _KINDS: Final[Mapping[int, Kind]] = {
     ord("6"): "fifo",
 }
 _EXTENSIONS: Final = frozenset(b"xgXLK")
+_LONG: Final = ("GNU.path", "GNU.linkpath")  # of GNU headers, which win over those of pax
 _OUTSIDE: Final = "its path leads out of the image"
 _IGNORED: Final = "a global header changes it, which container runtimes ignore"
 
@@ -110,7 +111,7 @@ def _next_header(
     extra: dict[str, str] = {}
     for _ in range(limits.chain + 1):
         block = source.take(BLOCK)
-        if len(block) < BLOCK:
+        if len(block) != BLOCK:
             if block:
                 raise TarTrouble("it ends within a header")
             if extra:
@@ -134,8 +135,9 @@ def _next_header(
         elif kind == 0x4B:  # K
             extra["GNU.linkpath"] = header.text(data)
         else:
-            names = {key: extra[key] for key in ("GNU.path", "GNU.linkpath") if key in extra}
-            extra = header.records(data) | names
+            names = [(key, extra[key]) for key in _LONG if key in extra] if extra else []
+            extra = header.records(data)
+            extra.update(names)
     raise TarTrouble(f"more than {limits.chain} extended headers precede one entry")
 
 
@@ -143,11 +145,10 @@ def _extension(source: Source, block: bytes, limits: Limits) -> bytes:
     size = header.number(block[124:136])
     if not 0 <= size <= limits.header:
         raise TarTrouble(f"an extended header is larger than {limits.header >> 10} KiB")
-    data = source.take(size)
+    data = source.take(size + -size % BLOCK)
     if len(data) < size:
         raise TarTrouble("it ends within an extended header")
-    source.skip(-size % BLOCK)
-    return data
+    return data[:size]
 
 
 def _entry(
@@ -162,21 +163,21 @@ def _entry(
     trouble = ""
     if extra or common:
         trouble = _IGNORED if _changed(extra, common) else ""
-        extra = {**common, **{key: value for key, value in extra.items() if value}}
-        given = header.decimal(extra, "size")
-        stored = stored if given is None else given
+        if common:
+            extra = {**common, **{key: value for key, value in extra.items() if value}}
+        if "size" in extra:
+            given = header.decimal(extra, "size")
+            stored = stored if given is None else given
         path = extra.get("GNU.path") or extra.get("path") or header.name_of(block)
         path = extra.get("GNU.sparse.name") or path
-        link = extra.get("GNU.linkpath") or extra.get("linkpath") or header.text(block[157:257])
+        link = extra.get("GNU.linkpath") or extra.get("linkpath", "")
     else:
-        path = header.name_of(block)
-        link = header.text(block[157:257]) if block[157] else ""
+        path, link = header.name_of(block), ""
+    if not link and block[157]:
+        link = header.text(block[157:257])
     if stored < 0:
         raise TarTrouble("a header has a negative size")
-    try:
-        mode = header.number(block[100:108]) & 0o7777
-    except TarTrouble:
-        mode = 0
+    mode = header.mode_of(block[100:108])
     kind = _KINDS.get(flag, "other")
     if flag == 0 and path[-1:] == "/":
         kind = "dir"  # as V7 wrote directories

@@ -11,7 +11,7 @@ from isal import igzip_lib
 from martello.adapters.tarheader import TarTrouble
 
 _MALFORMED: Final = cast(type[Exception], igzip_lib.IsalError)  # its stub has an instance
-LARGEST_PART: Final = 1 << 20  # bytes that come out at a time
+LARGEST_PART: Final = 1 << 18  # bytes that come out at a time: hashed while in the cache
 _INPUT: Final = 1 << 16  # bytes that go in at a time: small enough to stay in the cache
 _GZIP: Final = b"\x1f\x8b"
 _ZSTD: Final = b"\x28\xb5\x2f\xfd"
@@ -32,7 +32,7 @@ def kind_of(start: bytes) -> str:
 
 
 def unpacked(parts: Iterator[bytes]) -> tuple[str, Iterator[bytes]]:
-    """How a stream is compressed (as `kind_of` says), and what it holds, at most 1 MiB at a time.
+    """How a stream is compressed (as `kind_of` says), and what it holds, at most 256 KiB at a time.
     A part may be empty: much can come in and nothing out. Raises TarTrouble, then or later, where
     it is malformed, cut, or compressed in another way.
     """
@@ -91,17 +91,20 @@ def _gunzip(first: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
             if not data.startswith(_GZIP):
                 raise TarTrouble("something other than gzip follows its last gzip member")
             inflate = igzip_lib.IgzipDecompressor(flag=igzip_lib.DECOMP_GZIP)
-        try:
-            out = inflate.decompress(data, LARGEST_PART)
-        except (_MALFORMED, EOFError, ValueError) as error:
-            raise TarTrouble("its gzip stream is malformed") from error
-        yield out
+        yield _inflated(inflate, data)  # not kept here: its memory serves the next part
         if inflate.eof:
             data = inflate.unused_data or next(rest, None)
         else:
             data = next(rest, None) if inflate.needs_input else b""
     if not inflate.eof:
         raise TarTrouble("its gzip stream ends early")
+
+
+def _inflated(inflate: igzip_lib.IgzipDecompressor, data: bytes) -> bytes:
+    try:
+        return inflate.decompress(data, LARGEST_PART)
+    except (_MALFORMED, EOFError, ValueError) as error:
+        raise TarTrouble("its gzip stream is malformed") from error
 
 
 class _Frames:

@@ -93,7 +93,7 @@ def test_languages_need_no_system() -> None:
         ("Ubuntu:24.10", "Ubuntu:24.10"),
         ("Alpine:v3.19", "Alpine:v3.19"),
         ("Red Hat:enterprise_linux:9::appstream", "Red Hat:9"),
-        ("Red Hat:rhel_eus:9.2::baseos", "Red Hat:rhel_eus:9.2::baseos"),
+        ("Red Hat:rhel_eus:9.2::baseos", "Red Hat:9"),
         ("SUSE:Linux Enterprise Server 15 SP5", "SUSE:Linux Enterprise Server 15.5"),
         (
             "SUSE:Linux Enterprise Module for Basesystem 15 SP5",
@@ -212,3 +212,46 @@ def test_a_source_rpm_names_source_and_version() -> None:
 def test_no_package_url(text: str) -> None:
     with pytest.raises(BadInput):
         parse_purl(text)
+
+
+@pytest.mark.parametrize(
+    ("osv", "ours"),
+    [
+        ("Red Hat:rhel_eus:9.2::baseos", "Red Hat:9"),
+        ("Red Hat:rhel_els:7", "Red Hat:7"),
+        ("Red Hat:rhel_software_collections:3::el7", "Red Hat:7"),
+        ("Red Hat:openshift:4.12::el9", "Red Hat:9"),
+        ("Red Hat:enterprise_linux:8::crb", "Red Hat:8"),
+        ("Red Hat:enterprise_linux:10.0", "Red Hat:10"),
+        ("Red Hat:ansible_automation_platform:2", "Red Hat:ansible_automation_platform:2"),
+    ],
+)
+def test_streams_and_products_of_red_hat_are_of_a_release(osv: str, ours: str) -> None:
+    assert canonical(osv) == ours
+
+
+@pytest.mark.parametrize(
+    ("url", "ecosystem", "source_version"),
+    [
+        (
+            "pkg:rpm/rocky/openssl-libs@3.0.7-6.el9?distro=rocky-9.3&epoch=1"
+            "&upstream=openssl-3.0.7-6.el9.src.rpm",
+            "Rocky Linux:9",
+            "1:3.0.7-6.el9",
+        ),
+        (
+            "pkg:rpm/rocky/perl-Pod@1.04-1.el9?distro=rocky-9.3&epoch=1"
+            "&upstream=perl-5.16-2.el9.src.rpm",
+            "Rocky Linux:9",
+            "5.16-2.el9",
+        ),
+        (
+            "pkg:rpm/suse/bash@5.1-1?distro=suse%20linux%20enterprise%20server-15.5",
+            "SUSE:Linux Enterprise Server 15.5",
+            "",
+        ),
+    ],
+)
+def test_package_urls_of_other_tools(url: str, ecosystem: str, source_version: str) -> None:
+    package = parse_purl(url)
+    assert (package.ecosystem, package.source_version) == (ecosystem, source_version)

@@ -319,3 +319,15 @@ def test_the_version_that_is_compared() -> None:
     assert compared(libssl("1", source_version="")) == "1"
     assert family("Debian:12") == "Debian"
     assert normalise("PyPI", "A.b_C") == "a-b-c"
+
+
+def test_of_a_list_without_a_system_red_hats_usual_products_count() -> None:
+    bash = Package("rpm", "bash", "5.1-1", "Red Hat:9")
+    usual = ("cpe:/o:redhat:enterprise_linux:9::baseos",)
+    stream = ("cpe:/o:redhat:rhel_eus:9.2::baseos",)
+    rows = [
+        row(id, "bash", "5.1-2", ecosystem="Red Hat:9", feed="osv:Red Hat", cpes=cpes)
+        for id, cpes in (("CVE-1", usual), ("CVE-2", stream))
+    ]
+    found = match(Inventory("list", packages=(bash,)), Records(rows)).found
+    assert [one.id for one in found] == ["CVE-1"]

@@ -54,7 +54,10 @@ BY_SOURCE: Final = frozenset(
 )  # fmt: skip
 _TESTING: Final = "14"  # what Debian's unstable becomes next
 _SERVICE_PACK: Final = re.compile(r" (\d+) SP(\d+)")
-_RHEL_PART: Final = re.compile(r"Red Hat:enterprise_linux:(\d+)(?:\.\d+)?(?:::[\w.-]*)?\Z")
+# a product for a release (`openshift:4.12::el9`), or the release itself and its streams
+_RHEL_PART: Final = re.compile(
+    r"Red Hat:(?:[\w:.-]+::el(\d+)|(?:enterprise_linux|rhel_[a-z0-9]+):(\d+)[\w.]*(?:::[\w.-]*)?)\Z"
+)
 _EULER_PACK: Final = re.compile(r"\((LTS(?:-SP\d+)?)\)")
 
 
@@ -66,7 +69,7 @@ def family(ecosystem: str) -> str:
 @lru_cache(maxsize=4096)
 def canonical(osv_ecosystem: str) -> str:
     """OSV's spelling as the database keys it: releases as os-release writes them, and a module of
-    SUSE's or a stream of Red Hat's as the distribution that it is part of.
+    SUSE's, or a stream or a product of Red Hat's, as the distribution that it is part of.
     """
     text = " ".join(osv_ecosystem.split())
     name, colon, release = text.partition(":")
@@ -76,7 +79,7 @@ def canonical(osv_ecosystem: str) -> str:
         return text.removesuffix(":LTS")
     if name == "Red Hat":
         part = _RHEL_PART.match(text)
-        return f"Red Hat:{part[1]}" if part else text
+        return f"Red Hat:{part[1] or part[2]}" if part else text
     if name in ("SUSE", "openSUSE"):
         release = re.sub(r"^Linux Enterprise Module for .* (?=\d)", "Linux Enterprise Server ",
                          _SERVICE_PACK.sub(r" \1.\2", release))  # fmt: skip
@@ -228,6 +231,9 @@ _IDS: Final = {
     "opensuse.tumbleweed": "opensuse-tumbleweed",
     "cbl-mariner": "mariner",
     "azure": "azurelinux",
+    "suse linux enterprise server": "sles",
+    "suse linux enterprise micro": "sle-micro",
+    "slem": "sle-micro",
 }
 _LOWER_NAMESPACES: Final = frozenset(("pypi", "composer", "apk", "hex", "github", "luarocks"))
 _LOWER_NAMES: Final = _LOWER_NAMESPACES | {"npm", "bitnami"}
@@ -292,6 +298,8 @@ def parse_purl(text: str) -> Package:
         version = f"{epoch}:{version}"
     system = _system(parts[0] if parts[:-1] else "", extra.get("distro", ""))
     source, source_version = _parse_upstream(extra.get("upstream", ""), version)
+    if epoch != "0" and version == f"{epoch}:{source_version}":
+        source_version = version  # the name of the source's file has no epoch, the source has it
     return Package(
         type=kind,
         name=parts[-1],

@@ -17,7 +17,7 @@ from martello.core.vulnerability import (
     Match,
     Vulnerability,
 )
-from martello.practices.images.advisories.products import products_of
+from martello.practices.images.advisories.products import products_of, usual
 from martello.practices.images.advisories.ranges import Held, holds
 from martello.practices.images.ecosystems import BY_SOURCE, family, normalise
 from martello.practices.images.versions import Scheme, scheme
@@ -220,6 +220,8 @@ def _verdict(
     if affected.arches and package.arch not in (*affected.arches, "noarch", "all", ""):
         return aside("arch", f"the record is of {', '.join(affected.arches)}")
     products = settings.products
+    if affected.cpes and products is None and family(package.ecosystem) == "Red Hat":
+        products = usual(package.ecosystem.partition(":")[2])  # of a list without its system
     if affected.cpes and products is not None and not _in_products(affected.cpes, products):
         return aside("status", "the record is of another product or repository")
     held = holds(affected, compared(package), order)

@@ -162,12 +162,16 @@ def test_pages_that_refer_to_each_other_are_refused(database: Path) -> None:
 
 def test_the_list_of_distroless_images() -> None:
     line = "openssl\t3.3.0-1.azl3\t1700000000\t1690000000\tExample\t(none)\t100\tx86_64\t0\t"
-    text = f"{line}openssl-3.3.0-1.azl3.src.rpm\nbroken\n"
+    epoch = line.replace("\t0\t", "\t1\t").replace("openssl", "openssl-libs")
+    file = "openssl-3.3.0-1.azl3.src.rpm"
+    text = f"{line}{file}\n{epoch}{file}\nbroken\n"
     found = parsed("var/lib/rpmmanifest/container-manifest-2", text.encode())
+    number = "3.3.0-1.azl3"
     assert found.packages == (
-        Package("rpm", "openssl", "3.3.0-1.azl3", "", "openssl", "3.3.0-1.azl3", "x86_64"),
+        Package("rpm", "openssl", number, "", "openssl", number, "x86_64"),
+        Package("rpm", "openssl-libs", f"1:{number}", "", "openssl", f"1:{number}", "x86_64"),
     )
-    assert found.unread[0].where.endswith(":2")
+    assert found.unread[0].where.endswith(":3")
 
 
 def test_headers_of_keys_are_no_packages() -> None:

@@ -63,6 +63,8 @@ def read_manifest(path: str, body: Body) -> Parsed:
         name, version, *_, arch, epoch, file = values[:10]
         source, source_version = split_source(file)
         shown = f"{epoch}:{version}" if epoch.isdecimal() and int(epoch) else version
+        if source_version == version:
+            source_version = shown  # the file's name has no epoch, the source has it
         packages.append(Package("rpm", name, shown, "", source, source_version, arch))
     return Parsed(tuple(packages), unread=tuple(unread[:_MOST_TOLD]))
 

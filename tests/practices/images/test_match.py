@@ -331,3 +331,20 @@ def test_of_a_list_without_a_system_red_hats_usual_products_count() -> None:
     ]
     found = match(Inventory("list", packages=(bash,)), Records(rows)).found
     assert [one.id for one in found] == ["CVE-1"]
+
+
+def test_a_record_of_some_module_is_of_every_module_and_of_nothing_else() -> None:
+    fixed = "1:16.2-1.module_el8+1"
+    told = row("ALSA-1", "nodejs", fixed, ecosystem="AlmaLinux:8", module="*")
+    for module, count in (("nodejs:16", 1), ("nodejs:18:1:abc", 1), ("", 0)):
+        node = Package("rpm", "nodejs", "1:16.1-1.el8", "AlmaLinux:8", module=module)
+        assert len(matched(node, Records([told])).found) == count
+
+
+def test_a_modular_package_without_its_module_is_not_silently_clean() -> None:
+    fixed = "1:16.2-1.module_el8+1"
+    told = row("ALSA-1", "nodejs", fixed, ecosystem="AlmaLinux:8", module="nodejs:16")
+    node = Package("rpm", "nodejs", "1:16.1-1.module_el8+1", "AlmaLinux:8")
+    result = matched(node, Records([told]))
+    assert result.found == ()
+    assert [one.where for one in result.unread] == ["nodejs"]

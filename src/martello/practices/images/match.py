@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final, Protocol
 
@@ -9,6 +10,7 @@ import msgspec
 
 from martello.core.package import Inventory, Package, Unread
 from martello.core.vulnerability import (
+    ANY_MODULE,
     LEVELS,
     UNKNOWN,
     Affected,
@@ -27,6 +29,7 @@ Key = tuple[str, str]  # ecosystem with its release, normalised name
 _DISTRIBUTIONS: Final = frozenset(("deb", "rpm", "apk"))
 # Header and documentation packages of a kernel: a container runs the kernel of its node.
 _KERNELS: Final = frozenset(("linux", "kernel", "linux-lts", "kernel-headers", "linux-headers"))
+_MODULAR: Final = re.compile(r"\.module[_+]")  # in the release of what is built as one
 _KERNEL_STARTS: Final = ("linux-image", "linux-headers", "linux-modules", "linux-signed", "kernel-")
 
 
@@ -195,6 +198,10 @@ def _verdicts(
         why = f"the order of {package.ecosystem} versions is not known"
         unread.append(Unread("package", package.name, why))
         return []
+    modular = package.type == "rpm" and not package.module and _MODULAR.search(package.version)
+    if modular and any(affected.module for affected in said):
+        why = "it was built as part of a module that is not stated, and advisories are of modules"
+        unread.append(Unread("package", package.name, why))
     return [_verdict(package, affected, order, settings, owned) for affected in said]
 
 
@@ -214,7 +221,7 @@ def _verdict(
         return aside("status", affected.note or "the record informs, and names no vulnerability")
     if settings.container and _kernel(package):
         return aside("kernel", "a container runs the kernel of its node")
-    if _module(affected.module) != _module(package.module):
+    if not _same_module(affected.module, package.module):
         why = f"the record is of module {affected.module or 'none'}"
         return aside("module", f"{why}, the package of {package.module or 'none'}")
     if affected.arches and package.arch not in (*affected.arches, "noarch", "all", ""):
@@ -237,9 +244,11 @@ def _kernel(package: Package) -> bool:
     return name in _KERNELS or name.startswith(_KERNEL_STARTS)
 
 
-def _module(text: str) -> str:
-    """`name:stream` of a module label, which may go on with version and context."""
-    return ":".join(text.split(":")[:2])
+def _same_module(said: str, installed: str) -> bool:
+    """By `name:stream`: a label may go on with version and context."""
+    if said == ANY_MODULE:
+        return bool(installed)
+    return said.split(":")[:2] == installed.split(":")[:2]
 
 
 def _in_products(cpes: Iterable[str], products: frozenset[str]) -> bool:

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import msgspec
 
-from martello.core.vulnerability import Affected, Events, Vulnerability
+from martello.core.vulnerability import ANY_MODULE, Affected, Events, Vulnerability
 from martello.practices.images.advisories.archive import Limits, documents
 from martello.practices.images.advisories.ranges import ordered
 from martello.practices.images.advisories.record import (
@@ -149,9 +149,9 @@ def _parts(
         named = set(_MODULE.findall(document.summary or ""))
         found = sorted(name for name in named if not name.startswith(_BULLETINS))
         if not found:
-            passed.append(
-                Skipped(document.id, "a package of a module it does not name", whole=False)
-            )
+            why = "a package of a module it does not name"
+            passed.append(Skipped(document.id, why, whole=False))
+            return [msgspec.structs.replace(row, module=ANY_MODULE, note=why)]
         return [msgspec.structs.replace(row, module=module) for module in found]
     return [row]
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import IO, Any
+import re
+from typing import IO, Any, Final
 
 import msgspec
 
@@ -10,6 +11,8 @@ from martello.core.package import Inventory, Package
 from martello.core.vulnerability import Affected, Aside, Data, Ruled
 from martello.report import json
 from martello.report.images.model import Examined, Images
+
+_WORD: Final = re.compile(r"_([a-z])")
 
 
 def write(images: Images, out: IO[str]) -> None:
@@ -20,19 +23,37 @@ def write(images: Images, out: IO[str]) -> None:
 
 
 def image(examined: Examined) -> dict[str, Any]:
-    """One image as plain data."""
+    """One image as plain data. Records whose ranges do not hold are thousands, and left out:
+    `why-not` tells them.
+    """
     inventory = examined.inventory
     return {
         **_described(inventory),
         "packages": [package(p) for p in inventory.packages],
         "vulnerabilities": [vulnerability(r) for r in examined.ruled],
-        "setAside": [aside(a) for a in examined.aside],
-        "secrets": [msgspec.to_builtins(leak) for leak in inventory.leaks],
-        "unassessed": [msgspec.to_builtins(u) for u in examined.unread],
+        "setAside": [aside(a) for a in examined.aside if a.kind != "version"],
+        "secrets": [plain(leak) for leak in inventory.leaks],
+        "unassessed": [plain(u) for u in examined.unread],
         "advisories": data(examined.data),
-        "judgement": msgspec.to_builtins(examined.judgement) if examined.judgement else None,
+        "judgement": plain(examined.judgement) if examined.judgement else None,
         "notes": list(examined.notes),
+        "usedBy": list(examined.used),
     }
+
+
+def plain(value: Any) -> Any:
+    """Data with the names of fields as JSON has them here: sourceVersion, diffId."""
+    return _renamed(msgspec.to_builtins(value))
+
+
+def _renamed(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {_WORD.sub(_upper, key): _renamed(inner) for key, inner in value.items()}
+    return [_renamed(inner) for inner in value] if isinstance(value, list | tuple) else value
+
+
+def _upper(match: re.Match[str]) -> str:
+    return match[1].upper()
 
 
 def _described(inventory: Inventory) -> dict[str, Any]:
@@ -42,10 +63,10 @@ def _described(inventory: Inventory) -> dict[str, Any]:
         "index": inventory.index,
         "config": inventory.config,
         "platform": str(inventory.platform) if inventory.platform else "",
-        "system": msgspec.to_builtins(inventory.system) if inventory.system else None,
+        "system": plain(inventory.system) if inventory.system else None,
         "user": inventory.user,
         "created": inventory.created,
-        "layers": [msgspec.to_builtins(layer) for layer in inventory.layers],
+        "layers": [plain(layer) for layer in inventory.layers],
         "labels": dict(inventory.labels),
         "files": inventory.files,
     }
@@ -53,8 +74,8 @@ def _described(inventory: Inventory) -> dict[str, Any]:
 
 def package(found: Package) -> dict[str, Any]:
     """One package; what it does not have is left out."""
-    data = msgspec.to_builtins(found)
-    return {key: value for key, value in data.items() if value not in ("", (), [], False)}
+    data = plain(found)
+    return {key: value for key, value in data.items() if value not in ("", [], False)}
 
 
 def vulnerability(ruled: Ruled) -> dict[str, Any]:
@@ -79,7 +100,7 @@ def vulnerability(ruled: Ruled) -> dict[str, Any]:
         "references": list(match.references),
     }
     if ruled.waived is not None:
-        told["waived"] = msgspec.to_builtins(ruled.waived)
+        told["waived"] = plain(ruled.waived)
     return told
 
 
@@ -112,5 +133,5 @@ def data(used: Data) -> dict[str, Any]:
     """The database that the verdict rests on; no age, which changes by the hour."""
     return {
         "digest": used.digest,
-        "feeds": [msgspec.to_builtins(feed) for feed in used.feeds],
+        "feeds": [plain(feed) for feed in used.feeds],
     }

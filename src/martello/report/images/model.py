@@ -27,6 +27,7 @@ class Examined(msgspec.Struct, frozen=True):
     data: Data = Data("")
     judgement: Judgement | None = None
     notes: tuple[str, ...] = ()
+    used: tuple[str, ...] = ()  # what runs it, where a cluster was asked
 
 
 class Images(msgspec.Struct, frozen=True):

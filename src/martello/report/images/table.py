@@ -27,6 +27,7 @@ def write(images: Images, out: IO[str]) -> None:
     lines: list[str] = []
     for examined in images.examined:
         lines += [*([""] if lines else []), *_image(images, examined)]
+    lines += _unread(images)
     for note in report.scan.notes:
         lines += wrap(f"note: {clean(note)}", report.screen.width, "")
     lines.append(_last(images))
@@ -36,6 +37,8 @@ def write(images: Images, out: IO[str]) -> None:
 def _image(images: Images, examined: Examined) -> list[str]:
     screen, everything = images.report.screen, images.report.everything
     lines = _head(examined, screen)
+    if examined.used:
+        lines += wrap(f"runs in {clean(', '.join(examined.used))}", screen.width, _INDENT)
     rows = [
         (LEVELS.index(fix.severity), _fix(fix, examined, images.at, screen))
         for fix in fixes(examined)
@@ -213,6 +216,22 @@ def _missing(examined: Examined, screen: Screen, everything: bool) -> list[str]:
     return lines
 
 
+def _unread(images: Images) -> list[str]:
+    """Images of which nothing could be read."""
+    read = [examined.inventory for examined in images.examined]
+    names = {name for inventory in read for name in (inventory.name, titled(inventory))}
+    lines: list[str] = []
+    for entry in images.report.scan.unassessed:
+        place = entry.location.file if entry.location is not None else ""
+        if place in names:
+            continue
+        text = f"{place}: {entry.reason}" if place else entry.reason
+        word = paint("not assessed", "unassessed", images.report.screen.colour)
+        first, *more = wrap(clean(text), images.report.screen.width, " " * 14)
+        lines += [f"{word}: {first.lstrip()}", *more]
+    return lines
+
+
 def _waived(examined: Examined, screen: Screen) -> list[str]:
     lines = []
     for ruled in examined.ruled:
@@ -221,10 +240,9 @@ def _waived(examined: Examined, screen: Screen) -> list[str]:
             until = f" until {waived.until}" if waived.until else ""
             why = waived.reason or "no reason given"
             text = f"{ruled.match.id} {ruled.match.package.name}  by {waived.by}{until}: {why}"
-            lines.append(
-                paint("waived".ljust(8), "dim", screen.colour)
-                + clean(f"  {text} ({waived.source})")
-            )
+            first, *more = wrap(clean(f"{text} ({waived.source})"), screen.width, _INDENT)
+            head = paint("waived".ljust(8), "dim", screen.colour)
+            lines += [f"{head}  {first.removeprefix(_INDENT)}", *more]
     return lines
 
 

@@ -60,7 +60,7 @@ def vulnerabilities(
             "uri": f"pkg:pypi/martello@{version}",
             "version": version,
             "db": {
-                "uri": f"sha256:{data.digest}" if data.digest else "",
+                "uri": data.digest,
                 "version": _newest(data),
                 "lastUpdate": _newest(data),
             },

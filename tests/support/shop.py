@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
-from tests.support.images import Content, File, Image, image, layer
+from tests.support.images import Compression, Content, File, Image, image, layer
 from tests.support.images import index as index_of
 
 RELEASE: Final = (
@@ -36,7 +36,7 @@ OPEN: Final = "CVE-2031-3333"  # zlib, without one
 FIXED: Final = "CVE-2030-0001"  # openssl, fixed before the version that is installed
 
 
-def shop(platform: str = "linux/amd64", **config: Any) -> Image:
+def shop(platform: str = "linux/amd64", compression: Compression = "gzip", **config: Any) -> Image:
     """Debian 12 with an old openssl, an old idna of pip and a token that somebody copied in."""
     base = {"etc/os-release": RELEASE, "var/lib/dpkg/status": STATUS, "etc/hostname": "x"}
     copied: dict[str, Content] = {
@@ -44,9 +44,9 @@ def shop(platform: str = "linux/amd64", **config: Any) -> Image:
         "app/main.py": File(b"print(1)\n"),
     }
     return image(
-        layer(base),
-        layer({WHEEL: METADATA}),
-        layer(copied),
+        layer(base, compression),
+        layer({WHEEL: METADATA}, compression),
+        layer(copied, compression),
         config={"User": "65532", **config},
         history=STEPS,
         platform=platform,

@@ -10,7 +10,9 @@ from typing import Final
 
 import click
 import pytest
+from tests.support import shop
 from tests.support.command import martello
+from tests.support.images import write_layout
 
 from martello.catalogue.load import load
 from martello.cli.main import cli
@@ -65,18 +67,39 @@ def test_golden_demo() -> None:
         assert shown[2] == true
 
 
+def with_images(place: Path) -> None:
+    """What the pages on images find: a build, feeds, a database, keys, and the policy that the page
+    itself shows.
+    """
+    write_layout(place / "build", {"": shop.shop()})
+    shop.database(place)
+    assert martello("image", "key", "release", cwd=place).code == 0
+    text = (ROOT / "docs" / "practices" / "images.md").read_text("utf-8")
+    policies = [text for kind, text in FENCE.findall(text) if "kind: ImagePolicy" in text]
+    (place / "images.yaml").write_text(policies[0], "utf-8")
+
+
 @pytest.mark.parametrize("page", WRITTEN, ids=name)
 def test_its_commands_run(page: Path, tmp_path: Path) -> None:
     lines = commands(page)
     if page == README:
         assert len(lines) >= 7
     martello("demo", "--write", str(tmp_path / "deploy"))
+    env = {
+        "HOME": str(tmp_path / "home"),
+        "MARTELLO_DATABASE": str(tmp_path / "advisories.db"),
+        "MARTELLO_STATE": f"sqlite:///{tmp_path / 'state.db'}",
+        "MARTELLO_LOCAL": "0",
+    }
+    if any(line.startswith(("martello image ", "martello db ")) for line in lines):
+        with_images(tmp_path)
     codes = {}
     for line in lines:
-        words = shlex.split(line.replace("/etc/kubernetes/", "deploy/"))[1:]
+        line = line.replace("/etc/kubernetes/", "deploy/").replace(" TARGET", " oci:build")
+        words = shlex.split(line)[1:]
         if words[:2] == ["scan", "demo"] or words == ["demo"]:
             continue  # tests/test_demo.py
-        done = martello(*words, cwd=tmp_path, kubeconfig=tmp_path / "none")
+        done = martello(*words, cwd=tmp_path, kubeconfig=tmp_path / "none", env=env)
         codes[line] = done.code
         unreachable = any(word.startswith("cluster") for word in words) or words[0] == "doctor"
         assert done.code in ((4,) if unreachable else (0, 1)), (line, done)

@@ -55,6 +55,21 @@ def enqueue(state: State, job: str, items: Iterable[str]) -> int:
     return new
 
 
+def reopen(state: State, job: str, items: Iterable[str]) -> int:
+    """Makes items that are done or dead to be done anew, and returns how many were; others are as
+    they were.
+    """
+    unique, again = list(dict.fromkeys(items)), 0
+    with state.writing() as connection:
+        for start in range(0, len(unique), _BATCH):
+            some = work.c.item.in_(unique[start : start + _BATCH])
+            ended = work.c.state.in_(("done", "dead"))
+            values: dict[str, Any] = {"state": "open", "attempts": 0, "until": 0}
+            change = update(work).where(work.c.job == job, some, ended).values(**values)
+            again += connection.execute(change).rowcount
+    return again
+
+
 def claim(state: State, job: str, n: int, seconds: float, holder: str) -> tuple[Claim, ...]:
     """Up to n items for so many seconds: open ones, and those whose lease has run out. What has
     been tried five times is dead.
@@ -126,6 +141,22 @@ def release(state: State, claims: Sequence[Claim]) -> None:
         for one in claims:
             values: dict[str, Any] = {"state": "open", "until": 0, "attempts": work.c.attempts - 1}
             connection.execute(_mine(one).values(**values))
+
+
+def abandon(state: State, job: str, holder: str) -> int:
+    """Ends the leases of a holder that is known to be dead, and returns how many it had: that was
+    an attempt of each.
+    """
+    with state.writing() as connection:
+        mine = (work.c.job == job) & (work.c.holder == holder) & (work.c.state == "leased")
+        return connection.execute(update(work).where(mine).values(until=0)).rowcount
+
+
+def exists(state: State, job: str) -> bool:
+    """Whether anything was ever to be done under this name."""
+    with state.reading() as connection:
+        query = select(work.c.item).where(work.c.job == job).limit(1)
+        return connection.execute(query).first() is not None
 
 
 def progress(state: State, job: str) -> Progress:

@@ -41,6 +41,15 @@ def kept(state: State, digest: str, version: str, type: type[T]) -> T | None:
     return None if content is None else unpacked(content, type)
 
 
+def has(state: State, digest: str, version: str) -> bool:
+    """Whether something was kept."""
+    query = select(inventory.c.digest).where(
+        inventory.c.digest == digest, inventory.c.db_version == version
+    )
+    with state.reading() as connection:
+        return connection.execute(query).first() is not None
+
+
 def say(state: State, digest: str, summary: Any, others: Iterable[str] = ()) -> None:
     """Keeps what the last scan said of an image; `others` are the digests of indexes that list it
     and of its configuration: nodes may name it by either.

@@ -37,6 +37,18 @@ def read_cluster(
     return _run(read(found, namespaces, labels, progress=progress))
 
 
+def read_kinds(
+    found: Access,
+    namespaces: Sequence[str] = (),
+    labels: str = "",
+    *,
+    kinds: Sequence[Kind],
+    progress: Progress | None = None,
+) -> Reading:
+    """Only some kinds of a cluster, as far as we may list them. Raises as above."""
+    return _run(read(found, namespaces, labels, kinds=kinds, progress=progress))
+
+
 def read_clusters(
     contexts: Sequence[str],
     *,

@@ -129,7 +129,7 @@ class Reader:
             self.lists[served.kind].extend(await self._list(served, space))
         except Denied as denied:
             where = f" in namespace {space}" if space else ""
-            return _refusal(f"list {served.kind.group_resource}{where}", denied)
+            return refusal(f"list {served.kind.group_resource}{where}", denied)
         return ""
 
     async def _space(self, name: str) -> str:
@@ -138,7 +138,7 @@ class Reader:
         try:
             raw = await self.client.get(f"/api/v1/namespaces/{name}")
         except Denied as denied:
-            return _refusal(f"get namespace {name}", denied)
+            return refusal(f"get namespace {name}", denied)
         self._keep(self.lists[kind], raw, Served(kind, "v1"))
         return ""
 
@@ -187,7 +187,8 @@ class Reader:
         self.unassessed.append(Unassessed(reason, self.origin.locate(()), asked=asked))
 
 
-def _refusal(what: str, denied: Denied) -> str:
+def refusal(what: str, denied: Denied) -> str:
+    """Why the server did not answer a call, with the right that is missing."""
     if denied.status != 403:
         return f"{what} failed ({denied.status}): {denied.why}"
     user = re.search(r'User "([^"]+)" cannot', denied.why)

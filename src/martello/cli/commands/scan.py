@@ -37,7 +37,7 @@ from martello.cli.target import Target, in_context, parse_target
     metavar="FILE",
     help="Image policies: which registries and keys count. Repeatable.",
 )
-@click.option("--state", metavar="URL", help="The ledger: what scans and gates said of images.")
+@click.option("--state", metavar="URL", default="", help="Where facts and approvals are kept.")
 @click.option(
     "--approver",
     "approvers",

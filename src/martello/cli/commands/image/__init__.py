@@ -19,6 +19,7 @@ VERBS: Final = {
     "explain": ("explain", "Why a vulnerability is reported; or the layers of an image."),
     "why-not": ("why_not", "Why a vulnerability is not reported."),
     "approve": ("approve", "Write an approval (or a denial) into the ledger by hand."),
+    "ledger": ("ledger", "Who decided what of images, and whether the ledger is whole."),
 }
 
 

@@ -49,6 +49,7 @@ def command(source: str, target: str, **flags: Any) -> int:
     from martello.cli.images.opening import open_images, registry_settings
     from martello.cli.images.policies import load_policies
     from martello.cli.images.promoting import push, top_of, vouch
+    from martello.cli.images.remembering import of_promoted, remember
     from martello.cli.images.signing import signing_key
     from martello.cli.images.target import parse_image_target, reference_of
 
@@ -83,6 +84,7 @@ def command(source: str, target: str, **flags: Any) -> int:
             vouch(registry, judged, key, finished, now)
             record(where.state, decisions(judged), key, name, top.digest)
             registry.point(reference.tag or "latest", top.raw, top.media)
+            remember(where.state, of_promoted(judged, name, top, registry, court), finished)
     write_images(images, outputs)
     blobs = f"{moved.sent} blobs sent, {moved.mounted} mounted, {moved.there} there"
     click.echo(f"{reference.name}:{reference.tag or 'latest'}@{moved.digest}  {blobs}", err=True)

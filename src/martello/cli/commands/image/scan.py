@@ -13,7 +13,6 @@ from martello.cli.exits import FAIL_ON
 from martello.cli.images import settings
 from martello.cli.images.outputs import IMAGE_FORMATS, image_outputs, write_images
 from martello.cli.progress import Progress
-from martello.core.errors import BadInput
 from martello.core.vulnerability import LEVELS
 
 
@@ -44,6 +43,16 @@ from martello.core.vulnerability import LEVELS
     "--running", is_flag=True, help="The images of the pods of a cluster, with their pull secrets."
 )
 @click.option("--refs", default="", metavar="FILE", help="A file that names a target in each line.")
+@click.option(
+    "--jobs",
+    type=click.IntRange(1, 64),
+    default=2,
+    metavar="N",
+    help="How many images are read at a time [default: 2].",
+)
+@click.option(
+    "--resume", default="", metavar="RUN", help="Go on with a run that was broken off, by its name."
+)
 @settings.judging_flags
 @settings.target_flags
 @settings.data_flags
@@ -53,36 +62,19 @@ def command(targets: tuple[str, ...], **flags: Any) -> int:
     """Say what is wrong with images: vulnerable packages, secrets in layers, systems past their
     end, root as user. Exit 1 at --fail-on, 3 where something could not be assessed.
     """
-    from martello.cli.images.flow import Verdict, examine, judging, open_advisories, report_of
-    from martello.cli.images.inventories import inventories
+    from martello.cli.images.flow import Verdict, judging, open_advisories, report_of
+    from martello.cli.images.scanning import look, scan_images, words_of
 
     begun, now = time.monotonic(), datetime.now(UTC)
     outputs = image_outputs(flags["outputs"])
     how = judging(flags)
-    words = _words(targets, flags)
+    words = words_of(targets, flags)
     where = settings.places(flags["database"], flags["state"])
     database = open_advisories(where.database)
     with Progress() as progress:
-        found = inventories(words, flags, where.state, progress)
-        examined = [examine(inventory, database, how, now) for inventory in found]
+        sought = look(words, flags, where.state, progress)
+        examined, missing = scan_images(sought, flags, where.state, database, how, now)
     end = Verdict(flags["fail_on"], flags["allow_incomplete"], flags["show"], flags["everything"])
-    images = report_of(" ".join(words), examined, end, begun, now, database)
+    images = report_of(sought.target, examined, end, begun, now, database, missing=missing)
     write_images(images, outputs)
     return images.report.exit
-
-
-def _words(targets: tuple[str, ...], flags: dict[str, Any]) -> list[str]:
-    """The targets that were typed, those of --refs, those that run. Raises BadInput."""
-    words = list(targets)
-    if flags["refs"]:
-        from martello.cli.images.flow import read_file
-
-        lines = read_file(flags["refs"]).decode("utf-8", "replace").splitlines()
-        words += [line.strip() for line in lines if line.strip() and not line.startswith("#")]
-    if flags["running"]:
-        if words:
-            raise BadInput("--running and targets exclude each other", "", "give one of them")
-        return words
-    if not words:
-        raise BadInput("no image is named", "", "martello image scan TARGET, or --running")
-    return words

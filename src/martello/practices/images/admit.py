@@ -86,6 +86,8 @@ def _one(
     if _stale(snapshot, at):
         minutes = (at - snapshot.at) // 60_000_000
         message = f"the approvals were read {minutes} minutes ago, which is too long"
+        if not snapshot.at:
+            message = "the approvals were not read yet"
         return spec.on_error, (_told(spec.on_error, subject, message),), False
     if standing is not None and standing.outcome == APPROVE:
         return "allow", (), False

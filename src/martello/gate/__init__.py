@@ -1,0 +1,1 @@
+"""One door, judges in order, one verdict: whether an object may enter the cluster."""

@@ -238,6 +238,7 @@ _IDS: Final = {
 _LOWER_NAMESPACES: Final = frozenset(("pypi", "composer", "apk", "hex", "github", "luarocks"))
 _LOWER_NAMES: Final = _LOWER_NAMESPACES | {"npm", "bitnami"}
 _DISTRIBUTIONS: Final = frozenset(("deb", "apk", "rpm"))
+_PLAIN: Final = re.compile(r"[A-Za-z0-9_.~/:-]*")
 
 
 def purl(package: Package, system: System | None) -> str:
@@ -329,8 +330,12 @@ def _url_name(kind: str, name: str) -> str:
     return name.lower() if kind in _LOWER_NAMES else name
 
 
-@lru_cache(maxsize=65536)
 def _encode(text: str) -> str:
+    return text if _PLAIN.fullmatch(text) else _quoted(text)
+
+
+@lru_cache(maxsize=65536)
+def _quoted(text: str) -> str:
     # a slash stays as it is, like in packageurl-python
     return quote(text.strip(), safe="/:")
 

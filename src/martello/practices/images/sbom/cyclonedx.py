@@ -19,6 +19,18 @@ PROPERTY: Final = "martello:"
 ROOT: Final = "root:"  # before the name of what the document is about, which may be anything
 UNREAD: Final = f"{PROPERTY}unread"
 _ANALYSIS: Final = {"disputed": "in_triage", "under-investigation": "in_triage"}
+# What a package URL does not say of a package, in the order of _component.
+_KEPT: Final = (
+    "martello:type",
+    "martello:ecosystem",
+    "martello:source",
+    "martello:sourceVersion",
+    "martello:arch",
+    "martello:module",
+    "martello:owner",
+    "martello:path",
+    "martello:layer",
+)
 # Names of targets that would pass for references: `oci:build` is a directory here.
 _FORMS: Final = (
     "oci:",
@@ -144,22 +156,24 @@ def _component(package: Package, ref: str, url: str) -> dict[str, Any]:
     component["name"] = name
     component["version"] = package.version
     if package.licences:
-        component["licenses"] = [dict(entry) for entry in _licences(package.licences)]
+        component["licenses"] = list(_licences(package.licences))
     component["purl"] = url
     if package.dev:
         component["scope"] = "excluded"
-    known = (
-        ("type", package.type),
-        ("ecosystem", package.ecosystem),
-        ("source", package.source),
-        ("sourceVersion", package.source_version),
-        ("arch", package.arch),
-        ("module", package.module),
-        ("owner", package.owner),
-        ("path", package.path),
-        ("layer", str(package.layer) if package.layer >= 0 else ""),
+    values = (
+        package.type,
+        package.ecosystem,
+        package.source,
+        package.source_version,
+        package.arch,
+        package.module,
+        package.owner,
+        package.path,
+        str(package.layer) if package.layer >= 0 else "",
     )
-    component["properties"] = [{"name": f"{PROPERTY}{k}", "value": v} for k, v in known if v]
+    component["properties"] = [
+        {"name": name, "value": value} for name, value in zip(_KEPT, values, strict=True) if value
+    ]
     if package.path:
         component["evidence"] = {"occurrences": [{"location": package.path}]}
     return component

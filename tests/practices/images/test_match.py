@@ -348,3 +348,18 @@ def test_a_modular_package_without_its_module_is_not_silently_clean() -> None:
     result = matched(node, Records([told]))
     assert result.found == ()
     assert [one.where for one in result.unread] == ["nodejs"]
+
+
+def test_the_fix_is_one_that_no_statement_of_the_vulnerability_holds() -> None:
+    """As of GO-2023-2185: what mended it first was mended again."""
+    first = until("1.20.11")
+    again = (Events("SEMVER", (("introduced", "1.20.11"), ("fixed", "1.20.12"))),)
+    other = (Events("SEMVER", (("introduced", "0"), ("last_affected", "1.20.11"))),)
+    rows = [
+        row("GO-1", "stdlib", ecosystem="Go", feed="osv:Go", ranges=ranges, status="fixed")
+        for ranges in (first, again, other)
+    ]
+    go = Package("golang", "stdlib", "1.19.0", "Go")
+    assert only(matched(go, Records(rows))).fixed == "1.20.12"
+    never = row("GO-1", "stdlib", ecosystem="Go", feed="osv:Go")
+    assert only(matched(go, Records([*rows[:2], never]))).fixed == "1.20.11"

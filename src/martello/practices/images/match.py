@@ -20,7 +20,7 @@ from martello.core.vulnerability import (
     Vulnerability,
 )
 from martello.practices.images.advisories.products import products_of, usual
-from martello.practices.images.advisories.ranges import Held, holds
+from martello.practices.images.advisories.ranges import Held, fix, holds
 from martello.practices.images.ecosystems import BY_SOURCE, family, normalise
 from martello.practices.images.versions import Scheme, scheme
 
@@ -329,11 +329,13 @@ def _matched(
     holding = [m for m in deciding if m.held is not None]
     order = scheme(package.ecosystem)
     assert order is not None
-    # to be rid of all of them takes the highest of their fixes; one without a fix is told as such
-    holding.sort(key=lambda m: (bool(m.held and m.held.fixed), m.affected.id))
-    fixes = [m.held.fixed for m in holding if m.held is not None and m.held.fixed]
-    fixed = max(fixes, key=order.key) if fixes else ""
-    first = next((m for m in holding if m.held and m.held.fixed == fixed), holding[0])
+    # one without a fix is told as such
+    holding.sort(key=lambda m: m.affected.id)
+    holding.sort(key=lambda m: order.key(m.held.fixed) if m.held and m.held.fixed else b"")
+    said = [m.affected for m in deciding if m.kind in ("", "version")]
+    fixed = fix([m.held.fixed for m in holding if m.held and m.held.fixed], said, order)
+    latest = holding[-1] if fixed else holding[0]
+    first = next((m for m in holding if m.held and m.held.fixed == fixed), latest)
     assert first.held is not None
     id = named(group)
     about = [records[name] for name in (id, first.affected.id, *group) if name in records]

@@ -7,7 +7,7 @@ only below one of them. The list of versions is exact; list and ranges are joine
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 import msgspec
@@ -35,6 +35,27 @@ def holds(affected: Affected, version: str, scheme: Scheme) -> Held | None:
     fixes = sorted(_fixes(affected, version, scheme), key=scheme.key)
     fixed = next((fix for fix in fixes if _words(affected, fix, scheme) is None), "")
     return Held(words, fixed)
+
+
+def fix(own: Sequence[str], said: Sequence[Affected], scheme: Scheme) -> str:
+    """The version to go to by all statements on one vulnerability: the lowest that is named as
+    fixed and that none of them holds; where there is none, the highest that one of those which hold
+    names for itself (`own`).
+    """
+    if not own or len(said) == 1:
+        return max(own, key=scheme.key, default="")
+    least = min(own, key=scheme.key)
+    found = {
+        bound
+        for affected in said
+        for events in affected.ranges
+        for kind, bound in events.events
+        if kind == "fixed" and scheme.compare(bound, least) >= 0
+    }
+    for bound in sorted(found, key=scheme.key):
+        if all(_words(affected, bound, scheme) is None for affected in said):
+            return bound
+    return max(own, key=scheme.key)
 
 
 def ordered(events: Events, scheme: Scheme) -> Events:

@@ -1,4 +1,4 @@
-"""CycloneDX 1.6 of 1,000 packages, beside cyclonedx-python-lib on the same packages. Best of each."""
+"""CycloneDX 1.6 of 1,000 packages, beside cyclonedx-python-lib: the best of some rounds each."""
 
 from __future__ import annotations
 

@@ -12,6 +12,8 @@ from typing import Any, NamedTuple
 
 # What a terminal or its user says about colour and width: a test says it itself.
 SCREEN = ("COLUMNS", "NO_COLOR", "FORCE_COLOR", "CLICOLOR_FORCE")
+# What the user's own scans of images left behind is none of a test's business.
+NOWHERE = {"XDG_STATE_HOME": "/dev/null/nowhere", "MARTELLO_STATE": ""}
 SRC = Path(__file__).parents[2] / "src"
 
 
@@ -39,7 +41,8 @@ def martello(
 ) -> Done:
     """Runs `martello WORDS`. A traceback fails the test, whatever the exit code."""
     plain = {name: value for name, value in os.environ.items() if name not in SCREEN}
-    environment = {**plain, "PYTHONPATH": str(SRC), "MARTELLO_DEBUG": "0", **(env or {})}
+    environment = {**plain, "PYTHONPATH": str(SRC), "MARTELLO_DEBUG": "0", **NOWHERE}
+    environment.update(env or {})
     environment.pop("KUBECONFIG", None)
     if kubeconfig is not None:
         environment["KUBECONFIG"] = str(kubeconfig)

@@ -18,6 +18,7 @@ from martello.adapters import tar
 from martello.adapters.files import Files, TarFiles, stream_files, tar_files, whole
 from martello.adapters.layout import Layout
 from martello.adapters.unpack import kind_of
+from martello.core import plain_json
 from martello.core.artifact import (
     LARGEST_MANIFEST,
     OCI_CONFIG,
@@ -56,9 +57,10 @@ class DockerArchive:
         self._files = files
         self.where = files.where
         raw = whole(files, "manifest.json", LARGEST_MANIFEST)
+        body = plain_json.read(raw, plain_json.DOCKER_ARCHIVE, f"manifest.json of {self.where}")
         try:
-            self._listed = msgspec.json.decode(raw, type=list[_Listed])
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            self._listed = msgspec.convert(body, list[_Listed])
+        except (msgspec.MsgspecError, RecursionError):
             raise self._broken("its manifest.json is malformed") from None
         if not self._listed:
             raise self._broken("it holds no image")

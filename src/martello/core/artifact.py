@@ -12,6 +12,7 @@ from typing import Any, Final, Protocol
 
 import msgspec
 
+from martello.core import plain_json
 from martello.core.errors import BadInput, Refused
 
 OCI_INDEX: Final = "application/vnd.oci.image.index.v1+json"
@@ -138,14 +139,12 @@ def read_blob(place: Repository, descriptor: Descriptor, largest: int) -> bytes:
 
 def parse_manifest(raw: bytes, media: str = "", where: str = "manifest") -> Manifest | Index:
     """Reads a manifest or an index; what its own `mediaType` says wins over `media`. Raises
-    BadInput for what is neither, for schema 1, and for anything malformed.
+    BadInput for what is neither, for schema 1, and for anything malformed; Refused for what could
+    be read in two ways.
     """
     if len(raw) > LARGEST_MANIFEST:
         raise BadInput(f"cannot read {where}", f"it is larger than {LARGEST_MANIFEST >> 20} MiB")
-    try:
-        body = msgspec.json.decode(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        raise BadInput(f"cannot read {where}", "it is no JSON") from None
+    body = plain_json.read(raw, plain_json.MANIFEST, where)
     if not isinstance(body, dict):
         raise BadInput(f"cannot read {where}", "it is no JSON object")
     if body.get("schemaVersion") == 1 or "fsLayers" in body:
@@ -161,7 +160,7 @@ def parse_manifest(raw: bytes, media: str = "", where: str = "manifest") -> Mani
     artifact = _string(body, "artifactType", where)
     notes = _texts(body.get("annotations"), where)
     is_index = kind in INDEXES or (kind not in MANIFESTS and "manifests" in body)
-    if is_index and "layers" not in body:
+    if is_index and "layers" not in body and "config" not in body:
         listed = _descriptors(body.get("manifests"), where)
         media = kind or OCI_INDEX
         return Index(raw, media, digest, listed, attached, artifact, notes)

@@ -342,7 +342,7 @@ def test_a_configuration_that_is_none(raw: bytes) -> None:
     config = msgspec.structs.replace(image.image.config, digest=images.digest(raw), size=len(raw))
     place = Memory({"x": image})
     place.blobs[config.digest] = raw
-    with pytest.raises(BadInput, match="cannot read x"):
+    with pytest.raises(BadInput, match="cannot read .*x"):
         scan_image(msgspec.structs.replace(image.image, config=config), place, None, name="x")
 
 

@@ -14,6 +14,7 @@ import msgspec
 from martello.adapters import tar
 from martello.adapters.layers import LayerStream, Measured
 from martello.adapters.tar import Entry, Limits, TarTrouble
+from martello.core import plain_json
 from martello.core.artifact import Descriptor, Manifest, Platform, Repository, read_blob
 from martello.core.body import Body
 from martello.core.errors import BadInput, Refused
@@ -250,10 +251,7 @@ def _origins(
 
 
 def _settings(raw: bytes, name: str) -> Mapping[str, Any]:
-    try:
-        body = msgspec.json.decode(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        raise BadInput(f"cannot read {name}", "its configuration is no JSON") from None
+    body = plain_json.read(raw, plain_json.CONFIGURATION, f"the configuration of {name}")
     if not isinstance(body, dict):
         raise BadInput(f"cannot read {name}", "its configuration is no JSON object")
     return body

@@ -128,7 +128,8 @@ def test_update_fetches_what_is_named_and_says_its_size(tmp_path: Path, served: 
     lines = done.out.splitlines()
     size = (served.folder / "PyPI" / "all.zip").stat().st_size
     assert f"new       PyPI/all.zip  {size} B" in lines
-    assert any(line.startswith("missing   epss_scores-current.csv.gz  cannot read") for line in lines)
+    (missing,) = [line for line in lines if line.startswith("missing ")]
+    assert missing.startswith("missing   epss_scores-current.csv.gz  cannot read")
     known = run(tmp_path, "status", "-o", "json").report
     assert known["ecosystems"] == ["PyPI", "npm"]
     assert {feed["name"] for feed in known["feeds"]} >= {"osv:PyPI", "osv:npm", "cisa-kev"}

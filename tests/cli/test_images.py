@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -39,14 +39,16 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return there
 
 
-def run(place: Path, *words: str, stdin: Path | None = None, **env: str) -> Done:
+def run(
+    place: Path, *words: str, stdin: Path | None = None, env: Mapping[str, str] | None = None
+) -> Done:
     """An image command in that directory; nothing of the user's is touched."""
     own = {
         "MARTELLO_DATABASE": str(place / "advisories.db"),
         "MARTELLO_STATE": f"sqlite:///{place / 'state.db'}",
         "MARTELLO_LOCAL": "0",
         "HOME": str(place / "home"),
-        **env,
+        **(env or {}),
     }
     return martello("image", *words, cwd=place, env=own, stdin=stdin)
 
@@ -133,10 +135,10 @@ def test_the_same_image_gives_the_same_bytes(place: Path) -> None:
     assert one == two
     fixed = {"SOURCE_DATE_EPOCH": "1900000000"}
     for format in ("cyclonedx", "spdx"):
-        one, two = (run(place, "sbom", "build", "-o", format, **fixed).out for _ in range(2))
+        one, two = (run(place, "sbom", "build", "-o", format, env=fixed).out for _ in range(2))
         assert one == two
         assert "2030-03-17T17:46:40Z" in one
-    done = run(place, "sbom", "build", SOURCE_DATE_EPOCH="x")
+    done = run(place, "sbom", "build", env={"SOURCE_DATE_EPOCH": "x"})
     assert (done.code, done.out) == (2, "")
 
 
@@ -144,27 +146,27 @@ def test_a_rescan_reads_no_layer(place: Path, tmp_path: Path) -> None:
     state = {"MARTELLO_STATE": f"sqlite:///{tmp_path / 'state.db'}"}
     write_layout(tmp_path / "build", {"1.4": shop.shop()})
     word = f"oci:{tmp_path / 'build'}"
-    first = run(place, "scan", word, "-o", "json", **state)
+    first = run(place, "scan", word, "-o", "json", env=state)
     for blob in shop.shop().image.layers:
         (tmp_path / "build" / "blobs" / "sha256" / blob.digest.partition(":")[2]).unlink()
-    again = run(place, "scan", word, "-o", "json", **state)
+    again = run(place, "scan", word, "-o", "json", env=state)
     assert first.out == again.out
     assert ids(again) == ALL
 
 
 def test_no_database_still_gives_a_bill_of_materials(place: Path) -> None:
     none = {"MARTELLO_DATABASE": str(place / "nothing.db")}
-    assert run(place, "scan", "oci:build", **none).code == 1  # the token is there all the same
-    done = run(place, "scan", "oci:plain", **none)
+    assert run(place, "scan", "oci:build", env=none).code == 1  # the token is there all the same
+    done = run(place, "scan", "oci:plain", env=none)
     assert done.code == 3
     assert "vulnerabilities not assessed" in done.out
     assert done.out.splitlines()[-1].endswith("next: martello db update")
-    done = run(place, "sbom", "oci:build", **none)
+    done = run(place, "sbom", "oci:build", env=none)
     assert done.code == 0
     assert len(json.loads(done.out)["components"]) == 5
     for words in (("explain", shop.CVE, "build"), ("why-not", shop.CVE, "build")):
-        assert run(place, *words, **none).code == 3, words
-    assert run(place, "explain", "build", **none).code == 0
+        assert run(place, *words, env=none).code == 3, words
+    assert run(place, "explain", "build", env=none).code == 0
 
 
 def test_old_advisories_give_no_verdict(place: Path, tmp_path: Path) -> None:
@@ -172,11 +174,11 @@ def test_old_advisories_give_no_verdict(place: Path, tmp_path: Path) -> None:
     write_layout(tmp_path / "clean", {"1": image(layer({"etc/os-release": shop.RELEASE,
                  "var/lib/dpkg/status": shop.STATUS.replace("3.0.9", "3.9")}))})  # fmt: skip
     old = {"MARTELLO_DATABASE": str(tmp_path / "advisories.db")}
-    done = run(place, "scan", f"oci:{tmp_path / 'clean'}", "--fail-on", "high", **old)
+    done = run(place, "scan", f"oci:{tmp_path / 'clean'}", "--fail-on", "high", env=old)
     assert done.code == 3
     assert "80 hours old" in done.out
     shop.database(tmp_path, datetime.now(UTC) - timedelta(hours=30))
-    done = run(place, "scan", f"oci:{tmp_path / 'clean'}", **old)
+    done = run(place, "scan", f"oci:{tmp_path / 'clean'}", env=old)
     assert done.code == 0
     assert "30 hours old" in done.out
 
@@ -234,7 +236,7 @@ def test_hostile_names_are_printed_safely(place: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize("columns", [80, 120])
 def test_nothing_is_cut_at_any_width(place: Path, columns: int) -> None:
     wide = run(place, "scan", "multi", "--all").out
-    narrow = run(place, "scan", "multi", "--all", COLUMNS=str(columns)).out
+    narrow = run(place, "scan", "multi", "--all", env={"COLUMNS": str(columns)}).out
     seconds = re.compile(r"\d+\.\d s")
     assert seconds.sub("", narrow).split() == seconds.sub("", wide).split()
     assert max(map(len, narrow.splitlines()[:-1])) <= columns
@@ -402,12 +404,12 @@ def test_an_image_of_a_local_engine(place: Path, tmp_path: Path, kind: str) -> N
     variable = {"docker": "DOCKER_HOST", "podman": "CONTAINER_HOST"}[kind]
     host = {variable: f"unix://{socket}"}
     with engine.serve(socket, {name: (place / "a.tar").read_bytes()}):
-        done = run(place, "scan", f"{kind}:{name}", "-o", "json", **host)
+        done = run(place, "scan", f"{kind}:{name}", "-o", "json", env=host)
         assert ids(done) == ALL
-        local = run(place, "scan", name, "-o", "json", MARTELLO_LOCAL="1", **host)
+        local = run(place, "scan", name, "-o", "json", env={"MARTELLO_LOCAL": "1", **host})
         assert ids(local) == ALL
-        assert run(place, "scan", f"{kind}:other", **host).code == 2
-    assert run(place, "scan", f"{kind}:{name}", **host).code == 4
+        assert run(place, "scan", f"{kind}:other", env=host).code == 2
+    assert run(place, "scan", f"{kind}:{name}", env=host).code == 4
 
 
 @pytest.fixture(scope="module")

@@ -11,12 +11,13 @@ import httpx
 import msgspec
 
 import martello
-from martello.core.errors import BadInput, MartelloError, NotPermitted, Unreachable
+from martello.core.errors import BadInput, MartelloError, NotPermitted, Refused, Unreachable
 
 _AGAIN: Final = frozenset((429, 500, 502, 503, 504))
 _TRIES: Final = 4
 _HOPS: Final = 5
 _LONGEST_WAIT: Final = 30.0
+_LONGEST: Final = 3600.0  # seconds for one feed
 _PART: Final = 1 << 18
 
 
@@ -38,6 +39,7 @@ class Feeds:
         authority: str = "",
         tell: Callable[[str], None] = lambda url: None,
         sleep: Callable[[float], None] = time.sleep,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         import ssl
 
@@ -56,6 +58,7 @@ class Feeds:
         )
         self._tell = tell
         self._sleep = sleep
+        self._clock = clock
 
     def get(self, url: str, etag: str = "") -> Answer | None:
         """The feed, or None where it is still what `etag` names. Raises Unreachable, NotPermitted
@@ -92,20 +95,30 @@ class Feeds:
         if status != 200:
             reply.close()
             raise _denied(url, status)
+        if url.startswith("https://") and reply.url.scheme != "https":
+            reply.close()
+            why = f"its server leads to {reply.url.scheme}://{reply.url.host}, without encryption"
+            raise Refused(f"will not read {url}", why, "name another --base")
         coded = "content-encoding" in reply.headers
         length = reply.headers.get("content-length", "")
         size = int(length) if length.isdecimal() and not coded else -1
         changed = _time(reply.headers.get("last-modified", ""))
-        return Answer(_content(url, reply), size, reply.headers.get("etag", ""), changed)
+        return Answer(self._content(url, reply), size, reply.headers.get("etag", ""), changed)
 
-
-def _content(url: str, reply: httpx.Response) -> Iterator[bytes]:
-    try:
-        yield from reply.iter_bytes(_PART)
-    except httpx.HTTPError as error:
-        raise _lost(url, error) from None
-    finally:
-        reply.close()
+    def _content(self, url: str, reply: httpx.Response) -> Iterator[bytes]:
+        """The bytes, for so long: a server that drips them is no server."""
+        until = self._clock() + _LONGEST
+        try:
+            for part in reply.iter_bytes(_PART):
+                if self._clock() > until:
+                    raise Unreachable(
+                        f"cannot read {url}", f"it took {_LONGEST:.0f} s", "--base URL"
+                    )
+                yield part
+        except httpx.HTTPError as error:
+            raise _lost(url, error) from None
+        finally:
+            reply.close()
 
 
 def _wait(reply: httpx.Response, tried: int) -> float:

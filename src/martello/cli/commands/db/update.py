@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -62,7 +63,8 @@ def command(
         if dry_run:
             click.echo("\n".join(clean(f"{d.file}  {d.url}") for d in downloads))
             return 0
-        feeds = Feeds(authority=flags["ca"], tell=progress)
+        authority = flags["ca"] or os.environ.get("MARTELLO_CA", "")
+        feeds = Feeds(authority=authority, tell=progress)
 
         def fetch(url: str, etag: str) -> Fetched | None:
             answer = feeds.get(url, etag)

@@ -1,4 +1,4 @@
-"""Other scanners' reports: read whatever stands in them, paired by every name of a vulnerability."""
+"""Other scanners' reports: read whatever stands in them, paired by every name of a finding."""
 
 from __future__ import annotations
 

@@ -98,28 +98,12 @@ class Gathering:
             for inventory in inventories_of(target, self._flags, None, self._progress):
                 self._whole.append(Found(inventory))
             return
-        word = one.word
-        try:
-            opened = open_images(target, self._flags, *one.keyrings)
-        except BadInput:
-            if not one.digest:
-                raise
-            word = f"registry:{one.image}"
-            opened = self._by_configuration(one, word)
+        opened = open_images(target, self._flags, *one.keyrings)
+        if one.digest and one.bare:
+            opened = _configured(opened, one)
         for image in opened:
-            held = self._images.setdefault(image.manifest.digest, _Image(image, word, []))
+            held = self._images.setdefault(image.manifest.digest, _Image(image, one.word, []))
             held.wanted.append(one)
-
-    def _by_configuration(self, one: Running, word: str) -> tuple[Opened, ...]:
-        """Some runtimes name an image by its configuration, which no registry can be asked for: it
-        is what the reference means, if that has not moved since (A9).
-        """
-        opened = open_images(parse_image_target(word), self._flags, *one.keyrings)
-        meant = tuple(image for image in opened if image.manifest.config.digest == one.digest)
-        if not meant:
-            why = f"its registry holds nothing of {one.digest} under that name any more"
-            raise BadInput(f"cannot read what runs as {one.image}", why)
-        return meant
 
     def _read_each(self) -> Iterator[Found]:
         with facts_kept(self._state, self._flags) as store:
@@ -168,6 +152,21 @@ class Gathering:
         self._errors.append(error)
         why = f"{error.what}: {error.why}" if error.why else error.what
         self._missing.append(Unassessed(why, Location(name)))
+
+
+def _configured(opened: Sequence[Opened], one: Running) -> tuple[Opened, ...]:
+    """Some nodes name an image by its configuration, which no registry can be asked for: it is what
+    the reference means, if that has not moved since (A9).
+    """
+    meant = [
+        image
+        for image in opened
+        if one.digest in (image.manifest.config.digest, image.manifest.digest)
+    ]
+    if not meant:
+        why = f"its registry has nothing of {one.digest} under that name any more"
+        raise BadInput(f"cannot read what runs as {one.image}", why)
+    return tuple(meant)
 
 
 def _with_secrets(error: MartelloError, one: Running) -> MartelloError:

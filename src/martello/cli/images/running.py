@@ -20,7 +20,7 @@ from martello.core.errors import BadInput
 from martello.core.finding import Unassessed
 from martello.core.image import parse_image
 from martello.core.resource import Location, Resource
-from martello.practices.images.ledger import statuses
+from martello.practices.images.ledger import digest_in, image_ids
 
 # Pods, their accounts, and whatever owns them.
 _OWNERS: Final = ("Deployment", "ReplicaSet", "StatefulSet", "DaemonSet", "Job", "CronJob")
@@ -36,6 +36,7 @@ class Running(msgspec.Struct, frozen=True):
     used: tuple[str, ...]
     keyrings: tuple[PullSecret, ...] = ()
     unread: tuple[str, ...] = ()  # pull secrets that could not be read, and why
+    bare: bool = False  # the node names no repository: the digest is that of a configuration
 
 
 class _Group(msgspec.Struct):
@@ -43,6 +44,7 @@ class _Group(msgspec.Struct):
     digest: str
     pods: dict[str, int]  # what runs it → how many pods
     secrets: dict[Named, None]
+    bare: bool
 
 
 def running_images(
@@ -79,13 +81,14 @@ def _groups(cluster: Cluster) -> Iterable[_Group]:
         if isinstance(status, dict) and status.get("phase") in _ENDED:
             continue
         workload = cluster.workload(pod)
-        digests = statuses(pod)
+        ids = image_ids(pod)
         for container in workload.containers if workload is not None else ():
             image = container.raw.get("image")
             if not isinstance(image, str) or not image:
                 continue
-            digest = digests.get(container.name, "")
-            group = groups.setdefault(digest or image, _Group(image, digest, {}, {}))
+            digest = digest_in(ids.get(container.name, ""))
+            bare = "@" not in ids.get(container.name, "")
+            group = groups.setdefault(digest or image, _Group(image, digest, {}, {}, bare))
             owner = cluster.root(pod).ref.local
             group.pods[owner] = group.pods.get(owner, 0) + (owner != pod.ref.local)
             group.secrets.update(dict.fromkeys(_pull_secrets(pod, cluster)))
@@ -120,19 +123,24 @@ def _running(group: _Group, secrets: Mapping[Named, Mapping[str, Any] | str]) ->
             keyrings.append(from_pull_secret(answer, f"secret {'/'.join(named)}"))
         except BadInput as error:
             unread.append(f"{error.what}: {error.why}")
-    used = (
-        f"{owner} ({count} pods)" if count > 1 else owner for owner, count in group.pods.items()
-    )
+    counted = group.pods.items()
+    used = (f"{owner} ({count} pods)" if count > 1 else owner for owner, count in counted)
     return Running(
-        _word(group), group.digest, group.image, tuple(used), tuple(keyrings), tuple(unread)
+        word=_word(group),
+        digest=group.digest,
+        image=group.image,
+        used=tuple(used),
+        keyrings=tuple(keyrings),
+        unread=tuple(unread),
+        bare=group.bare,
     )
 
 
 def _word(group: _Group) -> str:
     """The image by its digest in the repository that the pod names; the pod's own words where no
-    node has pulled it yet.
+    node has pulled it yet, or where the node names a configuration: no registry knows that.
     """
     reference = parse_image(group.image)
-    if reference is None or not group.digest:
+    if reference is None or not group.digest or group.bare:
         return f"registry:{group.image}"
     return f"registry:{reference.name}@{group.digest}"

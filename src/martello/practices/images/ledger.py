@@ -197,21 +197,28 @@ def statuses(pod: Resource) -> dict[str, str]:
     """The digests that the containers of a pod run, by the container's name: the runtime names an
     index, an image, or its configuration.
     """
+    named = ((name, digest_in(image_id)) for name, image_id in image_ids(pod).items())
+    return {name: digest for name, digest in named if digest}
+
+
+def image_ids(pod: Resource) -> dict[str, str]:
+    """What the node calls the image of each container, as it is written in the pod's status."""
     found: dict[str, str] = {}
     status = pod.raw.get("status")
     for key in _STATUSES:
         listed = status.get(key) if isinstance(status, dict) else None
         for entry in listed if isinstance(listed, list) else ():
-            name = entry.get("name") if isinstance(entry, dict) else None
-            digest = digest_in(entry.get("imageID")) if isinstance(name, str) else ""
-            if isinstance(name, str) and digest:
-                found[name] = digest
+            if not isinstance(entry, dict):
+                continue
+            name, image_id = entry.get("name"), entry.get("imageID")
+            if isinstance(name, str) and isinstance(image_id, str) and image_id:
+                found[name] = image_id
     return found
 
 
-def digest_in(image_id: Any) -> str:
+def digest_in(image_id: str) -> str:
     """The digest at the end of an image ID, whatever the runtime writes before it."""
-    match = _DIGEST.search(image_id) if isinstance(image_id, str) else None
+    match = _DIGEST.search(image_id)
     return match.group() if match else ""
 
 

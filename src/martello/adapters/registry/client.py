@@ -7,13 +7,14 @@ says of it is only compared.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from types import TracebackType
 from typing import Final, Self, TypeVar
 
 import msgspec
 
 from martello.adapters.registry import referrers, transfer
+from martello.adapters.registry.failure import Missing
 from martello.adapters.registry.hosts import Endpoint, endpoints
 from martello.adapters.registry.line import Line, Reply
 from martello.adapters.registry.network import Network
@@ -109,6 +110,13 @@ class Registry:
         wanted = _reference(tag or self.reference)
         raw, _ = self.manifest(wanted)
         return wanted if ":" in wanted else digest_of(raw)
+
+    def held(self, reference: str) -> tuple[bytes, str] | None:
+        """The same from the registry itself, whatever mirrors say; None where it has none."""
+        try:
+            return _manifest(self._target(), _reference(reference))
+        except Missing:
+            return None
 
     def head(self, reference: str = "") -> Head | None:
         """What the registry claims a reference to be, None where it has none: cheap enough to ask
@@ -217,6 +225,17 @@ class Registry:
             wanted=(200, 202, 204, 404),
         )
         return reply.status != 404
+
+    def discard(self, digest: str, tag: str) -> bool:
+        """Deletes a manifest that a tag has left; False where it stays."""
+        return referrers.discard(self._target(), parse_digest(digest), tag)
+
+    def withdraw(self, subject: str, digests: Collection[str]) -> None:
+        """Takes attached artefacts away: out of the list, and where the registry deletes, whole."""
+        line = self._target()
+        referrers.forget(line, parse_digest(subject), digests)
+        for digest in digests:
+            referrers.discard(line, parse_digest(digest))
 
     def attached(self, digest: str) -> referrers.Attached:
         """Everything that is attached to a manifest or index: referrers and cosign's tags, each

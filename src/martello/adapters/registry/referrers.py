@@ -8,7 +8,7 @@ Source: the OCI distribution specification 1.1, "Listing Referrers".
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any, Final
 
 import msgspec
@@ -28,7 +28,7 @@ from martello.core.artifact import (
     parse_digest,
     parse_manifest,
 )
-from martello.core.errors import BadInput, MartelloError, Refused, Unreachable
+from martello.core.errors import BadInput, MartelloError, NotPermitted, Refused, Unreachable
 
 COSIGN: Final = ("sig", "att", "sbom")
 _ACCEPT: Final = ", ".join((OCI_INDEX, OCI_MANIFEST, DOCKER_INDEX, DOCKER_MANIFEST))
@@ -94,24 +94,61 @@ def remember(line: Line, manifest: Manifest | Index) -> None:
     what = f"cannot list {manifest.digest} as attached in {line.endpoint.name}:{tag}"
     entry = _entry(manifest)
     for _ in range(_TRIES):
-        body = _index(line, tag, what)
+        body, old = _index(line, tag, what)
         if any(_digest(listed) == manifest.digest for listed in body["manifests"]):
             return
         body["manifests"].append(entry)
-        raw = msgspec.json.encode(body)
-        line.call(
-            what,
-            "PUT",
-            line.url(f"manifests/{tag}"),
-            scopes=line.scope("pull", "push"),
-            headers={"Content-Type": OCI_INDEX},
-            content=raw,
-            wanted=(200, 201),
-        )
-    body = _index(line, tag, what)
+        _write(line, tag, what, body, old)
+    body, _ = _index(line, tag, what)
     if not any(_digest(listed) == manifest.digest for listed in body["manifests"]):
         why = f"others write that tag at the same time, {_TRIES} times"
         raise Unreachable(what, why, "try again")
+
+
+def forget(line: Line, subject: str, digests: Collection[str]) -> None:
+    """Takes artefacts out of the index of their subject's fall-back tag, where there is one. Raises
+    Unreachable where others overwrite it each time.
+    """
+    tag = fallback(subject)
+    what = f"cannot take artefacts out of {line.endpoint.name}:{tag}"
+    for _ in range(_TRIES):
+        body, old = _index(line, tag, what)
+        kept = [listed for listed in body["manifests"] if _digest(listed) not in digests]
+        if len(kept) == len(body["manifests"]):
+            return
+        body["manifests"] = kept
+        _write(line, tag, what, body, old)
+    raise Unreachable(what, f"others write that tag at the same time, {_TRIES} times", "try again")
+
+
+def discard(line: Line, digest: str, tag: str = "") -> bool:
+    """Deletes a manifest, unless the tag still means it; False where it stays, because the registry
+    does not delete, or not for us.
+    """
+    what = f"cannot delete {digest} from {line.endpoint.name}"
+    try:
+        if tag and _read(line, tag).digest == digest:
+            return False
+        url = line.url(f"manifests/{digest}")
+        line.call(what, "DELETE", url, scopes=line.scope("delete"), wanted=(200, 202, 204, 404))
+    except (NotPermitted, BadInput):
+        return False
+    return True
+
+
+def _write(line: Line, tag: str, what: str, body: dict[str, Any], old: str) -> None:
+    """Moves the tag to a new index; the old one, which nothing leads to any more, goes."""
+    line.call(
+        what,
+        "PUT",
+        line.url(f"manifests/{tag}"),
+        scopes=line.scope("pull", "push"),
+        headers={"Content-Type": OCI_INDEX},
+        content=msgspec.json.encode(body),
+        wanted=(200, 201),
+    )
+    if old:
+        discard(line, old, tag)
 
 
 def _listed(line: Line, digest: str, unread: dict[str, str]) -> Iterator[tuple[str, str]]:
@@ -203,16 +240,18 @@ def _entry(manifest: Manifest | Index) -> dict[str, Any]:
     return entry
 
 
-def _index(line: Line, tag: str, what: str) -> dict[str, Any]:
-    """The fall-back index as it lies there, foreign fields kept; an empty one if there is none."""
+def _index(line: Line, tag: str, what: str) -> tuple[dict[str, Any], str]:
+    """The fall-back index as it lies there, foreign fields kept, and its digest; an empty one if
+    there is none.
+    """
     try:
         found = _read(line, tag)
     except Missing:
-        return {"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": []}
+        return {"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": []}, ""
     if not isinstance(found, Index):
         raise BadInput(what, f"{tag} holds an image, no index of what is attached")
     body: dict[str, Any] = msgspec.json.decode(found.raw)
-    return body
+    return body, found.digest
 
 
 def _digest(entry: Any) -> str:

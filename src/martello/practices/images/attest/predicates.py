@@ -129,6 +129,28 @@ def verdict(judgements: Sequence[Judgement]) -> dict[str, Any]:
     }
 
 
+def undated(type: str, predicate: Any) -> Any:
+    """The predicate as plain JSON without what only says when it was made: of two that are equal
+    so, the second says nothing new. `type` is one of those that are written here.
+    """
+    plain = msgspec.json.decode(msgspec.json.encode(predicate))
+    if not isinstance(plain, dict):
+        return plain
+    for wanted, paths in _TIMES.items():
+        for path in paths if same_type(type, wanted) else ():
+            inner: Any = plain
+            for key in path[:-1]:
+                inner = inner.get(key) if isinstance(inner, dict) else None
+            if isinstance(inner, dict):
+                inner.pop(path[-1], None)
+    plain.pop("serialNumber", None)
+    policies = plain.get("policies")
+    for policy in policies if isinstance(policies, list) else ():
+        if isinstance(policy, dict):
+            policy.pop("notAfter", None)
+    return plain
+
+
 def made_at(statement: Statement) -> datetime | None:
     """When the predicate says that it was made; None where it says nothing that is understood."""
     try:

@@ -342,7 +342,7 @@ def test_a_configuration_that_is_none(raw: bytes) -> None:
     config = msgspec.structs.replace(image.image.config, digest=images.digest(raw), size=len(raw))
     place = Memory({"x": image})
     place.blobs[config.digest] = raw
-    with pytest.raises(BadInput, match="cannot read .*x"):
+    with pytest.raises(BadInput, match=r"cannot read .*x"):
         scan_image(msgspec.structs.replace(image.image, config=config), place, None, name="x")
 
 
@@ -435,3 +435,22 @@ def test_mapping_of_a_store_is_all_that_is_trusted() -> None:
     diff_id = json.loads(image.blobs[image.image.config.digest])["rootfs"]["diff_ids"][0]
     kept.facts[diff_id, version] = msgspec.json.encode(LayerFacts())
     assert shown(scanned(image, kept)) == {("a", "1", 0)}
+
+
+def test_no_secret_of_the_configuration_gets_into_the_inventory() -> None:
+    token = "ghp_" + "a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R8"
+    image = images.image(
+        images.layer({"etc/os-release": OS}),
+        config={"Labels": {"deploy": f"curl -H {token}", "API_TOKEN": "k8Qz81nVw0pX", "by": "us"}},
+        history=[f"RUN |1 DB_PASSWORD=hunter22 /bin/sh -c git clone https://{token}@example.com/x"],
+    )
+    inventory = scan_image(image.image, Memory({"x": image}), name="x")
+    told = msgspec.json.encode(inventory).decode()
+    assert not [secret for secret in (token, "hunter22", "k8Qz81nVw0pX") if secret in told]
+    assert dict(inventory.labels)["by"] == "us"
+    assert "git clone https://****" in inventory.layers[0].created_by
+    assert {leak.path for leak in inventory.leaks} == {
+        "config:Labels/deploy",
+        "config:Labels/API_TOKEN",
+        "config:history/0",
+    }

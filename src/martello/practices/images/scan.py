@@ -23,7 +23,7 @@ from martello.practices.images.evidence.model import Parsed, Reader
 from martello.practices.images.evidence.readers import IMAGE_READERS, Choice, choice
 from martello.practices.images.facts import FactStore, LayerFacts, analyze, reread
 from martello.practices.images.inventory import Wanted, lay, merge, wanted
-from martello.practices.images.secrets import scan_config
+from martello.practices.images.secrets import blacked, scan_config
 
 Progress = Callable[[str], None]  # told what is read now, in a few words
 _LARGEST_CONFIG: Final = 16 << 20
@@ -264,14 +264,27 @@ def _configuration(body: Mapping[str, Any]) -> _Config:
         Platform(_text(body, "os"), _text(body, "architecture"), _text(body, "variant")),
         _text(inner, "User"),
         _text(body, "created"),
-        tuple(sorted((k, v) for k, v in _mapping(inner.get("Labels")).items() if type(v) is str)),
+        _labels(_mapping(inner.get("Labels"))),
         tuple(
-            _History(_text(step, "created"), _text(step, "created_by"))
+            _History(_text(step, "created"), blacked(_text(step, "created_by")))
             for step in map(_mapping, _list(body.get("history")))
             if not step.get("empty_layer")
         ),
         tuple(text for text in _list(rootfs.get("diff_ids")) if type(text) is str),
     )
+
+
+def _labels(labels: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+    """Labels that are texts; of one that holds a secret, what is left of it."""
+    found: list[tuple[str, str]] = []
+    for name, value in labels.items():
+        if isinstance(value, str):
+            whole = f"{name}={value}"
+            shown = blacked(whole)
+            if shown != whole:
+                name, _, value = shown.partition("=")
+            found.append((name, value))
+    return tuple(sorted(found))
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:

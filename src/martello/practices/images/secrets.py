@@ -109,10 +109,30 @@ def scan_config(config: Mapping[str, Any], rules: SecretRules | None = None) -> 
     for place, text in _settings(config):
         data = text.encode("utf-8", "replace")
         spans = _spans(place, data, rules) + _assigned(data, rules)
-        fresh = [one for one in _apart(spans) if data[one[0] : one[1]] not in known]
-        known.update(data[start:end] for start, end, _, _, _ in fresh)
-        found += _told(place, data, fresh, lines=False)
+        apart = [
+            (start, end, "" if data[start:end] in known else rule, title, severity)
+            for start, end, rule, title, severity in _apart(spans)
+        ]  # what was told of before is covered all the same
+        known.update(data[start:end] for start, end, _, _, _ in apart)
+        found += _told(place, data, apart, lines=False)
     return tuple(found)
+
+
+def blacked(text: str) -> str:
+    """A command, a label or another single text of a configuration, with every secret in it blacked
+    out by as many rules as there are: also where nobody wants to be told of them.
+    """
+    data = text.encode("utf-8", "replace")
+    rules = SecretRules()
+    spans = _apart(_spans("", data, rules) + _assigned(data, rules))
+    if not spans:
+        return text
+    parts: list[bytes] = []
+    position = 0
+    for start, end, _, _, _ in spans:
+        parts += (data[position:start], b"*" * min(end - start, _STARS))
+        position = end
+    return b"".join((*parts, data[position:])).decode("utf-8", "replace")
 
 
 _Span = tuple[int, int, str, str, str]  # start, end, rule, title, severity; no rule: covered only
@@ -257,6 +277,7 @@ __all__ = [
     "LARGEST",
     "READERS",
     "SecretRules",
+    "blacked",
     "read_trivy_secret_config",
     "reader",
     "scan_config",

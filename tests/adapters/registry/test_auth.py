@@ -18,7 +18,7 @@ from martello.adapters.registry.client import Registry, connect
 from martello.adapters.registry.credentials import Given
 from martello.adapters.registry.network import Network
 from martello.adapters.registry.settings import Credential
-from martello.core.artifact import OCI_MANIFEST
+from martello.core.artifact import OCI_MANIFEST, Descriptor
 from martello.core.errors import MartelloError, NotPermitted, Unreachable
 from martello.core.secret import Secret
 
@@ -224,6 +224,26 @@ def test_a_redirected_token_service_loses_the_password(there: FakeRegistry) -> N
         with at(there, ann()) as ours, pytest.raises(MartelloError):
             ours.manifest()
         assert other.asked
+        assert not [a for a in other.asked if "authorization" in a.headers]
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_who_is_redirected_to_names_no_token_service(there: FakeRegistry, status: int) -> None:
+    there.users = {"ann": PASSWORD}
+    content = b"a layer"
+    digest = there.put_blob("a/b", content)
+    with fake() as other, fake() as thief:
+        realm = f'Bearer realm="http://{thief.url}/token",service="x", Basic realm="y"'
+        other.answer = lambda asked: (status, {"WWW-Authenticate": realm}, b"")
+        there.redirect = lambda path: f"http://{other.url}{path}"
+        with at(there, ann()) as ours:
+            described = Descriptor("", digest, len(content))
+            with pytest.raises(NotPermitted):
+                list(ours.blob(described))
+            there.redirect = None
+            assert b"".join(ours.blob(described)) == content  # what was granted still holds
+        assert other.asked
+        assert not thief.asked
         assert not [a for a in other.asked if "authorization" in a.headers]
 
 

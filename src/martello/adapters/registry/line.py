@@ -145,7 +145,8 @@ class Line:
                     raise trouble from None
                 continue
             status = answer.status_code
-            if status == 401 or (status == 403 and grant is not None):
+            own = origin(answer.url) == origin(self.url(""))
+            if own and (status == 401 or (status == 403 and grant is not None)):
                 body = self.drained(answer, deadline + patience.waited)
                 renewed = self._renew(answer, scopes, grant, tried, deadline + patience.waited)
                 if renewed is None and status == 401:

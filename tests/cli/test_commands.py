@@ -152,17 +152,22 @@ def test_a_wrong_setting_says_where_it_was_given(tmp_path: Path) -> None:
 
 
 def test_one_flag_has_one_meaning() -> None:
-    meanings: dict[str, set[str]] = {}
+    """Within one noun; which formats there are, and on which side of a key one stands, differs."""
+    meanings: dict[tuple[str, str], set[str]] = {}
+    everywhere: dict[str, set[str]] = {}
     for path, command in walk(cli):
         for option in command.params:
             if isinstance(option, click.Option):
                 assert option.help, (path, option.name)
                 for flag in (*option.opts, *option.secondary_opts):
-                    meanings.setdefault(flag, set()).add(option.help)
-    others = {flag: told for flag, told in meanings.items() if len(told) > 1}
-    assert set(others) == {"-o", "--output"}, others  # which formats there are
-    assert {"-n", "-A", "-l", "-o"} <= set(meanings)
-    assert all(re.fullmatch(r"-[A-Za-z]|--[a-z]+(-[a-z]+)*", flag) for flag in meanings)
+                    meanings.setdefault((path[0], flag), set()).add(option.help)
+                    everywhere.setdefault(flag, set()).add(option.help)
+    others = {where: told for where, told in meanings.items() if len(told) > 1}
+    assert {flag for _, flag in others} <= {"-o", "--output", "--key", "--data"}, others
+    for flag in ("-A", "-l", "--context", "--kubeconfig", "--db", "--state", "--fail-on", "--all"):
+        assert len(everywhere[flag]) == 1, everywhere[flag]
+    assert {"-n", "-A", "-l", "-o"} <= set(everywhere)
+    assert all(re.fullmatch(r"-[A-Za-z]|--[a-z]+(-[a-z]+)*", flag) for flag in everywhere)
 
 
 def test_several_reports_in_one_run(tmp_path: Path) -> None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator
+from datetime import date
 from io import BytesIO
-from typing import Any
+from typing import Any, Final
 
 import pytest
+from tests.support.ledger import world
 
 from martello.adapters.manifests import read_paths
 from martello.catalogue.load import Source, packaged, read
@@ -40,10 +42,15 @@ def _changed(raw: dict[str, Any], path: Path, value: Any) -> dict[str, Any]:
     return made
 
 
+_FACTS: Final = {"today": date(2026, 7, 1), **world()}
+
+
 def _run(check: Check, raws: list[dict[str, Any]], params: dict[str, Any]) -> Iterator[Hit]:
     resources = [resource_of(raw, Nowhere()) for raw in raws]
     cluster = Cluster(resources)
-    named = {"params": params} if check.params else {}
+    named: dict[str, Any] = {"params": params} if check.params else {}
+    if check.facts:
+        named["facts"] = _FACTS
     assert check.function is not None
     if check.kinds == ("cluster",):
         yield from check.function(cluster, **named)
@@ -59,8 +66,6 @@ def _run(check: Check, raws: list[dict[str, Any]], params: dict[str, Any]) -> It
 @pytest.mark.parametrize("source", _SOURCES, ids=lambda s: s.module.rpartition(".")[2])
 def test_any_value_at_any_place(source: Source) -> None:
     check = read(source)
-    if check.facts:
-        pytest.skip("its facts come from outside of the objects")
     defaults = {name: schema.get("default") for name, schema in check.params.items()}
     for example in check.examples:
         raws = [r.raw for r in read_paths(["-"], stdin=BytesIO(example.text.encode())).resources]
@@ -69,6 +74,6 @@ def test_any_value_at_any_place(source: Source) -> None:
                 if not path or path in _NAMES or path[0] in ("apiVersion", "kind"):
                     continue
                 for value in _ODD:
-                    world = [*raws[:index], _changed(raw, path, value), *raws[index + 1 :]]
-                    for hit in _run(check, world, {**defaults, **example.params}):
+                    changed = [*raws[:index], _changed(raw, path, value), *raws[index + 1 :]]
+                    for hit in _run(check, changed, {**defaults, **example.params}):
                         assert hit.message

@@ -42,8 +42,7 @@ class Merger:
         self._baseline = baseline
         self._mappings: dict[str, frozenset[str]] = {}
         self._packs: dict[tuple[str, int, Waived | None], _Pack] = {}
-        # What is one finding for all objects: the hits of the first, and what the others are.
-        self._once: dict[tuple[str, Waived | None], tuple[_Pack, dict[str, None]]] = {}
+        self._once: dict[tuple[str, Waived | None], list[_Pack]] = {}  # one finding for all objects
         self._said: set[tuple[str, int]] = set()
         # One object of those that an owner made, and how many are like it.
         self._owned: dict[_Like, tuple[_Pack, list[int]]] = {}
@@ -55,7 +54,7 @@ class Merger:
         for waived, members in self._parted(check, hits).items():
             pack = (check, resource, members, waived)
             if all(hit.once for hit in members):
-                self._add_once(pack)
+                self._once.setdefault((check.id, waived), []).append(pack)
             elif root is resource:
                 self._said.add((check.id, id(resource)))
                 same = self._packs.setdefault((check.id, id(resource), waived), pack)
@@ -65,14 +64,6 @@ class Merger:
                 names = tuple(dict.fromkeys(h.element for h in members))
                 like = self._owned.setdefault((check.id, id(root), names, waived), (pack, [0]))
                 like[1][0] += 1
-
-    def _add_once(self, pack: _Pack) -> None:
-        """One finding stands for all objects, at the first that shows it."""
-        check, resource, members, waived = pack
-        held = self._once.setdefault((check.id, waived), (pack, {}))
-        if held[0] is not pack:
-            held[0][2].extend(members)
-            held[1][str(self._cluster.root(resource).ref)] = None
 
     def _parted(self, check: Check, hits: Sequence[Hit]) -> dict[Waived | None, list[Hit]]:
         """The hits by who waives them; those without a verdict are noted."""
@@ -91,13 +82,21 @@ class Merger:
         """The findings of all that was added."""
         for pack in self._packs.values():
             yield self._finding(pack)
-        for pack, others in self._once.values():
-            others.pop(str(self._cluster.root(pack[1]).ref), None)
-            yield self._finding(pack, (_and_others(others),) if others else ())
+        for packs in self._once.values():
+            yield self._for_all(packs)
         for (id_, root_id, *_), (pack, (count,)) in self._owned.items():
             if (id_, root_id) not in self._said:
                 root = self._cluster.root(pack[1])
                 yield self._finding(pack, (f"{count} made by {root.ref}, whose template differs",))
+
+    def _for_all(self, packs: list[_Pack]) -> Finding:
+        """One finding for several objects, at the first of them by name."""
+        packs.sort(key=lambda pack: (str(pack[1].ref), str(pack[1].locate(()))))
+        check, resource, _, waived = packs[0]
+        hits = [hit for pack in packs for hit in pack[2]]
+        roots = dict.fromkeys(str(self._cluster.root(pack[1]).ref) for pack in packs)
+        others = sorted(roots.keys() - {str(self._cluster.root(resource).ref)})
+        return self._finding((check, resource, hits, waived), (_and(others),) if others else ())
 
     def _finding(self, pack: _Pack, evidence: tuple[str, ...] = ()) -> Finding:
         check, resource, hits, waived = pack
@@ -146,11 +145,10 @@ class Merger:
         return found.pop() if len(found) == 1 else check.id
 
 
-def _and_others(others: Iterable[str]) -> str:
-    """The first of them by name, and how many there are."""
-    names = list(others)
-    more = f" and {len(names) - _MESSAGES} more" if len(names) > _MESSAGES else ""
-    return f"so do {', '.join(names[:_MESSAGES])}{more}"
+def _and(others: Sequence[str]) -> str:
+    """The first of the other objects, and how many there are."""
+    more = f" and {len(others) - _MESSAGES} more" if len(others) > _MESSAGES else ""
+    return f"so do {', '.join(others[:_MESSAGES])}{more}"
 
 
 def _filled(check: Check) -> Iterator[str]:

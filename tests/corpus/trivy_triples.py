@@ -304,7 +304,7 @@ def _listed(
     ours = sorted(
         (p.name, p.version.removeprefix("v"), " ".join(p.licences))
         for p in packages
-        if dev or not p.dev
+        if p.version and (dev or not p.dev)  # what has no version is in no list of trivy's
     )
     wanted = sorted(
         (row["name"], row["version"].removeprefix("v"), " ".join(row.get("licenses") or ()))

@@ -12,10 +12,11 @@ from martello.practices.images.evidence.model import Parsed, Reader, TooLarge
 
 
 class Bytes:
-    """A body in memory."""
+    """A body in memory, to be read once, as one of an archive is."""
 
     def __init__(self, data: bytes) -> None:
         self._data = data
+        self._read = False
 
     @property
     def size(self) -> int:
@@ -27,6 +28,8 @@ class Bytes:
     def whole(self, largest: int) -> bytes:
         if len(self._data) > largest:
             raise TooLarge
+        assert not self._read, "it was read before"
+        self._read = True
         return self._data
 
     def spooled(self, largest: int) -> BinaryIO:

@@ -50,9 +50,14 @@ def test_node_packages_state_licences_in_old_and_new_forms(
     assert parsed.packages[0].licences == found
 
 
-@pytest.mark.parametrize("text", ['{"type":"module"}', '{"name":"a"}', '{"name":"a","version":1}'])
-def test_a_package_json_without_name_or_version_is_none(text: str) -> None:
-    assert read("node_modules/a/package.json", text).packages == ()
+def test_a_package_json_without_a_name_is_none() -> None:
+    assert read("node_modules/a/package.json", '{"type":"module"}').packages == ()
+
+
+@pytest.mark.parametrize("text", ['{"name":"a"}', '{"name":"a","version":1}'])
+def test_a_package_json_without_a_version_is_a_package_of_none(text: str) -> None:
+    """Whoever matches it tells that, where advisories speak of such a package."""
+    assert told(read("node_modules/a/package.json", text)) == ["npm a "]
 
 
 _GEM = """# -*- encoding: utf-8 -*-

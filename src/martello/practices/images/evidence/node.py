@@ -10,6 +10,7 @@ from typing import Final
 
 import msgspec
 
+from martello.core.package import Package
 from martello.practices.images.evidence.model import NOTHING, Body, Parsed, Reader
 from martello.practices.images.evidence.text import decoded, proven, word
 
@@ -27,12 +28,14 @@ class _Manifest(msgspec.Struct, frozen=True):
 
 
 def read_package(path: str, body: Body) -> Parsed:
-    """The package of a package.json; nothing where it has no name or version: such ones only say
-    how a folder's modules are to be read. Raises ValueError, TooLarge.
+    """The package of a package.json; nothing where it has no name: such ones only say how a
+    folder's modules are to be read. Raises ValueError, TooLarge.
     """
     manifest = decoded(body.whole(_LARGEST), _Manifest)
-    if not (word(manifest.name) and word(manifest.version)):
+    if not word(manifest.name):
         return NOTHING
+    if not word(manifest.version):  # of the project's own, or damaged: that tells who matches it
+        return Parsed((Package("npm", word(manifest.name), ""),))
     licences = [*_licences(manifest.license), *_licences(manifest.licenses)]
     return Parsed((proven("npm", manifest.name, manifest.version, licences),))
 

@@ -36,10 +36,16 @@ tool example.local/c/cmd
     assert told(together(files)["go.mod"].packages) == [
         "example.local/a v1.0.0",
         "example.local/c v0.0.0-20200101000000-0123456789ab",
+        "example.local/d ",  # a directory: of no version that is known
         "example.local/e v1.0.0",
         "example.local/fork/b v2.5.0",
         "stdlib 1.21.3",
     ]
+
+
+def test_a_block_in_one_line_is_not_taken_for_a_module() -> None:
+    with pytest.raises(ValueError, match="without version"):
+        parsed("go.mod", "module m\ngo 1.20\nrequire (example.local/a v1.0.0)\n")
 
 
 def test_a_replacement_of_one_version_goes_first() -> None:
@@ -73,7 +79,7 @@ m v1.0.0 h1:x
         ("go 1.20\ntoolchain go1.22.1\n", []),
         ("go 1.21\n", []),
         ("go 1.22.4\n", ["stdlib 1.22.4"]),
-        ("go 1.23rc1\n", ["stdlib 1.23rc1"]),
+        ("go 1.23rc1\n", ["stdlib 1.23.0-rc.1"]),
     ],
 )
 def test_the_standard_library_is_a_package_where_go_mod_fixes_it(
@@ -193,8 +199,9 @@ def test_central_package_versions_count_where_they_are_exact() -> None:
 <PackageVersion Include="B"><Version>[2.0.0]</Version></PackageVersion>
 <PackageVersion Include="C" Version="[3.0,4.0)" />
 <PackageVersion Include="D" Version="$(DVersion)" />
+<PackageReference Include="A" />
 <PackageReference Update="E" Version="5.0.0-beta.1" /></ItemGroup></Project>"""
-    expected = ["A 1.0.0", "B 2.0.0", "E 5.0.0-beta.1"]
+    expected = ["A 1.0.0", "B 2.0.0", "C ", "D ", "E 5.0.0-beta.1"]
     assert told(parsed("src/Directory.Packages.props", text).packages) == expected
 
 

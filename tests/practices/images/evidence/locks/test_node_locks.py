@@ -36,7 +36,7 @@ def test_npm_versions_2_and_3_skip_workspaces_and_links(version: int) -> None:
       "node_modules/broken": {"resolved": "https://reg.local/x.tgz"}},
       "dependencies": {"never-read": {"version": "1.0.0"}}}"""
     packages = parsed("npm-shrinkwrap.json", text % version).packages
-    assert told(packages) == ["@s/b 2.0.0 dev", "a 1.0.0", "c 3.0.0", "real 4.0.0"]
+    assert told(packages) == ["@s/b 2.0.0 dev", "a 1.0.0", "broken ", "c 3.0.0", "real 4.0.0"]
     assert packages[1].licences == ("MIT",)
     assert {one.ecosystem for one in packages} == {"npm"}
 

@@ -65,7 +65,9 @@ def test_mix_reads_packages_of_hex() -> None:
   "g": {:git, "https://x.local/g.git", "00", []},
 }
 """
-    assert told(parsed("mix.lock", text).packages) == ["a 1.0.0", "real_name 2.0.0"]
+    expected = ["a 1.0.0", "g ", "real_name 2.0.0"]
+    assert told(parsed("mix.lock", text).packages) == expected
+    assert told(parsed("mix.lock", "".join(text.split("\n"))).packages) == expected
 
 
 def test_pub_leaves_the_sdk_out() -> None:
@@ -166,3 +168,13 @@ def test_no_shape_of_json_breaks_a_reader(value: object) -> None:
         except (ValueError, KeyError):
             continue
         assert isinstance(found, Parsed)
+
+
+def test_the_dependencies_of_profiles_of_a_pom_are_told() -> None:
+    inner = "<dependency><groupId>g</groupId><artifactId>a</artifactId></dependency>"
+    text = (
+        "<project><profiles><profile><dependencies>"
+        f"{inner}</dependencies></profile></profiles></project>"
+    )
+    (told_of,) = parsed("pom.xml", text).unread
+    assert "profiles" in told_of.why

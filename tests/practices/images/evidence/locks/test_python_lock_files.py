@@ -45,10 +45,17 @@ def test_requirements_may_have_a_byte_order_mark_or_be_utf_16() -> None:
 
 
 def test_pipfile_lock_has_a_section_for_development() -> None:
-    text = """{"_meta": {}, "default": {"a": {"version": "==1.0"}, "g": {"git": "https://x.local"}},
+    text = """{"_meta": {}, "default": {"a": {"version": "==1.0"}, "g": {"git": "https://x.local"},
+      "own": {"path": ".", "editable": true}, "any": {"version": "*"}},
       "develop": {"b": {"version": "==2.0"}, "a": {"version": "==1.0"}},
       "docs": {"c": {"version": "===3.0"}}}"""
-    assert told(parsed("Pipfile.lock", text).packages) == ["a 1.0", "b 2.0 dev", "c 3.0"]
+    assert told(parsed("Pipfile.lock", text).packages) == [
+        "a 1.0",
+        "any ",
+        "b 2.0 dev",
+        "c 3.0",
+        "g ",
+    ]
 
 
 def test_poetry_says_category_or_groups() -> None:

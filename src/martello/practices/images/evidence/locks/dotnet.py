@@ -68,9 +68,12 @@ def _central(path: str, body: Body) -> Parsed:
         name = values.get("include") or values.get("update") or ""
         inner = (child.text or "" for child in element if _local(child.tag) == "Version")
         version = _EXACT.match(values.get("version") or next(inner, ""))
-        if name and version and "$(" not in name:
-            packages.append(parse.package("nuget", name.strip(), version[1]))
-    return Parsed(packages=parse.unique(packages))
+        if name and "$(" not in name:
+            packages.append(parse.package("nuget", name.strip(), version[1] if version else ""))
+    pinned = {one.name for one in packages if one.version}
+    return Parsed(
+        packages=parse.unique(one for one in packages if one.version or one.name not in pinned)
+    )
 
 
 def _local(tag: object) -> str:

@@ -13,6 +13,7 @@ from typing import Final
 import msgspec
 
 from martello.core.package import Package
+from martello.practices.images.evidence.golang import release as stated
 from martello.practices.images.evidence.locks import parse
 from martello.practices.images.evidence.model import Body, Parsed, Reader, Sibling
 
@@ -39,14 +40,14 @@ def _mod(path: str, body: Body) -> Parsed:
         elif verb == "toolchain" and values:
             toolchain = values[0]
         elif verb == "require":
-            if len(values) < 2 or not _VERSION.match(values[1]):
+            if len(values) < 2 or not _VERSION.match(values[1]) or "(" in values[0]:
                 raise ValueError(f"a requirement without version: {' '.join(values)[:80]}")
             required.append((values[0], values[1]))
         elif verb == "replace" and "=>" in values:
             replaced.append(_replacement(values))
     if not main and not required:
         raise ValueError("neither a module nor requirements")
-    modules = [one for pair in required if (one := _settled(*pair, replaced))]
+    modules = [_settled(*pair, replaced) for pair in required]
     old = _old(release)
     return Parsed(
         packages=parse.unique([*modules, *_standard_library(release, toolchain)]),
@@ -91,12 +92,12 @@ def _replacement(values: list[str]) -> _Replacement:
     )
 
 
-def _settled(name: str, version: str, replaced: list[_Replacement]) -> Package | None:
+def _settled(name: str, version: str, replaced: list[_Replacement]) -> Package:
     fitting = [one for one in replaced if one.old == name and one.old_version in ("", version)]
     # A replacement of one version goes before one of all versions.
     for one in sorted(fitting, key=lambda one: not one.old_version):
         if not one.new_version:
-            return None  # a directory, with a go.mod of its own
+            return parse.package("golang", name, "")  # a directory: of no version that is known
         return parse.package("golang", one.new, one.new_version)
     return parse.package("golang", name, version)
 
@@ -114,8 +115,7 @@ def _standard_library(release: str, toolchain: str) -> Iterator[Package]:
         return
     parts = chosen or least
     if parts[3] is not None or parts[4]:
-        version = f"{parts[1]}.{parts[2]}" + (f".{parts[3]}" if parts[3] else "") + (parts[4] or "")
-        yield parse.package("golang", "stdlib", version)
+        yield parse.package("golang", "stdlib", stated(f"go{parts[0].removeprefix('go')}"))
 
 
 def _sum(path: str, body: Body) -> Parsed:

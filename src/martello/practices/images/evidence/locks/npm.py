@@ -37,7 +37,7 @@ def _flat(installed: dict[str, Any]) -> Iterator[Package]:
             continue
         name = parse.word(entry.get("name")) or place.rpartition(_MODULES)[2]
         version = parse.word(entry.get("version"))
-        if name and version:
+        if name:
             yield parse.package(
                 "npm", name, version, dev=entry.get("dev") is True, licences=licences(entry)
             )

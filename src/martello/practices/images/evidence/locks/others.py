@@ -19,7 +19,8 @@ _PLATFORM: Final = re.compile(
     r"-(?:x86|x64|i[3-6]86|amd64|arm|aarch64|java|jruby|universal|mswin|mingw|ppc|power|s390|"
     r"riscv|loong|mips|sparc|ruby\b|dalvik|dotnet|darwin|linux|freebsd|openbsd).*\Z"
 )
-_HEX: Final = re.compile(r'\s*"[^"]+":\s*\{:hex,\s*:"?([A-Za-z0-9_]+)"?,\s*"([^"]+)"', re.DOTALL)
+_HEX: Final = re.compile(r'"[^"\n]+":\s*\{:hex,\s*:"?([A-Za-z0-9_]+)"?,\s*"([^"\n]+)"')
+_MIX_SOURCE: Final = re.compile(r'"([^"\n]+)":\s*\{:git,')
 _CABAL: Final = re.compile(r"\b(?:any\.)?([A-Za-z0-9-]+)\s*==\s*(\d[\d.]*)")
 _STACK: Final = re.compile(r"([A-Za-z0-9-]+?)-(\d[\d.]*)(?:@.*)?\Z")
 
@@ -45,11 +46,10 @@ def _mix(path: str, body: Body) -> Parsed:
     text = parse.text(body)
     if not text.lstrip().startswith("%{"):
         raise ValueError("no map of Elixir")
+    packages = [parse.package("hex", one[1], one[2]) for one in _HEX.finditer(text)]
     # Dependencies from repositories of source have a commit and no version.
-    found = (_HEX.match(line) for line in text.splitlines())
-    return Parsed(
-        packages=parse.unique(parse.package("hex", one[1], one[2]) for one in found if one)
-    )
+    packages += [parse.package("hex", one[1], "") for one in _MIX_SOURCE.finditer(text)]
+    return Parsed(packages=parse.unique(packages))
 
 
 def _pub(path: str, body: Body) -> Parsed:

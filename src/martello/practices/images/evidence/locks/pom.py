@@ -39,7 +39,12 @@ def _read(path: str, body: Body) -> Parsed:
             open_.append(name)
         elif scope != "system":
             packages.append(parse.package("maven", name, version, dev=scope == "test"))
-    return Parsed(packages=parse.unique(packages), unread=tuple(_untold(path, packages, open_)))
+    unread = [*_untold(path, packages, open_)]
+    profiles = _child(project, "profiles")
+    if any(_dependencies(one) for one in (profiles if profiles is not None else ())):
+        why = "the dependencies of its profiles are not read: scan what it builds"
+        unread.append(Unread("pom.xml", path, why))
+    return Parsed(packages=parse.unique(packages), unread=tuple(unread))
 
 
 def _untold(path: str, packages: list[Package], open_: list[str]) -> list[Unread]:

@@ -15,6 +15,7 @@ from martello.practices.images.evidence.model import Body, Parsed, Reader, Sibli
 
 # uv's words for the project and for directories beside it: none of them comes from an index.
 _LOCAL: Final = ("editable", "virtual", "directory", "path")
+_PINNED: Final = re.compile(r"={2,3}\s*([^=*\s]+)\Z")
 _PYLOCK: Final = re.compile(r"(?:.*/)?pylock(?:\.[^./]+)?\.toml\Z")
 
 
@@ -26,11 +27,11 @@ def _pipfile(path: str, body: Body) -> Parsed:
         if section == "_meta" or not isinstance(entries, dict):
             continue
         for name, entry in entries.items():
-            version = parse.word(parse.table(entry).get("version")).removeprefix("==")
-            if version.lstrip("="):
-                packages.append(
-                    parse.package("pypi", name, version.lstrip("="), dev=section == "develop")
-                )
+            entry = parse.table(entry)
+            pin = _PINNED.match(parse.word(entry.get("version")))
+            if pin or not any(word in entry for word in ("path", "file", "editable")):
+                version = pin[1] if pin else ""  # of a repository of source: not known
+                packages.append(parse.package("pypi", name, version, dev=section == "develop"))
     return Parsed(packages=parse.unique(packages))
 
 

@@ -35,7 +35,7 @@ class _Block(msgspec.Struct):
 def _lock(path: str, body: Body) -> Parsed:
     text = parse.text(body)
     berry = re.search(r"^__metadata:", text, re.MULTILINE) is not None
-    blocks = list(_berry(body) if berry else _classic(text))
+    blocks = list(_berry(text) if berry else _classic(text))
     needs: dict[str, tuple[str, ...]] = {}
     for block in blocks:
         node = f"{block.name}@{block.version}"
@@ -84,8 +84,8 @@ def _classic(text: str) -> Iterator[_Block]:
         yield block
 
 
-def _berry(body: Body) -> Iterator[_Block]:
-    for head, entry in parse.yaml(body).items():
+def _berry(text: str) -> Iterator[_Block]:
+    for head, entry in parse.yaml_text(text).items():
         if head == "__metadata" or not isinstance(entry, dict):
             continue
         resolution = _NAME.match(parse.word(entry.get("resolution")))

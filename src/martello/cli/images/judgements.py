@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from martello.cli.images.flow import Verdict, report_of
-from martello.cli.images.gating import Court, Judged, canonical_name, judge_image
+from martello.cli.images.gating import Court, Judged, Vouching, canonical_name, judge_image
 from martello.cli.images.inventories import facts_kept
 from martello.cli.images.opening import open_images
 from martello.cli.images.settings import Places
@@ -20,6 +20,9 @@ from martello.core.waiver import Waiver
 from martello.practices.images.judge import judge_index
 from martello.report.images.model import Images
 
+if TYPE_CHECKING:
+    from martello.practices.images.attest.keys import PrivateKey
+
 _NAMED = ("reference", "registry", "docker", "podman")
 
 
@@ -28,6 +31,7 @@ def judge_targets(
 ) -> list[Judged]:
     """Every image of every target, judged. Raises BadInput for what is no image."""
     judged: list[Judged] = []
+    vouching = Vouching(strict=bool(flags.get("record")))
     with facts_kept(where.state, flags) as store:
         for word in words:
             target = parse_image_target(word)
@@ -36,7 +40,7 @@ def judge_targets(
                 raise BadInput(f"cannot judge {word}", why, f"martello image scan {word}")
             for opened in open_images(target, flags):
                 name = _name(target, opened.name, flags.get("name", ""))
-                judged.append(judge_image(opened, name, court, store, progress))
+                judged.append(judge_image(opened, name, court, store, progress, vouching))
     return judged
 
 
@@ -59,19 +63,35 @@ def conclude(
     examined = [one.examined for one in judged]
     how = Verdict("never", True, "low", bool(flags.get("everything")))
     images = report_of(target, examined, how, begun, court.now, court.database)
-    outcomes = {one.outcome for one in judged}
-    policies = ", ".join(
-        dict.fromkeys(j.policy or "no policy" for o in judged for j in o.judgements)
-    )
-    if DENY in outcomes:
-        count = sum(1 for one in judged for r in _against(one, DENY))
-        code, reason = 1, f"denied by {policies}: {count} reason{'' if count == 1 else 's'}"
-    elif UNASSESSED in outcomes:
-        code, reason = 3, f"not assessed by {policies}, which denies what is unknown"
+    told = {effect: _policies(judged, effect) for effect in (DENY, UNASSESSED, APPROVE)}
+    if told[DENY]:
+        count = len({r for one in judged for r in _against(one, DENY)})
+        code, reason = 1, f"denied by {told[DENY]}: {count} reason{'' if count == 1 else 's'}"
+    elif told[UNASSESSED]:
+        code, reason = 3, f"not assessed by {told[UNASSESSED]}, which denies what is unknown"
     else:
-        code, reason = 0, f"approved by {policies}"
-    report = msgspec.structs.replace(images.report, exit=code, reason=reason)
+        code, reason = 0, f"approved by {told[APPROVE]}"
+    following = _next(judged, images.report.next) if code else ""
+    report = msgspec.structs.replace(images.report, exit=code, reason=reason, next=following)
     return msgspec.structs.replace(images, report=report)
+
+
+def _next(judged: Sequence[Judged], usual: str) -> str:
+    """The next step, by what decides: a vulnerability can be explained, a name must be listed."""
+    checks = {r.check for one in judged for r in _against(one, DENY)}
+    if not checks or checks & {"IMG-001", "IMG-003"}:
+        return usual
+    if "IMG-006" in checks:
+        return "list the name in spec.repositories of a policy, or choose another registry"
+    if checks & {"IMG-007", "IMG-008"}:
+        return "martello image promote, with a key of the policy"
+    return f"martello explain {min(checks)}"
+
+
+def _policies(judged: Sequence[Judged], outcome: str) -> str:
+    """The names of the policies that say so."""
+    said = (j.policy for one in judged for j in one.judgements if j.outcome == outcome)
+    return ", ".join(dict.fromkeys(name or "no policy: none lists its name" for name in said))
 
 
 def _against(judged: Judged, effect: str) -> list[Reason]:
@@ -83,20 +103,29 @@ def approved(judged: Sequence[Judged]) -> bool:
     return bool(judged) and all(one.outcome == APPROVE for one in judged)
 
 
-def decisions(judged: Sequence[Judged]) -> list[Judgement]:
-    """What goes into the ledger: the judgement of each image, and those of the indexes that list
-    them.
+def decisions(judged: Sequence[Judged], whole: bool) -> list[Judgement]:
+    """What goes into the ledger: the judgement of each image; and where the whole of an index was
+    judged, those of the indexes that led there: of one platform nothing follows for the others.
     """
     found = [j for one in judged for j in one.judgements]
-    by_index: dict[tuple[str, str, str], list[Judgement]] = {}
-    for one in judged:
-        if one.opened.index is not None:
-            for j in one.judgements:
-                key = (one.opened.index.digest, j.policy_hash, j.keys_hash)
-                by_index.setdefault(key, []).append(j)
-    for (digest, _, _), children in by_index.items():
-        found.append(judge_index(digest, children[0].image, children))
+    indexes = [i for one in judged if whole for i in (one.opened.index, one.opened.top) if i]
+    for digest in dict.fromkeys(index.digest for index in indexes):
+        listed = [one for one in judged if _lists(one, digest)]
+        found += on_index(listed, digest)
     return found
+
+
+def _lists(one: Judged, digest: str) -> bool:
+    return any(i is not None and i.digest == digest for i in (one.opened.index, one.opened.top))
+
+
+def on_index(judged: Sequence[Judged], digest: str) -> list[Judgement]:
+    """What each policy says of an index, by what it says of the images in it."""
+    by_policy: dict[tuple[str, str, str], list[Judgement]] = {}
+    for one in judged:
+        for j in one.judgements:
+            by_policy.setdefault((j.policy, j.policy_hash, j.keys_hash), []).append(j)
+    return [judge_index(digest, some[0].image, some) for some in by_policy.values()]
 
 
 def waivers_of(files: Sequence[str]) -> tuple[Waiver, ...]:
@@ -108,25 +137,22 @@ def waivers_of(files: Sequence[str]) -> tuple[Waiver, ...]:
     return read_accepted(own, foreign=False)[0] if own else ()
 
 
-def write_verdict(judged: Sequence[Judged], key: str, file: str) -> None:
-    """Writes the verdicts as DSSE envelopes around in-toto statements, a line each. Raises
-    BadInput.
+def write_verdict(decided: Sequence[Judgement], key: PrivateKey, file: str) -> None:
+    """Writes the verdicts as DSSE envelopes around in-toto statements: a line for each image and
+    each index. Raises BadInput.
     """
     from martello.adapters.whole import whole
     from martello.cli.images.attesting import verdict_predicate
-    from martello.cli.images.signing import signing_key
     from martello.practices.images.attest import dsse, intoto
 
-    if not key or not file:
-        raise BadInput("a verdict needs a key and a file", "", "--key FILE --verdict FILE")
-    signer = signing_key(key)
+    by_digest: dict[str, list[Judgement]] = {}
+    for judgement in decided:
+        by_digest.setdefault(judgement.digest, []).append(judgement)
     lines = []
-    for one in judged:
-        name = one.judgements[0].image
-        predicate = verdict_predicate(one.judgements)
-        digest = one.opened.manifest.digest
-        statement = intoto.statement(digest, name, intoto.VERDICT, predicate, intoto.V1)
-        lines.append(dsse.sign(statement, signer))
+    for digest, some in by_digest.items():
+        predicate = verdict_predicate(some)
+        statement = intoto.statement(digest, some[0].image, intoto.VERDICT, predicate, intoto.V1)
+        lines.append(dsse.sign(statement, key))
     try:
         with whole(file) as out:
             out.write(b"\n".join(lines) + b"\n")

@@ -54,21 +54,22 @@ def seen_heads(state: str) -> SeenHeads:
     return SeenHeads(home / "heads.json")
 
 
-def record(
-    state: str,
-    judgements: Sequence[Judgement],
-    key: PrivateKey,
-    reference: str = "",
-    digest: str = "",
-) -> None:
-    """Writes judgements into the ledger, signed; with a reference also what it means. Raises what
-    the store raises: what is not written down was not decided.
+def record(state: str, judgements: Sequence[Judgement], key: PrivateKey) -> None:
+    """Writes judgements into the ledger, signed. Raises what the store raises: what is not written
+    down was not decided.
     """
-    from martello.store.approvals import append, resolved
+    from martello.store.approvals import append
     from martello.store.state import open_state
 
     with open_state(state) as opened:
         append(opened, issuer_of(key.public), judgements, key, seen_heads(state))
-        if reference:
-            until = min((j.not_after for j in judgements if j.not_after), default=0)
-            resolved(opened, reference, digest, until)
+
+
+def pin(state: str, reference: str, digest: str, judgements: Sequence[Judgement]) -> None:
+    """Keeps what a tag means, for as long as the judgements hold. Raises what the store raises."""
+    from martello.store.approvals import resolved
+    from martello.store.state import open_state
+
+    until = min((j.not_after for j in judgements if j.not_after), default=0)
+    with open_state(state) as opened:
+        resolved(opened, reference, digest, until)

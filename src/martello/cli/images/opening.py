@@ -27,12 +27,15 @@ _DEEPEST = 4  # indexes within indexes
 
 
 class Opened(msgspec.Struct, frozen=True):
-    """One image that can be read: its name, its manifest, the index that lists it."""
+    """One image that can be read: its name, its manifest, the index that lists it, and the one that
+    was named, where indexes are nested.
+    """
 
     name: str
     place: Repository
     manifest: Manifest
     index: Index | None = None
+    top: Index | None = None
 
 
 def registry_settings(flags: Mapping[str, Any], name: str = "", *keyrings: Keyring) -> Settings:
@@ -67,7 +70,7 @@ def open_images(
         raise BadInput(
             f"{name} holds no image{asked}", "its index lists none", "--platform OS/ARCH"
         )
-    return found
+    return tuple(msgspec.structs.replace(one, top=top) for one in found)
 
 
 def _children(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping, Sequence
 
 from martello.cli.images.flow import read_file
@@ -41,10 +42,10 @@ def keys_of(policies: Sequence[ImagePolicy]) -> Mapping[str, tuple[PublicKey, ..
     """The keys of each policy, by its name."""
     found: dict[str, tuple[PublicKey, ...]] = {}
     for policy in policies:
-        home = os.path.dirname(policy.origin.rsplit(":", 2)[0])
+        home = os.path.dirname(re.sub(r":\d+:\d+$", "", policy.origin))
         keys = _pems(policy, home)
         found[policy.name] = tuple(
-            key for name, pem in keys.items() for key in public_keys(pem, _short(name))
+            key for name, pem in keys.items() for key in public_keys(pem, short_key(name))
         )
     return found
 
@@ -59,5 +60,6 @@ def _pems(policy: ImagePolicy, home: str) -> dict[str, bytes]:
     return found
 
 
-def _short(name: str) -> str:
+def short_key(name: str) -> str:
+    """A key as a person would name it: its file, or that it is written in the policy."""
     return "the key in the policy" if "-----BEGIN" in name else name

@@ -2,21 +2,35 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from functools import partial
+from typing import Literal
 
 import msgspec
 
 from martello.adapters.registry.client import Registry
-from martello.cli.images import attesting, signing
+from martello.cli.images import attesting, signing, vouching
 from martello.cli.images.gating import Judged
+from martello.cli.images.judgements import on_index
 from martello.cli.images.opening import Opened
+from martello.cli.progress import Progress
 from martello.core.artifact import Descriptor, Index, Manifest, Repository, parse_manifest
-from martello.core.errors import BadInput
+from martello.core.errors import BadInput, Refused
+from martello.practices.images.attest.dsse import IN_TOTO
 from martello.practices.images.attest.keys import PrivateKey
 
+Compress = Literal["", "gzip", "zstd", "none"]
 _DEEPEST = 4
+
+
+class Plan(msgspec.Struct, frozen=True):
+    """What an image consists of: its blobs, once each, and its manifests, the named one last."""
+
+    top: Manifest | Index
+    blobs: tuple[Descriptor, ...]
+    manifests: tuple[Manifest | Index, ...]
 
 
 class Moved(msgspec.Struct, frozen=True):
@@ -27,45 +41,105 @@ class Moved(msgspec.Struct, frozen=True):
     mounted: int
     there: int
 
+    def __str__(self) -> str:
+        words = (("sent", self.sent), ("mounted", self.mounted), ("there already", self.there))
+        told = ", ".join(f"{count} {word}" for word, count in words if count)
+        return f"blobs: {told}" if told else "no blobs"
 
-def push(top: Manifest | Index, place: Repository, target: Registry) -> Moved:
-    """Puts an image, or an index with all that it lists, under its digest: nothing but digests
-    leads there yet. A second run sends no blob.
+
+@contextlib.contextmanager
+def packed(opened: Sequence[Opened], how: Compress, progress: Progress) -> Iterator[list[Opened]]:
+    """The images as they will lie in a registry. Those that have no manifest of their own, because
+    they come out of an archive, get their layers compressed; the digest of others is theirs.
     """
-    counts = {"sent": 0, "mounted": 0, "there": 0}
-    _push(top, place, target, counts, _DEEPEST)
-    return Moved(top.digest, counts["sent"], counts["mounted"], counts["there"])
+    from martello.adapters.archive import DockerArchive
+
+    plain = [isinstance(one.place, DockerArchive) for one in opened]
+    if how in ("gzip", "zstd", "none") and not all(plain):
+        why = "it has a manifest, whose digest would be another one"
+        next = "leave --compress out: it is for archives of docker save, and for local engines"
+        raise BadInput(f"cannot compress {opened[0].name}", why, next)
+    if how == "none" or not any(plain):
+        yield list(opened)
+        return
+    from martello.adapters.compress import Compressed
+
+    with contextlib.ExitStack() as stack:
+        made: list[Opened] = []
+        for one in opened:
+            place = stack.enter_context(Compressed(one.place))
+            manifest = place.compress(one.manifest, "zstd" if how == "zstd" else "gzip", progress)
+            made.append(msgspec.structs.replace(one, place=place, manifest=manifest))
+        yield made
 
 
-def _push(
-    top: Manifest | Index, place: Repository, target: Registry, counts: dict[str, int], depth: int
-) -> None:
-    if isinstance(top, Index):
-        if depth < 1:
-            raise BadInput(f"cannot push {top.digest}", "its indexes are nested too deeply")
-        for child in top.manifests:
-            raw, media = place.manifest(child.digest)
-            found = parse_manifest(raw, media or child.media, child.digest)
-            _push(found, place, target, counts, depth - 1)
-    else:
-        for blob in dict.fromkeys((*_keys(top.layers), *_keys((top.config,)))):
-            descriptor = next(d for d in (*top.layers, top.config) if d.digest == blob)
-            how = target.upload(
-                descriptor.digest,
-                descriptor.size,
-                partial(place.blob, descriptor),
-                mount_from=_neighbour(place, target),
-            )
-            counts[how] = counts.get(how, 0) + 1
-    target.put(top.raw, top.media)
+def plan(opened: Sequence[Opened], whole: bool) -> Plan:
+    """What is to be pushed: the index that was named where all of its platforms were judged
+    (`whole`), else the one image. Raises BadInput, and Refused for an index that lists anything
+    that was not judged: nothing of it may arrive.
+    """
+    first = opened[0]
+    top: Manifest | Index = first.manifest
+    if first.top is not None and whole:
+        top = first.top
+    elif len(opened) > 1:
+        raise BadInput("several images would get one tag", "", "name one with --platform")
+    judged = {one.manifest.digest for one in opened}
+    found = _manifests(top, first.place, judged, _DEEPEST)
+    manifests = tuple({manifest.digest: manifest for manifest in found}.values())
+    blobs: dict[str, Descriptor] = {}
+    for manifest in manifests:
+        for blob in _blobs(manifest):
+            blobs.setdefault(blob.digest, blob)
+    return Plan(top, tuple(blobs.values()), manifests)
 
 
-def _keys(descriptors: Sequence[Descriptor]) -> Iterator[str]:
-    for descriptor in descriptors:
+def _manifests(
+    top: Manifest | Index, place: Repository, judged: set[str], depth: int
+) -> Iterator[Manifest | Index]:
+    if isinstance(top, Manifest):
+        if top.digest not in judged and not _attached(top):
+            what = f"{top.digest} was not judged"
+            why = "its index lists it for no platform, as builders list what they attest"
+            raise Refused(what, f"{why}, and it holds layers", "build the index anew")
+        yield top
+        return
+    if depth < 1:
+        raise BadInput(f"cannot push {top.digest}", "its indexes are nested too deeply")
+    for child in top.manifests:
+        raw, media = place.manifest(child.digest)
+        found = parse_manifest(raw, media or child.media, child.digest)
+        yield from _manifests(found, place, judged, depth - 1)
+    yield top
+
+
+def _attached(manifest: Manifest) -> bool:
+    """Whether it holds statements and nothing that could run."""
+    return bool(manifest.layers) and all(layer.media == IN_TOTO for layer in manifest.layers)
+
+
+def _blobs(manifest: Manifest | Index) -> Iterator[Descriptor]:
+    if isinstance(manifest, Index):
+        return
+    for descriptor in (*manifest.layers, manifest.config):
         if "nondistributable" in descriptor.media or "foreign" in descriptor.media:
             why = "its bytes lie elsewhere (a foreign layer), and were never judged"
             raise BadInput(f"cannot push {descriptor.digest}", why)
-        yield descriptor.digest
+        yield descriptor
+
+
+def push(planned: Plan, place: Repository, target: Registry, progress: Progress) -> Moved:
+    """Puts everything under its digest: no tag leads there yet. A second run sends no blob."""
+    counts = {"sent": 0, "mounted": 0, "there": 0}
+    neighbour = _neighbour(place, target)
+    for number, blob in enumerate(planned.blobs, 1):
+        progress(f"pushing to {target.image.name}", number, len(planned.blobs))
+        read = partial(place.blob, blob)
+        how = target.upload(blob.digest, blob.size, read, mount_from=neighbour)
+        counts[how] += 1
+    for manifest in planned.manifests:
+        target.put(manifest.raw, manifest.media)
+    return Moved(planned.top.digest, **counts)
 
 
 def _neighbour(place: Repository, target: Registry) -> str:
@@ -76,31 +150,34 @@ def _neighbour(place: Repository, target: Registry) -> str:
 
 
 def vouch(
-    target: Registry, judged: Sequence[Judged], key: PrivateKey, at: datetime, started: datetime
+    target: Registry,
+    judged: Sequence[Judged],
+    top: Manifest | Index,
+    key: PrivateKey,
+    at: datetime,
+    started: datetime,
 ) -> None:
-    """Signs each image, and attests its vulnerabilities, its contents and the verdict."""
+    """Signs each image, and attests its vulnerabilities, its contents and the verdict; of an index
+    that is pushed whole the verdict on all of it. All of it is read back from there.
+    """
+    moment, begun = (
+        one.isoformat(timespec="seconds").replace("+00:00", "Z") for one in (at, started)
+    )
     for one in judged:
-        manifest = one.opened.manifest
-        subject = Descriptor(manifest.media, manifest.digest, len(manifest.raw))
-        signing.sign(target, manifest.digest, key)
-        moment = at.isoformat(timespec="seconds").replace("+00:00", "Z")
-        begun = started.isoformat(timespec="seconds").replace("+00:00", "Z")
-        for type, predicate in (
-            ("vuln", attesting.vulnerability_predicate(one.examined, moment, begun)),
-            ("cyclonedx", attesting.bill_predicate(one.examined, at)),
+        inventory = msgspec.structs.replace(one.examined.inventory, name=target.image.name)
+        examined = msgspec.structs.replace(one.examined, inventory=inventory)
+        said = (
+            ("vuln", attesting.vulnerability_predicate(examined, moment, begun)),
+            ("cyclonedx", attesting.bill_predicate(examined, at)),
             ("verdict", attesting.verdict_predicate(one.judgements)),
-        ):
-            signing.attest(target, subject, type, predicate, key, at)
-    index = judged[0].opened.index
-    if index is not None:
-        signing.sign(target, index.digest, key)
+        )
+        signing.sign(target, one.opened.manifest.digest, key)
+        vouching.attest(target, _subject(one.opened.manifest), said, key, at)
+    if isinstance(top, Index):
+        verdict = attesting.verdict_predicate(on_index(judged, top.digest))
+        signing.sign(target, top.digest, key)
+        vouching.attest(target, _subject(top), (("verdict", verdict),), key, at)
 
 
-def top_of(opened: Sequence[Opened], whole: bool) -> Manifest | Index:
-    """What is pushed: the index where all of its platforms were judged, else the one image."""
-    first = opened[0]
-    if first.index is not None and whole:
-        return first.index
-    if len(opened) > 1:
-        raise BadInput("several images would get one tag", "", "name one with --platform")
-    return first.manifest
+def _subject(manifest: Manifest | Index) -> Descriptor:
+    return Descriptor(manifest.media, manifest.digest, len(manifest.raw))

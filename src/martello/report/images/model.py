@@ -25,7 +25,8 @@ class Examined(msgspec.Struct, frozen=True):
     aside: tuple[Aside, ...] = ()
     unread: tuple[Unread, ...] = ()  # of the image and of the matching
     data: Data = Data("")
-    judgement: Judgement | None = None
+    judgement: Judgement | None = None  # the strictest
+    judgements: tuple[Judgement, ...] = ()  # of every policy that is meant, the strictest first
     notes: tuple[str, ...] = ()
     used: tuple[str, ...] = ()  # what runs it, where a cluster was asked
 

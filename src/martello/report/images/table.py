@@ -6,6 +6,7 @@ import re
 from datetime import datetime
 from typing import IO, Final
 
+from martello.core.approval import Reason
 from martello.core.finding import Finding
 from martello.core.package import LayerOrigin, Package, titled
 from martello.core.vulnerability import LEVELS, UNKNOWN
@@ -52,7 +53,7 @@ def _image(images: Images, examined: Examined) -> list[str]:
     if len(rows) > limit:
         lines.append(f"{_INDENT}{len(rows) - limit} more: --all")
     if examined.judgement is not None:
-        lines += _verdict(examined, screen)
+        lines += _verdict(examined, screen, everything)
     lines += _missing(examined, screen, everything)
     if everything:
         lines += _waived(examined, screen)
@@ -189,19 +190,52 @@ def _finding(finding: Finding, screen: Screen) -> list[str]:
     return [head + first.removeprefix(_INDENT), *more]
 
 
-def _verdict(examined: Examined, screen: Screen) -> list[str]:
-    """What the policy says, with every reason that counts."""
-    judgement = examined.judgement
-    assert judgement is not None
-    style = {"approve": "good", "deny": "critical"}.get(judgement.outcome, "unassessed")
-    words = {"approve": "approved", "deny": "denied", "unassessed": "not assessed"}
-    head = paint(words.get(judgement.outcome, judgement.outcome), style, screen.colour)
-    lines = [f"{head} by policy {clean(judgement.policy)}"]
-    for reason in judgement.reasons:
-        if reason.waived is None:
-            text = f"{reason.check}  {clean(reason.message)}"
-            lines += wrap(text, screen.width, "  ")
+def _verdict(examined: Examined, screen: Screen, everything: bool) -> list[str]:
+    """What each policy says, with the reasons that decide. Vulnerabilities are in the rows above:
+    of them a line says how many count, unless everything is asked for.
+    """
+    told = (examined.judgement,) if examined.judgement is not None else ()
+    lines: list[str] = []
+    for judgement in examined.judgements or told:
+        word, style = _OUTCOMES.get(judgement.outcome, (judgement.outcome, "unassessed"))
+        by = f" by policy {clean(judgement.policy)}" if judgement.policy else ": no policy is meant"
+        lines.append(f"{paint(word, style, screen.colour)}{by}")
+        told_again = [] if everything else [r for r in judgement.reasons if r.check in _PACKAGES]
+        counted = [r for r in told_again if r.subject != "advisories" and r.waived is None]
+        lines += _counted(counted, screen)
+        for reason in judgement.reasons:
+            unread = not reason.check  # told below, as what was not assessed
+            if reason.waived is None and not unread and reason not in counted:
+                lines += _reason(reason, screen)
     return lines
+
+
+_OUTCOMES: Final = {
+    "approve": ("approved", "good"),
+    "deny": ("denied", "critical"),
+    "unassessed": ("not assessed", "unassessed"),
+}
+
+
+def _counted(reasons: list[Reason], screen: Screen) -> list[str]:
+    lines: list[str] = []
+    for check, what in (("IMG-003", "known exploited"), ("IMG-001", "vulnerable")):
+        for effect in dict.fromkeys(r.effect for r in reasons if r.check == check):
+            names = [r.subject for r in reasons if (r.check, r.effect) == (check, effect)]
+            listed = ", ".join(dict.fromkeys(names))
+            more = "" if len(names) == len(set(names)) else f" ({plural(len(names), 'reason')})"
+            told = f"{what}: {listed}{more}"
+            lines += _reason(Reason(check, "", told, effect=effect), screen)
+    return lines
+
+
+def _reason(reason: Reason, screen: Screen) -> list[str]:
+    """A reason that decides; what only warns says so."""
+    mark = "warning" if reason.effect == "warn" else reason.check
+    checked = f" ({reason.check})" if reason.effect == "warn" and reason.check else ""
+    text = clean(f"{reason.message}{checked}")
+    first, *more = wrap(text, screen.width, _INDENT)
+    return [f"  {mark.ljust(7)} {first.removeprefix(_INDENT)}", *more]
 
 
 def _missing(examined: Examined, screen: Screen, everything: bool) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -13,6 +13,9 @@ from martello.cli.images import settings
 from martello.cli.images.outputs import IMAGE_FORMATS, image_outputs, write_images
 from martello.cli.progress import Progress
 from martello.core.errors import BadInput
+
+if TYPE_CHECKING:
+    from martello.practices.images.attest.keys import PrivateKey
 
 
 @click.command("gate")
@@ -28,7 +31,7 @@ from martello.core.errors import BadInput
     help=f"{', '.join(IMAGE_FORMATS[:-1])} or {IMAGE_FORMATS[-1]}. Repeatable.",
 )
 @click.option(
-    "--key", default="", metavar="FILE", help="The key: private to sign, public to verify."
+    "--key", default="", metavar="FILE", help="The private key that signs --verdict and --record."
 )
 @click.option("--verdict", default="", metavar="FILE", help="Where the signed verdict goes.")
 @click.option("--record", is_flag=True, help="Write it into the ledger, signed.")
@@ -40,7 +43,7 @@ from martello.core.errors import BadInput
 def command(targets: tuple[str, ...], **flags: Any) -> int:
     """Judge images by the policy (-p; without one by the built-in default). Exit 0 only where every
     policy approves; 1 where one denies; 3 where something could not be assessed, or the advisories
-    are older than the policy allows. With --key, the signed verdict goes to --verdict.
+    are older than the policy allows. Signatures are looked for where a registry holds the image.
     """
     from martello.cli.images.flow import judging, open_advisories
     from martello.cli.images.gating import Court
@@ -54,6 +57,7 @@ def command(targets: tuple[str, ...], **flags: Any) -> int:
     from martello.cli.images.policies import load_policies
     from martello.cli.images.remembering import of_judged, remember
 
+    key = _key(flags)
     begun, now = time.monotonic(), datetime.now(UTC)
     outputs = image_outputs(flags["outputs"])
     where = settings.places(flags["database"], flags["state"])
@@ -69,13 +73,24 @@ def command(targets: tuple[str, ...], **flags: Any) -> int:
     remember(where.state, of_judged(judged, court.database), now)
     images = conclude(judged, court, flags, begun, " ".join(targets))
     write_images(images, outputs)
-    if flags["verdict"]:
-        write_verdict(judged, flags["key"], flags["verdict"])
-    if flags["record"]:
+    decided = decisions(judged, whole=not flags["platform"])
+    if key is not None and flags["verdict"]:
+        write_verdict(decided, key, flags["verdict"])
+    if key is not None and flags["record"]:
         from martello.cli.images.keeping import record
-        from martello.cli.images.signing import signing_key
 
-        if not flags["key"]:
-            raise BadInput("the ledger takes signed judgements only", "", "--record --key FILE")
-        record(where.state, decisions(judged), signing_key(flags["key"]))
+        record(where.state, decided, key)
     return images.report.exit
+
+
+def _key(flags: dict[str, Any]) -> PrivateKey | None:
+    """The key, read before anything is judged. Raises BadInput: missing, or of no use."""
+    from martello.cli.images.signing import signing_key
+
+    wanted = " and ".join(f"--{name}" for name in ("verdict", "record") if flags[name])
+    if bool(wanted) == bool(flags["key"]):
+        return signing_key(flags["key"]) if wanted else None
+    if wanted:
+        raise BadInput("no key is named", f"{wanted} is to be signed", "--key FILE")
+    why = "gate signs nothing else; `image verify` is for signatures"
+    raise BadInput("--key has nothing to sign", why, "--verdict FILE, or --record")

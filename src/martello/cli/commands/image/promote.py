@@ -19,9 +19,7 @@ from martello.core.errors import BadInput
 @click.argument("source", metavar="SOURCE")
 @click.argument("target", metavar="REF")
 @settings.policy_flag
-@click.option(
-    "--key", required=True, metavar="FILE", help="The key: private to sign, public to verify."
-)
+@click.option("--key", required=True, metavar="FILE", help="The private key that signs.")
 @click.option(
     "-o",
     "--output",
@@ -29,6 +27,12 @@ from martello.core.errors import BadInput
     multiple=True,
     metavar="FORMAT[=FILE]",
     help="As of `image gate`. Repeatable.",
+)
+@click.option(
+    "--compress",
+    type=click.Choice(["gzip", "zstd", "none"]),
+    default=None,
+    help="Layers of archives and local engines [default: gzip]. Others keep their digest.",
 )
 @click.option("--all", "everything", is_flag=True, help="Print every group, and what is waived.")
 @settings.judging_flags
@@ -42,13 +46,13 @@ def command(source: str, target: str, **flags: Any) -> int:
     """
     from martello.adapters.registry.client import connect
     from martello.cli.images.flow import judging, open_advisories
-    from martello.cli.images.gating import Court, canonical_name, judge_image
+    from martello.cli.images.gating import Court, Vouching, canonical_name, judge_image
     from martello.cli.images.inventories import facts_kept
     from martello.cli.images.judgements import approved, conclude, decisions, waivers_of
-    from martello.cli.images.keeping import record
+    from martello.cli.images.keeping import pin, record
     from martello.cli.images.opening import open_images, registry_settings
     from martello.cli.images.policies import load_policies
-    from martello.cli.images.promoting import push, top_of, vouch
+    from martello.cli.images.promoting import packed, plan, push, vouch
     from martello.cli.images.remembering import of_promoted, remember
     from martello.cli.images.signing import signing_key
     from martello.cli.images.target import parse_image_target, reference_of
@@ -67,25 +71,33 @@ def command(source: str, target: str, **flags: Any) -> int:
         now,
         waivers_of(flags["ignore"]),
     )
-    name = canonical_name(target)
-    with Progress() as progress, facts_kept(where.state, flags) as store:
-        opened = open_images(parse_image_target(source), flags)
-        judged = [judge_image(one, name, court, store, progress, signed=False) for one in opened]
+    name, whole = canonical_name(target), not flags["platform"]
+    with (
+        Progress() as progress,
+        facts_kept(where.state, flags) as store,
+        packed(
+            open_images(parse_image_target(source), flags), flags["compress"] or "", progress
+        ) as opened,
+    ):
+        planned = plan(opened, whole)
+        maker = Vouching(maker=key.public)
+        judged = [judge_image(one, name, court, store, progress, maker) for one in opened]
         images = conclude(judged, court, flags, begun, source)
         if not approved(judged):
             write_images(images, outputs)
             click.echo(f"nothing was pushed to {reference.name}", err=True)
             return images.report.exit
-        top = top_of(opened, whole=not flags["platform"])
+        top, decided = planned.top, decisions(judged, whole)
         with connect(target, registry_settings(flags, target)) as registry:
-            progress(f"pushing to {reference.name}")
-            moved = push(top, opened[0].place, registry)
+            moved = push(planned, opened[0].place, registry, progress)
             finished = datetime.now(UTC)
-            vouch(registry, judged, key, finished, now)
-            record(where.state, decisions(judged), key, name, top.digest)
+            progress(f"signing {reference.name}@{moved.digest}")
+            vouch(registry, judged, top, key, finished, now)
+            record(where.state, decided, key)
             registry.point(reference.tag or "latest", top.raw, top.media)
+            pin(where.state, name, top.digest, decided)
             remember(where.state, of_promoted(judged, name, top, registry, court), finished)
     write_images(images, outputs)
-    blobs = f"{moved.sent} blobs sent, {moved.mounted} mounted, {moved.there} there"
-    click.echo(f"{reference.name}:{reference.tag or 'latest'}@{moved.digest}  {blobs}", err=True)
+    click.echo(f"pushed {reference.name}:{reference.tag or 'latest'}@{moved.digest}", err=True)
+    click.echo(f"{moved}; signed and attested with {flags['key']}", err=True)
     return images.report.exit

@@ -10,9 +10,7 @@ from martello.cli.images import settings
 
 @click.command("sign")
 @click.argument("reference", metavar="REF")
-@click.option(
-    "--key", required=True, metavar="FILE", help="The key: private to sign, public to verify."
-)
+@click.option("--key", required=True, metavar="FILE", help="The private key that signs.")
 @settings.registry_flags
 @options.debug
 def command(reference: str, key: str, **flags: str) -> int:
@@ -20,13 +18,19 @@ def command(reference: str, key: str, **flags: str) -> int:
     from MARTELLO_KEY_PASSWORD or COSIGN_PASSWORD.
     """
     from martello.adapters.registry.client import connect
+    from martello.adapters.registry.failure import Missing
     from martello.cli.images.opening import registry_settings
     from martello.cli.images.signing import sign, signing_key
+    from martello.core.artifact import digest_of
 
     signer = signing_key(key)
     with connect(reference, registry_settings(flags, reference)) as registry:
-        digest = registry.resolve()
+        held = registry.held(registry.reference)
+        if held is None:
+            why = f"{registry.image.registry} does not have it"
+            raise Missing(f"cannot sign {registry.image}", why, "push it first, or image promote")
+        digest = digest_of(held[0])
         fresh = sign(registry, digest, signer)
-        done = "signed" if fresh else "was signed by this key before"
-        click.echo(f"{registry.image.name}@{digest} {done}")
+        done = "signed with" if fresh else "signed before with"
+        click.echo(f"{registry.image.name}@{digest}  {done} {key}")
     return 0

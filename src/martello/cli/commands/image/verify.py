@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,11 +16,7 @@ from martello.core.errors import BadInput
 @click.command("verify")
 @click.argument("reference", metavar="REF")
 @click.option(
-    "--key",
-    "keys",
-    multiple=True,
-    metavar="FILE",
-    help="The key: private to sign, public to verify.",
+    "--key", "keys", multiple=True, metavar="FILE", help="A public key that counts. Repeatable."
 )
 @click.option("--type", "type", default="", metavar="TYPE", help="vuln, cyclonedx, verdict, a URI.")
 @click.option("--max-age", default="", metavar="TIME", help="How old it may be: 7d, 12h.")
@@ -31,51 +28,34 @@ from martello.core.errors import BadInput
 @options.debug
 def command(reference: str, keys: tuple[str, ...], output: str, **flags: Any) -> int:
     """Verify the signature of an image, or with --type an attestation: made by one of the keys, for
-    this very digest (or an index that lists it), not older than --max-age. Exit 1 where none holds,
-    with the reason for each.
+    this very digest, not older than --max-age. What is not said of an index must be said of all its
+    images. Exit 1 where none holds, with the reason for each.
     """
-    import msgspec
-
     from martello.adapters.registry.client import connect
     from martello.cli.images.gating import age_of
     from martello.cli.images.opening import registry_settings
-    from martello.cli.images.signing import attached, verifying_keys
+    from martello.cli.images.signing import verifying_keys
+    from martello.cli.images.verifying import plain, proofs, told
+    from martello.cli.reports import screen
     from martello.practices.images.attest import intoto
-    from martello.practices.images.attest.verify import Wanted, verify
-    from martello.report.text import clean, encoded
+    from martello.practices.images.attest.verify import Wanted
+    from martello.report.text import encoded
 
     if not keys:
         raise BadInput("no key is named", "a signature means nothing without one", "--key FILE")
+    if flags["max_age"] and not flags["type"]:
+        why = "a signature does not say when it was made"
+        raise BadInput("--max-age is for attestations", why, "--type vuln --max-age 7d")
     public = verifying_keys(keys)
     type = intoto.predicate_type(flags["type"]) if flags["type"] else ""
+    age = age_of(flags["max_age"])
     with connect(reference, registry_settings(flags, reference)) as registry:
-        digest = registry.resolve()
         name = registry.image.name if flags["name"] else ""
-        wanted = Wanted(digest, type, age_of(flags["max_age"]), name)
-        verdict = verify(attached(registry, digest), public, wanted, datetime.now(UTC))
-        subject = f"{registry.image.name}@{digest}"
+        found = proofs(registry, public, Wanted("", type, age, name), datetime.now(UTC))
+        where = registry.image.name
     if output == "json":
-        body = {
-            "image": subject,
-            "verified": [_plain(v) for v in verdict.verified],
-            "failures": msgspec.to_builtins(verdict.failures),
-        }
-        click.echo(encoded(body, indent=True))
-        return 0 if verdict.ok else 1
-    click.echo(clean(subject))
-    for held in verdict.verified:
-        when = f" of {datetime.fromtimestamp(held.at / 1e6, UTC):%Y-%m-%d %H:%M}" if held.at else ""
-        what = held.type or "signature"
-        click.echo(clean(f"  holds    {what}{when}, by {held.key} ({held.where})"))
-    for failure in verdict.failures:
-        where = f" ({failure.where})" if failure.where else ""
-        click.echo(clean(f"  {'not' if verdict.ok else 'fails':<8} {failure.message}{where}"))
-    return 0 if verdict.ok else 1
-
-
-def _plain(verified: Any) -> dict[str, Any]:
-    import msgspec
-
-    body: dict[str, Any] = msgspec.to_builtins(msgspec.structs.replace(verified, predicate=b""))
-    body["predicate"] = msgspec.json.decode(verified.predicate) if verified.predicate else None
-    return body
+        click.echo(encoded(plain(where, found), indent=True))
+    else:
+        for line in told(where, found, flags["type"], screen(sys.stdout).width):
+            click.echo(line)
+    return 0 if all(proof.verdict.ok for proof in found) else 1

@@ -56,6 +56,11 @@ class Wanted(msgspec.Struct, frozen=True):
         """As words."""
         return f"attestation of type {self.type}" if self.type else "signature"
 
+    @property
+    def one(self) -> str:
+        """The same with its article."""
+        return f"an {self.what}" if self.type else f"a {self.what}"
+
 
 class Verified(msgspec.Struct, frozen=True):
     """One that holds."""
@@ -301,4 +306,4 @@ def _wrong_key(wanted: Wanted, keyless: bool) -> _No:
     if keyless:
         message = f"there is a keyless {wanted.what}, which only a certificate vouches for"
         return _No("keyless", message)
-    return _No("wrong key", f"there is a {wanted.what} by none of the keys: it counts as absent")
+    return _No("wrong key", f"there is {wanted.one} by none of the keys: it counts as absent")

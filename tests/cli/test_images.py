@@ -446,3 +446,28 @@ def test_bills_of_several_images_are_a_line_each(place: Path, tmp_path: Path) ->
     done = run(place, "sbom", "multi", "-o", f"spdx={tmp_path / 'x.json'}")
     assert "2 documents" in done.err
     assert run(place, "sbom", "build", "-o", "table").code == 2
+
+
+@pytest.mark.parametrize("how", ["cut", "other"])
+def test_a_layer_that_is_not_what_it_should_be_leaves_the_rest(
+    place: Path, tmp_path: Path, how: str
+) -> None:
+    made = shop.shop()
+    directory = write_layout(tmp_path / "x", {"1": made})
+    digest = made.image.layers[1].digest.partition(":")[2]
+    blob = directory / "blobs" / "sha256" / digest
+    content = blob.read_bytes()
+    blob.write_bytes(content[:-20] if how == "cut" else content[:-1] + bytes([content[-1] ^ 1]))
+    word, state = f"oci:{directory}", {"MARTELLO_STATE": f"sqlite:///{tmp_path / 'state.db'}"}
+    done = run(place, "scan", word, "--fail-on", "never", env=state)
+    assert done.code == 3, done
+    done = run(place, "sbom", word, env=state)
+    if how == "cut":
+        assert done.code == 3
+        assert json.loads(done.out)["compositions"][0]["aggregate"] == "incomplete"
+        (tmp_path / "x.json").write_text(done.out)
+        again = run(place, "scan", str(tmp_path / "x.json"), "--fail-on", "never", env=state)
+        assert again.code == 3  # what its maker could not read is not forgotten
+        assert "it ends after" in again.out
+    else:
+        assert (done.code, done.out) == (1, "")

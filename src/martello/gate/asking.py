@@ -66,9 +66,8 @@ class Asking:
             self._asked[key] = now
             new += 1
         if len(self._asked) > 2 * _ROOM:
-            self._asked = {k: t for k, t in self._asked.items() if now - t < self._again}
-            while len(self._asked) > 2 * _ROOM:
-                self._asked.pop(next(iter(self._asked)))
+            left = [(k, t) for k, t in self._asked.items() if now - t < self._again]
+            self._asked = dict(left[-_ROOM:])
         return new
 
     def start(self) -> None:

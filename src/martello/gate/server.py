@@ -24,6 +24,7 @@ from martello.gate.door import DEADLINE, Door, Reply
 from martello.gate.metrics import TYPE
 
 _DAY: Final = 86_400.0
+_CONNECTIONS: Final = 4096  # that are remembered
 
 
 class Limits(msgspec.Struct, frozen=True):
@@ -61,10 +62,10 @@ class Connections:
         return False
 
     def _forget(self, now: float) -> None:
-        if len(self._known) >= 4096:
-            self._known = {c: k for c, k in self._known.items() if k[0] > now}
-        while len(self._known) >= 4096:
-            self._known.pop(next(iter(self._known)))
+        if len(self._known) < _CONNECTIONS:
+            return
+        left = [(client, known) for client, known in self._known.items() if known[0] > now]
+        self._known = dict(left[-_CONNECTIONS // 2 :])
 
 
 class Front:

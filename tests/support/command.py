@@ -31,6 +31,11 @@ class Done(NamedTuple):
         assert isinstance(report, dict)
         return report
 
+    @property
+    def missed(self) -> list[dict[str, Any]]:
+        """What was asked for and got no verdict, by the same report."""
+        return [entry for entry in self.report["unassessed"] if entry["asked"]]
+
 
 def martello(
     *words: str,

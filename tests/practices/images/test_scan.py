@@ -221,6 +221,14 @@ def test_e6_nothing_recognised_is_told_and_an_empty_image_has_nothing_to_tell() 
     assert [one.why for one in only_system.unread] == ["no database of its packages was found"]
 
 
+@pytest.mark.parametrize("system", ["arch", "nixos", "openwrt", "gentoo"])
+def test_a_system_whose_packages_no_reader_knows_is_told(system: str) -> None:
+    found = of(
+        {"etc/os-release": f"ID={system}\n", "app/x-1.dist-info/METADATA": metadata("x", "1")}
+    )
+    assert [(one.what, one.where) for one in found.unread] == [("system", system)]
+
+
 def test_e7_a_derivative_is_not_read_as_its_parent() -> None:
     text = 'ID=neon\nID_LIKE="ubuntu debian"\nVERSION_ID=22.04\n'
     inventory = of({"etc/os-release": text, "var/lib/dpkg/status": paragraph("a", "1")})

@@ -211,6 +211,8 @@ def _unread(
         yield Unread("image", "", why)
         return
     has_feed = any(ecosystem_of(kind, system) for kind in DISTRIBUTIONS)
-    if system and has_feed and not any(one.type in DISTRIBUTIONS for one in packages):
+    if system and not any(one.type in DISTRIBUTIONS for one in packages):
         why = "no database of its packages was found"
+        if not has_feed:
+            why = "its packages are of a kind that is not read, and no advisories are known for it"
         yield Unread("system", system.name or system.id, why)

@@ -243,3 +243,9 @@ def test_e5_file_lists_keep_what_languages_want() -> None:
         assert may_be_evidence(path)
     for path in ("usr/share/doc/x/README", "etc/passwd", "usr/share/man/man1/x.1.gz"):
         assert not may_be_evidence(path)
+
+
+def test_apk_entries_are_parted_by_lines_that_seem_empty() -> None:
+    found = parsed("lib/apk/db/installed", "P:a\nV:1-r0\n \nP:b\nV:2-r0\n\t\n\n\nP:c\nV:3-r0\n")
+    assert [one.name for one in found.packages] == ["a", "b", "c"]
+    assert found.unread == ()

@@ -6,6 +6,7 @@ Source: the APK package format of apk-tools: one letter a field, an empty line b
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 from martello.core.package import Package, Unread
@@ -15,6 +16,7 @@ from martello.practices.images.evidence.text import word, words
 
 PLACES: Final = ("lib/apk/db/installed", "usr/lib/apk/db/installed")
 _LARGEST: Final = 64 << 20
+_BLOCKS: Final = re.compile(r"\n(?:[ \t]*\n)+")
 _MOST_TOLD: Final = 20
 
 
@@ -24,7 +26,7 @@ def read_installed(path: str, body: Body) -> Parsed:
     claims: list[Claim] = []
     unread: list[Unread] = []
     text = body.whole(_LARGEST).decode("utf-8", "replace").replace("\r\n", "\n")
-    for number, block in enumerate(text.split("\n\n"), 1):
+    for number, block in enumerate(_BLOCKS.split(text), 1):
         if not block.strip():
             continue
         found, files = _fields(block)

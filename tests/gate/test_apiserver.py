@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import socket
 import ssl
@@ -26,7 +27,9 @@ from tests.support.gate import (
     Gate,
     Ledger,
     containers,
+    encoded,
     made,
+    review,
     running,
 )
 
@@ -96,8 +99,8 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     ledger.decide(GOOD)
     ledger.decide(BAD, DENY, "CVE-2031-1111 in openssl")
     ledger.resolve(f"{registry}/shop/api:1", GOOD)
-    words = ("--state", ledger.url, "--approver", str(ledger.public))
-    words += ("--image-policy", str(home / "policy.yaml"))
+    words = [*("--state", ledger.url), *("--approver", str(ledger.public))]
+    words += ["--image-policy", str(home / "policy.yaml")]
     glass = ("--break-glass-group", "oncall")
     with (
         running(home / "one", *words, *glass) as gate,
@@ -207,7 +210,19 @@ def test_work_starts_before_pods_come(world: World, kind: str) -> None:
     assert answer.status_code == 201, answer.text
 
 
+def _dies_of_patches(version: dict[str, str]) -> bool:
+    """Whether a server dies of any JSON patch of a webhook: before 1.24 its library reflect2 does
+    not fit Go 1.18 and later. `+reflect2` in its version tells that it was mended.
+    """
+    minor, go = (
+        int(version[k].split(".")[n].rstrip("+")) for k, n in (("minor", 0), ("goVersion", 1))
+    )
+    return minor < 24 and go >= 18 and "+reflect2" not in version["gitVersion"]
+
+
 def test_a_tag_is_pinned_to_what_it_meant(world: World) -> None:
+    if _dies_of_patches(world.server.request("GET", "/version")):
+        pytest.skip("this kube-apiserver dies of patches: it was built with a Go that is too new")
     wish = made("Deployment", containers(world.image(tag=":1")), "pinned")
     answer = world.create(wish)
     assert answer.status_code == 201, answer.text
@@ -220,6 +235,24 @@ def test_a_tag_is_pinned_to_what_it_meant(world: World) -> None:
     assert again["metadata"]["generation"] == 1  # and nothing rolls out
     pod = world.create(made("Pod", containers(world.image(tag=":1")), "tagged")).json()
     assert pod["spec"]["containers"][0]["image"] == pinned
+
+
+def test_the_server_takes_the_patch_as_it_is(world: World) -> None:
+    wish = made("Deployment", containers(world.image(tag=":1")), "patched", "kube-system")
+    there = world.create(wish).json()
+    asked = review(there, namespace="shop")
+    trust = ssl.create_default_context(cafile=str(world.gate.data / "ca.crt"))
+    with httpx.Client(verify=trust, trust_env=False) as client:
+        answer = client.post(f"{world.gate.url}/mutate", content=encoded(asked)).json()
+        patch = json.loads(base64.b64decode(answer["response"]["patch"]))
+        path = f"{world.server.collection(wish)}/patched"
+        after = world.send("PATCH", path, patch, type="application/json-patch+json").json()
+        container = after["spec"]["template"]["spec"]["containers"][0]
+        assert container["image"] == world.image(GOOD, ":1")
+        again = client.post(
+            f"{world.gate.url}/mutate", content=encoded(review(after, namespace="shop"))
+        )
+        assert "patch" not in again.json()["response"]
 
 
 def test_what_nobody_knows_is_asked_for_once_and_never_by_a_dry_run(world: World) -> None:

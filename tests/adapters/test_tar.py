@@ -114,6 +114,51 @@ def test_l1_a_prefix_that_go_once_wrote_into_gnu_headers() -> None:
     assert one(head("name", magic=b"ustar  \0", rest=b"some/where"))[0].path == "some/where/name"
 
 
+@pytest.mark.parametrize(
+    ("magic", "rest", "path"),
+    [
+        (b"ustar  \0", b"00000000000\0some/where", "00000000000/name"),
+        (b"ustar  \0", b"1 \0-17 0 7\0\0\0", "1 /name"),
+        (b"ustar  \0", "café".encode(), "name"),
+        (b"ustar \0\0", b"some/where", "name"),  # of no known format: no prefix
+        (b"ustar  0", b"some/where", "name"),
+        (b"ustar\0\0\0", b"some/where", "some/where/name"),
+    ],
+)
+def test_l1_prefixes_are_read_as_go_reads_them(magic: bytes, rest: bytes, path: str) -> None:
+    assert one(head("name", magic=magic, rest=rest))[0].path == path
+
+
+def test_l1_a_global_header_spends_what_came_before_it() -> None:
+    common = pax(record("comment", "x"), kind=b"g")
+    for before in (long(b"decoy"), pax(record("path", "decoy")), long(b"decoy", b"K")):
+        archive = before + common + head("l", kind=b"2", link=b"real")
+        assert one(archive)[0] == Entry("l", "symlink", 0, 0o644, "real")
+
+
+@pytest.mark.parametrize(
+    "records",
+    [
+        [("GNU.sparse.name", "decoy")],
+        [("GNU.sparse.name", "decoy"), ("GNU.sparse.major", "01")],
+        [("GNU.sparse.name", "decoy"), ("GNU.sparse.major", ""), ("GNU.sparse.size", "9")],
+        [("GNU.sparse.name", "decoy"), ("GNU.sparse.map", ""), ("GNU.sparse.realsize", "9")],
+        [("GNU.sparse.name", "decoy"), ("GNU.sparse.offset", ""), ("GNU.sparse.size", "9")],
+        [("path", "decoy"), ("path", "")],
+    ],
+)
+def test_l2_records_that_go_does_not_heed(records: list[tuple[str, str]]) -> None:
+    entry, content = one(pax(*(record(*one) for one in records)) + file("real", b"12345"))
+    assert (entry.path, content) == ("real", b"12345")
+
+
+def test_l2_the_size_of_a_sparse_file_is_the_one_that_go_takes() -> None:
+    parts = [("major", "0"), ("minor", "1"), ("numblocks", "1"), ("map", "0,5")]
+    sizes = [("realsize", "9"), ("size", "7")]
+    records = (record(f"GNU.sparse.{key}", value) for key, value in (*parts, *sizes))
+    assert one(pax(*records) + file("f", b"12345"))[1] == b"12345\0\0"
+
+
 def test_l1_a_star_prefix_is_shorter() -> None:
     rest = b"p" * 131 + bytes(32) + b"tar\0"
     assert one(head("name", rest=rest))[0].path == f"{'p' * 131}/name"

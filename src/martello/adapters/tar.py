@@ -130,6 +130,7 @@ def _next_header(
         data = _extension(source, block, limits)
         if kind == 0x67:  # g
             common.update(header.records(data))
+            extra = {}  # to Go it is an entry: what came before it is spent
         elif kind == 0x4C:  # L
             extra["GNU.path"] = header.text(data)
         elif kind == 0x4B:  # K
@@ -169,7 +170,8 @@ def _entry(
             given = header.decimal(extra, "size")
             stored = stored if given is None else given
         path = extra.get("GNU.path") or extra.get("path") or header.name_of(block)
-        path = extra.get("GNU.sparse.name") or path
+        if flag != 0x53 and _version(extra):
+            path = extra.get("GNU.sparse.name") or path
         link = extra.get("GNU.linkpath") or extra.get("linkpath", "")
     else:
         path, link = header.name_of(block), ""
@@ -210,17 +212,26 @@ def _changed(extra: Mapping[str, str], common: Mapping[str, str]) -> bool:
 def _content(source: Source, block: bytes, extra: Mapping[str, str], stored: int) -> Content:
     if block[156] == 0x53:  # S
         return _old_sparse(source, block, stored)
-    if not extra or not ("GNU.sparse.map" in extra or "GNU.sparse.major" in extra):
+    version = _version(extra) if extra else ""
+    if not version:
         return Content(source, stored, stored)
-    size = header.decimal(extra, "GNU.sparse.realsize")
-    size = header.decimal(extra, "GNU.sparse.size") if size is None else size
+    size = header.decimal(extra, "GNU.sparse.size")
+    size = header.decimal(extra, "GNU.sparse.realsize") if size is None else size
     if size is None:
         raise TarTrouble("a sparse file has no size")
-    if extra.get("GNU.sparse.major") == "1":
+    if version == "1.0":
         parts, used = _leading_parts(source, stored)
         return SparseContent(source, size, stored - used, header.sound(parts, size, stored - used))
     parts = header.listed_parts(extra.get("GNU.sparse.map", ""))
     return SparseContent(source, size, stored, header.sound(parts, size, stored))
+
+
+def _version(extra: Mapping[str, str]) -> str:
+    """The version of the map of a sparse file; none where there is no map that Go would heed."""
+    given = f"{extra.get('GNU.sparse.major', '')}.{extra.get('GNU.sparse.minor', '')}"
+    if given in ("0.0", "0.1", "1.0"):
+        return given
+    return "0.1" if given == "." and "GNU.sparse.map" in extra else ""
 
 
 def _old_sparse(source: Source, block: bytes, stored: int) -> Content:

@@ -88,20 +88,31 @@ def text(field: bytes) -> str:
 
 
 def name_of(block: bytes) -> str:
-    """The name in a header, with its prefix where the format has one."""
+    """The name in a header, with its prefix where the format has one. All of it as Go does: what we
+    read under one path must not lie under another in a container.
+    """
     name = text(block[:100])
     if not block[345] or block[257:262] != b"ustar":
         return name
+    prefix = b""
     if block[262] == 0:
-        field = block[345:476] if block[508:512] == b"tar\0" else block[345:500]
-        return f"{text(field)}/{name}"
-    # GNU headers keep times there; Go once wrote prefixes into them all the same.
+        prefix = block[345:476] if block[508:512] == b"tar\0" else block[345:500]
+    elif block[262:265] == b"  \0" and not (_time(block[345:357]) and _time(block[357:369])):
+        # GNU headers keep times there; Go once wrote prefixes into them all the same.
+        prefix = block[345:500].partition(b"\0")[0]
+        prefix = prefix if prefix.isascii() else b""
+    return f"{text(prefix)}/{name}" if prefix else name
+
+
+def _time(field: bytes) -> bool:
+    """Whether a field holds a time, or nothing: octal digits to its end, or a binary number."""
+    digits = field.strip(b" \0").partition(b"\0")[0]
+    if not field[0] or not digits or not digits.strip(b"01234567"):
+        return True
     try:
-        number(block[345:357])
+        return field[0] > 0x7F and number(field) is not None
     except TarTrouble:
-        field = block[345:500].partition(b"\0")[0]
-        return f"{text(field)}/{name}" if field.isascii() else name
-    return name
+        return False
 
 
 def records(data: bytes) -> dict[str, str]:
@@ -130,10 +141,12 @@ def records(data: bytes) -> dict[str, str]:
             raise TarTrouble("an extended header has a NUL in a path")
         if name in ("GNU.sparse.offset", "GNU.sparse.numbytes"):
             sparse.append(value.decode("ascii", "replace"))
-        else:
+        elif value:
             found[name] = value.decode("utf-8", "backslashreplace")
+        else:
+            found.pop(name, None)  # what is empty says nothing
         at = end
-    if sparse:
+    if any(sparse):
         found["GNU.sparse.map"] = ",".join(sparse)
     return found
 

@@ -6,59 +6,27 @@ tested in tests/cli/images.
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import json
-import os
-import shutil
-import signal
-import sqlite3
-import subprocess
-import sys
-import threading
-import time
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from tests.support import shop
-from tests.support.command import SRC, Done, martello
-from tests.support.images import (
-    Image,
-    compressed,
-    digest,
-    docker_archive,
-    image,
-    index,
-    layer,
-    uncompressed,
-    write_layout,
+from tests.support.images import Image, digest, index, uncompressed, write_layout
+from tests.support.pipeline import (
+    back,
+    good,
+    laid_out,
+    manifest_of,
+    promote,
+    repositories,
+    run,
+    same,
+    stored,
 )
 from tests.support.registry import RealRegistry, or_skip, running, skopeo
 
-from martello.adapters.registry.client import connect
-from martello.core.artifact import Descriptor, Manifest, parse_manifest
-from martello.core.secret import Secret
-from martello.practices.images.attest import dsse, intoto, simple
-from martello.practices.images.attest.artifacts import attestation, attestation_tag, signature
-from martello.practices.images.attest.keys import PrivateKey, private_key
-
-FIXED = shop.STATUS.replace("3.0.9-1", "3.0.11-1~deb12u2")
-
-
-def good(platform: str = "linux/amd64", mark: str = "") -> Image:
-    """The shop with everything mended; `mark` makes it another image."""
-    base = {"etc/os-release": shop.RELEASE, "var/lib/dpkg/status": FIXED}
-    return image(
-        layer(base),
-        layer({"app/main.py": f"print(1) {mark}\n"}),
-        config={"User": "65532"},
-        platform=platform,
-    )
+from martello.core.artifact import parse_manifest
 
 
 @pytest.fixture(scope="module")
@@ -73,95 +41,7 @@ def registry() -> Iterator[RealRegistry]:
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A directory with images in every form, a database, and two keys."""
-    there = tmp_path_factory.mktemp("pipeline")
-    write_layout(there / "bad", {"1": shop.shop()})
-    write_layout(there / "good", {"1": good()})
-    write_layout(there / "mixed", {"1": index(good(), shop.shop("linux/arm64"))})
-    write_layout(there / "both", {"1": index(good(), good("linux/arm64"))})
-    (there / "good.tar").write_bytes(docker_archive({"shop/api:1": good()}))
-    shop.database(there)
-    for name in ("release", "other"):
-        assert run(there, "key", name).code == 0
-    return there
-
-
-def run(place: Path, *words: str, env: Mapping[str, str] | None = None) -> Done:
-    """An image command there; nothing of the user's is touched."""
-    own = {
-        "MARTELLO_DATABASE": str(place / "advisories.db"),
-        "MARTELLO_STATE": f"sqlite:///{place / 'state.db'}",
-        "MARTELLO_LOCAL": "0",
-        "HOME": str(place / "home"),
-        **(env or {}),
-    }
-    return martello("image", *words, cwd=place, env=own)
-
-
-def promote(place: Path, source: str, target: str, *more: str, **options: Any) -> Done:
-    """Promotes with the release key."""
-    return run(place, "promote", source, target, "--key", "release.pem", *more, **options)
-
-
-def policy(place: Path, name: str, spec: str) -> str:
-    """The file of a policy."""
-    head = "apiVersion: martello.dev/v1alpha1\nkind: ImagePolicy\n"
-    (place / f"{name}.yaml").write_text(f"{head}metadata: {{name: {name}}}\nspec:\n{spec}")
-    return f"{name}.yaml"
-
-
-def signer(place: Path, name: str = "release") -> PrivateKey:
-    """One of the keys, in this process."""
-    return private_key((place / f"{name}.pem").read_bytes(), name)
-
-
-def stored(registry: RealRegistry) -> set[str]:
-    """The digests of all that the registry keeps, manifests too."""
-    blobs = registry.directory / "data" / "docker" / "registry" / "v2" / "blobs" / "sha256"
-    return {path.parent.name for path in blobs.glob("*/*/data")}
-
-
-def repositories(registry: RealRegistry) -> set[str]:
-    """The repositories that hold anything at all."""
-    root = registry.directory / "data" / "docker" / "registry" / "v2" / "repositories"
-    return {str(path.parent.relative_to(root)) for path in root.rglob("_layers")}
-
-
-def tampered(registry: RealRegistry, name: str) -> None:
-    """One bit of a blob changes on the registry's disk."""
-    blobs = registry.directory / "data" / "docker" / "registry" / "v2" / "blobs" / "sha256"
-    file = blobs / name[7:9] / name[7:] / "data"
-    content = bytearray(file.read_bytes())
-    content[len(content) // 2] ^= 1
-    file.write_bytes(content)
-
-
-def manifest_of(registry: RealRegistry, name: str) -> Manifest:
-    """What a tag means, without the command line."""
-    with connect(f"{registry.url}/{name}") as found:
-        held = found.held(found.reference)
-    assert held is not None, name
-    manifest = parse_manifest(*held)
-    assert isinstance(manifest, Manifest)
-    return manifest
-
-
-def tags(registry: RealRegistry, repository: str) -> set[str]:
-    """The tags of a repository."""
-    with connect(f"{registry.url}/{repository}") as found:
-        return set(found.tags())
-
-
-def back(registry: RealRegistry, name: str, out: Path, *more: str) -> Path:
-    """skopeo's copy of an image, as an OCI layout."""
-    source = f"docker://{registry.url}/{name}"
-    skopeo("copy", "--src-tls-verify=false", *more, source, f"oci:{out}:1")
-    return out
-
-
-def same(layout: Path, made: Image) -> None:
-    """Every blob of the image lies in the layout, bit for bit."""
-    for name, content in made.blobs.items():
-        assert (layout / "blobs" / "sha256" / name[7:]).read_bytes() == content, name
+    return laid_out(tmp_path_factory.mktemp("pipeline"))
 
 
 def test_what_is_vulnerable_never_arrives(place: Path, registry: RealRegistry) -> None:

@@ -10,7 +10,7 @@ import msgspec
 from martello.cli.images.flow import Verdict, report_of
 from martello.cli.images.gating import Court, Judged, Vouching, canonical_name, judge_image
 from martello.cli.images.inventories import facts_kept
-from martello.cli.images.opening import open_images
+from martello.cli.images.opening import closing_images
 from martello.cli.images.settings import Places
 from martello.cli.images.target import ImageTarget, parse_image_target
 from martello.cli.progress import Progress
@@ -38,22 +38,25 @@ def judge_targets(
             if target.kind in ("sbom", "rootfs", "dir"):
                 why = f"it is no image, and only images get into a registry: {target.kind}"
                 raise BadInput(f"cannot judge {word}", why, f"martello image scan {word}")
-            for opened in open_images(target, flags):
-                name = _name(target, opened.name, flags.get("name", ""))
-                judged.append(judge_image(opened, name, court, store, progress, vouching))
+            with closing_images(target, flags) as found:
+                for opened in found:
+                    name = _name(target, opened.name, flags.get("name", ""))
+                    if not name:  # what an archive says of itself opens no door
+                        opened = msgspec.structs.replace(opened, name=str(target))
+                    judged.append(judge_image(opened, name, court, store, progress, vouching))
     return judged
 
 
 def _name(target: ImageTarget, known: str, given: str) -> str:
-    """The name by which the image is judged: the one it gets, else the one it has."""
+    """The name by which the image is judged: the one it gets, else the one it was asked for by. An
+    archive's own tags are its author's word: they choose no policy, no waiver and no VEX.
+    """
     if given:
         name = canonical_name(given)
         if not name:
             raise BadInput(f"--as {given} is no image reference", "", "REGISTRY/NAME:TAG")
         return name
-    if target.kind in _NAMED or known != str(target):
-        return canonical_name(known)
-    return ""
+    return canonical_name(known) if target.kind in _NAMED else ""
 
 
 def conclude(

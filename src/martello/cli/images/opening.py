@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +59,16 @@ def open_images(
     Unreachable, NotPermitted, Refused.
     """
     place, reference, name = _place(target, flags, keyrings)
+    try:
+        return _opened(place, reference, name, flags)
+    except BaseException:
+        _close(place)
+        raise
+
+
+def _opened(
+    place: Repository, reference: str, name: str, flags: Mapping[str, Any]
+) -> tuple[Opened, ...]:
     raw, media = place.manifest(reference)
     top = parse_manifest(raw, media, f"the manifest of {name}")
     if isinstance(top, Manifest):
@@ -71,6 +81,24 @@ def open_images(
             f"{name} holds no image{asked}", "its index lists none", "--platform OS/ARCH"
         )
     return tuple(msgspec.structs.replace(one, top=top) for one in found)
+
+
+@contextlib.contextmanager
+def closing_images(
+    target: ImageTarget, flags: Mapping[str, Any], *keyrings: Keyring
+) -> Iterator[tuple[Opened, ...]]:
+    """The same, and the place where they lie is closed at the end: connections, files."""
+    opened = open_images(target, flags, *keyrings)
+    try:
+        yield opened
+    finally:
+        _close(opened[0].place)
+
+
+def _close(place: Repository) -> None:
+    close = getattr(place, "close", None)
+    if close is not None:
+        close()
 
 
 def _children(

@@ -35,7 +35,7 @@ from martello.core.errors import BadInput
     help="Layers of archives and local engines [default: gzip]. Others keep their digest.",
 )
 @click.option("--all", "everything", is_flag=True, help="Print every group, and what is waived.")
-@settings.judging_flags
+@settings.gating_flags
 @settings.target_flags
 @settings.data_flags
 @options.debug
@@ -50,7 +50,7 @@ def command(source: str, target: str, **flags: Any) -> int:
     from martello.cli.images.inventories import facts_kept
     from martello.cli.images.judgements import approved, conclude, decisions, waivers_of
     from martello.cli.images.keeping import pin, record
-    from martello.cli.images.opening import open_images, registry_settings
+    from martello.cli.images.opening import closing_images, registry_settings
     from martello.cli.images.policies import load_policies
     from martello.cli.images.promoting import packed, plan, push, vouch
     from martello.cli.images.remembering import of_promoted, remember
@@ -75,9 +75,8 @@ def command(source: str, target: str, **flags: Any) -> int:
     with (
         Progress() as progress,
         facts_kept(where.state, flags) as store,
-        packed(
-            open_images(parse_image_target(source), flags), flags["compress"] or "", progress
-        ) as opened,
+        closing_images(parse_image_target(source), flags) as found,
+        packed(found, flags["compress"] or "", progress) as opened,
     ):
         planned = plan(opened, whole)
         maker = Vouching(maker=key.public)

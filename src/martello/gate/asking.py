@@ -91,8 +91,9 @@ class Asking:
                 continue
             try:
                 self._write(batch)
-            except MartelloError as error:
-                self.trouble = f"{error.what}: {error.why}"
+            except Exception as error:  # a defect too must not end the thread
+                why = f"{error.what}: {error.why}" if isinstance(error, MartelloError) else error
+                self.trouble = f"{type(error).__name__}: {why}"
                 if self._ended.wait(_RETRY):
                     return
                 continue

@@ -149,8 +149,16 @@ def _judged(
         if said is not None and said.outcome in ("allow", "warn") and _by_tag(image, said):
             value = f"{image}@{said.digest}"
             patch.append({"op": "replace", "path": _pointer(path), "value": value})
-    annotations = {JUDGE: f"{len(decided)} judged, {sum(r.action == DENY for r in rulings)} denied"}
-    return Opinion(tuple(rulings), tuple(ask), tuple(patch), annotations if decided else {})
+    return Opinion(tuple(rulings), tuple(ask), tuple(patch), _audited(len(decided), rulings))
+
+
+def _audited(judged: int, rulings: Sequence[Ruling]) -> dict[str, str]:
+    """What the audit log keeps: the sum, and what was let in without an approval."""
+    if not judged:
+        return {}
+    told = {JUDGE: f"{judged} judged, {sum(r.action == DENY for r in rulings)} denied"}
+    let = [r.message for r in rulings if r.action in (WARN, AUDIT)]
+    return {**told, "unapproved": "; ".join(let[:5])} if let else told
 
 
 def _by_tag(image: str, said: ImageRuling) -> bool:

@@ -48,11 +48,13 @@ class Keeper:
         max_age: float = MAX_AGE,
         doubt: float = DOUBT,
         clock: Callable[[], float] = time.time,
+        told: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._ledger = ledger
         self._kept = kept
         self._clock = clock
         self._doubt = doubt
+        self._told = told
         self._limit = int(max_age * 1_000_000) if max_age else NEVER
         self._sign: Sign | None = None
         self._read_at = 0.0
@@ -82,7 +84,7 @@ class Keeper:
         try:
             found = self._kept.load()
         except MartelloError as error:
-            self.trouble = f"{error.what}: {error.why}"
+            self._told(f"the snapshot on disk is not used: {error.what}: {error.why}")
             return False
         if found is not None:
             self._swap(found)
@@ -105,9 +107,11 @@ class Keeper:
                 self._sign, self._read_at = sign, began
             self._keep(whole, began)
         except MartelloError as error:
-            self.trouble = f"{error.what}: {error.why}"
-            self.failures += 1
-            return False
+            return self._failed(f"{error.what}: {error.why}")
+        except Exception as error:  # a defect must not end the thread, and nobody know of it
+            return self._failed(f"the ledger was not read: {type(error).__name__}: {error}")
+        if self.trouble:
+            self._told("the ledger is read again")
         self.trouble = ""
         return True
 
@@ -128,6 +132,13 @@ class Keeper:
         wait = poll
         while not self._ended.wait(wait):
             wait = poll if self.refresh() else min(max(wait, 0.1) * 2, _LONGEST)
+
+    def _failed(self, why: str) -> bool:
+        if why != self.trouble:
+            self._told(f"the ledger cannot be read: {why}")
+        self.trouble = why
+        self.failures += 1
+        return False
 
     def _due(self, sign: Sign, now: float) -> bool:
         old, since = self._sign, now - self._read_at

@@ -51,6 +51,8 @@ def command(**flags: Any) -> int:
     The annotation martello/break-glass of an object counts only from the users and groups named
     here; it is always warned of and audited.
     """
+    from functools import partial
+
     import msgspec
 
     from martello.gate.asking import Asking
@@ -71,19 +73,18 @@ def command(**flags: Any) -> int:
     )
     rest = msgspec.structs.replace(rest, glass=glass)
     kept = Kept(data / "snapshot", gate_key(data / "snapshot.key"), trusted)
-    keeper = Keeper(ledger, rest, kept, max_age=max_age)
+    tell = partial(click.echo, err=True)
+    keeper = Keeper(ledger, rest, kept, max_age=max_age, told=tell)
     files, renew = _certificates(flags, data)
-    if not keeper.refresh():
-        click.echo(f"the ledger cannot be read: {keeper.trouble}", err=True)
-        if keeper.load():
-            click.echo(f"its last snapshot holds, {keeper.age():.0f} seconds old", err=True)
+    if not keeper.refresh() and keeper.load():
+        tell(f"its last snapshot holds, {keeper.age():.0f} seconds old")
     asking = Asking(ledger.write)
     asking.start()
     keeper.start()
-    click.echo(f"serving on {host}:{port}, trusting {', '.join(trusted)}", err=True)
+    tell(f"serving on {host}:{port}, trusting {', '.join(trusted)}")
     try:
         front = Front(Door(keeper, asking))
-        serve(front, host, port, files, renew, told=lambda text: click.echo(text, err=True))
+        serve(front, host, port, files, renew, told=tell)
     finally:
         keeper.stop()
         asking.stop()

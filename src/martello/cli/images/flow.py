@@ -94,10 +94,11 @@ def open_advisories(file: str) -> Database | None:
 
 
 def examine(
-    inventory: Inventory, database: Database | None, how: Judging, now: datetime
+    inventory: Inventory, database: Database | None, how: Judging, now: datetime, image: str = ""
 ) -> Examined:
     """Everything that is known to be wrong with one image, and what could not be told. One of
-    which nothing was recognised is no clean one.
+    which nothing was recognised is no clean one. `image` is the name for which waivers and VEX
+    are looked up, if not the inventory's.
     """
     if not inventory.packages and not inventory.unread:
         nothing = Unread("image", "", "nothing in it was recognised")
@@ -110,8 +111,9 @@ def examine(
     container = bool(inventory.layers)
     settings = msgspec.structs.replace(how.match, container=container or how.match.container)
     found = match(inventory, database, settings)
-    outcome = apply(found.found, how.statements, inventory)
-    accepted = accept(outcome.found, how.exemptions, inventory.name, now.date())
+    named = msgspec.structs.replace(inventory, name=image or inventory.name)
+    outcome = apply(found.found, how.statements, named)
+    accepted = accept(outcome.found, how.exemptions, named.name, now.date())
     unread = [*inventory.unread, *found.unread]
     notes = [f"{s.source}: the statement on {_first(s)} settles nothing: {why}"
              for s, why in outcome.idle]  # fmt: skip

@@ -88,7 +88,7 @@ def judge_image(
     for sources, members in _by_sources(policies).items():
         settings = msgspec.structs.replace(court.how.match, severity_from=sources)
         how = msgspec.structs.replace(court.how, match=settings, max_hours=float("inf"))
-        one = examine(inventory, court.database, how, court.now)
+        one = examine(inventory, court.database, how, court.now, image)
         examined = examined or one
         for policy in members:
             facts = _facts(one, image, policy, court, opened, extra.get(policy.name, ()))

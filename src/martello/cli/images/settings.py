@@ -75,24 +75,31 @@ target_flags = _all(
     registry_flags,
 )
 
-judging_flags = _all(
-    click.option(
-        "--vex", multiple=True, metavar="FILE", help="OpenVEX, CycloneDX or CSAF. Repeatable."
-    ),
-    click.option(
-        "--ignore",
-        multiple=True,
-        metavar="FILE",
-        help="Waivers, .trivyignore, .grype.yaml or osv-scanner.toml. Repeatable.",
-    ),
-    click.option(
-        "--foreign",
-        type=click.Choice(["honour", "ignore"]),
-        default="honour",
-        help="Other tools' skips and ignore files.",
-    ),
-    click.option("--dev", is_flag=True, help="Development dependencies of lock files too."),
-    click.option(
-        "--informational", is_flag=True, help="Records that inform too: unmaintained, unsound."
-    ),
+
+def _judging(foreign: str, told: str) -> Callable[[F], F]:
+    return _all(
+        click.option(
+            "--vex", multiple=True, metavar="FILE", help="OpenVEX, CycloneDX or CSAF. Repeatable."
+        ),
+        click.option(
+            "--ignore",
+            multiple=True,
+            metavar="FILE",
+            help="Waivers, .trivyignore, .grype.yaml or osv-scanner.toml. Repeatable.",
+        ),
+        click.option(
+            "--foreign", type=click.Choice(["honour", "ignore"]), default=foreign, help=told
+        ),
+        click.option("--dev", is_flag=True, help="Development dependencies of lock files too."),
+        click.option(
+            "--informational", is_flag=True, help="Records that inform too: unmaintained, unsound."
+        ),
+    )
+
+
+judging_flags = _judging("honour", "Other tools' skips and ignore files.")
+
+# What merely lies in the directory may come with the change that is to be judged.
+gating_flags = _judging(
+    "ignore", "Other tools' ignore files that lie here, unnamed [default: ignore]."
 )

@@ -308,7 +308,7 @@ def _waive(reason: Reason, facts: Facts, at: datetime, whole: _Gathered) -> Reas
 
 def _waiver_of(reason: Reason, facts: Facts, at: datetime) -> Waived | None:
     today = at.date().isoformat()
-    names = (facts.image, facts.inventory.name)
+    names = (facts.image or facts.inventory.name,)
     for waiver in facts.waivers:
         if reason.check not in waiver.checks or (waiver.until and waiver.until < today):
             continue

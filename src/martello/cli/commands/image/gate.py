@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 @click.option("--verdict", default="", metavar="FILE", help="Where the signed verdict goes.")
 @click.option("--record", is_flag=True, help="Write it into the ledger, signed.")
 @click.option("--all", "everything", is_flag=True, help="Print every group, and what is waived.")
-@settings.judging_flags
+@settings.gating_flags
 @settings.target_flags
 @settings.data_flags
 @options.debug

@@ -363,3 +363,25 @@ def test_the_fix_is_one_that_no_statement_of_the_vulnerability_holds() -> None:
     assert only(matched(go, Records(rows))).fixed == "1.20.12"
     never = row("GO-1", "stdlib", ecosystem="Go", feed="osv:Go")
     assert only(matched(go, Records([*rows[:2], never]))).fixed == "1.20.11"
+
+
+@pytest.mark.parametrize(
+    ("installed", "ids"),
+    [
+        ("2.28-164.el8", {"CVE-1"}),
+        ("2.28-200.el8", set()),
+        ("2:2.28-100.ksplice1.el8", {"CVE-2"}),
+        ("2:2.28-170.ksplice1.el8", set()),
+        ("2:2.28-100.ksplice2.el8", set()),
+        ("10:2.28-100.el8_fips", {"CVE-3"}),
+    ],
+)
+def test_oracles_builds_are_mended_by_themselves(installed: str, ids: set[str]) -> None:
+    fixes = ("2.28-189.el8", "2:2.28-164.ksplice1.el8", "10:2.28-189.el8_fips")
+    rows = [
+        row(f"CVE-{n}", "glibc", fixed, ecosystem="Oracle Linux:8", feed="oracle")
+        for n, fixed in enumerate(fixes, 1)
+    ]
+    result = matched(Package("rpm", "glibc", installed, "Oracle Linux:8"), Records(rows))
+    assert {one.id for one in result.found} == ids
+    assert [one.where for one in result.unread] == (["glibc"] if "ksplice2" in installed else [])

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Final, Protocol
+from typing import Protocol
 
 import msgspec
 
 from martello.core.package import Inventory, Package, Unread
 from martello.core.vulnerability import (
-    ANY_MODULE,
     LEVELS,
     UNKNOWN,
     Affected,
@@ -19,18 +17,13 @@ from martello.core.vulnerability import (
     Match,
     Vulnerability,
 )
-from martello.practices.images.advisories.products import products_of, usual
+from martello.practices.images.advisories.products import products_of
 from martello.practices.images.advisories.ranges import Held, fix, holds
+from martello.practices.images.applies import DISTRIBUTIONS, kernel, meant_for_another, unclear
 from martello.practices.images.ecosystems import BY_SOURCE, family, normalise
 from martello.practices.images.versions import Scheme, scheme
 
 Key = tuple[str, str]  # ecosystem with its release, normalised name
-
-_DISTRIBUTIONS: Final = frozenset(("deb", "rpm", "apk"))
-# Header and documentation packages of a kernel: a container runs the kernel of its node.
-_KERNELS: Final = frozenset(("linux", "kernel", "linux-lts", "kernel-headers", "linux-headers"))
-_MODULAR: Final = re.compile(r"\.module[_+]")  # in the release of what is built as one
-_KERNEL_STARTS: Final = ("linux-image", "linux-headers", "linux-modules", "linux-signed", "kernel-")
 
 
 class Advisories(Protocol):
@@ -140,7 +133,7 @@ def _keys(package: Package) -> Iterator[Key]:
     knows it.
     """
     yield _key(package)
-    if package.source and package.type in _DISTRIBUTIONS:
+    if package.source and package.type in DISTRIBUTIONS:
         yield package.ecosystem, normalise(package.ecosystem, package.source)
 
 
@@ -151,12 +144,12 @@ def _spoken(packages: Sequence[Package], records: Mapping[Key, Sequence[Affected
     known = {
         (package.ecosystem, package.source or package.name)
         for package in packages
-        if package.type in _DISTRIBUTIONS and any(key in records for key in _keys(package))
+        if package.type in DISTRIBUTIONS and any(key in records for key in _keys(package))
     }
     return {
         package.name
         for package in packages
-        if package.type in _DISTRIBUTIONS
+        if package.type in DISTRIBUTIONS
         and (package.ecosystem, package.source or package.name) in known
     }
 
@@ -198,9 +191,8 @@ def _verdicts(
         why = f"the order of {package.ecosystem} versions is not known"
         unread.append(Unread("package", package.name, why))
         return []
-    modular = package.type == "rpm" and not package.module and _MODULAR.search(package.version)
-    if modular and any(affected.module for affected in said):
-        why = "it was built as part of a module that is not stated, and advisories are of modules"
+    why = unclear(package, said)
+    if why:
         unread.append(Unread("package", package.name, why))
     return [_verdict(package, affected, order, settings, owned) for affected in said]
 
@@ -219,44 +211,15 @@ def _verdict(
         return aside("status", affected.note or "the feed says that it is not affected")
     if affected.status == "informational" and not settings.informational:
         return aside("status", affected.note or "the record informs, and names no vulnerability")
-    if settings.container and _kernel(package):
+    if settings.container and kernel(package):
         return aside("kernel", "a container runs the kernel of its node")
-    if not _same_module(affected.module, package.module):
-        why = f"the record is of module {affected.module or 'none'}"
-        return aside("module", f"{why}, the package of {package.module or 'none'}")
-    if affected.arches and package.arch not in (*affected.arches, "noarch", "all", ""):
-        return aside("arch", f"the record is of {', '.join(affected.arches)}")
-    products = settings.products
-    if affected.cpes and products is None and family(package.ecosystem) == "Red Hat":
-        products = usual(package.ecosystem.partition(":")[2])  # of a list without its system
-    if affected.cpes and products is not None and not _in_products(affected.cpes, products):
-        return aside("status", "the record is of another product or repository")
+    elsewhere = meant_for_another(affected, package, settings.products)
+    if elsewhere is not None:
+        return aside(*elsewhere)
     held = holds(affected, compared(package), order)
     if held is None:
         return aside("version", f"{compared(package)} is in none of its ranges")
     return _Verdict(affected, held)
-
-
-def _kernel(package: Package) -> bool:
-    if package.type not in _DISTRIBUTIONS:
-        return False
-    name = package.source or package.name
-    return name in _KERNELS or name.startswith(_KERNEL_STARTS)
-
-
-def _same_module(said: str, installed: str) -> bool:
-    """By `name:stream`: a label may go on with version and context."""
-    if said == ANY_MODULE:
-        return bool(installed)
-    return said.split(":")[:2] == installed.split(":")[:2]
-
-
-def _in_products(cpes: Iterable[str], products: frozenset[str]) -> bool:
-    """A CPE without an edition means all repositories of its product."""
-    return any(
-        cpe in products or ("::" not in cpe and any(p.startswith(f"{cpe}::") for p in products))
-        for cpe in cpes
-    )
 
 
 def _gathered(

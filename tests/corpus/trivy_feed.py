@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from martello.core.vulnerability import Affected, Events, Feed, Vulnerability
 from martello.practices.images.ecosystems import normalise
-from martello.practices.images.versions import scheme
+from martello.practices.images.versions import Scheme, scheme
 
 STATUSES: Final = {
     0: "affected",
@@ -95,22 +95,28 @@ class Buckets:
     def _row(
         self, ecosystem: str, name: str, id: str, body: Mapping[str, Any], writer: str
     ) -> None:
+        entries = body.get("Entries") or ()  # one for each architecture or build
+        for entry in entries:
+            self._row(ecosystem, name, id, {**body, "Entries": None, **entry}, writer)
+        if entries:
+            return
         status = STATUSES[body.get("Status", 3 if body.get("FixedVersion") else 2)]
         fixed = body.get("FixedVersion", "")
         vulnerable = body.get("VulnerableVersions") or []
         patched = body.get("PatchedVersions") or []
+        unaffected = body.get("UnaffectedVersions") or []
         ranges: tuple[Events, ...]
-        if vulnerable:
-            ranges = tuple(events for text in vulnerable for events in _ranges(text))
-        elif patched:
-            ranges = _complement(patched, ecosystem)
+        if vulnerable or patched or unaffected:
+            ranges = affected(vulnerable, [*patched, *unaffected], scheme(ecosystem))
         else:
             end = (("fixed", fixed),) if fixed else ()
             ranges = (Events("ECOSYSTEM", (("introduced", "0"), *end)),)
         severity = LEVELS.get(float(body.get("Severity", 0.0)), "")
         module, _, plain = name.rpartition("::")  # of a module: nodejs:12::npm
         key = (ecosystem, _name(ecosystem, plain))
-        self.fixed[(*key, id)] = ", ".join(patched) or fixed
+        named = list(dict.fromkeys(patched)) or _ends(vulnerable)
+        if named:
+            self.fixed[(*key, id)] = ", ".join(named)
         self.vendor[(*key, id)] = tuple(body.get("VendorIDs") or ())
         self.rows.setdefault(key, []).append(
             Affected(
@@ -136,7 +142,6 @@ class Buckets:
                 key = ("Red Hat", plain)
                 if named != id:
                     self.vendor[(*key, named)] = (id,)
-                self.fixed[(*key, named)] = fixed.removeprefix("0:")
                 self.rows.setdefault(key, []).append(
                     Affected(
                         id=named,
@@ -165,75 +170,106 @@ def _vulnerability(id: str, body: Mapping[str, Any]) -> Vulnerability:
     return Vulnerability(id=id, severities=tuple(words.items()), summary=body.get("Title", ""))
 
 
-_COMPARISON: Final = re.compile(r"\s*(<=|>=|<|>|==?|~>|\^|~)?\s*([^\s,<>=]+)\s*(?:,|(?=\s)|$)")
+_COMPARISON: Final = re.compile(r"\s*(<=|>=|!=|<|>|==?|~>|\^|~)?\s*([^\s,<>=]+)\s*(?:,|(?=\s)|$)")
+Span = tuple[str, str]  # from a version on (empty: all below), to one that is no part (empty: none)
+_ALL: Final[Span] = ("", "")
 
 
-def _ranges(text: str) -> list[Events]:
-    """One range of either spelling: `>= a, < b`, alternatives by `||`, or Maven's `[a,b)`."""
+def affected(
+    vulnerable: Iterable[str], secure: Iterable[str], order: Scheme | None
+) -> tuple[Events, ...]:
+    """What trivy takes as affected: what is told to be vulnerable (all, where nothing is), without
+    what is patched or unaffected. A text that is empty is of all versions, whatever else is told.
+    """
+    assert order is not None
+    told, safe = list(vulnerable), list(secure)
+    if "" in told or "" in safe:
+        return (_events(_ALL),)
+    found = [span for text in told for span in spans(text, order)] if told else [_ALL]
+    for text in safe:
+        for span in spans(text, order):
+            found = [one for each in found for one in _without(each, span, order)]
+    return tuple(_events(span) for span in found)
+
+
+def spans(text: str, order: Scheme) -> list[Span]:
+    """What a constraint holds, of either spelling: `>= a, < b`, alternatives by `||`, or Maven's
+    `[a,b)`.
+    """
     text = text.strip()
     if text[:1] in ("[", "("):
         return [_interval(part) for part in re.findall(r"[\[(][^\])]*[\])]", text)]
-    return [_comparisons(part) for part in text.split("||")]
+    found: list[Span] = []
+    for part in text.split("||"):
+        left: Span | None = _ALL
+        for sign, version in _COMPARISON.findall(part):
+            if sign != "!=" and left is not None:
+                left = _both(left, _comparison(sign, version), order)
+        found += [left] if left is not None else []
+    return found
 
 
-def _comparisons(text: str) -> Events:
-    events: list[tuple[str, str]] = []
-    for sign, version in _COMPARISON.findall(text):
-        if sign == ">=":
-            events.append(("introduced", version))
-        elif sign == ">":
-            events.append(("introduced", version + "\x00"))  # told apart below
-        elif sign == "<":
-            events.append(("fixed", version))
-        elif sign == "<=":
-            events.append(("last_affected", version))
-        else:
-            events += [("introduced", version), ("last_affected", version)]
-    if not any(kind == "introduced" for kind, _ in events):
-        events.insert(0, ("introduced", "0"))
-    return Events("ECOSYSTEM", tuple(events))
+def _comparison(sign: str, version: str) -> Span:
+    if version == "*":
+        return _ALL
+    if sign == ">=":
+        return version, ""
+    if sign == ">":
+        return _after(version), ""
+    if sign in ("<", "<="):
+        return "", version if sign == "<" else _after(version)
+    if sign in ("^", "~", "~>"):
+        return version, _next(version, sign)
+    return version, _after(version)
 
 
-def _interval(text: str) -> Events:
-    low, comma, high = text[1:-1].partition(",")
+def _interval(text: str) -> Span:
+    low, comma, high = (part.strip() for part in text[1:-1].partition(","))
     if not comma:
-        return Events("ECOSYSTEM", (("introduced", low), ("last_affected", low)))
-    end = (("fixed" if text.endswith(")") else "last_affected", high.strip()),) if high else ()
-    return Events("ECOSYSTEM", (("introduced", low.strip() or "0"), *end))
+        return low, _after(low)
+    low = _after(low) if low and text[0] == "(" else low
+    return low, _after(high) if high and text[-1] == "]" else high
 
 
-def _complement(patched: Iterable[str], ecosystem: str) -> tuple[Events, ...]:
-    """What is affected where only the versions without the fault are told."""
-    order = scheme(ecosystem)
-    assert order is not None
-    safe: list[tuple[str, str]] = []
-    for text in patched:
-        low, high = "", ""
-        for sign, version in _COMPARISON.findall(text):
-            if sign in ("", "^", "~", "~>"):
-                low, high = version, _next(version, sign)
-            elif sign.startswith(">"):
-                low = version
-            elif sign == "<":
-                high = version
-        safe.append((low, high))
-    safe.sort(key=lambda pair: order.key(pair[0]))
-    events: list[Events] = []
-    begun = "0"
-    for low, high in safe:
-        if begun and low:
-            events.append(Events("ECOSYSTEM", (("introduced", begun), ("fixed", low))))
-        begun = high
-    if begun:
-        events.append(Events("ECOSYSTEM", (("introduced", begun),)))
-    return tuple(events)
+def _after(version: str) -> str:
+    """A version just above another one, in each of the orders that these feeds use."""
+    return f"{version}.0" if "-" in version else f"{version}.0.0.0.1"
+
+
+def _both(one: Span, other: Span, order: Scheme) -> Span | None:
+    lows = [low for low in (one[0], other[0]) if low]
+    highs = [high for high in (one[1], other[1]) if high]
+    low, high = max(lows, key=order.key, default=""), min(highs, key=order.key, default="")
+    return None if high and low and order.compare(low, high) >= 0 else (low, high)
+
+
+def _without(one: Span, other: Span, order: Scheme) -> Iterator[Span]:
+    below = _both(one, ("", other[0]), order) if other[0] else None
+    above = _both(one, (other[1], ""), order) if other[1] else None
+    yield from (span for span in (below, above) if span is not None)
+
+
+def _events(span: Span) -> Events:
+    low, high = span
+    end = (("fixed", high),) if high else ()
+    return Events("ECOSYSTEM", (("introduced", low or "0"), *end))
+
+
+def _ends(vulnerable: Iterable[str]) -> list[str]:
+    """The fixed versions that trivy tells where no patched ones are named: each end by `<`."""
+    parts = (part.strip() for text in vulnerable for part in text.split(","))
+    found = (part[1:].strip() for part in parts if part[:1] == "<" and part[:2] != "<=")
+    return list(dict.fromkeys(found))
 
 
 def _next(version: str, sign: str) -> str:
-    numbers = [int(n) for n in re.findall(r"\d+", version)[:3]] + [0, 0]
-    major, minor, patch = numbers[:3]
-    if sign in ("~", "~>"):
-        return f"{major}.{minor + 1}.0"
+    numbers = [int(n) for n in re.findall(r"\d+", version.partition("-")[0])]
+    if sign == "~>":  # all but the last number are held
+        held = numbers[:-1] or numbers
+        return ".".join(map(str, [*held[:-1], held[-1] + 1]))
+    major, minor, patch = [*numbers, 0, 0, 0][:3]
+    if sign == "~":
+        return f"{major}.{minor + 1}.0" if len(numbers) > 1 else f"{major + 1}.0.0"
     if major:
         return f"{major + 1}.0.0"
     return f"0.{minor + 1}.0" if minor else f"0.0.{patch + 1}"

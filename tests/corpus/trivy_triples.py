@@ -14,7 +14,7 @@ from tests.support.locks import Bytes, together
 
 from martello.core.package import Inventory, Package
 from martello.core.vulnerability import Affected, Match
-from martello.practices.images.ecosystems import LANGUAGES, normalise
+from martello.practices.images.ecosystems import LANGUAGES, family, normalise
 from martello.practices.images.evidence.model import Parsed
 from martello.practices.images.evidence.readers import IMAGE_READERS, choice
 from martello.practices.images.match import Settings, looked_up, match
@@ -54,6 +54,8 @@ _FAMILIES: Final = {
 _MAJOR: Final = frozenset(
     ("debian", "oracle", "alma", "rocky", "cbl-mariner", "azurelinux", "centos", "redhat")
 )
+# whose fixed versions trivy writes as it writes installed ones
+_PLAIN_EPOCHS: Final = frozenset(("Red Hat", "AlmaLinux", "Rocky Linux", "Azure Linux"))
 _TYPES: Final = {"deb": ("debian", "ubuntu"), "apk": ("alpine", "wolfi", "chainguard")}
 _SECRET_DIRECTORY: Final = ("secrets",)
 
@@ -132,8 +134,6 @@ def _renamed(feed: Buckets, wanted: str) -> None:
         feed.rows[target, package] = members
         for member in members:
             old, new = (name, package, member.id), (target, package, member.id)
-            if old in feed.fixed:
-                feed.fixed[new] = feed.fixed[old]
             if old in feed.vendor:
                 feed.vendor[new] = feed.vendor[old]
         feed.sources[target] = feed.sources[name]
@@ -145,7 +145,12 @@ def _image(case: Mapping[str, Any], feed: Buckets) -> Iterator[Case]:
     here = ecosystem(system["Family"], release or system["Name"])
     _renamed(feed, here)
     kind = next((t for t, names in _TYPES.items() if system["Family"] in names), "rpm")
-    packages = [(_package(row, kind, here), row) for row in case["packages"]]
+    packages = [
+        (_package(row, kind, here), row)
+        for row in case["packages"]
+        # what comes from elsewhere is no matter of the distribution's feed to trivy
+        if (row.get("repository") or {}).get("Class") != "third-party"
+    ]
     found: list[Match] = []
     by_products: dict[frozenset[str] | None, list[Package]] = {}
     for package, row in packages:
@@ -161,13 +166,14 @@ def _image(case: Mapping[str, Any], feed: Buckets) -> Iterator[Case]:
 
 
 def _package(row: Mapping[str, Any], kind: str, here: str) -> Package:
+    by_source = not here.startswith("Rocky Linux")  # trivy's rows of it are of binary packages
     return Package(
         type=kind,
         name=row["name"],
         version=_version(row, ""),
         ecosystem=here,
-        source=row.get("src_name", ""),
-        source_version=_version(row, "src_"),
+        source=row.get("src_name", "") if by_source else "",
+        source_version=_version(row, "src_") if by_source else "",
         arch=row.get("arch", ""),
         module=row.get("modularity_label", ""),
     )
@@ -208,7 +214,8 @@ def _ours(found: Match, feed: Buckets) -> Row:
     package = found.package
     name = normalise(package.ecosystem, looked_up(package))
     key = (package.ecosystem, name, found.advisory.id)
-    fixed = feed.fixed.get(key, found.fixed)
+    plain = family(package.ecosystem) in _PLAIN_EPOCHS
+    fixed = feed.fixed.get(key, found.fixed.removeprefix("0:") if plain else found.fixed)
     status = "fixed" if fixed else found.status
     version = package.version
     return (found.id, package.name.lower(), version, fixed, found.severity, status,

@@ -56,6 +56,9 @@ def imported(*args: str) -> set[str]:
         ("db", "update", "--help"),
         ("db", "pull", "--help"),
         ("compare", "--help"),
+        ("gate", "--help"),
+        ("gate", "serve", "--help"),
+        ("gate", "images", "--help"),
     ],
     ids=" ".join,
 )

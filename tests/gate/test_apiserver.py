@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import signal
 import socket
 import ssl
 import threading
@@ -326,6 +327,20 @@ def test_the_servers_own_plug_in_asks_too(world: World) -> None:
     assert "CVE-2031-1111 in openssl" in answer.json()["message"]
     tagged = world.create(made("Pod", containers(world.image(tag=":1")), "tag", "plugin"))
     assert tagged.status_code == 201
+
+
+def test_y_a_gate_that_hangs_holds_nobody_up_for_long(world: World) -> None:
+    world.gate.send(signal.SIGSTOP)
+    try:
+        began = time.monotonic()
+        refused = world.create(made("Pod", containers(world.image(GOOD)), "hung"))
+        assert "failed calling webhook" in refused.json()["message"]
+        assert 2.5 < time.monotonic() - began < 8
+    finally:
+        world.gate.send(signal.SIGCONT)
+    deadline = time.monotonic() + 10
+    while world.create(made("Pod", containers(world.image(GOOD)), "hung")).status_code != 201:
+        assert time.monotonic() < deadline
 
 
 def test_z_a_dead_gate_is_what_its_failure_policy_says(world: World) -> None:

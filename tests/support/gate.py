@@ -200,6 +200,11 @@ class Gate:
         with httpx.Client(verify=trust, trust_env=False, timeout=5) as client:
             return client.get(self.url + path)
 
+    def send(self, sig: int) -> None:
+        """Sends it a signal."""
+        assert self._process is not None
+        self._process.send_signal(sig)
+
     def end(self, sig: int = signal.SIGKILL) -> int:
         """Ends it; the exit code."""
         assert self._process is not None

@@ -130,7 +130,11 @@ def _row(one: Standing) -> _Row:
 
 def _approvals(content: _Content) -> Approvals:
     decided: dict[tuple[str, str], Mapping[str, tuple[Standing, ...]]] = {}
+    shared: dict[tuple[_Row, ...], tuple[Standing, ...]] = {}  # most digests have one of a few
     for policy, keys, by in content.decided:
-        decided[policy, keys] = {d: tuple(Standing(*r) for r in rows) for d, rows in by.items()}
+        for rows in by.values():
+            if rows not in shared:
+                shared[rows] = tuple(Standing(*row) for row in rows)
+        decided[policy, keys] = {digest: shared[rows] for digest, rows in by.items()}
     refs = {name: Pin(*pin) for name, pin in content.refs.items()}
     return Approvals(content.at, version=content.version, decided=decided, refs=refs)

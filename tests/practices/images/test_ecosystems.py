@@ -246,6 +246,13 @@ def test_streams_and_products_of_red_hat_are_of_a_release(osv: str, ours: str) -
             "5.16-2.el9",
         ),
         (
+            "pkg:rpm/rocky/openssl-libs@1:3.0.7-6.el9?distro=rocky-9.3"
+            "&upstream=openssl-3.0.7-6.el9.src.rpm",
+            "Rocky Linux:9",
+            "1:3.0.7-6.el9",
+        ),
+        ("pkg:rpm/amazon/curl@1?distro=amazon-2%20%28Karoo%29", "Amazon Linux:2", ""),
+        (
             "pkg:rpm/suse/bash@5.1-1?distro=suse%20linux%20enterprise%20server-15.5",
             "SUSE:Linux Enterprise Server 15.5",
             "",
@@ -255,3 +262,8 @@ def test_streams_and_products_of_red_hat_are_of_a_release(osv: str, ours: str) -
 def test_package_urls_of_other_tools(url: str, ecosystem: str, source_version: str) -> None:
     package = parse_purl(url)
     assert (package.ecosystem, package.source_version) == (ecosystem, source_version)
+
+
+def test_a_scope_of_npm_has_its_sign_in_every_spelling() -> None:
+    urls = ("pkg:npm/%40a/b@1", "pkg:npm/@a/b@1", "pkg:npm/a/b@1")
+    assert {parse_purl(url).name for url in urls} == {"@a/b"}

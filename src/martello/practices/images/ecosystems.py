@@ -149,7 +149,7 @@ def _alpine(system: System) -> str:
 
 
 def _amazon(system: System) -> str:
-    version = _major(system.version)
+    version = _major(system.version).partition(" ")[0]  # package URLs of trivy say `2 (Karoo)`
     if version in ("2016", "2017", "2018"):
         version = "1"
     return f"Amazon Linux:{version}" if version else ""
@@ -291,6 +291,8 @@ def parse_purl(text: str) -> Package:
     pairs = (pair.partition("=") for pair in qualifiers.split("&"))
     extra = {key.lower(): unquote(value) for key, _, value in pairs if value}
     if kind not in _DISTRIBUTIONS:
+        if kind == "npm" and parts[:-1] and not parts[0].startswith("@"):
+            parts[0] = f"@{parts[0]}"  # only scopes have a slash
         separator = ":" if kind == "maven" else "/"
         name = separator.join(("/".join(parts[:-1]), parts[-1])) if parts[:-1] else parts[-1]
         return Package(type=kind, name=name, version=version, ecosystem=ecosystem_of(kind, None))
@@ -299,8 +301,8 @@ def parse_purl(text: str) -> Package:
         version = f"{epoch}:{version}"
     system = _system(parts[0] if parts[:-1] else "", extra.get("distro", ""))
     source, source_version = _parse_upstream(extra.get("upstream", ""), version)
-    if epoch != "0" and version == f"{epoch}:{source_version}":
-        source_version = version  # the name of the source's file has no epoch, the source has it
+    if version.partition(":")[2] == source_version:
+        source_version = source_version and version  # the file's name alone has no epoch
     return Package(
         type=kind,
         name=parts[-1],

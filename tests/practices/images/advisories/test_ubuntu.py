@@ -233,3 +233,22 @@ def test_an_empty_checkout_is_no_feed(tmp_path: Path) -> None:
         out.addfile(tarfile.TarInfo("README"), io.BytesIO())
     with pytest.raises(BadInput):
         list(ubuntu.read_tracker(archive))
+
+
+def test_records_of_ubuntu_in_any_folder_are_read_as_ubuntus(tmp_path: Path) -> None:
+    from martello.practices.images.advisories.sources import find
+
+    affected = [
+        {
+            "package": {"ecosystem": ecosystem, "name": "bash"},
+            "ranges": [{"type": "ECOSYSTEM", "events": [{"introduced": "0"}, {"fixed": "2+esm1"}]}],
+        }
+        for ecosystem in ("Ubuntu:Pro:18.04:LTS", "PyPI")
+    ]
+    record = {"id": "X-1", "modified": "2024-01-01T00:00:00Z", "affected": affected}
+    (tmp_path / "records" / "own").mkdir(parents=True)
+    (tmp_path / "records" / "own" / "a.json").write_text(json.dumps(record))
+    (source,) = find(tmp_path).sources
+    (item,) = source.read(source.path)
+    assert isinstance(item, Record)
+    assert sorted(row.ecosystem for row in item.affected) == ["PyPI", "Ubuntu:18.04"]

@@ -27,7 +27,7 @@ from typing import Final
 import msgspec
 
 from martello.core.errors import BadInput
-from martello.practices.images.advisories import alpine, debian, osv, redhat, ubuntu, updateinfo
+from martello.practices.images.advisories import alpine, debian, redhat, ubuntu, updateinfo
 from martello.practices.images.advisories.archive import whole
 from martello.practices.images.advisories.build import Extra, Source
 from martello.practices.images.advisories.record import Item
@@ -65,7 +65,7 @@ class Kind(msgspec.Struct, frozen=True):
 
 
 def _osv_reader(name: str) -> Reader:
-    return partial(osv.read, feed=name)
+    return partial(ubuntu.read, feed=name)  # a folder of records may hold some of Ubuntu's
 
 
 def _secdb_reader(name: str) -> Reader:
@@ -74,10 +74,6 @@ def _secdb_reader(name: str) -> Reader:
 
 def _tracker_reader(_: str) -> Reader:
     return debian.read
-
-
-def _ubuntu_reader(name: str) -> Reader:
-    return partial(ubuntu.read, feed=name)
 
 
 def _updateinfo_reader(name: str) -> Reader:
@@ -92,7 +88,6 @@ def _updateinfo_name(path: PurePosixPath) -> str:
 
 _TARS: Final = ("tar", "tar.gz", "tar.zst", "tar.xz", "tar.bz2")
 KINDS: Final = (
-    Kind(("Ubuntu/all.zip",), lambda _: "osv:Ubuntu", _ubuntu_reader),
     Kind(
         ("ubuntu/tracker", *(f"ubuntu/tracker.{end}" for end in _TARS)),
         lambda _: ubuntu.TRACKER,

@@ -70,9 +70,13 @@ _STATUSES: Final = {
 
 
 def read(path: Path, feed: str = "osv:Ubuntu") -> Iterator[Item]:
-    """Ubuntu's OSV records: those of CVEs, and of notices. Raises BadInput."""
+    """Ubuntu's OSV records, those of CVEs and of notices; records of others are left as they are.
+    Raises BadInput.
+    """
     for item in osv.read(path, feed):
-        if isinstance(item, Skipped):
+        if isinstance(item, Skipped) or not any(
+            row.ecosystem.startswith("Ubuntu") for row in item.affected
+        ):
             yield item
         else:
             rows = tuple(_without_subscription(item.affected))

@@ -321,6 +321,7 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     state: FakeRegistry
     timeout = 20
+    disable_nagle_algorithm = True  # headers and body are two writes
 
     def handle(self) -> None:
         self.state.connections += 1

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
-from datetime import datetime
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
 from functools import partial
 from typing import Literal
 
@@ -147,6 +147,27 @@ def _neighbour(place: Repository, target: Registry) -> str:
     if isinstance(place, Registry) and place.image.registry == target.image.registry:
         return place.image.repository
     return ""
+
+
+def arrive(
+    planned: Plan,
+    judged: Sequence[Judged],
+    target: Registry,
+    key: PrivateKey,
+    started: datetime,
+    approve: Callable[[], None],
+    progress: Progress,
+) -> Moved:
+    """All of a promotion in its order: blobs, manifests, signature, attestations, what `approve`
+    writes, and the tag, which stays where it was if anything before fails. Each step can be
+    repeated.
+    """
+    moved = push(planned, judged[0].opened.place, target, progress)
+    progress(f"signing {target.image.name}@{moved.digest}")
+    vouch(target, judged, planned.top, key, datetime.now(UTC), started)
+    approve()
+    target.point(target.image.tag or "latest", planned.top.raw, planned.top.media)
+    return moved
 
 
 def vouch(

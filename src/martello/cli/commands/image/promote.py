@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import click
@@ -52,7 +53,7 @@ def command(source: str, target: str, **flags: Any) -> int:
     from martello.cli.images.keeping import pin, record
     from martello.cli.images.opening import closing_images, registry_settings
     from martello.cli.images.policies import load_policies
-    from martello.cli.images.promoting import packed, plan, push, vouch
+    from martello.cli.images.promoting import arrive, packed, plan
     from martello.cli.images.remembering import of_promoted, remember
     from martello.cli.images.signing import signing_key
     from martello.cli.images.target import parse_image_target, reference_of
@@ -88,14 +89,10 @@ def command(source: str, target: str, **flags: Any) -> int:
             return images.report.exit
         top, decided = planned.top, decisions(judged, whole)
         with connect(target, registry_settings(flags, target)) as registry:
-            moved = push(planned, opened[0].place, registry, progress)
-            finished = datetime.now(UTC)
-            progress(f"signing {reference.name}@{moved.digest}")
-            vouch(registry, judged, top, key, finished, now)
-            record(where.state, decided, key)
-            registry.point(reference.tag or "latest", top.raw, top.media)
+            approve = partial(record, where.state, decided, key)
+            moved = arrive(planned, judged, registry, key, now, approve, progress)
             pin(where.state, name, top.digest, decided)
-            remember(where.state, of_promoted(judged, name, top, registry, court), finished)
+            remember(where.state, of_promoted(judged, name, top, registry, court), now)
     write_images(images, outputs)
     click.echo(f"pushed {reference.name}:{reference.tag or 'latest'}@{moved.digest}", err=True)
     click.echo(f"{moved}; signed and attested with {flags['key']}", err=True)

@@ -271,7 +271,8 @@ def test_what_was_seen_only_grows(seen: SeenHeads) -> None:
     seen.keep({"ci": Seen(5, "x")})
     seen.keep({"ci": Seen(4, "y"), "security": Seen(1, "z")})
     assert (seen.of("ci"), seen.of("security")) == (Seen(5, "x"), Seen(1, "z"))
-    assert [path.name for path in seen.path.parent.iterdir()] == ["heads.json"]
+    names = sorted(path.name for path in seen.path.parent.iterdir())
+    assert names == [".heads.json.lock", "heads.json"]
     seen.path.write_text("{")
     with pytest.raises(Refused):
         seen.of("ci")
@@ -315,3 +316,60 @@ def test_nothing_of_a_failed_append_stays(state: State) -> None:
     with pytest.raises(ZeroDivisionError):
         approvals.append(state, "ci", [_judgement(A)], Broken())
     assert approvals.count(state) == 0
+
+
+@pytest.mark.parametrize("value", ["x", "[", b"\xff\0", 1.5, 1 << 62, -1])
+@pytest.mark.parametrize("column", [column.name for column in approval.columns])
+def test_values_of_another_type_are_an_edit(state: State, column: str, value: object) -> None:
+    _add(state, _judgement(A), _judgement(B, DENY))
+    with state.writing() as connection:
+        change = f"UPDATE OR IGNORE approval SET {column} = :value WHERE seq = 2"
+        connection.execute(text(change), {"value": value})
+    for found in approvals.history(state, B):
+        assert msgspec.json.encode(found)
+    with pytest.raises(Refused):
+        _read(state, "ci")
+    with pytest.raises(Refused):
+        _add(state, _judgement(C))
+
+
+@pytest.mark.parametrize("value", ["x", b"\xff\0", 1.5])
+@pytest.mark.parametrize("column", ["seq", "hash", "signature", "key_id"])
+def test_a_head_of_another_type_is_refused(state: State, column: str, value: object) -> None:
+    _add(state, _judgement(A))
+    with state.writing() as connection:
+        connection.execute(text(f"UPDATE head SET {column} = :value"), {"value": value})
+    if column == "key_id":  # a hint, of which nothing hangs
+        assert _outcome(_read(state, "ci"), A) == APPROVE
+        return
+    with pytest.raises(Refused):
+        _read(state, "ci")
+    with pytest.raises(Refused):
+        _add(state, _judgement(C))
+
+
+def test_a_pin_of_another_type_is_none(state: State) -> None:
+    approvals.resolved(state, "reg.local/a:1", A, LATER)
+    approvals.resolved(state, "reg.local/a:2", A, LATER)
+    with state.writing() as connection:
+        connection.execute(text("UPDATE ref SET not_after = 'x' WHERE name LIKE '%1'"))
+    assert list(_read(state).refs) == ["reg.local/a:2"]
+
+
+def _watcher(path: Path, issuer: str) -> None:
+    for seq in range(1, 40):
+        SeenHeads(path).keep({issuer: Seen(seq, "h")})
+
+
+def test_several_processes_remember_what_each_has_seen(seen: SeenHeads) -> None:
+    context = multiprocessing.get_context("spawn")
+    names = [f"ci-{number}" for number in range(4)]
+    workers = [context.Process(target=_watcher, args=(seen.path, name)) for name in names]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert [seen.of(name) for name in names] == [Seen(39, "h")] * 4
+    assert [path.name for path in seen.path.parent.iterdir() if ".lock" not in path.name] == [
+        "heads.json"
+    ]

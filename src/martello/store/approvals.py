@@ -32,6 +32,8 @@ from martello.store.upsert import replaced
 _MESSAGE: Final = 500  # characters of a decision that admission tells
 _NEXT: Final = "restore the ledger, or find out who wrote to the database"
 _Fields = Row[Any]
+_TYPES: Final = tuple(column.type.python_type for column in approval.columns)
+_LAST: Final = 253_402_300_799_999_999  # the last microsecond of the year 9999
 
 
 class _Kept(msgspec.Struct, frozen=True):
@@ -144,7 +146,7 @@ def snapshot(
             count += last.seq
             for key, rows in latest.items():
                 _spread(rows, decided.setdefault(key, {}))
-        refs = {row.name: Pin(row.digest, row.not_after) for row in connection.execute(select(ref))}
+        refs = dict(filter(None, map(_pin, connection.execute(select(ref)))))
     if seen is not None:
         seen.keep(heads)
     frozen = {key: {d: tuple(rows) for d, rows in by.items()} for key, by in decided.items()}
@@ -175,11 +177,13 @@ def count(state: State) -> int:
 
 
 def history(state: State, digest: str, most: int = 100) -> tuple[Approval, ...]:
-    """The last decisions on a digest, newest first. They are not verified."""
+    """The last decisions on a digest, newest first. They are not verified; what cannot be
+    understood is no decision.
+    """
     query = select(approval).where(approval.c.digest == digest)
     query = query.order_by(approval.c.issued_at.desc(), approval.c.seq.desc()).limit(most)
     with state.reading() as connection:
-        return tuple(_approval(row) for row in connection.execute(query))
+        return tuple(filter(None, map(_approval, connection.execute(query))))
 
 
 def head_message(issuer: str, seq: int, hash: str) -> bytes:
@@ -215,7 +219,7 @@ def _walk(connection: Connection, issuer: str) -> Iterator[_Fields]:
             raise _refused(issuer, f"row {seq} is missing")
         if row.prev != prev:
             raise _refused(issuer, f"row {seq} does not follow the row before it")
-        if _hash(row) != row.hash:
+        if not _typed(row) or _hash(row) != row.hash:
             raise _refused(issuer, f"row {seq} was edited")
         prev = row.hash
         yield row
@@ -242,9 +246,16 @@ def _hash(row: _Fields) -> str:
     return chained(plain)
 
 
+def _typed(row: _Fields) -> bool:
+    """Whether each field is of its column's type: SQLite keeps there what anybody puts there."""
+    return tuple(map(type, row)) == _TYPES
+
+
 def _last(connection: Connection, issuer: str) -> tuple[int, str]:
-    query = select(approval.c.seq, approval.c.hash).where(approval.c.issuer == issuer)
+    query = select(approval).where(approval.c.issuer == issuer)
     found = connection.execute(query.order_by(approval.c.seq.desc()).limit(1)).first()
+    if found is not None and not (_typed(found) and _hash(found) == found.hash):
+        raise _refused(issuer, "its last row was edited")
     return (found.seq, found.hash) if found else (0, GENESIS)
 
 
@@ -258,6 +269,8 @@ def _check_end(
         if last[0]:
             raise _refused(issuer, "it has rows, and no signed head")
         return
+    if type(newest.seq) is not int or type(newest.signature) is not bytes:
+        raise _refused(issuer, "its head was edited")
     if newest.seq > last[0]:
         why = f"it ends with row {last[0]}, and its head is of row {newest.seq}: it was cut"
         raise _refused(issuer, why)
@@ -339,12 +352,24 @@ def _stored(row: Approval) -> dict[str, Any]:
     return values
 
 
-def _approval(row: _Fields) -> Approval:
+def _approval(row: _Fields) -> Approval | None:
     values = dict(row._mapping)
-    values["children"] = tuple(_texts(row.children))
-    values["same"] = tuple(_texts(row.same))
-    values["reasons"] = msgspec.json.decode(row.reasons, type=tuple[Reason, ...])
+    if not _typed(row) or not (0 <= row.issued_at <= _LAST and 0 <= row.not_after <= _LAST):
+        return None
+    try:
+        values["children"] = tuple(_texts(row.children))
+        values["same"] = tuple(_texts(row.same))
+        values["reasons"] = msgspec.json.decode(row.reasons, type=tuple[Reason, ...])
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        return None
     return Approval(**values)
+
+
+def _pin(row: _Fields) -> tuple[str, Pin] | None:
+    """What a tag means. Nobody signs that: it chooses between digests, and approves none."""
+    name, digest, until = row.name, row.digest, row.not_after
+    typed = (type(name), type(digest), type(until)) == (str, str, int)
+    return (name, Pin(digest, until)) if typed else None
 
 
 def _texts(text: str) -> list[str]:

@@ -76,6 +76,8 @@ def packed(value: Any) -> bytes:
 
 def unpacked(content: bytes, type: type[T]) -> T | None:
     """The value again; None for what is none of this type, or too large to be held."""
+    if not isinstance(content, bytes):
+        return None  # SQLite keeps in a column what anybody puts there
     try:
         if zstandard.frame_content_size(content) > _LARGEST:
             return None

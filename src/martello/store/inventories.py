@@ -104,8 +104,9 @@ def observed(state: State, names: Collection[str]) -> dict[str, tuple[Observed, 
         for part in _parts(names):
             query = select(tag).where(tag.c.name.in_(part)).order_by(tag.c.last_at, tag.c.first_at)
             for row in connection.execute(query):
-                one = Observed(row.digest, row.first_at, row.last_at)
-                found.setdefault(row.name, []).append(one)
+                if (type(row.digest), type(row.first_at), type(row.last_at)) == (str, int, int):
+                    one = Observed(row.digest, row.first_at, row.last_at)
+                    found.setdefault(row.name, []).append(one)
     return {name: tuple(some) for name, some in found.items()}
 
 

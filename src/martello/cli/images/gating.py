@@ -16,7 +16,7 @@ from martello.cli.images.policies import keys_of, short_key
 from martello.cli.progress import Progress
 from martello.core.approval import APPROVE, DENY, UNASSESSED, Judgement, Reason
 from martello.core.image import parse_image
-from martello.core.package import Package
+from martello.core.package import Inventory, Package
 from martello.practices.images.attest.intoto import predicate_type
 from martello.practices.images.attest.keys import PublicKey
 from martello.practices.images.attest.verify import Wanted, required
@@ -106,6 +106,15 @@ def judge_image(
         if policy.name in extra and isinstance(opened.place, Registry) and vouching.maker is None
     )
     return Judged(opened, examined, ordered, vouched)
+
+
+def _examined(inventory: Inventory, image: str, court: Court, how: Judging) -> Examined:
+    """VEX and waivers mean the image by the name that it gets, not by where it lies now: `oci:api`
+    is a directory, though it could be read as a name.
+    """
+    one = examine(msgspec.structs.replace(inventory, name=image), court.database, how, court.now)
+    named = msgspec.structs.replace(one.inventory, name=inventory.name)
+    return msgspec.structs.replace(one, inventory=named)
 
 
 def canonical_name(name: str) -> str:

@@ -24,6 +24,8 @@ def load_policies(files: Sequence[str]) -> tuple[ImagePolicy, ...]:
     documents: list[tuple[object, str]] = []
     homes: dict[str, str] = {}
     for file in named:
+        if not os.path.exists(file):
+            raise BadInput(f"cannot read {file}", "there is no such file or directory", "check -p")
         reading = read_paths([file])
         for entry in reading.unassessed:
             raise BadInput(f"cannot read the policy in {entry.location}", entry.reason, "mend it")

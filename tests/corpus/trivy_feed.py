@@ -64,6 +64,10 @@ class Buckets:
         """The rows of packages."""
         return {key: self.rows[key] for key in pairs if key in self.rows}
 
+    def artefacts(self, names: Iterable[str]) -> frozenset[str]:
+        """Artefacts that rows of Maven name."""
+        return frozenset(n for n in names for _, row in self.rows if row.endswith(f":{n}"))
+
     def vulnerabilities(self, ids: Iterable[str]) -> dict[str, Vulnerability]:
         """The records of ids."""
         return {id: self.records[id] for id in ids if id in self.records}

@@ -40,6 +40,10 @@ class Records:
                 found.setdefault((row.ecosystem, row.name), []).append(row)
         return found
 
+    def artefacts(self, names: Iterable[str]) -> frozenset[str]:
+        """Artefacts that rows of Maven name."""
+        return frozenset(n for n in names for row in self.rows if row.name.endswith(f":{n}"))
+
     def vulnerabilities(self, ids: Iterable[str]) -> dict[str, Vulnerability]:
         return {id: self.records[id] for id in ids if id in self.records}
 
@@ -286,6 +290,18 @@ def test_without_a_version_a_package_that_no_advisory_names_is_assessed() -> Non
     records = Records([row("GO-1", "example.com/shop", ecosystem="Go", feed="osv:Go")])
     result = matched(main, records)
     assert (result.found, result.unread, result.packages) == ((), (), 1)
+
+
+def test_a_java_library_without_a_group_is_unread_only_where_advisories_may_mean_it() -> None:
+    libraries = [Package("maven", name, "1.0", "Maven") for name in ("jackson-databind", "jsr305")]
+    name = "com.fasterxml.jackson.core:jackson-databind"
+    records = Records([row("GHSA-a", name, "2.0", ecosystem="Maven", feed="osv:Maven")])
+    result = matched(libraries, records)
+    assert result.found == ()
+    assert [str(u) for u in result.unread] == [
+        "Java library jackson-databind 1.0: its Maven group is not known, and advisories speak of"
+        " such an artefact"
+    ]
 
 
 def test_a_distribution_without_advisories_is_unread_by_its_name() -> None:

@@ -42,6 +42,10 @@ class Advisories(Protocol):
         """All that the records say of these packages."""
         ...
 
+    def artefacts(self, names: Iterable[str]) -> frozenset[str]:
+        """Those of these names that are an artefact of any Maven group that records speak of."""
+        ...
+
     def vulnerabilities(self, ids: Iterable[str]) -> Mapping[str, Vulnerability]:
         """The records of these ids, as far as there are any."""
         ...
@@ -96,10 +100,16 @@ def match(inventory: Inventory, database: Advisories, settings: Settings | None 
     packages = _assessable(inventory, database, unread)
     records = database.about({key for package in packages for key in _keys(package)})
     spoken = _spoken(packages, records)
+    # a library whose group is not known may be any artefact of its name
+    plain = {p.name for p in packages if p.type == "maven" and ":" not in p.name}
+    unplaced = database.artefacts(plain) if plain else frozenset()
     verdicts: list[tuple[Package, list[_Verdict]]] = []
     for package in packages:
         said = records.get(_key(package))
-        if said and not compared(package):
+        if said is None and package.name in unplaced:
+            why = "its Maven group is not known, and advisories speak of such an artefact"
+            unread.append(Unread("Java library", f"{package.name} {package.version}", why))
+        elif said and not compared(package):
             why = "its version is not known, and advisories speak of it"
             unread.append(Unread(f"{package.ecosystem} package", package.name, why))
         elif said:

@@ -141,6 +141,12 @@ class Database:
             why = f"what it says of {key[1]} is damaged ({error})"
             raise BadInput(f"cannot read {self.path}", why, UPDATE) from None
 
+    def artefacts(self, names: Iterable[str]) -> frozenset[str]:
+        """Those of these names that are an artefact of any Maven group that records speak of."""
+        rows = self._all("SELECT DISTINCT name FROM aff WHERE ecosystem = 'Maven'")
+        known = {str(name).rpartition(":")[2] for (name,) in rows}
+        return frozenset(known.intersection(names))
+
     def naming(self, ids: Iterable[str]) -> tuple[Affected, ...]:
         """What some records say of all packages. It reads every row: for explanations only."""
         rows = self._all(_NAMING, (msgspec.json.encode(sorted(set(ids))).decode(),))

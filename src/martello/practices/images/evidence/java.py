@@ -46,7 +46,6 @@ class _Reading:
         self.path = path
         self.packages: dict[Package, None] = {}
         self.unread: list[Unread] = []
-        self.nameless: list[str] = []
         self.bytes = _ALL
         self.archives = _MOST
 
@@ -71,10 +70,6 @@ def read_archive(path: str, body: Body) -> Parsed:
     reading = _Reading(path)
     with body.spooled(_LARGEST) as file:
         _read(reading, path, file, 1)
-    if reading.nameless:
-        shown = ", ".join(reading.nameless[:5]) + (" …" if reading.nameless[5:] else "")
-        why = f"libraries that do not say their Maven group ({len(reading.nameless)}): {shown}"
-        reading.miss(path, why)
     return Parsed(tuple(reading.packages), unread=tuple(reading.unread))
 
 
@@ -154,7 +149,6 @@ def _add(
     if own.group and own.version:
         _keep(reading, own, path, licences)
     elif own.version and not stated and not holds_archives and b".class" in archive.directory:
-        reading.nameless.append(f"{own.artifact} {own.version}")
         _keep(reading, own, path, licences)
 
 
@@ -208,4 +202,4 @@ def _licences(manifest: dict[str, str]) -> tuple[str, ...]:
     return words([name for name in names if _SPDX.fullmatch(name)])
 
 
-READERS: Final = (Reader("Java archive", read_archive, suffixes=_ENDINGS),)
+READERS: Final = (Reader("Java archive", read_archive, suffixes=_ENDINGS, version=2),)

@@ -211,33 +211,6 @@ def test_work_starts_before_pods_come(world: World, kind: str) -> None:
     assert answer.status_code == 201, answer.text
 
 
-def _dies_of_patches(version: dict[str, str]) -> bool:
-    """Whether a server dies of any JSON patch of a webhook: before 1.24 its library reflect2 does
-    not fit Go 1.18 and later. `+reflect2` in its version tells that it was mended.
-    """
-    minor, go = (
-        int(version[k].split(".")[n].rstrip("+")) for k, n in (("minor", 0), ("goVersion", 1))
-    )
-    return minor < 24 and go >= 18 and "+reflect2" not in version["gitVersion"]
-
-
-def test_a_tag_is_pinned_to_what_it_meant(world: World) -> None:
-    if _dies_of_patches(world.server.request("GET", "/version")):
-        pytest.skip("this kube-apiserver dies of patches: it was built with a Go that is too new")
-    wish = made("Deployment", containers(world.image(tag=":1")), "pinned")
-    answer = world.create(wish)
-    assert answer.status_code == 201, answer.text
-    pinned = world.image(GOOD, ":1")
-    container = answer.json()["spec"]["template"]["spec"]["containers"][0]
-    assert container["image"] == pinned
-    path = f"{world.server.collection(wish)}/pinned"
-    again = world.send("PATCH", path, wish, type="application/merge-patch+json").json()
-    assert again["spec"]["template"]["spec"]["containers"][0]["image"] == pinned
-    assert again["metadata"]["generation"] == 1  # and nothing rolls out
-    pod = world.create(made("Pod", containers(world.image(tag=":1")), "tagged")).json()
-    assert pod["spec"]["containers"][0]["image"] == pinned
-
-
 def test_the_server_takes_the_patch_as_it_is(world: World) -> None:
     wish = made("Deployment", containers(world.image(tag=":1")), "patched", "kube-system")
     there = world.create(wish).json()
@@ -371,3 +344,33 @@ def test_z_a_dead_gate_is_what_its_failure_policy_says(world: World) -> None:
         world.ledger.file.rmdir()
         away.rename(world.ledger.file)
     assert world.called == 0
+
+
+def _may_die_of_patches(version: dict[str, str]) -> bool:
+    """Whether a server may die of a JSON patch of a webhook: before 1.24 its library reflect2 does
+    not fit Go 1.18 and later.
+    """
+    minor = int(version["minor"].rstrip("+"))
+    return minor < 24 and int(version["goVersion"].split(".")[1]) >= 18
+
+
+def test_zz_a_tag_is_pinned_to_what_it_meant(world: World) -> None:
+    """The last test, for the server may not survive it."""
+    wish = made("Deployment", containers(world.image(tag=":1")), "pinned")
+    fragile = _may_die_of_patches(world.server.request("GET", "/version"))
+    try:
+        answer = world.create(wish)
+    except httpx.TransportError:
+        if not fragile:
+            raise
+        pytest.skip("this kube-apiserver died of a patch: it was built with a Go that is too new")
+    assert answer.status_code == 201, answer.text
+    pinned = world.image(GOOD, ":1")
+    container = answer.json()["spec"]["template"]["spec"]["containers"][0]
+    assert container["image"] == pinned
+    path = f"{world.server.collection(wish)}/pinned"
+    again = world.send("PATCH", path, wish, type="application/merge-patch+json").json()
+    assert again["spec"]["template"]["spec"]["containers"][0]["image"] == pinned
+    assert again["metadata"]["generation"] == 1  # and nothing rolls out
+    pod = world.create(made("Pod", containers(world.image(tag=":1")), "tagged")).json()
+    assert pod["spec"]["containers"][0]["image"] == pinned

@@ -164,6 +164,7 @@ def _rehash(connection: Connection) -> None:
     prev = GENESIS
     for row in connection.execute(select(approval).order_by(approval.c.seq)).all():
         plain = approvals._approval(row)
+        assert plain is not None
         plain = msgspec.structs.replace(plain, prev=prev)
         prev = chained(plain)
         where = update(approval).where(approval.c.seq == row.seq)

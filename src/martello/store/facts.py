@@ -74,7 +74,7 @@ def packed(value: Any) -> bytes:
     return zstandard.ZstdCompressor(level=_LEVEL).compress(msgspec.json.encode(value))
 
 
-def unpacked(content: bytes, type: type[T]) -> T | None:
+def unpacked(content: object, type: type[T]) -> T | None:
     """The value again; None for what is none of this type, or too large to be held."""
     if not isinstance(content, bytes):
         return None  # SQLite keeps in a column what anybody puts there

@@ -27,6 +27,7 @@ _MOST_EVIDENCE: Final = 250_000
 _MOST_LINKS: Final = 250_000
 _MOST_WHITEOUTS: Final = 250_000
 _MOST_TOLD: Final = 50
+_LONGEST: Final = 400  # characters of a reason
 _MOST_CLASHES: Final = 1000  # of files and directories in one layer: each costs a pass
 
 
@@ -136,7 +137,7 @@ def _read(reader: Reader, path: str, body: Body) -> Parsed:
     except RecursionError:
         why = "it nests too deep"
     except Exception as error:  # a reader met what it does not know: hostile or new
-        why = f"it cannot be read: {error or type(error).__name__}"
+        why = f"it cannot be read: {str(error)[:_LONGEST] or type(error).__name__}"
     return Parsed(unread=(Unread(reader.name, path, why),))
 
 

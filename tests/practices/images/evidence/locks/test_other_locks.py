@@ -178,3 +178,26 @@ def test_the_dependencies_of_profiles_of_a_pom_are_told() -> None:
     )
     (told_of,) = parsed("pom.xml", text).unread
     assert "profiles" in told_of.why
+
+
+@pytest.mark.parametrize(
+    ("name", "part"),
+    [
+        ("Cargo.lock", "a."),
+        ("poetry.lock", '"a".'),
+        ("uv.lock", "[" + "a." * 8000 + "a]\n"),
+        ("bun.lock", "/*"),
+        ("bun.lock", '"\\'),
+        ("bun.lock", ", "),
+    ],
+)
+def test_no_lock_file_takes_time_with_the_square_of_its_size(name: str, part: str) -> None:
+    with pytest.raises(ValueError, match=r"[a-z]"):
+        parsed(name, part * (2_000_000 // len(part)))
+
+
+def test_comments_and_commas_of_bun_are_left_out_of_texts() -> None:
+    text = """{"lockfileVersion": 1, /* a, } */ "packages": { // b
+      "x": ["x@1.0.0", "", {}, "sha512-//,}"],
+    },}"""
+    assert told(parsed("bun.lock", text).packages) == ["x 1.0.0 dev"]

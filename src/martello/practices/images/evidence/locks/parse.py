@@ -17,8 +17,14 @@ from martello.practices.images.evidence.model import Body
 LARGEST: Final = 32 << 20  # bytes of JSON or lines
 LARGEST_SLOW: Final = 16 << 20  # bytes of TOML, YAML or XML
 _DEEPEST: Final = 100
+_MOST_DOTS: Final = 50
+_DOTS: Final = 50_000_000
 _LONGEST: Final = 1024  # of a name or a version
-_LOOSE: Final = re.compile(r'"(?:[^"\\]|\\.)*"|//[^\n]*|/\*.*?\*/|,(?=\s*[}\]])', re.DOTALL)
+# Each alternative also takes what does not end, so that no place is looked at twice.
+_LOOSE: Final = re.compile(
+    r'"(?:[^"\\]|\\.)*+"?|//[^\n]*+|/\*(?:[^*]|\*(?!/))*+(?:\*/)?|,(?=\s*+[}\]])|\s++', re.DOTALL
+)
+_KEPT: Final = '" \t\r\n'
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
 
 
@@ -57,14 +63,19 @@ def json(body: Body) -> dict[str, Any]:
 
 def loose_json(body: Body) -> dict[str, Any]:
     """A JSON object with comments and trailing commas. Raises ValueError."""
-    plain = _LOOSE.sub(lambda found: found[0] if found[0][0] == '"' else "", text(body))
+    plain = _LOOSE.sub(lambda found: found[0] if found[0][0] in _KEPT else "", text(body))
     return _mapping(orjson.loads(plain))
 
 
 def toml(body: Body) -> dict[str, Any]:
     """A TOML document. Raises ValueError."""
+    plain = text(body, LARGEST_SLOW)
+    # The parser takes time with the square of a key's parts, which a line alone can hold.
+    dots = (line.count(".") for line in plain.split("\n"))
+    if sum(count * count for count in dots if count > _MOST_DOTS) > _DOTS:
+        raise ValueError("its keys have too many parts")
     try:
-        return tomllib.loads(text(body, LARGEST_SLOW))
+        return tomllib.loads(plain)
     except RecursionError as error:
         raise ValueError("nested too deep") from error
 

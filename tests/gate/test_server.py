@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import signal
 import ssl
@@ -152,6 +153,8 @@ def test_a_thousand_reviews_at_once_are_all_answered(gate: Gate) -> None:
             await reader.readexactly(int(length.split(b":")[1]))
             lines.append(answer.split(b"\r\n")[0])
         writer.close()
+        with contextlib.suppress(ssl.SSLError):
+            await writer.wait_closed()
         return lines
 
     async def run() -> list[list[bytes]]:

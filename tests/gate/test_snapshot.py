@@ -199,7 +199,7 @@ def test_a_sign_differs_after_every_write_of_others(setting: Setting) -> None:
         watch = Watch(state)
         first = watch.sign()
         assert watch.sign() == first
-        setting.spoil("UPDATE approval SET data = 'other'")
+        setting.spoil("INSERT INTO meta (name, value) VALUES ('a', 'b')")
         second = watch.sign()
         assert (second.rows, second.refs) == (first.rows, first.refs)
         assert second.file != first.file

@@ -7,6 +7,7 @@ are tried.
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
@@ -19,6 +20,7 @@ LARGEST: Final = 1 << 20  # bytes of a file of an image; larger ones are data
 _MOST: Final = 200  # leaks of one file
 _SHOWN: Final = 80  # characters either side
 _STARS: Final = 40
+_FAR: Final = 4096  # bytes around a secret of which a line is cut out
 
 # Where packages keep their own files. A secret there is a test or an example of theirs.
 _FOREIGN: Final = re.compile(
@@ -168,13 +170,19 @@ def _spans(path: str, data: bytes, rules: SecretRules) -> list[_Span]:
     return found
 
 
+def _start(span: _Span) -> int:
+    return span[0]
+
+
 def _apart(spans: list[_Span]) -> list[_Span]:
     """Spans that do not overlap, by place: of two that do, the earlier rule's stays."""
     taken: list[_Span] = []
     for one in spans:
-        if not any(one[0] < other[1] and other[0] < one[1] for other in taken):
-            taken.append(one)
-    return sorted(taken)
+        place = bisect_left(taken, one[0], key=_start)
+        before = place and taken[place - 1][1] > one[0]
+        if not before and (place == len(taken) or taken[place][0] >= one[1]):
+            taken.insert(place, one)
+    return taken
 
 
 def _told(path: str, data: bytes, spans: list[_Span], *, lines: bool = True) -> Iterator[Leak]:
@@ -188,14 +196,18 @@ def _told(path: str, data: bytes, spans: list[_Span], *, lines: bool = True) -> 
 
 def _shown(data: bytes, at: int, spans: list[_Span]) -> str:
     """The line at a place, with every secret in it blacked out, cut around the place."""
-    first = data.rfind(b"\n", 0, at) + 1
-    last = data.find(b"\n", at)
-    last = len(data) if last < 0 else last
+    first = data.rfind(b"\n", max(at - _FAR, 0), at) + 1 or max(at - _FAR, 0)
+    last = data.find(b"\n", at, at + _FAR)
+    last = min(len(data), at + _FAR) if last < 0 else last
     parts: list[str] = []
     before = 0
     position = first
-    for start, end, _, _, _ in spans:
-        if end <= first or start >= last:
+    nearest = max(bisect_left(spans, first, key=_start) - 1, 0)
+    for number in range(nearest, len(spans)):
+        start, end = spans[number][:2]
+        if start >= last:
+            break
+        if end <= first:
             continue
         parts.append(_text(data[position : max(start, position)]))
         if start <= at:

@@ -12,14 +12,18 @@ from martello.cli import options
 from martello.cli.images import settings
 from martello.cli.images.outputs import IMAGE_FORMATS, image_outputs, write_images
 from martello.cli.progress import Progress
-from martello.core.errors import BadInput
+from martello.core.errors import BadInput, MartelloError
+from martello.report.text import clean
 
 if TYPE_CHECKING:
     from martello.practices.images.attest.keys import PrivateKey
 
 
 @click.command("gate")
-@click.argument("targets", nargs=-1, required=True, metavar="TARGET...")
+@click.argument("targets", nargs=-1, metavar="TARGET...")
+@click.option(
+    "--queued", is_flag=True, help="The images that admission asked for; with --record and --key."
+)
 @settings.policy_flag
 @click.option("--as", "name", default="", metavar="REF", help="The name that a local image gets.")
 @click.option(
@@ -58,6 +62,7 @@ def command(targets: tuple[str, ...], **flags: Any) -> int:
     from martello.cli.images.remembering import of_judged, remember
 
     key = _key(flags)
+    _asked(targets, flags)
     begun, now = time.monotonic(), datetime.now(UTC)
     outputs = image_outputs(flags["outputs"])
     where = settings.places(flags["database"], flags["state"])
@@ -68,19 +73,40 @@ def command(targets: tuple[str, ...], **flags: Any) -> int:
         now,
         waivers_of(flags["ignore"]),
     )
+    failed: list[tuple[str, MartelloError]] = []
     with Progress() as progress:
-        judged = judge_targets(targets, flags, court, where, progress)
+        if flags["queued"]:
+            from martello.cli.images.queued import judge_queued
+
+            assert key is not None
+            judged, failed = judge_queued(flags, court, where, progress, key)
+        else:
+            judged = judge_targets(targets, flags, court, where, progress)
+    for item, error in failed:
+        click.echo(clean(f"{item}: {error.what}: {error.why}"), err=True)
+    if flags["queued"] and not judged:
+        click.echo("nothing is asked for" if not failed else "nothing could be judged", err=True)
+        return 4 if failed else 0
     remember(where.state, of_judged(judged, court.database), now)
     images = conclude(judged, court, flags, begun, " ".join(targets))
     write_images(images, outputs)
     decided = decisions(judged, whole=not flags["platform"])
     if key is not None and flags["verdict"]:
         write_verdict(decided, key, flags["verdict"])
-    if key is not None and flags["record"]:
+    if key is not None and flags["record"] and not flags["queued"]:
         from martello.cli.images.keeping import record
 
         record(where.state, decided, key)
     return images.report.exit
+
+
+def _asked(targets: tuple[str, ...], flags: dict[str, Any]) -> None:
+    """Raises BadInput where nothing, or two different things, are to be judged."""
+    if bool(targets) == flags["queued"]:
+        what = "no image is named" if not targets else "--queued and targets exclude each other"
+        raise BadInput(what, "", "martello image gate TARGET, or --queued --record --key FILE")
+    if flags["queued"] and not flags["record"]:
+        raise BadInput("--queued needs --record", "admission reads the ledger only", "--record")
 
 
 def _key(flags: dict[str, Any]) -> PrivateKey | None:

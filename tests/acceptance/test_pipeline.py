@@ -16,13 +16,17 @@ from tests.support.images import Image, digest, index, uncompressed, write_layou
 from tests.support.pipeline import (
     back,
     good,
+    inside,
     laid_out,
     manifest_of,
     promote,
     repositories,
     run,
     same,
+    stalling,
+    started,
     stored,
+    tags,
 )
 from tests.support.registry import RealRegistry, or_skip, running, skopeo
 
@@ -65,13 +69,15 @@ def test_what_is_mended_arrives_signed_and_attested(
     kept = skopeo("inspect", "--raw", "--tls-verify=false", f"docker://{target}")
     assert digest(kept.encode()) == good().digest
     for words in ((), ("--type", "vuln", "--max-age", "1h"), ("--type", "cyclonedx", "--name")):
-        held = run(place, "verify", target, "--key", "release.pub", *words)
+        held = inside(place, "verify", target, "--key", "release.pub", *words)
         assert (held.code, held.err) == (0, ""), words
         assert held.out.splitlines()[0] == f"{registry.url}/shop/api@{good().digest}"
     told = run(place, "verify", target, "--key", "release.pub", "--type", "verdict", "-o", "json")
     (said,) = {json.dumps(v["predicate"]) for v in told.report["verified"]}
     assert [p["outcome"] for p in json.loads(said)["policies"]] == ["approve"]
-    bill = run(place, "verify", target, "--key", "release.pub", "--type", "cyclonedx", "-o", "json")
+    bill = inside(
+        place, "verify", target, "--key", "release.pub", "--type", "cyclonedx", "-o", "json"
+    )
     assert bill.report["verified"][0]["predicate"]["metadata"]["component"]["name"].endswith("api")
 
 
@@ -128,7 +134,7 @@ def test_an_index_passes_whole_or_not_at_all(
     )
     target = f"{registry.url}/multi/api:2"
     for words, lines in ((("--type", "vuln"), 4), (("--type", "verdict"), 2), ((), 2)):
-        held = run(place, "verify", target, "--key", "release.pub", *words)
+        held = inside(place, "verify", target, "--key", "release.pub", *words)
         assert (held.code, len(held.out.splitlines())) == (0, lines), held.out
 
 
@@ -144,3 +150,64 @@ def test_an_index_cannot_smuggle_what_nobody_judged(
     done = promote(place, f"oci:{tmp_path / 'x'}", f"{registry.url}/smuggled/api:1")
     assert (done.code, done.err.splitlines()[0]) == (1, f"{shop.shop().digest} was not judged")
     assert stored(registry) == before
+
+
+def test_a_promotion_that_is_killed_leaves_the_tag_and_is_completed(
+    place: Path, registry: RealRegistry
+) -> None:
+    target = f"{registry.url}/killed/api:1"
+    old, new = good(mark="before"), good(mark="after")
+    write_layout(place / "before", {"1": old})
+    write_layout(place / "after", {"1": new})
+    assert promote(place, "oci:before", target).code == 0
+    for request in ("POST /v2/killed/api/blobs", ".att", "PUT /v2/killed/api/manifests/1 "):
+        with stalling(registry, request) as (url, reached):
+            process = started(place, "oci:after", f"{url}/killed/api:1")
+            assert reached.wait(30), request
+            process.kill()
+            process.communicate()
+        assert manifest_of(registry, "killed/api:1").digest == old.digest, request
+    done = promote(place, "oci:after", target)
+    assert done.code == 0, done.out + done.err
+    assert manifest_of(registry, "killed/api:1").digest == new.digest
+    assert run(place, "verify", target, "--key", "release.pub", "--type", "vuln").code == 0
+
+
+def test_several_processes_promote_one_image_at_once(place: Path, registry: RealRegistry) -> None:
+    target = f"{registry.url}/beside/api:1"
+    processes = [started(place, "oci:good", target) for _ in range(3)]
+    ended = [(*process.communicate(timeout=60), process.returncode) for process in processes]
+    assert [code for *_, code in ended] == [0, 0, 0], [err for _, err, _ in ended]
+    for words in ((), ("--type", "vuln"), ("--type", "cyclonedx"), ("--type", "verdict")):
+        assert inside(place, "verify", target, "--key", "release.pub", *words).code == 0
+    assert run(place, "ledger", "--key", "release.pub").code == 0
+
+
+def test_a_ledger_that_was_rolled_back_is_noticed(
+    place: Path, registry: RealRegistry, tmp_path: Path
+) -> None:
+    state = {"MARTELLO_STATE": f"sqlite:///{tmp_path / 'state.db'}"}
+    target = f"{registry.url}/ledger/api:1"
+    assert promote(place, "oci:good", target, env=state).code == 0
+    old = (tmp_path / "state.db").read_bytes()
+    assert promote(place, "oci:good", target, env=state).code == 0
+    told = run(place, "ledger", "--key", "release.pub", env=state)
+    assert told.code == 0, told.out + told.err
+    for name in ("state.db-wal", "state.db-shm"):
+        (tmp_path / name).unlink(missing_ok=True)
+    (tmp_path / "state.db").write_bytes(old)
+    for done in (
+        run(place, "ledger", "--key", "release.pub", env=state),
+        promote(place, "oci:good", f"{registry.url}/ledger/api:2", env=state),
+    ):
+        assert done.code == 1, done.out
+        assert "seen before" in done.out + done.err
+    assert "2" not in tags(registry, "ledger/api")
+
+
+@pytest.mark.parametrize("columns", [80, 120])
+def test_a_screen_of_the_gate(place: Path, columns: int) -> None:
+    done = run(place, "gate", "oci:bad", env={"COLUMNS": str(columns)})
+    lines = done.out.splitlines()
+    assert max(map(len, lines[:-1])) <= columns
+    assert "denied by policy default" in lines

@@ -5,14 +5,19 @@ of their own, or in this one, which is faster.
 from __future__ import annotations
 
 import contextlib
+import http.client
 import io
 import os
+import subprocess
+import sys
+import threading
 from collections.abc import Iterator, Mapping
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 from tests.support import shop
-from tests.support.command import Done, martello
+from tests.support.command import SRC, Done, martello
 from tests.support.images import Image, docker_archive, image, index, layer, write_layout
 from tests.support.registry import RealRegistry, skopeo
 
@@ -158,3 +163,66 @@ def same(layout: Path, made: Image) -> None:
     """Every blob of the image lies in the layout, bit for bit."""
     for name, content in made.blobs.items():
         assert (layout / "blobs" / "sha256" / name[7:]).read_bytes() == content, name
+
+
+def started(place: Path, source: str, target: str) -> subprocess.Popen[str]:
+    """A promotion on its way, in a process of its own."""
+    words = ("image", "promote", source, target, "--key", "release.pem")
+    own = {**os.environ, **environment(place), "PYTHONPATH": str(SRC)}
+    return subprocess.Popen(
+        [sys.executable, "-m", "martello.cli.main", *words],
+        cwd=place,
+        env=own,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+@contextlib.contextmanager
+def stalling(registry: RealRegistry, request: str) -> Iterator[tuple[str, threading.Event]]:
+    """A proxy before a registry that never answers the first request whose line holds a text, nor
+    any after it. Gives its host:port, and what is set when that request came.
+    """
+    reached = threading.Event()
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True
+
+        def answer(self) -> None:
+            body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
+            if reached.is_set() or request in f"{self.command} {self.path} ":
+                reached.set()
+                self.close_connection = True
+                return
+            way = http.client.HTTPConnection("127.0.0.1", registry.port)
+            headers = {k: v for k, v in self.headers.items() if k.lower() != "transfer-encoding"}
+            way.request(self.command, self.path, body, headers)
+            got = way.getresponse()
+            content = got.read()
+            self.send_response(got.status)
+            for name, value in got.getheaders():
+                if name.lower() not in ("transfer-encoding", "content-length", "date"):
+                    self.send_header(name, value)
+            length = got.getheader("Content-Length") if self.command == "HEAD" else None
+            self.send_header("Content-Length", length or str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+            way.close()
+
+        do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = answer
+
+        def log_message(self, format: str, *arguments: Any) -> None:
+            """Says nothing."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    try:
+        yield f"127.0.0.1:{server.server_address[1]}", reached
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()

@@ -179,7 +179,7 @@ def _prepare(connection: Any, _: object) -> None:
 
 def _patiently(change: Callable[[], object], tries: int = 50) -> None:
     """SQLite does not wait for others while it changes to WAL: of two that open a new file at the
-    same time one is told `locked`.
+    same time one is told `locked`, or an I/O error where the other just took its log away.
     """
     import sqlite3
     import time
@@ -189,7 +189,8 @@ def _patiently(change: Callable[[], object], tries: int = 50) -> None:
             change()
             return
         except sqlite3.OperationalError as error:
-            if "locked" not in str(error) or left == 1:
+            passing = "locked" in str(error) or "disk I/O error" in str(error)
+            if not passing or left == 1:
                 raise
             time.sleep(0.05)
 

@@ -137,7 +137,21 @@ def discard(line: Line, digest: str, tag: str = "") -> bool:
 
 
 def _write(line: Line, tag: str, what: str, body: dict[str, Any], old: str) -> None:
-    """Moves the tag to a new index; the old one, which nothing leads to any more, goes."""
+    """Moves the tag to a new index; the old one, which nothing leads to any more, goes. A registry
+    that takes no index of what is not there (any more) gets one of what is.
+    """
+    try:
+        _put(line, tag, what, body)
+    except BadInput:
+        there = [listed for listed in body["manifests"] if _is_there(line, _digest(listed))]
+        if len(there) == len(body["manifests"]):
+            raise
+        _put(line, tag, what, {**body, "manifests": there})
+    if old:
+        discard(line, old, tag)
+
+
+def _put(line: Line, tag: str, what: str, body: dict[str, Any]) -> None:
     line.call(
         what,
         "PUT",
@@ -147,8 +161,13 @@ def _write(line: Line, tag: str, what: str, body: dict[str, Any], old: str) -> N
         content=msgspec.json.encode(body),
         wanted=(200, 201),
     )
-    if old:
-        discard(line, old, tag)
+
+
+def _is_there(line: Line, digest: str) -> bool:
+    try:
+        return bool(digest) and _read(line, digest).digest == digest
+    except (BadInput, Refused):
+        return False
 
 
 def _listed(line: Line, digest: str, unread: dict[str, str]) -> Iterator[tuple[str, str]]:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
+import random
+import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from functools import partial
-from typing import Literal
+from typing import Any, Final, Literal
 
 import msgspec
 
@@ -17,12 +20,13 @@ from martello.cli.images.judgements import on_index
 from martello.cli.images.opening import Opened
 from martello.cli.progress import Progress
 from martello.core.artifact import Descriptor, Index, Manifest, Repository, parse_manifest
-from martello.core.errors import BadInput, Refused
+from martello.core.errors import BadInput, Refused, Unreachable
 from martello.practices.images.attest.dsse import IN_TOTO
 from martello.practices.images.attest.keys import PrivateKey
 
 Compress = Literal["", "gzip", "zstd", "none"]
-_DEEPEST = 4
+_DEEPEST: Final = 4
+_STEADY: Final = 15.0  # seconds in which a step is repeated that fails at once
 
 
 class Plan(msgspec.Struct, frozen=True):
@@ -138,7 +142,7 @@ def push(planned: Plan, place: Repository, target: Registry, progress: Progress)
         how = target.upload(blob.digest, blob.size, read, mount_from=neighbour)
         counts[how] += 1
     for manifest in planned.manifests:
-        target.put(manifest.raw, manifest.media)
+        steady(partial(target.put, manifest.raw, manifest.media))
     return Moved(planned.top.digest, **counts)
 
 
@@ -166,8 +170,25 @@ def arrive(
     progress(f"signing {target.image.name}@{moved.digest}")
     vouch(target, judged, planned.top, key, datetime.now(UTC), started)
     approve()
-    target.point(target.image.tag or "latest", planned.top.raw, planned.top.media)
+    tag = target.image.tag or "latest"
+    steady(lambda: target.point(tag, planned.top.raw, planned.top.media))
     return moved
+
+
+def steady(step: Callable[[], object]) -> None:
+    """Repeats a step that fails at once: registries stumble where two write the same tag, or name
+    what the other just replaced. What has taken long was tried long enough already.
+    """
+    begun = time.monotonic()
+    for attempt in itertools.count(1):
+        try:
+            step()
+            return
+        except (Unreachable, BadInput) as error:
+            passing = type(error) is Unreachable or (isinstance(error, BadInput) and attempt < 6)
+            if not passing or time.monotonic() - begun > _STEADY:
+                raise
+        time.sleep(min(0.05 * 2**attempt, 1.0) * (0.5 + random.random()))  # noqa: S311
 
 
 def vouch(
@@ -192,13 +213,19 @@ def vouch(
             ("cyclonedx", attesting.bill_predicate(examined, at)),
             ("verdict", attesting.verdict_predicate(one.judgements)),
         )
-        signing.sign(target, one.opened.manifest.digest, key)
-        vouching.attest(target, _subject(one.opened.manifest), said, key, at)
+        _say(target, one.opened.manifest, said, key, at)
     if isinstance(top, Index):
         verdict = attesting.verdict_predicate(on_index(judged, top.digest))
-        signing.sign(target, top.digest, key)
-        vouching.attest(target, _subject(top), (("verdict", verdict),), key, at)
+        _say(target, top, (("verdict", verdict),), key, at)
 
 
-def _subject(manifest: Manifest | Index) -> Descriptor:
-    return Descriptor(manifest.media, manifest.digest, len(manifest.raw))
+def _say(
+    target: Registry,
+    manifest: Manifest | Index,
+    said: Sequence[tuple[str, Any]],
+    key: PrivateKey,
+    at: datetime,
+) -> None:
+    subject = Descriptor(manifest.media, manifest.digest, len(manifest.raw))
+    steady(lambda: signing.sign(target, manifest.digest, key))
+    steady(lambda: vouching.attest(target, subject, said, key, at))

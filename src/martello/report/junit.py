@@ -8,6 +8,8 @@ from typing import IO, Final
 from martello.core.finding import PRACTICES, Finding, Unassessed
 from martello.report.model import Report
 
+# What a terminal or a reader would obey: written as a reference.
+_ESCAPED: Final = "[\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]"
 # What XML 1.0 cannot hold, not even escaped.
 _ILLEGAL: Final = "[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
 
@@ -77,7 +79,7 @@ def _unassessed(entry: Unassessed) -> str:
 def _text(text: str) -> str:
     legal = re.sub(_ILLEGAL, "\N{REPLACEMENT CHARACTER}", text)
     escaped = legal.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    return re.sub("[\x7f-\x9f]", lambda match: f"&#{ord(match[0])};", escaped)
+    return re.sub(_ESCAPED, lambda match: f"&#{ord(match[0])};", escaped)
 
 
 def _attribute(text: str) -> str:

@@ -176,6 +176,10 @@ def test_all_policies_that_are_meant_must_approve(place: Path) -> None:
     assert "approved by policy any" in done.out
     assert "denied by policy base" in done.out
     assert done.out.splitlines()[-1].startswith("exit 1: denied by base: 1 reason")
+    words = ("--as", "reg.local/shop/api:1", "-o", "json")
+    (told,) = inside(place, "gate", "oci:good", *both, *words).report["images"]
+    assert [one["policy"] for one in told["judgements"]] == ["base", "any"]
+    assert told["judgement"] == told["judgements"][0]
     other = inside(place, "gate", "oci:good", *both, "--as", "reg.local/other/api:1")
     assert (other.code, "base" in other.out) == (0, False)
 

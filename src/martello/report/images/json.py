@@ -27,6 +27,7 @@ def image(examined: Examined) -> dict[str, Any]:
     `why-not` tells them.
     """
     inventory = examined.inventory
+    several = examined.judgements if len(examined.judgements) > 1 else ()
     return {
         **_described(inventory),
         "packages": [package(p) for p in inventory.packages],
@@ -36,6 +37,7 @@ def image(examined: Examined) -> dict[str, Any]:
         "unassessed": [plain(u) for u in examined.unread],
         "advisories": data(examined.data),
         "judgement": plain(examined.judgement) if examined.judgement else None,
+        **({"judgements": [plain(one) for one in several]} if several else {}),
         "notes": list(examined.notes),
         "usedBy": list(examined.used),
     }

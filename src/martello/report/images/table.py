@@ -223,7 +223,7 @@ def _counted(reasons: list[Reason], screen: Screen) -> list[str]:
         for effect in dict.fromkeys(r.effect for r in reasons if r.check == check):
             names = [r.subject for r in reasons if (r.check, r.effect) == (check, effect)]
             listed = ", ".join(dict.fromkeys(names))
-            more = "" if len(names) == len(set(names)) else f" ({plural(len(names), 'reason')})"
+            more = "" if len(names) == len(set(names)) else f" ({plural(len(names), 'package')})"
             told = f"{what}: {listed}{more}"
             lines += _reason(Reason(check, "", told, effect=effect), screen)
     return lines

@@ -58,8 +58,8 @@ DOCKER_ARCHIVE: Final = _shape("Config RepoTags Layers Parent LayerSources")
 def read(raw: bytes, shape: Shape, where: str) -> Any:
     """The value. Raises BadInput for what is no JSON, Refused for what can be read in two ways."""
     try:
+        twice = _repeated(raw)  # first, so that no two trees of a large document are held
         value = msgspec.json.decode(raw)
-        twice = _repeated(raw)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ValueError):
         raise BadInput(f"cannot read {where}", "it is no JSON") from None
     odd = twice or _other_spelling(value, shape)

@@ -26,7 +26,8 @@ from martello.practices.images.inventory import Wanted, lay, merge, wanted
 from martello.practices.images.secrets import blacked, scan_config
 
 Progress = Callable[[str], None]  # told what is read now, in a few words
-_LARGEST_CONFIG: Final = 16 << 20
+_LARGEST_CONFIG: Final = 4 << 20  # bytes: what other tools take, too
+_MOST_SETTINGS: Final = 50_000  # variables, labels and steps of one configuration
 _MOST_LAYERS: Final = 50_000
 _FOREIGN: Final = ("nondistributable", "foreign")
 _ABSENT: Final = LayerFacts(whole=False)
@@ -254,6 +255,11 @@ def _settings(raw: bytes, name: str) -> Mapping[str, Any]:
     body = plain_json.read(raw, plain_json.CONFIGURATION, f"the configuration of {name}")
     if not isinstance(body, dict):
         raise BadInput(f"cannot read {name}", "its configuration is no JSON object")
+    inner = _mapping(body.get("config"))
+    settings = len(_list(body.get("history"))) + len(_list(inner.get("Env")))
+    if settings + len(_mapping(inner.get("Labels"))) > _MOST_SETTINGS:
+        why = f"its configuration has more than {_MOST_SETTINGS:,} variables, labels and steps"
+        raise BadInput(f"cannot read {name}", why)
     return body
 
 

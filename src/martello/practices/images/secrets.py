@@ -166,8 +166,17 @@ def _spans(path: str, data: bytes, rules: SecretRules) -> list[_Span]:
             if not any(first <= start and end <= last for first, last in blocks):
                 found.append((start, end, shown, rule.title, rule.severity))
             if len(found) > 4 * _MOST:
-                return found
+                return [*found, *_between(found, len(data))]
     return found
+
+
+def _between(spans: list[_Span], size: int) -> Iterator[_Span]:
+    """All that no span covers, of a text with so many secrets that nobody looked for the rest."""
+    position = 0
+    for start, end, *_ in (*_apart(spans), (size, size)):
+        if position < start:
+            yield position, start, "", "", ""
+        position = end
 
 
 def _start(span: _Span) -> int:

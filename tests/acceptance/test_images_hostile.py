@@ -134,7 +134,7 @@ def test_paths_that_lead_out_are_told_and_prove_nothing(place: Place) -> None:
         "app/../.wh.etc": "",
     }
     told(place.scan(over(out)), "leads out of the image")
-    through = {"up": Link("../../../../../.."), f"up/{STATUS}": PARAGRAPH % "own"}
+    through: dict[str, Content] = {"up": Link("../../../../../.."), f"up/{STATUS}": PARAGRAPH % "own"}
     told(place.scan(over(through)), "nothing in it was recognised")  # it lies over the database
 
 
@@ -288,7 +288,7 @@ def test_an_index_that_is_its_own_child(place: Place) -> None:
 
 def filled(path: str, size: int, member: bytes, plain: int) -> bytes:
     """A layer with one file of `size` bytes: a member of `plain` bytes, again and again."""
-    assert size % plain == 0 and plain % 512 == 0
+    assert size % plain == plain % 512 == 0
     head = tars.head(path, size=tars.octal(size, 12))
     return images.compressed(head) + member * (size // plain) + images.compressed(tars.END)
 
@@ -324,10 +324,17 @@ COMPOSER = "app/vendor/composer/installed.json"
 
 BOMBS: dict[str, Callable[[], images.Entries | bytes]] = {
     "dpkg 512 MiB": lambda: repeated(STATUS, PARAGRAPHS, 512 << 20),
+    "dpkg wide": lambda: repeated(STATUS, PARAGRAPHS + b"\xf0\x9f\x98\x80" * 500, 30 << 20),
+    "dpkg, many": lambda: repeated(STATUS, PARAGRAPHS, 30 << 20),
+    "dpkg, one": lambda: repeated(STATUS, b"X: \xf0\x9f\x98\x80\n", 30 << 20),
+    "dpkg file list": lambda: repeated("var/lib/dpkg/info/x.list", b"/usr/lib/a\n", 30 << 20),
+    "dpkg md5sums": lambda: repeated("var/lib/dpkg/status.d/x.md5sums", b"1 usr/a\n", 30 << 20),
+    "apk": lambda: repeated("lib/apk/db/installed", b"F:usr/lib\nR:abc\n", 30 << 20),
+    "apk, many": lambda: repeated("lib/apk/db/installed", b"P:a\nV:1\nR:abc\n\n", 30 << 20),
     "os-release": lambda: {"etc/os-release": "ID=debian\n" * 1_000_000},
     "jar": lambda: {"app/x.jar": jar(4)},
     "package.json": lambda: {MODULES: DEEP},
-    "composer, wide": lambda: repeated(COMPOSER, b"[[],[],[],[],[],[]],", 60 << 20),
+    "composer, wide": lambda: repeated(COMPOSER, b"[[],[],[],[],[],[]],", 30 << 20),
     "rpm Berkeley": lambda: {f"{RPM}/Packages": random.Random(2).randbytes(1 << 20)},
     "rpm sqlite": lambda: {f"{RPM}/rpmdb.sqlite": SQLITE},
     "rpm ndb": lambda: {f"{RPM}/Packages.db": b"RpmP" + random.Random(3).randbytes(1 << 20)},

@@ -64,13 +64,15 @@ class Forking:
             "out": str(self._directory / "out"),
             "err": str(self._directory / "err"),
         }
-        assert self._process.stdin and self._process.stdout
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
         self._process.stdin.write(json.dumps(asked) + "\n")
         self._process.stdin.flush()
         code, cpu, memory = json.loads(self._process.stdout.readline())
         out = (self._directory / "out").read_text()
         err = (self._directory / "err").read_text()
-        assert "Traceback" not in err and code != 70, err
+        assert "Traceback" not in err, err
+        assert code != 70, err
         return Ended(code, out, err, cpu, memory, tuple(os.listdir(temporary)))
 
 

@@ -218,6 +218,16 @@ def test_all_secrets_of_a_line_are_blacked_out_in_each_that_is_shown() -> None:
     assert [leak.shown for leak in leaks] == [f"x {'*' * 40} y {'*' * 20} z"] * 2
 
 
+def test_of_very_many_secrets_none_is_shown() -> None:
+    """Nobody looks for more than some hundreds in one text: what is left is not shown at all."""
+    tokens = [f"ghp_{_made(_WORD, 33)}{number:03}" for number in range(1000)]
+    other = f"AKIA{_made(_UPPER, 16)}"
+    text = " ".join((*tokens, other))
+    for shown in (blacked(text), *(leak.shown for leak in scan_text("a.env", text.encode()))):
+        assert "ghp_" not in shown
+        assert other not in shown
+
+
 def test_a_long_line_is_cut_and_stays_printable() -> None:
     token = f"ghp_{_made(_WORD, 36)}"
     data = b"\x1b[31m" + b"a " * 5000 + token.encode() + b" \xff" * 5000

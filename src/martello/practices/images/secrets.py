@@ -173,7 +173,7 @@ def _spans(path: str, data: bytes, rules: SecretRules) -> list[_Span]:
 def _between(spans: list[_Span], size: int) -> Iterator[_Span]:
     """All that no span covers, of a text with so many secrets that nobody looked for the rest."""
     position = 0
-    for start, end, *_ in (*_apart(spans), (size, size)):
+    for start, end, _, _, _ in (*_apart(spans), (size, size, "", "", "")):
         if position < start:
             yield position, start, "", "", ""
         position = end

@@ -18,8 +18,8 @@ from martello.practices.images.evidence.model import (
     Parsed,
     Reader,
 )
-from martello.practices.images.evidence.ownership import worth_keeping
-from martello.practices.images.evidence.text import word, words
+from martello.practices.images.evidence.ownership import MOST, may_be_evidence, worth_keeping
+from martello.practices.images.evidence.text import at_most, lines, paragraphs, word, words
 
 STATUS: Final = "var/lib/dpkg/status"
 STATUS_D: Final = "var/lib/dpkg/status.d"
@@ -27,6 +27,7 @@ INFO: Final = "var/lib/dpkg/info"
 DOCUMENTS: Final = "usr/share/doc"
 _LARGEST: Final = 64 << 20
 _COPYRIGHT: Final = 1 << 20  # bytes of it that are read: licences of bundled code may follow
+_MOST: Final = 200_000  # packages: all of Debian has half as many
 _MOST_TOLD: Final = 20
 _FIELD: Final = re.compile(
     r"^(package|status|version|source|architecture):[ \t]*(.*?)[ \t\r]*$", re.I | re.M
@@ -38,7 +39,6 @@ _PRESENT: Final = frozenset(
 )
 _PARTLY: Final = "half-installed"
 _ABSENT: Final = frozenset(("not-installed", "config-files"))
-_PARAGRAPHS: Final = re.compile(r"\n(?:[ \t]*\n)+")
 _SOURCE: Final = re.compile(r"(\S+)(?:\s+\((\S+)\))?\Z")
 _LICENCE: Final = re.compile(r"^license:[ \t]*(\S[^\n]*)$", re.I | re.M)
 _COMMON: Final = re.compile(r"/usr/share/common-licenses/([A-Za-z][\w.+-]*[\w+])")
@@ -50,22 +50,26 @@ def read_status(path: str, body: Body) -> Parsed:
     """
     packages: list[Package] = []
     unread: list[Unread] = []
-    text = body.whole(_LARGEST).decode("utf-8", "replace").replace("\r\n", "\n")
     stateless = path.startswith(STATUS_D)
-    for number, paragraph in enumerate(_PARAGRAPHS.split(text), 1):
-        if not paragraph.strip():
-            continue
-        found = {key.lower(): value for key, value in _FIELD.findall(paragraph)}
-        state = " ".join(found.get("status", "").split()[2:])
-        if state in _ABSENT or (state == _PARTLY and not found.get("version")):
-            continue
-        package = _package(found)
-        stated = state in _PRESENT or state == _PARTLY or (stateless and "status" not in found)
-        if package is None or not stated:
-            why = "it names no package or no version" if stated else "it has no state that is known"
-            unread.append(Unread("dpkg paragraph", f"{path} no. {number}", why))
-        else:
-            packages.append(package)
+    with body.spooled(_LARGEST) as file:
+        many = filter(str.strip, paragraphs(file))
+        for number, paragraph in enumerate(at_most(many, _MOST, "paragraphs"), 1):
+            found = {key.lower(): value for key, value in _FIELD.findall(paragraph)}
+            state = " ".join(found.get("status", "").split()[2:])
+            if state in _ABSENT or (state == _PARTLY and not found.get("version")):
+                continue
+            package = _package(found)
+            stated = state in _PRESENT or state == _PARTLY or (stateless and "status" not in found)
+            if package is None or not stated:
+                why = (
+                    "it names no package or no version"
+                    if stated
+                    else "it has no state that is known"
+                )
+                where = f"{path} no. {number}"
+                unread.append(Unread("dpkg paragraph", where, why))
+            else:
+                packages.append(package)
     if len(unread) > _MOST_TOLD:
         more = Unread("dpkg paragraphs", path, f"{len(unread) - _MOST_TOLD} more are malformed")
         unread = [*unread[:_MOST_TOLD], more]
@@ -76,12 +80,14 @@ def read_list(path: str, body: Body) -> Parsed:
     """The files of a package, of its `.list` or, in distroless images, `.md5sums`. Raises
     TooLarge.
     """
-    lines = body.whole(_LARGEST).decode("utf-8", "replace").splitlines()
     name = path.rpartition("/")[2]
-    if name.endswith(".md5sums"):
-        lines = sorted(line.partition(" ")[2].strip() for line in lines)
+    with body.spooled(_LARGEST) as file:
+        listed = lines(file)
+        if name.endswith(".md5sums"):
+            files = filter(may_be_evidence, (line.partition(" ")[2].strip() for line in listed))
+            listed = iter(sorted(at_most(files, MOST, "files that may be evidence")))
+        kept = worth_keeping(listed)
     package = name.rpartition(".")[0].partition(":")[0]
-    kept = worth_keeping(lines)
     return Parsed(claims=(Claim(package, kept),)) if kept else NOTHING
 
 

@@ -6,9 +6,12 @@ File lists name every file, evidence is few: only paths that a reader of languag
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Final
 
+from martello.practices.images.evidence.text import at_most
+
+MOST: Final = 200_000  # of one database or list: whole distributions have fewer
 _NAMES: Final = frozenset(("METADATA", "PKG-INFO", "package.json", "installed.json", "DESCRIPTION"))
 _SUFFIXES: Final = (
     ".egg-info",
@@ -63,15 +66,17 @@ def may_be_evidence(path: str) -> bool:
 
 def worth_keeping(paths: Iterable[str]) -> tuple[str, ...]:
     """The files that may be evidence of a list of paths, as dpkg and rpm write them: `/usr/x` or
-    `./usr/x`, each directory before what is in it.
+    `./usr/x`, each directory before what is in it. Raises TooLarge where they are very many.
     """
-    kept: list[str] = []
+    return tuple(at_most(_kept(paths), MOST, "files that may be evidence"))
+
+
+def _kept(paths: Iterable[str]) -> Iterator[str]:
     before = ""
     for line in paths:
         path = line.lstrip("./") if line[:1] in "./" else line
         if before and not path.startswith(before + "/"):
-            kept.append(before)
+            yield before
         before = path if may_be_evidence(path) else ""
     if before:
-        kept.append(before)
-    return tuple(kept)
+        yield before

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
-from typing import Final, TypeVar
+from typing import BinaryIO, Final, TypeVar
 
 import msgspec
 
+from martello.core.body import TooLarge
 from martello.core.package import Package
 
 _LONGEST: Final = 512  # of a name, a version or a licence: real ones stay below 220
 _MOST_LICENCES: Final = 32
 _MARK: Final = b"\xef\xbb\xbf"
+_PART: Final = 1 << 20
+_PARAGRAPH: Final = 16 << 20  # bytes; one that lists the files of a package may have a few MiB
+_EMPTY: Final = re.compile(rb"\n(?:[ \t\r]*\n)+")
+_LINE: Final = 8192  # bytes
 
 T = TypeVar("T")
 
@@ -44,6 +50,36 @@ def fields(data: bytes) -> Iterator[tuple[str, str]]:
         name, parts = (key.strip().lower(), [value]) if colon else ("", [""])
     if name:
         yield name, "\n".join(parts).strip()
+
+
+def paragraphs(file: BinaryIO) -> Iterator[str]:
+    """The texts between empty lines, one at a time. Raises TooLarge where one is too long."""
+    rest = b""
+    while part := file.read(_PART):
+        *whole, rest = _EMPTY.split(rest + part)
+        for one in whole:
+            yield _plain(one)
+        if len(rest) > _PARAGRAPH:
+            raise TooLarge(f"a paragraph has more than {_PARAGRAPH >> 20} MiB")
+    yield _plain(rest)
+
+
+def _plain(data: bytes) -> str:
+    return data.decode("utf-8", "replace").replace("\r\n", "\n")
+
+
+def lines(file: BinaryIO) -> Iterator[str]:
+    """The lines, one at a time; one that is longer than any path comes in parts."""
+    while line := file.readline(_LINE):
+        yield line.decode("utf-8", "replace").rstrip("\r\n")
+
+
+def at_most(values: Iterable[T], most: int, what: str) -> Iterator[T]:
+    """The same values. Raises TooLarge where there are more."""
+    for number, value in enumerate(values):
+        if number == most:
+            raise TooLarge(f"it has more than {most:,} {what}")
+        yield value
 
 
 def word(value: object) -> str:

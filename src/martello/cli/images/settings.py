@@ -76,7 +76,7 @@ target_flags = _all(
 )
 
 
-def _judging(foreign: str, told: str) -> Callable[[F], F]:
+def _judging(foreign: str) -> Callable[[F], F]:
     return _all(
         click.option(
             "--vex", multiple=True, metavar="FILE", help="OpenVEX, CycloneDX or CSAF. Repeatable."
@@ -88,7 +88,10 @@ def _judging(foreign: str, told: str) -> Callable[[F], F]:
             help="Waivers, .trivyignore, .grype.yaml or osv-scanner.toml. Repeatable.",
         ),
         click.option(
-            "--foreign", type=click.Choice(["honour", "ignore"]), default=foreign, help=told
+            "--foreign",
+            type=click.Choice(["honour", "ignore"]),
+            default=foreign,
+            help="Other tools' ignore files that lie here [default: honour; at a gate: ignore].",
         ),
         click.option("--dev", is_flag=True, help="Development dependencies of lock files too."),
         click.option(
@@ -97,9 +100,7 @@ def _judging(foreign: str, told: str) -> Callable[[F], F]:
     )
 
 
-judging_flags = _judging("honour", "Other tools' skips and ignore files.")
+judging_flags = _judging("honour")
 
 # What merely lies in the directory may come with the change that is to be judged.
-gating_flags = _judging(
-    "ignore", "Other tools' ignore files that lie here, unnamed [default: ignore]."
-)
+gating_flags = _judging("ignore")

@@ -146,9 +146,8 @@ def _add(
         return
     if len(stated) == 1 and own.group in ("", stated[0].group):
         return  # renamed: the one that Maven states is its own
-    if own.group and own.version:
-        _keep(reading, own, path, licences)
-    elif own.version and not stated and not holds_archives and b".class" in archive.directory:
+    program = not stated and not holds_archives and b".class" in archive.directory
+    if own.version and (own.group or program):
         _keep(reading, own, path, licences)
 
 

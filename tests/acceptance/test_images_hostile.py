@@ -20,7 +20,10 @@ from tests.support.forked import Ended, Forking, forking
 from tests.support.images import Content, Device, Directory, Hard, Image, Link
 from tests.support.pipeline import environment
 
-from martello.core.artifact import OCI_INDEX, OCI_MANIFEST
+from martello.adapters.tar import Limits
+from martello.core.artifact import OCI_INDEX, OCI_MANIFEST, Manifest, parse_manifest
+from martello.practices.images.facts import LayerFacts
+from martello.practices.images.scan import scan_image
 
 MEMORY = 200.0  # MiB, Python and all imports (some 70) included
 SECONDS = 12.0  # of CPU; most take a tenth
@@ -112,8 +115,6 @@ def configured(raw: bytes, image: Image | None = None) -> Image:
 
 
 def _raw(image: Image, raw: bytes) -> Image:
-    from martello.core.artifact import Manifest
-
     assert isinstance(image.manifest, Manifest)
     manifest = Manifest(
         raw, OCI_MANIFEST, images.digest(raw), image.manifest.config, image.manifest.layers
@@ -134,7 +135,10 @@ def test_paths_that_lead_out_are_told_and_prove_nothing(place: Place) -> None:
         "app/../.wh.etc": "",
     }
     told(place.scan(over(out)), "leads out of the image")
-    through: dict[str, Content] = {"up": Link("../../../../../.."), f"up/{STATUS}": PARAGRAPH % "own"}
+    through: dict[str, Content] = {
+        "up": Link("../../../../../.."),
+        f"up/{STATUS}": PARAGRAPH % "own",
+    }
     told(place.scan(over(through)), "nothing in it was recognised")  # it lies over the database
 
 
@@ -258,8 +262,6 @@ def nested(depth: int, width: int) -> Image:
         raw = json.dumps({**body, "annotations": {"level": str(level)}}).encode()
         blobs[images.digest(raw)] = raw
         entry = {"mediaType": OCI_INDEX, "digest": images.digest(raw), "size": len(raw)}
-    from martello.core.artifact import parse_manifest
-
     return Image(parse_manifest(raw), blobs)
 
 
@@ -344,3 +346,64 @@ BOMBS: dict[str, Callable[[], images.Entries | bytes]] = {
 @pytest.mark.parametrize("name", BOMBS)
 def test_evidence_that_takes_too_much_is_a_gap(place: Place, name: str) -> None:
     told(place.scan(over(BOMBS[name]())))
+
+
+TREES: dict[str, tuple[str, Callable[[], bytes]]] = {
+    "one line": ("requirements.txt", lambda: b"idna==3.4 # " + b"x" * (64 << 20)),
+    "one name": ("requirements.txt", lambda: b"x" * (20 << 20)),
+    "many lines": ("requirements.txt", lambda: b"idna==3.4 \\\n" * 1_000_000),
+    "deep": ("package-lock.json", lambda: DEEP),
+    "deep yaml": ("pnpm-lock.yaml", lambda: b"a: " + b"[" * 50_000),
+    "yaml of yaml": (
+        "pnpm-lock.yaml",
+        lambda: (
+            b"a0: &a0 [x]\n"
+            + b"".join(b"a%d: &a%d [%s]\n" % (n, n, b"*a%d," % (n - 1) * 9) for n in range(1, 40))
+        ),
+    ),
+    "deep toml": ("poetry.lock", lambda: b"a = " + b"[" * 50_000),
+}
+
+
+@pytest.mark.parametrize("name", TREES)
+def test_lock_files_that_take_too_much_are_a_gap(place: Place, name: str) -> None:
+    file, content = TREES[name]
+    folder = place.directory / f"tree {name}"
+    folder.mkdir()
+    (folder / file).write_bytes(content())
+    told(place.target(f"dir:{folder.name}"), file)
+
+
+class _Kept:
+    """A store of facts that says which blobs were kept."""
+
+    def __init__(self) -> None:
+        self.diff_ids: dict[str, str] = {}
+
+    def diff_id(self, blob: str) -> str | None:
+        return None
+
+    def get(self, diff_id: str, version: str) -> LayerFacts | None:
+        return None
+
+    def put(self, blob: str, diff_id: str, version: str, facts: LayerFacts) -> None:
+        self.diff_ids[blob] = diff_id
+
+
+@pytest.mark.parametrize("form", ["gzip", "zstd"])
+def test_layers_that_unpack_to_too_much_are_a_gap(form: images.Compression) -> None:
+    """With small limits: those of users are some GiB, which a test would hash for long."""
+    content = images.layer({"app/zero": bytes(64 << 20), "z": b""}, form)
+    image = over(content, {"app/node_modules/x/package.json": '{"name":"x","version":"1"}'})
+    kept = _Kept()
+    for limits, words in (
+        (Limits(ratio=100, lenient=1 << 20), "more than 100 times its size"),
+        (Limits(size=32 << 20), "more than 32 MiB"),
+        (Limits(entries=0), "more than 0 entries"),
+    ):
+        inventory = scan_image(
+            image.image, images.Memory({"1": image}), kept, name="x", limits=limits
+        )
+        assert words in str(inventory.unread[0])
+        assert {one.name for one in inventory.packages} <= {"base-files", "x"}
+        assert image.image.layers[1].digest not in kept.diff_ids  # nothing is kept of half a layer

@@ -60,6 +60,14 @@ class Source:
             count -= len(part)
             yield part
 
+    def within(self, count: int) -> bool:
+        """Passes over bytes where the chunk at hand has them all; whether it did."""
+        at = self._at + count
+        if at > self._size:
+            return False
+        self._at = at
+        return True
+
     def skip(self, count: int) -> int:
         """Passes over bytes; what is missing at the end."""
         while True:
@@ -143,6 +151,8 @@ class Content:
         """Passes over what was not read."""
         source, self._source = self._source, None
         if source is None:
+            return
+        if source.within(self._left + self._padding):
             return
         if source.skip(self._left):
             raise TarTrouble("it ends within a file")

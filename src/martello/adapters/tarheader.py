@@ -14,6 +14,7 @@ from zlib import adler32
 BLOCK: Final = 512
 ZEROS: Final = bytes(BLOCK)
 _LARGEST: Final = (1 << 63) - 1
+_ENDS: Final = b"\0 "
 _MOST_PARTS: Final = 100_000  # of one sparse file
 
 Parts = tuple[tuple[int, int], ...]  # (offset, length) of the data within a sparse file
@@ -29,6 +30,9 @@ class TooMuch(TarTrouble):
 
 def number(field: bytes) -> int:
     """An octal or base-256 number. Raises TarTrouble."""
+    digits = field[:-1]
+    if field[-1] in _ENDS and digits.isdigit() and b"8" not in digits and b"9" not in digits:
+        return int(digits, 8)  # as nearly all are written
     digits = field.strip(b" \0")
     if digits.isdigit() and b"8" not in digits and b"9" not in digits:
         return int(digits, 8)
@@ -65,10 +69,11 @@ def checked(block: bytes) -> bool:
     """Whether the checksum of a header holds, by unsigned or, as old Sun tars had it, by signed
     bytes.
     """
-    # The low half of Adler-32 is one more than the sum of all bytes, modulo 65,521.
-    low = (adler32(block[:148]) & 0xFFFF) + (adler32(block[156:]) & 0xFFFF) + 254
+    # The low half of Adler-32 is one more than the sum of all bytes, modulo 65,521. The sum itself
+    # counts as eight blanks.
+    low = (adler32(block) & 0xFFFF) - (adler32(block[148:156]) & 0xFFFF) + 256
     try:
-        if int(block[148:154], 8) == low:  # as nearly all are written: six digits, NUL, blank
+        if int(block[148:154], 8) == low > 0:  # as nearly all are written: six digits, NUL, blank
             return True
     except ValueError:
         pass

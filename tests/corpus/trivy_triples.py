@@ -19,7 +19,7 @@ from martello.practices.images.evidence.model import Parsed
 from martello.practices.images.evidence.readers import IMAGE_READERS, choice
 from martello.practices.images.match import Settings, looked_up, match
 from martello.practices.images.vex import apply
-from martello.practices.images.vex_read import read_vex
+from martello.practices.images.vex.read import read_vex
 
 Case = tuple[str, bool, str]
 Row = tuple[str, ...]
@@ -330,7 +330,7 @@ def _listed(
 
 def _secrets(name: str, case: Mapping[str, Any], target: Mapping[str, Any]) -> Case:
     from martello.practices.images.secrets import scan_text
-    from martello.practices.images.secrets_config import read_trivy_secret_config
+    from martello.practices.images.secrets.config import read_trivy_secret_config
 
     config = case["options"].get("secret_config")
     rules = read_trivy_secret_config(case["files"][config].encode(), config) if config else None

@@ -28,7 +28,8 @@ _WORKLOAD: Final = ("workload",)
 _CLUSTER: Final = ("cluster",)
 _LACKING: Final = {
     "images": "no image was scanned here before: martello image scan",
-    "approvals": "no approval of a trusted key is in the ledger: martello image gate --record",
+    "approvals": "no approval of a trusted key is in the ledger: --approver names the keys that "
+    "are trusted, martello image gate --record writes approvals",
     "signers": "no image policy names keys whose signatures count: --image-policy",
 }
 

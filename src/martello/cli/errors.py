@@ -84,11 +84,23 @@ def _usage(error: click.ClickException) -> str:
 
 
 def _help(words: list[str]) -> str:
-    """The page that explains the command that was typed."""
-    from martello.cli.main import COMMANDS
+    """The page that explains the command that was typed, below its group where it has one."""
+    from martello.cli.lazy import LazyGroup
+    from martello.cli.main import cli
 
-    name = next((word for word in words if word in COMMANDS), "")
-    return f"martello {name} --help" if name else "martello --help"
+    told: click.Command = cli
+    path = ["martello"]
+    for word in words:
+        if not isinstance(told, LazyGroup):
+            break
+        if word not in told.table:
+            continue
+        found = told.get_command(click.Context(told), word)
+        if found is None:
+            break
+        told = found
+        path.append(word)
+    return f"{' '.join(path)} --help"
 
 
 def _unforeseen(error: Exception) -> int:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from martello.practices.images.licences import denied, is_spdx, normalise, parse
-from martello.practices.images.licences_names import _ALIASES, identifier, spdx
+from martello.practices.images.licences.names import _ALIASES, identifier, spdx
 
 NAMES = [
     ("MIT", "MIT"),

@@ -25,8 +25,8 @@ from martello.practices.images.secrets import (
     scan_text,
     wanted,
 )
-from martello.practices.images.secrets_config import SecretRules
-from martello.practices.images.secrets_rules import Shape, built_in, harmless
+from martello.practices.images.secrets.config import SecretRules
+from martello.practices.images.secrets.rules import Shape, built_in, harmless
 
 _MADE = random.Random(7)
 

@@ -9,7 +9,7 @@ import pytest
 
 from martello.core.errors import BadInput
 from martello.practices.images.secrets import scan_text
-from martello.practices.images.secrets_config import SecretRules, read_trivy_secret_config
+from martello.practices.images.secrets.config import SecretRules, read_trivy_secret_config
 
 PAT = "ghp_" + "aB3" * 12
 KEY = "AKIA" + "Q7Z2" * 4

@@ -12,8 +12,8 @@ from martello.core.errors import BadInput
 from martello.core.package import Inventory, Package
 from martello.core.vulnerability import Affected, Match
 from martello.practices.images.vex import Outcome, apply
-from martello.practices.images.vex_read import read_vex
-from martello.practices.images.vex_write import openvex
+from martello.practices.images.vex.read import read_vex
+from martello.practices.images.vex.write import openvex
 
 DIGEST = "sha256:" + "ab" * 32
 IMAGE = Inventory("reg.local/shop/api:1.4", digest=DIGEST, platform=Platform("linux", "amd64"))

@@ -263,7 +263,7 @@ def test_openvex_says_what_to_do_or_why_not(images: Images) -> None:
 
 
 def test_openvex_is_read_back_as_vex(images: Images) -> None:
-    from martello.practices.images.vex_read import read_vex
+    from martello.practices.images.vex.read import read_vex
 
     one = msgspec.structs.replace(images, examined=images.examined[:1])
     statements = read_vex(written(one, "openvex").encode(), "x.json")

@@ -21,9 +21,15 @@ def command(words: tuple[str, ...], policies: tuple[str, ...]) -> None:
     from martello.catalogue.load import load
     from martello.catalogue.page import text
     from martello.catalogue.select import named
+    from martello.cli.images.settings import vulnerability_named
+    from martello.core.errors import BadInput
     from martello.report.text import clean
 
     checks = load(policies)
+    for word in words:
+        if vulnerability_named(word):
+            why = "this explains checks; what a vulnerability means depends on the image"
+            raise BadInput(f"{word} is no check", why, f"martello image explain {word} TARGET")
     by_id = {check.id: check for check in checks}
     pages = [text(by_id[id]) for word in words for id in sorted(named(checks, [word]))]
     pages = ["\n".join(map(clean, page.split("\n"))) for page in pages]

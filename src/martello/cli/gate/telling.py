@@ -9,7 +9,7 @@ import msgspec
 from martello.core.path import show
 from martello.core.resource import Resource
 from martello.gate.judge import DENY, WARN, Opinion, Request, Verdict
-from martello.report.text import clean
+from martello.report.text import clean, plural
 
 _WORDS = {DENY: "denied", WARN: "warned"}
 
@@ -55,7 +55,7 @@ def table(told: Sequence[Told], unread: Sequence[str]) -> str:
     lines += [f"not read  {text}" for text in unread]
     words = [one.word for one in told if one.word != "-"]
     counts = ", ".join(f"{words.count(w)} {w}" for w in ("denied", "warned", "admitted"))
-    lines.append(f"{len(words)} objects with images: {counts}; {len(unread)} not read")
+    lines.append(f"{plural(len(words), 'object')} with images: {counts}; {len(unread)} not read")
     return "\n".join(clean(line) for line in lines)
 
 

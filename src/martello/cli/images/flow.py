@@ -23,7 +23,7 @@ from martello.practices.images.exceptions import Exemption, accept, of_waivers, 
 from martello.practices.images.findings import findings
 from martello.practices.images.match import Settings, match
 from martello.practices.images.vex import Statement, apply
-from martello.practices.images.vex_read import read_vex
+from martello.practices.images.vex.read import read_vex
 from martello.report.images.model import Examined, Images, fixes
 from martello.report.model import Report
 from martello.report.text import clean

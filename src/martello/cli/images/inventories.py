@@ -68,7 +68,7 @@ def _tree(target: ImageTarget) -> Inventory:
     from martello.practices.images.evidence.locks import settle
     from martello.practices.images.evidence.readers import LOCK_READERS
     from martello.practices.images.scan import scan_tree
-    from martello.practices.images.secrets_source import READERS as SOURCE_READERS
+    from martello.practices.images.secrets.source import READERS as SOURCE_READERS
 
     root = Path(target.where)
     if target.kind == "rootfs":

@@ -62,7 +62,7 @@ def _documents(images: Images, format: str, out: IO[str]) -> None:
 
             body = spdx(inventory, at=at, version=__version__)
         elif format == "openvex":
-            from martello.practices.images.vex_write import openvex
+            from martello.practices.images.vex.write import openvex
 
             author = f"martello {__version__}"
             body = openvex(inventory, examined.ruled, examined.aside, at=at, author=author)

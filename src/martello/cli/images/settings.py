@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import click
 import msgspec
 
+from martello.core.errors import BadInput
+
 F = TypeVar("F", bound=Callable[..., Any])
+_VULNERABILITY: Final = re.compile(
+    r"(?:CVE-[0-9]{4}-[0-9]{4,}|GHSA(?:-[0-9a-z]{4}){3}|(?:PYSEC|RUSTSEC|GO)-[0-9]{4}-[0-9]+)"
+)
 
 
 class Places(msgspec.Struct, frozen=True):
@@ -41,9 +47,37 @@ def _all(*options: Callable[[Any], Any]) -> Callable[[F], F]:
     return add
 
 
+def vulnerability_named(word: str) -> bool:
+    """Whether a word is the name of a vulnerability, and so no image and no check."""
+    return _VULNERABILITY.fullmatch(word) is not None
+
+
+def image_is_named(verb: str, id: str, target: str) -> None:
+    """Raises BadInput where a vulnerability stands in the place of the image."""
+    if vulnerability_named(target) and not Path(target).exists():
+        swapped = bool(id) and not vulnerability_named(id)
+        what = "the image comes last" if swapped else "no image is named"
+        right = f"{target} {id}" if swapped else f"{target} TARGET"
+        why = f"{target} is the name of a vulnerability"
+        raise BadInput(what, why, f"martello image {verb} {right}")
+
+
+database_flag = click.option(
+    "--db",
+    "database",
+    default="",
+    metavar="FILE",
+    help="The advisory database [default: MARTELLO_DATABASE, else in the cache directory].",
+)
+
 data_flags = _all(
-    click.option("--db", "database", default="", metavar="FILE", help="The advisory database."),
-    click.option("--state", default="", metavar="URL", help="Where facts and approvals are kept."),
+    database_flag,
+    click.option(
+        "--state",
+        default="",
+        metavar="URL",
+        help="Where facts and approvals are kept [default: MARTELLO_STATE, else a file].",
+    ),
 )
 
 policy_flag = click.option(

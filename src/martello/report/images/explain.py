@@ -70,7 +70,7 @@ def _match(ruled: Ruled, examined: Examined, records: Mapping[str, Vulnerability
         until = f" until {waived.until}" if waived.until else ""
         why = waived.reason or "no reason given"
         lines.append(f"  waived     by {clean(waived.by)}{until}: {clean(why)} ({waived.source})")
-    for url in match.references[:3]:
+    for url in list(dict.fromkeys(match.references))[:3]:
         lines.append(f"  see        {clean(url)}")
     return lines
 
@@ -147,7 +147,7 @@ def _brought(packages: Sequence[Package]) -> list[str]:
         by_type.setdefault(package.type, []).append(package)
     lines = []
     for kind, members in sorted(by_type.items()):
-        names = [f"{p.name} {p.version}" for p in members]
+        names = [f"{p.name} {p.version}".rstrip() for p in members]
         shown = ", ".join(names[:6]) + (f", {len(names) - 6} more" if len(names) > 6 else "")
         lines.append(f"  {len(members)} {kind}: {clean(shown)}")
     return lines

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from datetime import datetime
 from typing import IO, Final
 
@@ -13,7 +14,7 @@ from martello.core.vulnerability import LEVELS, UNKNOWN
 from martello.report.images.model import Examined, Fix, Images, fixes, ids, short, weight
 from martello.report.model import Screen, open_findings
 from martello.report.table import flow
-from martello.report.text import clean, paint, plural, wrap
+from martello.report.text import clean, paint, plural, width, wrap
 
 LIMIT: Final = 20  # rows of an image, unless everything is asked for
 _INDENT: Final = " " * 10
@@ -30,7 +31,7 @@ def write(images: Images, out: IO[str]) -> None:
         lines += [*([""] if lines else []), *_image(images, examined)]
     lines += _unread(images)
     for note in report.scan.notes:
-        lines += wrap(f"note: {clean(note)}", report.screen.width, "")
+        lines += _note(note, report.screen)
     lines.append(_last(images))
     out.writelines(line + "\n" for line in lines)
 
@@ -58,8 +59,13 @@ def _image(images: Images, examined: Examined) -> list[str]:
     if everything:
         lines += _waived(examined, screen)
     for note in examined.notes:
-        lines += wrap(f"note: {clean(note)}", screen.width, "")
+        lines += _note(note, screen)
     return lines
+
+
+def _note(note: str, screen: Screen) -> list[str]:
+    first, *more = wrap(clean(note), screen.width, " " * 6)
+    return [f"note: {first.lstrip()}", *more]
 
 
 def _head(examined: Examined, screen: Screen) -> list[str]:
@@ -303,6 +309,10 @@ def _last(images: Images) -> str:
     told += f" · {waived} waived" if waived else ""
     told += f" · {report.scan.seconds:.1f} s"
     mark = "good" if report.exit == 0 else "unassessed" if report.exit == 3 else "high"
+    plain = f"exit {report.exit}: {report.reason}"
     exit = f"{paint(f'exit {report.exit}', mark, report.screen.colour)}: {report.reason}"
-    following = f"    next: {report.next}" if report.next else ""
-    return f"{told}\n{exit}{following}"
+    following = f"next: {report.next}" if report.next else ""
+    if not following:
+        return f"{told}\n{exit}"
+    fits = width(f"{plain}    {following}") <= (report.screen.width or sys.maxsize)
+    return f"{told}\n{exit}{'    ' if fits else chr(10)}{following}"

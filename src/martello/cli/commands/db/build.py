@@ -12,7 +12,7 @@ from martello.cli.images import settings
 
 @click.command("build")
 @click.argument("folder", metavar="FOLDER")
-@click.option("--db", "database", default="", metavar="FILE", help="The advisory database.")
+@settings.database_flag
 @options.debug
 def command(folder: str, database: str) -> int:
     """Build the advisory database of a folder of feeds: OSV zips (ECOSYSTEM/all.zip, also below

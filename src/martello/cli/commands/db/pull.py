@@ -11,13 +11,13 @@ from martello.cli.progress import Progress
 
 @click.command("pull")
 @click.argument("reference", metavar="REF")
-@click.option("--db", "database", default="", metavar="FILE", help="The advisory database.")
+@settings.database_flag
 @click.option(
     "--key",
     "keys",
     multiple=True,
     metavar="FILE",
-    help="The key: private to sign, public to verify.",
+    help="A public key; what none signed is refused. Repeatable.",
 )
 @settings.registry_flags
 @options.debug

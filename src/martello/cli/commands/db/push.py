@@ -11,10 +11,8 @@ from martello.cli.progress import Progress
 
 @click.command("push")
 @click.argument("reference", metavar="REF")
-@click.option("--db", "database", default="", metavar="FILE", help="The advisory database.")
-@click.option(
-    "--key", default="", metavar="FILE", help="The key: private to sign, public to verify."
-)
+@settings.database_flag
+@click.option("--key", default="", metavar="FILE", help="The private key that signs it.")
 @settings.registry_flags
 @options.debug
 def command(reference: str, database: str, key: str, **flags: str) -> int:

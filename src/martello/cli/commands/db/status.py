@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @click.command("status")
-@click.option("--db", "database", default="", metavar="FILE", help="The advisory database.")
+@settings.database_flag
 @click.option("--verify", is_flag=True, help="Read the whole file and check it.")
 @click.option("--against", default="", metavar="FILE", help="Say what differs from another one.")
 @click.option(
@@ -59,8 +59,19 @@ def command(database: str, verify: bool, against: str, output: str) -> int:
                     mark = "+" if feed in ours else "-"
                     click.echo(clean(f"{mark} {_line(feed, now)}"))
         ages = [age(feed, now) for feed in opened.feeds]
-    stale = max((a for a in ages if a is not None), default=0.0) > 72 or None in ages
-    return 3 if stale else 0
+        names = [feed.name for feed in opened.feeds]
+    old = [name for name, hours in zip(names, ages, strict=True) if hours is None or hours > 72]
+    if old:
+        click.echo("these advisories give no verdict", err=True)
+        click.echo(
+            clean(f"because older than three days, or of unknown age: {', '.join(old)}"), err=True
+        )
+        click.echo("next: martello db update", err=True)
+    return 3 if old else 0
+
+
+def _old(hours: float) -> str:
+    return f"{hours:.0f} h old" if hours < 72 else f"{hours / 24:.0f} days old"
 
 
 def age(feed: Feed, now: datetime) -> float | None:
@@ -74,6 +85,6 @@ def age(feed: Feed, now: datetime) -> float | None:
 
 def _line(feed: Feed, now: datetime) -> str:
     hours = age(feed, now)
-    old = "of unknown age" if hours is None else f"{hours:.0f} h old"
+    old = "of unknown age" if hours is None else _old(hours)
     skipped = f", {feed.skipped:,} skipped" if feed.skipped else ""
     return f"{feed.name:<24} {old:<16} {feed.count:,} records{skipped}"

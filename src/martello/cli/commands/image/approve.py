@@ -13,9 +13,7 @@ from martello.cli.images import settings
 
 @click.command("approve")
 @click.argument("image", metavar="REF|DIGEST")
-@click.option(
-    "--key", required=True, metavar="FILE", help="The key: private to sign, public to verify."
-)
+@click.option("--key", required=True, metavar="FILE", help="The private key that signs it.")
 @click.option("--reason", required=True, metavar="TEXT", help="Why, for whoever asks later.")
 @click.option("--owner", required=True, metavar="WHO", help="Who answers for it.")
 @click.option("--until", required=True, metavar="DATE", help="The last day on which it holds.")

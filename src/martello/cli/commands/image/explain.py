@@ -38,6 +38,7 @@ def command(words: tuple[str, ...], **flags: Any) -> int:
             "martello image explain CVE-2031-1111 TARGET",
         )
     id, target = words if len(words) == 2 else ("", words[0])
+    settings.image_is_named("explain", id, target)
     where = settings.places(flags["database"], flags["state"])
     database = open_advisories(where.database)
     how = judging(flags)

@@ -17,7 +17,7 @@ from martello.cli.images import settings
     "keys",
     multiple=True,
     metavar="FILE",
-    help="The key: private to sign, public to verify.",
+    help="A public key whose chain is checked. Repeatable.",
 )
 @click.option(
     "-o", "--output", type=click.Choice(["table", "json"]), default="table", help="table or json."

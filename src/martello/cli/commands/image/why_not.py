@@ -29,6 +29,7 @@ def command(id: str, target: str, **flags: Any) -> int:
     from martello.practices.images.why_not import why_not
     from martello.report.text import clean
 
+    settings.image_is_named("why-not", id, target)
     where = settings.places(flags["database"], flags["state"])
     database = open_advisories(where.database)
     how = judging(flags)

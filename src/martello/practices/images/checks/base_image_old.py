@@ -9,8 +9,8 @@ from martello.core.check import Example, Hit, check
 from martello.core.cluster import Cluster
 from martello.core.workload import Workload
 from martello.practices.images.ledger import ImageFacts, scanned, unasked
+from martello.practices.images.ledger.telling import days_since
 from martello.practices.images.policy import applicable, seconds
-from martello.practices.images.telling import days_since
 
 
 @check(

@@ -9,7 +9,7 @@ from martello.core.check import Example, Hit, check
 from martello.core.cluster import Cluster
 from martello.core.workload import Workload
 from martello.practices.images.ledger import ImageFacts, uses
-from martello.practices.images.standing import unapproved
+from martello.practices.images.ledger.standing import unapproved
 
 
 @check(

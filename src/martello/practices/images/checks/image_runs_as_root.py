@@ -9,7 +9,7 @@ from martello.core.check import Example, Hit, check
 from martello.core.cluster import Cluster
 from martello.core.workload import Workload
 from martello.practices.images.ledger import scanned
-from martello.practices.images.telling import is_root
+from martello.practices.images.ledger.telling import is_root
 
 
 @check(

@@ -9,8 +9,8 @@ from martello.core.check import Example, Hit, check
 from martello.core.cluster import Cluster
 from martello.core.resource import Resource
 from martello.practices.images.ledger import ImageFacts, statuses
-from martello.practices.images.standing import unapproved
-from martello.practices.images.telling import short
+from martello.practices.images.ledger.standing import unapproved
+from martello.practices.images.ledger.telling import short
 
 
 @check(

@@ -11,7 +11,7 @@ from martello.core.cluster import Cluster
 from martello.core.image import parse_image
 from martello.core.workload import Workload
 from martello.practices.images.ledger import ImageFacts
-from martello.practices.images.telling import short
+from martello.practices.images.ledger.telling import short
 
 
 @check(

@@ -9,7 +9,7 @@ from martello.core.check import Example, Hit, check
 from martello.core.cluster import Cluster
 from martello.core.workload import Workload
 from martello.practices.images.ledger import scanned, unasked
-from martello.practices.images.telling import doubts, evident, told_severity
+from martello.practices.images.ledger.telling import doubts, evident, told_severity
 
 
 @check(

@@ -207,7 +207,7 @@ def _licences(texts: tuple[str, ...]) -> tuple[dict[str, Any], ...]:
 
 def _licence(text: str) -> dict[str, Any]:
     from martello.practices.images.licences import is_spdx
-    from martello.practices.images.licences_names import spdx as listed
+    from martello.practices.images.licences.names import spdx as listed
 
     if listed()[0].get(text.lower()) == text:
         return {"license": {"id": text}}

@@ -18,7 +18,7 @@ from typing import Final, Protocol
 
 import msgspec
 
-_TABLE: Final = Path(__file__).with_name("secrets_rules.toml")
+_TABLE: Final = Path(__file__).with_name("rules.toml")
 _STAND_IN: Final = (
     rb"example|changeme|change[-_.](?:me|it|this)|placeholder|redacted|xxxx|\*\*\*\*|"
     rb"\.\.\.\.|your[-_]"

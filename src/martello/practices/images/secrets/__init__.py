@@ -13,8 +13,8 @@ from typing import Any, Final
 
 from martello.core.package import Leak
 from martello.practices.images.evidence.model import NOTHING, Body, Parsed, Reader
-from martello.practices.images.secrets_config import SecretRules, read_trivy_secret_config
-from martello.practices.images.secrets_rules import harmless
+from martello.practices.images.secrets.config import SecretRules, read_trivy_secret_config
+from martello.practices.images.secrets.rules import harmless
 
 LARGEST: Final = 1 << 20  # bytes of a file of an image; larger ones are data
 _MOST: Final = 200  # leaks of one file

@@ -16,7 +16,7 @@ from martello.cel.values import EvalError
 from martello.core.errors import BadInput
 from martello.core.vulnerability import LEVELS, UNKNOWN
 from martello.practices.images.evidence.locks import parse
-from martello.practices.images.secrets_rules import Rule, Shape, built_in
+from martello.practices.images.secrets.rules import Rule, Shape, built_in
 
 _MOST = 400  # matches of one user's rule in one file
 

@@ -13,7 +13,7 @@ from typing import Final
 
 import msgspec
 
-from martello.practices.images.licences_names import (
+from martello.practices.images.licences.names import (
     current,
     identifier,
     last_name,

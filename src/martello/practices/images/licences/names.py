@@ -11,7 +11,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
-_LIST: Final = Path(__file__).with_name("licences_spdx.txt")
+_LIST: Final = Path(__file__).with_name("spdx.txt")
 _NOISE: Final = re.compile(
     r"\b(?:the|licen[cs]ed?|under|version|ver|of|software|foundation's)\b\.?"
 )

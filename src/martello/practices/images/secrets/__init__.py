@@ -9,12 +9,13 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import Any, Final
 
 from martello.core.package import Leak
 from martello.practices.images.evidence.model import NOTHING, Body, Parsed, Reader
 from martello.practices.images.secrets.config import SecretRules, read_trivy_secret_config
-from martello.practices.images.secrets.rules import harmless
+from martello.practices.images.secrets.rules import Rule, harmless
 
 LARGEST: Final = 1 << 20  # bytes of a file of an image; larger ones are data
 _MOST: Final = 200  # leaks of one file
@@ -146,14 +147,12 @@ def _leaks(path: str, data: bytes, rules: SecretRules) -> tuple[Leak, ...]:
 
 def _spans(path: str, data: bytes, rules: SecretRules) -> list[_Span]:
     lowered = data.lower()
-    present: dict[str, bool] = {}
+    words, table = _table(rules)
+    present = {word for word in words if word in lowered}
     found: list[_Span] = []
     blocks: list[tuple[int, int]] | None = None
-    for rule in rules.all():
-        for each in rule.words:
-            if each not in present:
-                present[each] = each.encode() in lowered
-        if rule.words and not any(present[each] for each in rule.words):
+    for rule, own in table:
+        if own and present.isdisjoint(own):
             continue
         if rule.path and not rules.fits(rule.path, path):
             continue
@@ -168,6 +167,15 @@ def _spans(path: str, data: bytes, rules: SecretRules) -> list[_Span]:
             if len(found) > 4 * _MOST:
                 return [*found, *_between(found, len(data))]
     return found
+
+
+@lru_cache(maxsize=8)
+def _table(
+    rules: SecretRules,
+) -> tuple[tuple[bytes, ...], tuple[tuple[Rule, frozenset[bytes]], ...]]:
+    """The words of all rules, each once, and each rule with its own."""
+    table = tuple((one, frozenset(word.encode() for word in one.words)) for one in rules.all())
+    return tuple(dict.fromkeys(word for _, own in table for word in own)), table
 
 
 def _between(spans: list[_Span], size: int) -> Iterator[_Span]:

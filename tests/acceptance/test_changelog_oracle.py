@@ -5,9 +5,11 @@ triples a database is made; what the changelog says by its order alone, without 
 must be what the whole pipeline finds: nothing at the installed versions, and at any older one
 exactly the fixes that came later.
 
-Two things are left out, and counted. An entry that does not follow the order of versions (an upload
-to experimental before one to unstable, a release branch that was merged), as dpkg itself compares
-them: there the changelog's order says nothing of versions. And packages that have no changelog.
+One thing is left out, and counted: an entry whose version is not lower than that of the entry
+above it, as dpkg itself compares them, where the changelog's order says nothing of versions. Of
+2,993 entries 8 are so: five are the upload to unstable of which the entry above is the rebuild for
+this release (`5.7-0.5` below `5.7-0.5~deb12u1`), two are of an epoch that was given up, one went to
+experimental. What they fix is in the entry above them, and counts there.
 """
 
 from __future__ import annotations
@@ -103,6 +105,7 @@ def debian() -> Debian:
                 logs[source] = entries
                 unordered += left
     installed = dict(_sources(status))
+    assert set(installed) <= set(logs), "each package has a changelog"
     logs = {s: log for s, log in logs.items() if s in installed}
     for source, log in logs.items():
         assert log[0].version == installed[source], f"{source}: the changelog is of another version"
@@ -184,7 +187,7 @@ def database(debian: Debian, tmp_path_factory: pytest.TempPathFactory) -> Databa
 @pytest.fixture(scope="module")
 def base(debian: Debian) -> Image:
     """The root file system as an image of one layer."""
-    return images.image(images.compressed(debian.tar, "gzip"))
+    return images.image(images.compressed(debian.tar, "zstd"))
 
 
 def _over(base: Image, upper: bytes) -> Image:
@@ -216,11 +219,13 @@ def test_nothing_is_found_at_the_installed_versions(
     kept = Kept()
     inventory, found = _found(base, kept, database)
     triples = sum(len(_first_fixes(log)) for log in debian.logs.values())
+    entries = sum(map(len, debian.logs.values()))
     with capsys.disabled():
         print(
             f"\n{len(inventory.packages)} packages, {len(debian.logs)} changelogs, "
-            f"{triples} fixes, {debian.unordered} entries out of order left out"
+            f"{triples} fixes in {entries} entries, {debian.unordered} out of order left out"
         )
+    assert debian.unordered < entries / 100
     assert triples >= 200
     assert len(debian.logs) >= 40
     assert found == set()
@@ -251,6 +256,32 @@ def test_older_versions_lack_exactly_the_later_fixes(
         print(f"\n{checked} verdicts at older versions, {wrong} wrong")
     assert checked > 5_000
     assert known == 1
+
+
+def test_every_version_of_every_changelog_lacks_exactly_the_later_fixes(
+    debian: Debian, database: Database, base: Image, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The versions between two fixes too, by matching alone: the image is scanned once."""
+    inventory, _ = _found(base, Kept(), database)
+    fixes = {source: _first_fixes(log) for source, log in debian.logs.items()}
+    checked = 0
+    for step in range(max(map(len, debian.logs.values()))):
+        now = {source: step for source, log in debian.logs.items() if step < len(log)}
+        older = tuple(
+            msgspec.structs.replace(
+                package, source_version=debian.logs[package.source][now[package.source]].version
+            )
+            for package in inventory.packages
+            if package.source in now
+        )
+        result = match(msgspec.structs.replace(inventory, packages=older), database)
+        found = {(one.package.source, one.id) for one in result.found}
+        later = {(s, cve) for s, at in now.items() for cve, fixed in fixes[s].items() if fixed < at}
+        assert found == later, f"{step} entries back"
+        checked += sum(len(fixes[source]) for source in now)
+    with capsys.disabled():
+        print(f"\n{checked} verdicts at all versions, none wrong")
+    assert checked > 20_000
 
 
 def _steps(log: list[Entry]) -> list[int]:

@@ -96,6 +96,7 @@ def walk(
 
 def clean(path: str) -> str | None:
     """A path without `.`, doubled, leading or trailing slashes; None where it has `..`."""
+    path = path.removeprefix("./")
     if path and "/." not in path and "//" not in path and path[0] not in "./" and path[-1] != "/":
         return path
     parts = [part for part in path.split("/") if part and part != "."]

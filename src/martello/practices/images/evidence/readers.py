@@ -94,11 +94,13 @@ class Choice:
         name = path[path.rfind("/") + 1 :]
         candidates = self._names.get(name)
         endings = self._endings.get(name[name.rfind(".") :]) if "." in name else None
-        if candidates is None and endings is None and not path.startswith(self._folders):
+        under = path.startswith(self._folders)
+        if candidates is None and endings is None and not under:
             return ()
         found = list(candidates or ())
         found += [reader for suffix, reader in endings or () if path.endswith(suffix)]
-        found += [reader for prefix, reader in self._under if path.startswith(prefix)]
+        if under:
+            found += [reader for prefix, reader in self._under if path.startswith(prefix)]
         agreed = [one for one in found if one.accepts is None or one.accepts(path)]
         if len(agreed) > 1:
             return tuple(one for one in self._readers if one in agreed)

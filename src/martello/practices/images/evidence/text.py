@@ -17,7 +17,7 @@ _MARK: Final = b"\xef\xbb\xbf"
 _PART: Final = 1 << 20
 _PARAGRAPH: Final = 16 << 20  # bytes; one that lists the files of a package may have a few MiB
 _EMPTY: Final = re.compile(rb"\n(?:[ \t\r]*\n)+")
-_LINE: Final = 8192  # bytes
+_BLOCK: Final = 1 << 16  # bytes of lines that are taken apart at a time
 
 T = TypeVar("T")
 
@@ -69,9 +69,16 @@ def _plain(data: bytes) -> str:
 
 
 def lines(file: BinaryIO) -> Iterator[str]:
-    """The lines, one at a time; one that is longer than any path comes in parts."""
-    while line := file.readline(_LINE):
-        yield line.decode("utf-8", "replace").rstrip("\r\n")
+    """The lines, without their ends; one that is much longer than any path comes in parts."""
+    rest = b""
+    while part := file.read(_BLOCK):
+        whole, _, rest = (rest + part).rpartition(b"\n")
+        if len(rest) > _BLOCK:
+            whole, rest = rest, b""
+        if whole:
+            yield from _plain(whole).split("\n")
+    if rest:
+        yield _plain(rest)
 
 
 def at_most(values: Iterable[T], most: int, what: str) -> Iterator[T]:

@@ -124,7 +124,7 @@ def verified(content: bytes, digest: str, where: str) -> bytes:
 
 def read_blob(place: Repository, descriptor: Descriptor, largest: int) -> bytes:
     """A small blob, whole and verified. Raises BadInput where it is larger, Refused where its
-    digest or size is another.
+    digest is another; of the size that is stated nothing depends.
     """
     parts: list[bytes] = []
     size = 0

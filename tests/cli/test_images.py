@@ -176,11 +176,11 @@ def test_old_advisories_give_no_verdict(place: Path, tmp_path: Path) -> None:
     old = {"MARTELLO_DATABASE": str(tmp_path / "advisories.db")}
     done = run(place, "scan", f"oci:{tmp_path / 'clean'}", "--fail-on", "high", env=old)
     assert done.code == 3
-    assert "80 hours old" in done.out
+    assert "80 h old" in done.out
     shop.database(tmp_path, datetime.now(UTC) - timedelta(hours=30))
     done = run(place, "scan", f"oci:{tmp_path / 'clean'}", env=old)
     assert done.code == 0
-    assert "30 hours old" in done.out
+    assert "30 h old" in done.out
 
 
 @pytest.mark.parametrize(
@@ -268,6 +268,21 @@ def test_explain_without_a_vulnerability_goes_through_the_layers(place: Path) ->
     assert "  RUN pip install idna" in lines
     assert "  1 pypi: idna 3.4" in lines
     assert "  3 deb: libssl3 3.0.9-1, openssl 3.0.9-1, zlib1g 1:1.2.13.dfsg-1" in lines
+
+
+@pytest.mark.parametrize(
+    ("words", "next"),
+    [
+        (("explain", shop.CVE), f"martello image explain {shop.CVE} TARGET"),
+        (("why-not", "build", shop.CVE), f"martello image why-not {shop.CVE} build"),
+        (("scan", "build:1.0"), "oci:build:1.0, or registry:build:1.0 if a registry is meant"),
+        (("verify",), "martello image verify --help"),
+    ],
+)
+def test_a_slip_is_told_with_what_to_type(place: Path, words: tuple[str, ...], next: str) -> None:
+    done = run(place, *words)
+    assert (done.code, done.out) == (2, "")
+    assert done.err.splitlines()[-1] == f"next: {next}"
 
 
 def test_what_is_not_reported_is_explained(place: Path) -> None:

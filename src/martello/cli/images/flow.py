@@ -17,7 +17,7 @@ from martello.core.errors import BadInput, Stale
 from martello.core.finding import Finding, Scan, Unassessed
 from martello.core.package import Inventory, Unread
 from martello.core.resource import Location
-from martello.core.vulnerability import LEVELS, Aside, Data, Feed
+from martello.core.vulnerability import LEVELS, Aside, Data, Feed, aged
 from martello.practices.images.advisories.db import Database, open_database
 from martello.practices.images.exceptions import Exemption, accept, of_waivers, read_ignored
 from martello.practices.images.findings import findings
@@ -122,11 +122,10 @@ def examine(
             f"{exemption.source} ran out on {exemption.until} and hides {covered.id} no more"
         )
     if data.hours > how.max_hours:
-        limit = f"more than {how.max_hours:.0f} hours: martello db update"
-        old = f"{data.hours:.0f} hours old" if data.hours < float("inf") else "of unknown age"
-        unread.append(Unread("advisories", "", f"they are {old}, {limit}"))
+        limit = f"and may be {how.max_hours:.0f} h old at most: martello db update"
+        unread.append(Unread("advisories", "", f"they are {aged(data.hours)}, {limit}"))
     elif data.hours > WARN_HOURS:
-        notes.append(f"the advisories are {data.hours:.0f} hours old: martello db update")
+        notes.append(f"the advisories are {aged(data.hours)}: martello db update")
     aside: tuple[Aside, ...] = (*found.aside, *outcome.aside)
     return Examined(inventory, accepted.ruled, aside, tuple(unread), data, notes=tuple(notes))
 
@@ -240,5 +239,6 @@ def _next(examined: Sequence[Examined], target: str) -> str:
     if not worst:
         return ""
     first, one = min(worst, key=lambda pair: LEVELS.index(pair[0].severity))
-    name = one.inventory.name if len({e.inventory.name for e in examined}) > 1 else target
+    alone = " " not in target and len({e.inventory.name for e in examined}) == 1
+    name = target if alone else one.inventory.name
     return f"martello image explain {first.matches[0].id} {shlex.quote(clean(name))}"

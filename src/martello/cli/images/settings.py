@@ -72,12 +72,7 @@ database_flag = click.option(
 
 data_flags = _all(
     database_flag,
-    click.option(
-        "--state",
-        default="",
-        metavar="URL",
-        help="Where facts and approvals are kept [default: MARTELLO_STATE, else a file].",
-    ),
+    click.option("--state", default="", metavar="URL", help="Where facts and approvals are kept."),
 )
 
 policy_flag = click.option(

@@ -63,6 +63,10 @@ def parse_image_target(word: str) -> ImageTarget:
         return _path(word)
     if word.startswith(("./", "../", "/", "~")) or word.endswith(_FILES):
         raise BadInput(f"cannot read {word}", "there is no such file or directory", "check it")
+    layout, colon, _ = word.rpartition(":")
+    if colon and os.path.exists(os.path.join(layout, "oci-layout")):
+        meant = f"oci:{word}, or registry:{word} if a registry is meant"
+        raise BadInput(f"cannot read {word}", f"{layout} is an OCI layout here", meant)
     reference_of(word)
     _no_slip(word)
     return ImageTarget("reference", word)

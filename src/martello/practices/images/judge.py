@@ -22,7 +22,7 @@ from martello.core.errors import BadInput
 from martello.core.finding import Waived
 from martello.core.image import parse_image
 from martello.core.package import Inventory, Package, Unread
-from martello.core.vulnerability import LEVELS, UNKNOWN, Data, Match, Ruled
+from martello.core.vulnerability import LEVELS, UNKNOWN, Data, Match, Ruled, aged
 from martello.core.waiver import Match as Meant
 from martello.core.waiver import Waiver
 from martello.practices.images.findings import version_of
@@ -292,8 +292,8 @@ def _data(facts: Facts, rule: Vulnerabilities, at: datetime) -> Iterator[Reason]
         why = "there is no advisory database: martello db update"
         yield Reason("IMG-001", "advisories", why, "high", UNASSESSED)
     elif not 0 <= data.hours <= limit:
-        old = f"{data.hours:.0f} hours old" if 0 <= data.hours < 1e9 else "of an unknown age"
-        why = f"the advisories are {old}, and may be {limit:.0f} hours old: martello db update"
+        old = aged(data.hours)
+        why = f"the advisories are {old}, and may be {limit:.0f} h old at most: martello db update"
         yield Reason("IMG-001", "advisories", why, "high", UNASSESSED)
 
 

@@ -10,7 +10,7 @@ from typing import IO, Final
 from martello.core.approval import Reason
 from martello.core.finding import Finding
 from martello.core.package import LayerOrigin, Package, titled
-from martello.core.vulnerability import LEVELS, UNKNOWN
+from martello.core.vulnerability import LEVELS, UNKNOWN, aged
 from martello.report.images.model import Examined, Fix, Images, fixes, ids, short, weight
 from martello.report.model import Screen, open_findings
 from martello.report.table import flow
@@ -92,11 +92,7 @@ def age(examined: Examined) -> str:
     data = examined.data
     if not data.digest:
         return "none (martello db update)"
-    hours = data.hours
-    told = f"{hours:.0f} h old" if hours < 72 else f"{hours / 24:.0f} days old"
-    if hours == float("inf"):
-        told = "of unknown age"
-    return f"{told} (db {data.digest.rpartition(':')[2][:8]})"
+    return f"{aged(data.hours)} (db {data.digest.rpartition(':')[2][:8]})"
 
 
 def _shown(fix: Fix, images: Images) -> bool:

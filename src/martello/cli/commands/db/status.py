@@ -70,10 +70,6 @@ def command(database: str, verify: bool, against: str, output: str) -> int:
     return 3 if old else 0
 
 
-def _old(hours: float) -> str:
-    return f"{hours:.0f} h old" if hours < 72 else f"{hours / 24:.0f} days old"
-
-
 def age(feed: Feed, now: datetime) -> float | None:
     """Hours since a feed was made; None where it does not say."""
     try:
@@ -84,7 +80,9 @@ def age(feed: Feed, now: datetime) -> float | None:
 
 
 def _line(feed: Feed, now: datetime) -> str:
+    from martello.core.vulnerability import aged
+
     hours = age(feed, now)
-    old = "of unknown age" if hours is None else _old(hours)
+    old = aged(-1.0 if hours is None else hours)
     skipped = f", {feed.skipped:,} skipped" if feed.skipped else ""
     return f"{feed.name:<24} {old:<16} {feed.count:,} records{skipped}"

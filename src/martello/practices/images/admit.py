@@ -94,9 +94,12 @@ def _one(
     if standing is not None:
         message = standing.message or "a part of it was not assessed"
     elif digest:
-        message = f"no approval by the policy {policy.name} is known yet: it is queued, try again"
+        message = (
+            f"no approval by the policy {policy.name} as it stands is known yet: "
+            "try again when it is judged"
+        )
     else:
-        message = "what the tag means is not known yet: it is queued, try again"
+        message = "what the tag means is not known yet: try again when it is judged"
     return spec.on_unknown, (_told(spec.on_unknown, subject, message),), standing is None
 
 

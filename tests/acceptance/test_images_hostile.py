@@ -348,6 +348,38 @@ def test_evidence_that_takes_too_much_is_a_gap(place: Place, name: str) -> None:
     told(place.scan(over(BOMBS[name]())))
 
 
+def sparse(path: str, size: int, start: bytes) -> bytes:
+    """An executable file of which an archive holds no more than the start."""
+    area = tars.octal(0, 12) + tars.octal(len(start), 12)
+    rest = bytes(41) + area.ljust(96, b"\0") + b"\0" + tars.octal(size, 12)
+    kind, magic, mode = b"S", b"ustar  \0", b"0000755\0"
+    head = tars.head(path, size=len(start), kind=kind, magic=magic, rest=rest, mode=mode)
+    return head + tars.filled(start)
+
+
+@pytest.mark.parametrize(
+    ("path", "size", "start", "code"),
+    [
+        (STATUS, 512 << 20, b"Package: x\n", 3),
+        (STATUS, 60 << 20, b"Package: x\n", 3),
+        (f"{RPM}/rpmdb.sqlite", 500 << 20, b"SQLite format 3\0", 3),
+        (f"{RPM}/Packages.db", 500 << 20, b"RpmP", 3),
+        ("app/%d.jar", 500 << 20, b"PK\3\4", 3),
+        ("app/node_modules/m%d/package.json", 60 << 20, b"{", 3),
+        ("usr/bin/%d", 1 << 30, b"\x7fELF\2\1\1" + bytes(57), 0),
+        ("var/lib/dpkg/info/p%d.list", 63 << 20, b"/x\n", 0),
+    ],
+)
+def test_sparse_files_cost_little_more_than_what_is_stored(
+    place: Place, path: str, size: int, start: bytes, code: int
+) -> None:
+    """40 GB of programs in 4 KB; 2.5 GB that are one path."""
+    paths = [path % number for number in range(40)] if "%" in path else [path]
+    content = b"".join(sparse(one, size, start) for one in paths)
+    ended = place.scan(over(images.compressed(content + tars.END)))
+    assert ended.code == code, ended
+
+
 TREES: dict[str, tuple[str, Callable[[], bytes]]] = {
     "one line": ("requirements.txt", lambda: b"idna==3.4 # " + b"x" * (64 << 20)),
     "one name": ("requirements.txt", lambda: b"x" * (20 << 20)),

@@ -264,6 +264,20 @@ def test_l2_more_than_a_reader_takes_is_too_large_without_being_made() -> None:
     assert next(walked)[0].path == "after"
 
 
+def test_l2_holes_of_a_spooled_file_take_no_space() -> None:
+    parts = [(4096, 10), (1 << 30, 10)]
+    archive = sparse_head((1 << 30) + 5000, 20, parts, False) + tars.filled(b"0123456789" * 2)
+    walked = tar.walk(io.BytesIO(archive + file("after", b"x") + END).read)
+    _, body = next(walked)
+    with body.spooled(1 << 31) as spooled:
+        assert os.fstat(spooled.fileno()).st_blocks * 512 < 1 << 20
+        assert spooled.seek(0, os.SEEK_END) == (1 << 30) + 5000
+        for offset, _ in parts:
+            spooled.seek(offset - 1)
+            assert spooled.read(12) == b"\0" + b"0123456789" + b"\0"
+    assert next(walked)[0].path == "after"
+
+
 @pytest.mark.parametrize(
     "options",
     [

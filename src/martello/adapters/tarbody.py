@@ -139,8 +139,7 @@ class Content:
             return io.BytesIO(b"".join(self._pieces()))
         file: BinaryIO = tempfile.TemporaryFile(prefix="martello-")  # noqa: SIM115  the caller's
         try:
-            for piece in self._pieces():
-                file.write(piece)
+            self._write(file)
             file.seek(0)
         except BaseException:
             file.close()
@@ -166,6 +165,10 @@ class Content:
         if self._source is None:
             raise TarTrouble("its content was passed over already")
         return self._source
+
+    def _write(self, file: BinaryIO) -> None:
+        for piece in self._pieces():
+            file.write(piece)
 
     def _pieces(self) -> Iterator[bytes]:
         if not self._left:
@@ -196,17 +199,31 @@ class SparseContent(Content):
         following = self._parts[1][0] if len(self._parts) > 1 else self.size
         return (bytes(offset) + data).ljust(min(count, following), b"\0")
 
+    def _write(self, file: BinaryIO) -> None:
+        """Holes stay holes: what an archive does not hold costs neither time nor space."""
+        for offset, piece in self._stored():
+            file.seek(offset)
+            file.write(piece)
+        file.truncate(self.size)
+
     def _pieces(self) -> Iterator[bytes]:
-        source, at = self._open(), 0
-        for offset, length in self._parts:
+        at = 0
+        for offset, piece in self._stored():
             yield from _zeros(offset - at)
+            yield piece
+            at = offset + len(piece)
+        yield from _zeros(self.size - at)
+
+    def _stored(self) -> Iterator[tuple[int, bytes]]:
+        """What is stored, piece by piece, and where in the file it belongs."""
+        source = self._open()
+        for offset, length in self._parts:
             for piece in source.parts(length):
                 self._left -= len(piece)
-                yield piece
-            at = offset + length
+                yield offset, piece
+                offset += len(piece)
         if self._left:
             raise TarTrouble("it ends within a file")
-        yield from _zeros(self.size - at)
 
 
 def _zeros(count: int) -> Iterator[bytes]:

@@ -19,7 +19,7 @@ from martello.adapters.tar import Entry
 from martello.adapters.tree import walk_tree
 from martello.core.body import Body
 from martello.core.errors import BadInput, Refused
-from martello.core.package import Inventory, Leak, System
+from martello.core.package import Inventory, Leak, Package, System
 from martello.practices.images.evidence.locks import settle
 from martello.practices.images.evidence.model import Parsed, Reader
 from martello.practices.images.evidence.readers import (
@@ -301,6 +301,26 @@ def test_l10_a_file_that_is_too_large_is_told() -> None:
     inventory = scanned(image, readers=readers)
     assert "small a: it is too large" in str(inventory.unread[0])
     assert [(one.path, one.layer, one.removed) for one in inventory.leaks] == [("b", 0, True)]
+
+
+def test_l10_layers_that_name_too_many_packages_are_told() -> None:
+    """One layer that names a million, or all together; what lower layers name still counts."""
+    many = tuple(Package("npm", f"p{n}", "1") for n in range(100_000))
+
+    def read(path: str, body: Body) -> Parsed:
+        return Parsed(many if path.startswith("many") else (Package("npm", path, "1"),))
+
+    readers = (Reader("packages", read, under=("",)),)
+    one = images.image(images.layer({"a": "1"}), images.layer({f"many{n}": "1" for n in range(3)}))
+    inventory = scanned(one, readers=readers)
+    assert "too many packages" in str(inventory.unread[0])
+    assert ("npm", "a") in {(package.type, package.name) for package in inventory.packages}
+    layers = (images.layer({"many": f"{n}"}) for n in range(6))
+    inventory = scanned(images.image(images.layer({"a": "1"}), *layers), readers=readers)
+    assert [str(one).partition(": ")[2] for one in inventory.unread] == [
+        "with those below it names too many packages, or too many of their files"
+    ] * 2
+    assert len(inventory.packages) == 100_001
 
 
 def test_secrets_of_files_and_of_the_configuration_are_told_also_removed_ones() -> None:

@@ -26,6 +26,8 @@ _HASH_BYTES: Final = 8  # one number of an array of type Q
 _MOST_EVIDENCE: Final = 250_000
 _MOST_LINKS: Final = 250_000
 _MOST_WHITEOUTS: Final = 250_000
+MOST_SAID: Final = 1_000_000  # as `said` counts it: a large layer says a twentieth of that
+_TOO_MUCH: Final = "it names too many packages, or too many of their files"
 _MOST_TOLD: Final = 50
 _LONGEST: Final = 400  # characters of a reason
 _MOST_CLASHES: Final = 1000  # of files and directories in one layer: each costs a pass
@@ -89,6 +91,11 @@ def analyze(
     return layer.facts(whole=True)
 
 
+def said(parsed: Parsed) -> int:
+    """How much one file says: the paths that its packages claim, and as four of them a package."""
+    return 4 * len(parsed.packages) + sum(len(claim.paths) for claim in parsed.claims)
+
+
 def reread(
     entries: Iterable[tuple[Entry, Body]], choice: Choice, wanted: Mapping[str, str]
 ) -> LayerFacts:
@@ -98,6 +105,7 @@ def reread(
     folders = {path: alias for path, alias in wanted.items() if path.endswith("/")}
     evidence: dict[str, Parsed] = {}
     aliases: dict[str, str] = {}
+    left = MOST_SAID
     try:
         for entry, body in entries:
             if entry.kind != "file":
@@ -111,6 +119,9 @@ def reread(
             if readers:
                 evidence[path] = read(readers, alias, body)
                 aliases[path] = alias
+                left -= said(evidence[path])
+                if left < 0:
+                    raise TarTrouble(_TOO_MUCH)
     except TarTrouble as trouble:
         unread = (Unread("layer", "", str(trouble)),)
         return LayerFacts(evidence=evidence, aliases=aliases, unread=unread, whole=False)
@@ -169,6 +180,7 @@ class _Layer:
         self._unread: list[Unread] = []
         self._untold = 0
         self._files = 0
+        self._said = 0
         self._clashes = 0
 
     def add(self, entry: Entry, body: Body) -> None:
@@ -204,6 +216,9 @@ class _Layer:
                 parsed = read(readers, path, body)
                 if parsed != NOTHING:
                     self._bound(self._evidence, _MOST_EVIDENCE, "evidence files")
+                    self._said += said(parsed)
+                    if self._said > MOST_SAID:
+                        raise TarTrouble(_TOO_MUCH)
                     self._evidence[path] = parsed
 
     def tell(self, unread: Unread) -> None:

@@ -21,7 +21,7 @@ from martello.core.errors import BadInput, Refused
 from martello.core.package import Inventory, LayerOrigin, Leak, Package, Unread
 from martello.practices.images.evidence.model import Parsed, Reader
 from martello.practices.images.evidence.readers import IMAGE_READERS, Choice, choice
-from martello.practices.images.facts import FactStore, LayerFacts, analyze, reread
+from martello.practices.images.facts import MOST_SAID, FactStore, LayerFacts, analyze, reread, said
 from martello.practices.images.inventory import Wanted, lay, merge, wanted
 from martello.practices.images.secrets import blacked, scan_config
 
@@ -29,6 +29,7 @@ Progress = Callable[[str], None]  # told what is read now, in a few words
 _LARGEST_CONFIG: Final = 4 << 20  # bytes: what other tools take, too
 _MOST_SETTINGS: Final = 50_000  # variables, labels and steps of one configuration
 _MOST_LAYERS: Final = 50_000
+_MOST_PACKAGES: Final = MOST_SAID // 4  # of one image, each once: all of Debian has a quarter
 _FOREIGN: Final = ("nondistributable", "foreign")
 _ABSENT: Final = LayerFacts(whole=False)
 
@@ -140,6 +141,7 @@ class _Reading:
         same = len(config.diff_ids) == len(manifest.layers)
         self._promised = config.diff_ids if same else ("",) * len(manifest.layers)
         self._packages: dict[Package, Package] = {}
+        self._left = 2 * MOST_SAID
 
     def facts(self, number: int) -> LayerFacts:
         """The facts of a layer, kept or read. A diff-id counts only as we computed it."""
@@ -147,7 +149,7 @@ class _Reading:
         if any(word in layer.media for word in _FOREIGN):
             why = "its bytes lie elsewhere (a foreign layer), and are never fetched from there"
             return msgspec.structs.replace(_ABSENT, unread=(Unread("layer", layer.digest, why),))
-        return self._shared(self._obtain(number, layer, self.choice.version, self._first))
+        return self._bounded(layer, self._obtain(number, layer, self.choice.version, self._first))
 
     def again(self, number: int, missing: Sequence[Wanted]) -> LayerFacts:
         """The facts of a second pass for files that only links make evidence."""
@@ -196,13 +198,12 @@ class _Reading:
                 self.bytes_read += stream.compressed
         return found
 
-    def _shared(self, facts: LayerFacts) -> LayerFacts:
-        """The same facts with one object for each package, as layer after layer repeats the
-        distribution's database.
+    def _bounded(self, layer: Descriptor, facts: LayerFacts) -> LayerFacts:
+        """The facts with one object for each package, as layer after layer repeats the database of
+        the distribution; told instead where all layers together say too much.
         """
-        if len(self._layers) < 8:
-            return facts
         known = self._packages
+        self._left -= sum(map(said, facts.evidence.values()))
         evidence = {
             path: msgspec.structs.replace(
                 parsed, packages=tuple(known.setdefault(one, one) for one in parsed.packages)
@@ -211,6 +212,9 @@ class _Reading:
             else parsed
             for path, parsed in facts.evidence.items()
         }
+        if self._left < 0 or len(known) > _MOST_PACKAGES:
+            why = "with those below it names too many packages, or too many of their files"
+            return msgspec.structs.replace(_ABSENT, unread=(Unread("layer", layer.digest, why),))
         return msgspec.structs.replace(facts, evidence=evidence)
 
 

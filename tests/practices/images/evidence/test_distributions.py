@@ -103,6 +103,9 @@ def test_a_file_list_keeps_files_that_may_be_evidence() -> None:
     found = parsed("var/lib/dpkg/info/npm:amd64.list", text)
     kept = ("usr/bin/npm", "usr/lib/node_modules/npm/package.json")
     assert found.claims == (Claim("npm", kept),)
+    long = "/usr/bin/" + "x" * 5000
+    found = parsed("var/lib/dpkg/info/npm.list", f"{long}\n/usr/bin/npm\n{long * 100}")
+    assert found.claims == (Claim("npm", ("usr/bin/npm",)),)  # no file has so long a path
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from typing import Final
 from martello.practices.images.evidence.text import at_most
 
 MOST: Final = 200_000  # of one database or list: whole distributions have fewer
+_LONGEST: Final = 4096  # characters of a path: no file has a longer one
 _NAMES: Final = frozenset(("METADATA", "PKG-INFO", "package.json", "installed.json", "DESCRIPTION"))
 _SUFFIXES: Final = (
     ".egg-info",
@@ -77,6 +78,6 @@ def _kept(paths: Iterable[str]) -> Iterator[str]:
         path = line.lstrip("./") if line[:1] in "./" else line
         if before and not path.startswith(before + "/"):
             yield before
-        before = path if may_be_evidence(path) else ""
+        before = path if len(path) <= _LONGEST and may_be_evidence(path) else ""
     if before:
         yield before

@@ -160,7 +160,7 @@ def test_no_database_still_gives_a_bill_of_materials(place: Path) -> None:
     done = run(place, "scan", "oci:plain", env=none)
     assert done.code == 3
     assert "vulnerabilities not assessed" in done.out
-    assert done.out.splitlines()[-1].endswith("next: martello db update")
+    assert done.out.splitlines()[-1].endswith("next: martello db update --for oci:plain")
     done = run(place, "sbom", "oci:build", env=none)
     assert done.code == 0
     assert len(json.loads(done.out)["components"]) == 5

@@ -233,12 +233,14 @@ _SYSTEMS: Final = frozenset(("deb", "apk", "rpm"))
 
 
 def _next(examined: Sequence[Examined], target: str) -> str:
+    several = len({e.inventory.name for e in examined}) > 1 or any(e.used for e in examined)
+    alone = not several and " " not in target  # what was typed is the image
     if any(not one.data.digest for one in examined):
-        return "martello db update"
+        needed = f" --for {shlex.quote(clean(target))}" if alone and target != "-" else ""
+        return f"martello db update{needed}"
     worst = [(fix, one) for one in examined for fix in fixes(one)[:1]]
     if not worst:
         return ""
     first, one = min(worst, key=lambda pair: LEVELS.index(pair[0].severity))
-    alone = " " not in target and len({e.inventory.name for e in examined}) == 1
     name = target if alone else one.inventory.name
     return f"martello image explain {first.matches[0].id} {shlex.quote(clean(name))}"

@@ -318,9 +318,17 @@ def test_l10_layers_that_name_too_many_packages_are_told() -> None:
     layers = (images.layer({"many": f"{n}"}) for n in range(6))
     inventory = scanned(images.image(images.layer({"a": "1"}), *layers), readers=readers)
     assert [str(one).partition(": ")[2] for one in inventory.unread] == [
-        "with those below it names too many packages, or too many of their files"
+        "with those below it names too many packages or files"
     ] * 2
     assert len(inventory.packages) == 100_001
+
+
+def test_l10_deep_directories_are_told_before_they_fill_the_memory() -> None:
+    """Each level of each path is a directory: 1,500 of them with 3,000 characters are 2 MB."""
+    deep = "z/" * 1500
+    files = {f"{n}/{deep}node_modules/x/package.json": b"{}" for n in range(100)}
+    inventory = scanned(images.image(images.layer(files)))
+    assert "its names take more than 64 MiB" in str(inventory.unread[0])
 
 
 def test_secrets_of_files_and_of_the_configuration_are_told_also_removed_ones() -> None:

@@ -28,6 +28,7 @@ _MOST_LINKS: Final = 250_000
 _MOST_WHITEOUTS: Final = 250_000
 MOST_SAID: Final = 1_000_000  # as `said` counts it: a large layer says a twentieth of that
 _TOO_MUCH: Final = "it names too many packages, or too many of their files"
+_MOST_NAMES: Final = 64 << 20  # characters of paths that are kept
 _MOST_TOLD: Final = 50
 _LONGEST: Final = 400  # characters of a reason
 _MOST_CLASHES: Final = 1000  # of files and directories in one layer: each costs a pass
@@ -94,6 +95,13 @@ def analyze(
 def said(parsed: Parsed) -> int:
     """How much one file says: the paths that its packages claim, and as four of them a package."""
     return 4 * len(parsed.packages) + sum(len(claim.paths) for claim in parsed.claims)
+
+
+def room(facts: LayerFacts) -> int:
+    """Bytes that the names in facts take, about."""
+    names = (facts.implied, facts.whiteouts, facts.evidence, facts.links, facts.links.values())
+    hashes = len(facts.others) + len(facts.directories)
+    return hashes + sum(len(name) for kind in names for name in kind)
 
 
 def reread(
@@ -181,6 +189,7 @@ class _Layer:
         self._untold = 0
         self._files = 0
         self._said = 0
+        self._names = 0
         self._clashes = 0
 
     def add(self, entry: Entry, body: Body) -> None:
@@ -198,6 +207,7 @@ class _Layer:
         if parent not in self._folders:
             self._imply(parent)
         if entry.kind == "dir":
+            self._name(path)
             self._folders[path] = True
             self._forget(path)
             return
@@ -207,6 +217,8 @@ class _Layer:
         self._forget(path)
         if entry.kind == "symlink":
             self._bound(self._links, _MOST_LINKS, "symbolic links")
+            self._name(path)
+            self._name(entry.link)
             self._links[path] = entry.link
         elif entry.kind == "hardlink":
             self._link(path, entry.link)
@@ -216,6 +228,7 @@ class _Layer:
                 parsed = read(readers, path, body)
                 if parsed != NOTHING:
                     self._bound(self._evidence, _MOST_EVIDENCE, "evidence files")
+                    self._name(path)
                     self._said += said(parsed)
                     if self._said > MOST_SAID:
                         raise TarTrouble(_TOO_MUCH)
@@ -246,7 +259,14 @@ class _Layer:
             whole=whole,
         )
 
+    def _name(self, path: str) -> None:
+        """Counts what a name costs: deep directories cost the square of their depth."""
+        self._names += len(path)
+        if self._names > _MOST_NAMES:
+            raise TarTrouble(f"its names take more than {_MOST_NAMES >> 20} MiB")
+
     def _hide(self, folder: str, name: str) -> None:
+        self._name(folder)
         hidden = name.removeprefix(WHITEOUT)
         if name == OPAQUE:
             self._bound(self._whiteouts, _MOST_WHITEOUTS, "whiteouts")
@@ -257,6 +277,7 @@ class _Layer:
 
     def _link(self, path: str, target: str) -> None:
         """A hard link counts if a reader wants its path, or has read its target."""
+        self._name(path)
         parsed = self._evidence.get(target)
         if parsed is not None:
             self._evidence[path] = parsed
@@ -266,6 +287,7 @@ class _Layer:
 
     def _imply(self, folder: str) -> None:
         while folder and folder not in self._folders:
+            self._name(folder)
             self._folders[folder] = False
             if folder not in self._links:
                 self._forget(folder)

@@ -162,8 +162,18 @@ def test_exceptions_count_at_the_gate(place: Path, tmp_path: Path, file: str, co
         words = (*words, "--as", "reg.local/shop/api:1")
     done = inside(place, "gate", "oci:bad", "-p", lenient, *words)
     assert done.code == code, done.out
+    if file == "vex":
+        assert " settled by VEX · " in " ".join(done.out.split())
     if file == "late.yaml":
         assert "ran out on 2020-01-01" in " ".join(done.out.split())
+
+
+def test_what_an_image_without_a_name_is_not_asked_is_told(place: Path) -> None:
+    listing = policy(place, "listing", "  repositories: [reg.other/shop/*]\n")
+    nameless = inside(place, "gate", "oci:good", "-p", listing)
+    assert "spec.repositories of listing was not asked (--as REF)" in nameless.out
+    named = inside(place, "gate", "oci:good", "-p", listing, "--as", "reg.other/shop/api:1")
+    assert "was not asked" not in named.out
 
 
 def test_all_policies_that_are_meant_must_approve(place: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
@@ -99,13 +99,24 @@ def judge_image(
     unique = tuple(dict.fromkeys(judgements))
     order = {DENY: 0, UNASSESSED: 1, APPROVE: 2}
     ordered = tuple(sorted(unique, key=lambda j: (order[j.outcome], j.policy)))
-    examined = msgspec.structs.replace(examined, judgement=ordered[0], judgements=ordered)
+    notes = (*examined.notes, *_nameless(image, policies))
+    examined = msgspec.structs.replace(
+        examined, judgement=ordered[0], judgements=ordered, notes=notes
+    )
     vouched = tuple(
         Vouched(policy.hash, policy.keys_hash, extra[policy.name])
         for policy in policies
         if policy.name in extra and isinstance(opened.place, Registry) and vouching.maker is None
     )
     return Judged(opened, examined, ordered, vouched)
+
+
+def _nameless(image: str, policies: Sequence[ImagePolicy]) -> Iterator[str]:
+    """What an image without a name in a registry is not asked."""
+    listing = [policy.name for policy in policies if policy.spec.repositories]
+    if listing and not image:
+        names = ", ".join(listing)
+        yield f"it has no name yet: spec.repositories of {names} was not asked (--as REF)"
 
 
 def _examined(inventory: Inventory, image: str, court: Court, how: Judging) -> Examined:

@@ -279,6 +279,12 @@ def _waived(examined: Examined, screen: Screen) -> list[str]:
             first, *more = wrap(clean(f"{text} ({waived.source})"), screen.width, _INDENT)
             head = paint("waived".ljust(8), "dim", screen.colour)
             lines += [f"{head}  {first.removeprefix(_INDENT)}", *more]
+    for aside in examined.aside:
+        if aside.kind == "vex":
+            text = f"{aside.id} {aside.package.name}  {aside.why}"
+            first, *more = wrap(clean(text), screen.width, _INDENT)
+            head = paint("settled".ljust(8), "dim", screen.colour)
+            lines += [f"{head}  {first.removeprefix(_INDENT)}", *more]
     return lines
 
 
@@ -303,6 +309,8 @@ def _last(images: Images) -> str:
     others = sum(1 for f in open_findings(report.scan) if f.check not in _PACKAGES)
     told += f" · {plural(others, 'other finding')}" if others else ""
     told += f" · {waived} waived" if waived else ""
+    settled = sum(1 for one in images.examined for aside in one.aside if aside.kind == "vex")
+    told += f" · {settled} settled by VEX" if settled else ""
     told += f" · {report.scan.seconds:.1f} s"
     mark = "good" if report.exit == 0 else "unassessed" if report.exit == 3 else "high"
     plain = f"exit {report.exit}: {report.reason}"

@@ -300,6 +300,14 @@ def test_a_distribution_without_sources_is_no_clean_one() -> None:
     assert "names no sources" in str(unread)
 
 
+def test_a_program_of_ones_own_needs_no_version_a_package_of_a_system_does() -> None:
+    urls = ("pkg:golang/example.com/shop", "pkg:deb/debian/bash?distro=debian-12")
+    components = [{"type": "library", "name": "x", "purl": url} for url in urls]
+    found = back({"bomFormat": "CycloneDX", "specVersion": "1.6", "components": components})
+    assert [(p.name, p.version) for p in found.packages] == [("example.com/shop", "")]
+    assert [u.why for u in found.unread] == ["it has no version"]
+
+
 def test_components_within_components_are_read() -> None:
     inner = {"type": "library", "name": "b", "purl": "pkg:npm/b@1"}
     outer = {"type": "library", "name": "a", "purl": "pkg:npm/a@1", "components": [inner]}

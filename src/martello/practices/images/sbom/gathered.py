@@ -131,9 +131,10 @@ def _package(
         return None
     if package.type in ("oci", "docker"):
         return None
-    if not package.version:
+    if not package.version and package.type in ("deb", "apk", "rpm"):
         found.broken(url, "it has no version")
         return None
+    # one of a language may be a program of one's own: whether that matters, advisories tell
 
     def first(names: tuple[str, ...]) -> str:
         return next((properties[name] for name in names if properties.get(name)), "")

@@ -318,9 +318,40 @@ def test_l10_layers_that_name_too_many_packages_are_told() -> None:
     layers = (images.layer({"many": f"{n}"}) for n in range(6))
     inventory = scanned(images.image(images.layer({"a": "1"}), *layers), readers=readers)
     assert [str(one).partition(": ")[2] for one in inventory.unread] == [
-        "with those below it names too many packages or files"
+        "with those below it holds too many packages, files or secrets"
     ] * 2
     assert len(inventory.packages) == 100_001
+
+
+def test_l10_very_many_gaps_and_secrets_are_counted() -> None:
+    """A thousand files that cannot be read, and 5,000 secrets, of each layer are told."""
+    leak = Leak("r", "a secret", "high", "")
+
+    def read(path: str, body: Body) -> Parsed:
+        if path.startswith("bad"):
+            raise ValueError("odd")
+        return Parsed((Package("npm", path, "1"),), leaks=(leak,) * 100)
+
+    readers = (Reader("all", read, under=("",)),)
+    bad = {f"bad{n}": "1" for n in range(1200)}
+    inventory = scanned(images.image(images.layer(bad), images.layer({"a": "1"})), readers=readers)
+    assert len(inventory.unread) == 1001
+    assert "200 more could not be read" in str(inventory.unread[0])
+    assert {one.name for one in inventory.packages} == {"a"}
+    layers = (images.layer({f"bad{k}-{n}": "1" for n in range(1000)}) for k in range(6))
+    inventory = scanned(images.image(*layers), readers=readers)
+    assert len(inventory.unread) == 5001
+    assert "1,001 more parts of it could not be read" in str(inventory.unread[-1])
+
+    files = {f"f{n}": "1" for n in range(60)}
+    inventory = scanned(images.image(images.layer(files)), readers=readers)
+    assert len(inventory.leaks) == 5000
+    assert "more than 5,000, and was not searched for others" in str(inventory.unread[0])
+    assert len(inventory.packages) == 60
+    layers = (images.layer({f"f{k}-{n}": "1" for n in range(60)}) for k in range(3))
+    inventory = scanned(images.image(*layers), readers=readers)
+    assert len(inventory.leaks) == 10_000
+    assert "secrets, of which 10,000 are told" in str(inventory.unread[-1])
 
 
 def test_l10_deep_directories_are_told_before_they_fill_the_memory() -> None:

@@ -17,19 +17,21 @@ from martello.core.body import Body, TooLarge
 from martello.core.errors import BadInput, MartelloError
 from martello.core.package import Unread
 from martello.practices.images.evidence.model import NOTHING, Parsed, Reader
-from martello.practices.images.evidence.readers import Choice
+from martello.practices.images.evidence.readers import Choice, leaks_only
 from martello.practices.images.evidence.shared import shared
 
 WHITEOUT: Final = ".wh."
 OPAQUE: Final = ".wh..wh..opq"
 _HASH_BYTES: Final = 8  # one number of an array of type Q
-_MOST_EVIDENCE: Final = 250_000
+MOST_EVIDENCE: Final = 250_000
 _MOST_LINKS: Final = 250_000
 _MOST_WHITEOUTS: Final = 250_000
 MOST_SAID: Final = 1_000_000  # as `said` counts it: a large layer says a twentieth of that
 _TOO_MUCH: Final = "it names too many packages, or too many of their files"
 _MOST_NAMES: Final = 64 << 20  # characters of paths that are kept
 _MOST_TOLD: Final = 50
+_MOST_UNREAD: Final = 1000  # files that a reader could not read
+_MOST_LEAKS: Final = 5000
 _LONGEST: Final = 400  # characters of a reason
 _MOST_CLASHES: Final = 1000  # of files and directories in one layer: each costs a pass
 
@@ -93,8 +95,11 @@ def analyze(
 
 
 def said(parsed: Parsed) -> int:
-    """How much one file says: the paths that its packages claim, and as four of them a package."""
-    return 4 * len(parsed.packages) + sum(len(claim.paths) for claim in parsed.claims)
+    """How much one file says: the paths that its packages claim; as four of them a package or what
+    could not be read, as forty a secret.
+    """
+    claimed = sum(len(claim.paths) for claim in parsed.claims)
+    return 4 * (len(parsed.packages) + len(parsed.unread)) + 40 * len(parsed.leaks) + claimed
 
 
 def room(facts: LayerFacts) -> int:
@@ -190,6 +195,8 @@ class _Layer:
         self._files = 0
         self._said = 0
         self._names = 0
+        self._unread_files = 0
+        self._leaks = 0
         self._clashes = 0
 
     def add(self, entry: Entry, body: Body) -> None:
@@ -224,10 +231,12 @@ class _Layer:
             self._link(path, entry.link)
         elif entry.kind == "file":
             readers = self._choice.wanting_file(path, entry.size, entry.mode)
+            if self._leaks > _MOST_LEAKS:
+                readers = tuple(one for one in readers if not leaks_only(one))
             if readers:
-                parsed = read(readers, path, body)
+                parsed = self._told(read(readers, path, body))
                 if parsed != NOTHING:
-                    self._bound(self._evidence, _MOST_EVIDENCE, "evidence files")
+                    self._bound(self._evidence, MOST_EVIDENCE, "evidence files")
                     self._name(path)
                     self._said += said(parsed)
                     if self._said > MOST_SAID:
@@ -241,10 +250,26 @@ class _Layer:
         else:
             self._untold += 1
 
+    def _told(self, parsed: Parsed) -> Parsed:
+        """Of very many files that cannot be read, and of very many secrets, only the number."""
+        if parsed.unread:
+            self._unread_files += 1
+            if self._unread_files > _MOST_UNREAD:
+                self._untold += len(parsed.unread)
+                parsed = msgspec.structs.replace(parsed, unread=())
+        if parsed.leaks:
+            self._leaks += len(parsed.leaks)
+            if self._leaks > _MOST_LEAKS:
+                parsed = msgspec.structs.replace(parsed, leaks=())
+        return parsed
+
     def facts(self, *, whole: bool) -> LayerFacts:
-        unread = self._unread
+        unread = list(self._unread)
         if self._untold:
-            unread = [*unread, Unread("entries", "", f"{self._untold} more could not be read")]
+            unread.append(Unread("entries", "", f"{self._untold} more could not be read"))
+        if self._leaks > _MOST_LEAKS:
+            why = f"it holds more than {_MOST_LEAKS:,}, and was not searched for others"
+            unread.append(Unread("secrets", "", why))
         folders = self._folders.items()
         return LayerFacts(
             evidence=self._evidence,

@@ -22,6 +22,8 @@ from martello.practices.images.overlay import (
 
 DISTRIBUTIONS: Final = ("deb", "apk", "rpm")
 _MOST_SETS: Final = 1000
+_MOST_UNREAD: Final = 5000
+_MOST_LEAKS: Final = 10_000
 
 
 class Wanted(msgspec.Struct, frozen=True):
@@ -83,10 +85,19 @@ def merge(
         name=name,
         system=system,
         packages=packages,
-        leaks=tuple(_leaks(laid)),
-        unread=tuple(dict.fromkeys(_unread(laid, layers, system, packages, files))),
+        leaks=tuple(_leaks(laid))[:_MOST_LEAKS],
+        unread=_at_most(dict.fromkeys(_unread(laid, layers, system, packages, files))),
         files=files,
     )
+
+
+def _at_most(unread: Iterable[Unread]) -> tuple[Unread, ...]:
+    """What was not read; of very much the number."""
+    found = tuple(unread)
+    if len(found) <= _MOST_UNREAD:
+        return found
+    why = f"{len(found) - _MOST_UNREAD:,} more parts of it could not be read"
+    return (*found[:_MOST_UNREAD], Unread("image", "", why))
 
 
 def _once(packages: Iterable[Package]) -> tuple[Package, ...]:
@@ -201,6 +212,9 @@ def _unread(
     for facts in layers:
         yield from facts.unread
     yield from overlay.unread
+    if len(overlay.leaks) > _MOST_LEAKS:
+        why = f"it holds {len(overlay.leaks):,} secrets, of which {_MOST_LEAKS:,} are told"
+        yield Unread("secrets", "", why)
     for _, held in sorted(overlay.evidence.items()):
         yield from held.parsed.unread
     for path, missing in sorted(overlay.missing.items()):

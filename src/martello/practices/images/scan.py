@@ -22,6 +22,7 @@ from martello.core.package import Inventory, LayerOrigin, Leak, Package, Unread
 from martello.practices.images.evidence.model import Parsed, Reader
 from martello.practices.images.evidence.readers import IMAGE_READERS, Choice, choice
 from martello.practices.images.facts import (
+    MOST_EVIDENCE,
     MOST_SAID,
     FactStore,
     LayerFacts,
@@ -37,7 +38,7 @@ Progress = Callable[[str], None]  # told what is read now, in a few words
 _LARGEST_CONFIG: Final = 4 << 20  # bytes: what other tools take, too
 _MOST_SETTINGS: Final = 50_000  # variables, labels and steps of one configuration
 _MOST_LAYERS: Final = 50_000
-_MOST_NAMES: Final = 256 << 20  # bytes, of all layers
+_MOST_NAMES: Final = 128 << 20  # bytes, of all layers
 _MOST_PACKAGES: Final = MOST_SAID // 4  # of one image, each once: all of Debian has a quarter
 _FOREIGN: Final = ("nondistributable", "foreign")
 _ABSENT: Final = LayerFacts(whole=False)
@@ -152,6 +153,7 @@ class _Reading:
         self._packages: dict[Package, Package] = {}
         self._left = 2 * MOST_SAID
         self._room = _MOST_NAMES
+        self._evidence = MOST_EVIDENCE
 
     def facts(self, number: int) -> LayerFacts:
         """The facts of a layer, kept or read. A diff-id counts only as we computed it."""
@@ -215,6 +217,7 @@ class _Reading:
         known = self._packages
         self._left -= sum(map(said, facts.evidence.values()))
         self._room -= room(facts)
+        self._evidence -= len(facts.evidence)
         evidence = {
             path: msgspec.structs.replace(
                 parsed, packages=tuple(known.setdefault(one, one) for one in parsed.packages)
@@ -223,8 +226,8 @@ class _Reading:
             else parsed
             for path, parsed in facts.evidence.items()
         }
-        if min(self._left, self._room) < 0 or len(known) > _MOST_PACKAGES:
-            why = "with those below it names too many packages or files"
+        if min(self._left, self._room, self._evidence) < 0 or len(known) > _MOST_PACKAGES:
+            why = "with those below it holds too many packages, files or secrets"
             return msgspec.structs.replace(_ABSENT, unread=(Unread("layer", layer.digest, why),))
         return msgspec.structs.replace(facts, evidence=evidence)
 

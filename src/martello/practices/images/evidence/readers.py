@@ -111,7 +111,7 @@ class Choice:
         nothing else proves a package by it.
         """
         readers = self.wanting(path)
-        if mode & 0o111 and size >= LEAST_PROGRAM and all(map(_leaks_only, readers)):
+        if mode & 0o111 and size >= LEAST_PROGRAM and all(map(leaks_only, readers)):
             return (*readers, *self.programs)
         return readers
 
@@ -128,7 +128,8 @@ def version_of(readers: Sequence[Reader]) -> str:
     return hashlib.sha256("\n".join((str(_FORMAT), *names)).encode()).hexdigest()[:16]
 
 
-def _leaks_only(reader: Reader) -> bool:
+def leaks_only(reader: Reader) -> bool:
+    """Whether a reader looks for secrets and for nothing else."""
     return reader.name == secrets.READERS[0].name  # also one with a user's own rules
 
 

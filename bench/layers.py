@@ -49,7 +49,9 @@ def main() -> int:
 
 
 def _compared(words: str, path: Path) -> bool:
-    """One table; whether the inventory is slower or larger than it may be."""
+    """One table; whether the inventory is larger than it may be or, of gzip, slower: zstd unpacks
+    so fast that the same walking weighs more beside it.
+    """
     size, load = path.stat().st_size, os.getloadavg()[0]
     print(f"  {words}, {size // 1_000_000} MB compressed, at a load of {load:.1f}")
     found = _measured(_OURS if path.suffix == ".zst" else (*_OURS, *_THEIRS), path)
@@ -65,7 +67,8 @@ def _compared(words: str, path: Path) -> bool:
             wall, cpu = (found[name][i] / found[other][i] for i in range(2))
             print(f"    {f'{name} / {other}':<26} {wall:4.2f} x {cpu:6.2f} x CPU")
     ours = found["inventory"]
-    return ours.wall > SLOWEST * found["least"].wall or ours.memory > LARGEST
+    slow = path.suffix == ".gz" and ours.wall > SLOWEST * found["least"].wall
+    return slow or ours.memory > LARGEST
 
 
 class Figures(NamedTuple):

@@ -127,14 +127,16 @@ def test_a_file_that_no_reader_wants_costs_few_calls() -> None:
 
 
 def test_large_files_cost_what_their_parts_cost() -> None:
-    """A MiB more is a few calls more: decompressed, hashed, passed over. Making it is counted."""
+    """A MiB more is a few calls more: decompressed, hashed, passed over. Making it is counted, and
+    so is handing parts to the thread that hashes where a core is free.
+    """
 
     def of_size(size: int) -> Streamed:
         return Streamed((streamed.layer(lambda: iter((Piece("srv/x", size),))),))
 
     calls(of_size(MIB))
     more = calls(of_size(65 * MIB)) - calls(of_size(33 * MIB))
-    assert more / 32 < 250
+    assert more / 32 < 500
 
 
 @pytest.fixture

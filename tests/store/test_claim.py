@@ -128,16 +128,15 @@ def test_each_item_gets_one_result_though_a_worker_is_killed(tmp_path: Path) -> 
             connection.execute(text("CREATE TABLE done (item TEXT, by_whom TEXT)"))
         claims.enqueue(state, JOB, items)
         context = multiprocessing.get_context("spawn")
-        deaths = (10, -1, -1)
-        workers = [
-            context.Process(target=_worker, args=(url, f"w{n}", death))
-            for n, death in enumerate(deaths)
-        ]
+        doomed = context.Process(target=_worker, args=(url, "w0", 10))
+        doomed.start()  # alone: on a busy machine the others could leave it nothing to die of
+        doomed.join(60)
+        workers = [context.Process(target=_worker, args=(url, name, -1)) for name in ("w1", "w2")]
         for worker in workers:
             worker.start()
         for worker in workers:
             worker.join(60)
-        assert [worker.exitcode for worker in workers] == [-signal.SIGKILL, 0, 0]
+        assert [worker.exitcode for worker in (doomed, *workers)] == [-signal.SIGKILL, 0, 0]
         with state.reading() as connection:
             rows = connection.execute(text("SELECT item FROM done ORDER BY item")).scalars().all()
             again = connection.execute(select(work.c.item).where(work.c.attempts > 1)).all()

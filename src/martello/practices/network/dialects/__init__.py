@@ -1,0 +1,1 @@
+"""The policy dialects, each read into the one model."""

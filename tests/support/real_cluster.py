@@ -1,0 +1,139 @@
+"""A whole Kubernetes with running pods, for the tests of `make test-cluster`.
+
+`MARTELLO_CLUSTER` names the program that makes one: `up DIR --nodes N` prints the kubeconfig,
+`exec DIR NODE COMMAND…` runs inside a node's network, `down DIR` ends it all; `CLUSTER_NAME` and
+`CLUSTER_NET` keep two of them apart.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+# Connects to each address and port of its input, all at once: a refusal got there and back.
+_PROBE = """
+import json, socket, sys
+from concurrent.futures import ThreadPoolExecutor
+def probe(target):
+    try:
+        with socket.create_connection(tuple(target), timeout=0.7):
+            return "open"
+    except ConnectionRefusedError:
+        return "open"
+    except OSError as error:
+        return "shut" if isinstance(error, TimeoutError) else repr(error)
+targets = json.load(sys.stdin)
+with ThreadPoolExecutor(64) as pool:
+    json.dump(list(pool.map(probe, targets)), sys.stdout)
+"""
+
+
+class Pod:
+    """One running pod: what it is called, where it is, and the network namespace it lives in."""
+
+    def __init__(self, raw: dict[str, Any], namespace_of: str) -> None:
+        self.namespace: str = raw["metadata"]["namespace"]
+        self.name: str = raw["metadata"]["name"]
+        self.key = f"{self.namespace}/{self.name}"
+        self.ip: str = raw["status"]["podIP"]
+        self.node: str = raw["spec"]["nodeName"]
+        self.host_network: bool = raw["spec"].get("hostNetwork", False)
+        self.network = namespace_of
+
+    def probe(self, targets: Sequence[tuple[str, int]]) -> list[str]:
+        """`open` or `shut` for each address and port, tried from inside this pod's network."""
+        done = subprocess.run(
+            ["nsenter", f"--net={self.network}", sys.executable, "-c", _PROBE],
+            input=json.dumps(list(targets)),
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=True,
+        )
+        answers: list[str] = json.loads(done.stdout)
+        return answers
+
+
+class RealCluster:
+    """One cluster that runs, until `real_cluster` ends it."""
+
+    def __init__(self, program: Path, place: Path, name: str, net: str) -> None:
+        self.program, self.place, self.name, self.net = program, place, name, net
+        self.env = {**os.environ, "CLUSTER_NAME": name, "CLUSTER_NET": net}
+        self.kubeconfig = place / "kubeconfig"
+
+    def call(self, *words: str, text: str = "") -> str:
+        """Runs the program that makes clusters."""
+        return _run([str(self.program), words[0], str(self.place), *words[1:]], text, self.env)
+
+    def node(self, number: int, *command: str, text: str = "") -> str:
+        """Runs a command in the network of a node."""
+        return self.call("exec", str(number), *command, text=text)
+
+    def kubectl(self, *words: str, text: str = "") -> str:
+        """Runs kubectl against this cluster."""
+        return _run(["kubectl", f"--kubeconfig={self.kubeconfig}", *words], text, self.env)
+
+    def apply(self, *objects: Mapping[str, Any]) -> None:
+        """Creates or changes objects."""
+        kept = {"apiVersion": "v1", "kind": "List", "items": list(objects)}
+        self.kubectl("apply", "-f", "-", text=json.dumps(kept))
+
+    def pods(self, wanted: int) -> list[Pod]:
+        """The pods, once so many of them run."""
+        for _ in range(120):
+            raw = json.loads(self.kubectl("get", "pods", "-A", "-o", "json"))["items"]
+            ready = [p for p in raw if _runs(p)]
+            if len(ready) == wanted == len(raw):
+                return [Pod(p, f"/proc/{self._pid(p)}/ns/net") for p in ready]
+            time.sleep(1)
+        raise AssertionError(
+            f"{len(ready)} of {wanted} pods run: {self.kubectl('get', 'pods', '-A')}"
+        )
+
+    def _pid(self, raw: dict[str, Any]) -> str:
+        container = raw["status"]["containerStatuses"][0]["containerID"].removeprefix(
+            "containerd://"
+        )
+        node = raw["spec"]["nodeName"].removeprefix("node")
+        socket = f"/run/{self.name}-n{node}/containerd.sock"
+        tasks = _run(["ctr", "-a", socket, "-n", "k8s.io", "tasks", "ls"], "", self.env)
+        return next(line.split()[1] for line in tasks.splitlines() if line.startswith(container))
+
+
+@contextmanager
+def real_cluster(place: Path, *, nodes: int, name: str, net: str) -> Iterator[RealCluster]:
+    """A cluster for the time of a test. Skips where nothing can make one."""
+    program = Path(os.environ.get("MARTELLO_CLUSTER") or "/nonexistent")
+    if not program.is_file():
+        pytest.skip("no real cluster: make test-cluster, with MARTELLO_CLUSTER=PROGRAM")
+    if os.geteuid() != 0:
+        pytest.skip("a real cluster needs root")
+    cluster = RealCluster(program, place, name, net)
+    try:
+        cluster.call("up", "--nodes", str(nodes))
+        yield cluster
+    finally:
+        cluster.call("down")
+        shutil.rmtree(place, ignore_errors=True)
+
+
+def _runs(raw: dict[str, Any]) -> bool:
+    statuses = raw.get("status", {}).get("containerStatuses") or [{}]
+    return all(status.get("ready") for status in statuses) and "podIP" in raw["status"]
+
+
+def _run(command: list[str], text: str, env: Mapping[str, str]) -> str:
+    done = subprocess.run(command, input=text, capture_output=True, text=True, env=env, timeout=300)
+    assert done.returncode == 0, f"{' '.join(command)}\n{done.stdout}\n{done.stderr}"
+    return done.stdout

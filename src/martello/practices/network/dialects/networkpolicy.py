@@ -1,0 +1,144 @@
+"""NetworkPolicy `networking.k8s.io/v1` as the API server validates and defaults it.
+
+Source: Kubernetes `pkg/apis/networking/validation/validation.go` (ValidateNetworkPolicySpec) and
+`pkg/apis/networking/v1/defaults.go`.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from martello.core.path import Path
+from martello.core.reach import Ports
+from martello.core.resource import Resource
+from martello.practices.network.dialects.form import Form, one, whole
+from martello.practices.network.model import (
+    ACCEPT,
+    EVERYTHING,
+    NETWORK,
+    Block,
+    NamedPort,
+    Pods,
+    Policy,
+    Rule,
+    Who,
+)
+
+KIND: Final = "NetworkPolicy.networking.k8s.io"
+FAMILY: Final = "networking.k8s.io/v1"
+INGRESS: Final = "Ingress"
+EGRESS: Final = "Egress"
+_SPEC: Final = frozenset(("podSelector", "policyTypes", "ingress", "egress"))
+_PORT: Final = frozenset(("protocol", "port", "endPort"))
+_PEER: Final = frozenset(("podSelector", "namespaceSelector", "ipBlock"))
+_BLOCK: Final = frozenset(("cidr", "except"))
+
+
+def read_policy(resource: Resource) -> tuple[Policy, Form]:
+    """The policy, and what is wrong with it. Where anything is, the policy has a `doubt` and no
+    rules, and governs the directions that it is written for.
+    """
+    form = Form(resource)
+    spec = form.mapping(resource.raw.get("spec"), ("spec",), _SPEC)
+    subject = Pods(
+        form.selector(spec.get("podSelector"), ("spec", "podSelector")),
+        form.namespace,
+        path=("spec", "podSelector"),
+    )
+    ways = _directions(form, spec)
+    ingress = _rules(form, spec.get("ingress"), ("spec", "ingress"), "from")
+    egress = _rules(form, spec.get("egress"), ("spec", "egress"), "to")
+    doubt = form.doubt
+    if doubt:
+        ingress = egress = ()
+    policy = Policy(
+        resource,
+        NETWORK,
+        subject,
+        ingress if INGRESS in ways else None,
+        egress if EGRESS in ways else None,
+        doubt=doubt,
+        family=FAMILY,
+    )
+    return policy, form
+
+
+def _directions(form: Form, spec: dict[str, Any]) -> frozenset[str]:
+    """Without policyTypes: Ingress always, Egress where there are egress rules."""
+    path: Path = ("spec", "policyTypes")
+    written = [way for _, way in form.limited(spec.get("policyTypes"), path, 2)]
+    for index, way in enumerate(written):
+        if way not in (INGRESS, EGRESS):
+            form.refuse((*path, index), f"{way!r} is neither Ingress nor Egress")
+    ways = frozenset(way for way in written if way in (INGRESS, EGRESS))
+    if ways:
+        return ways
+    return frozenset((INGRESS, EGRESS) if written or spec.get("egress") else (INGRESS,))
+
+
+def _rules(form: Form, raw: Any, path: Path, peer_field: str) -> tuple[Rule, ...]:
+    found: list[Rule] = []
+    known = frozenset((peer_field, "ports"))
+    for at, element in form.elements(raw, path):
+        rule = form.mapping(element, at, known)
+        where = (*at, peer_field)
+        peers = [_peer(form, peer, to) for to, peer in form.elements(rule.get(peer_field), where)]
+        ports = [_port(form, p, to) for to, p in form.elements(rule.get("ports"), (*at, "ports"))]
+        found.append(Rule(ACCEPT, tuple(peers) or None, tuple(ports) or None, at))
+    return tuple(found)
+
+
+def _peer(form: Form, raw: Any, path: Path) -> Who:
+    peer = form.mapping(raw, path, _PEER)
+    pods, spaces, block = (peer.get(key) for key in ("podSelector", "namespaceSelector", "ipBlock"))
+    if pods is None and spaces is None and block is None:
+        form.refuse(path, "must specify a peer")
+        return Pods(path=path)
+    if block is not None:
+        if pods is not None or spaces is not None:
+            form.refuse(path, "may not specify both ipBlock and another peer")
+        return block_peer(form, block, (*path, "ipBlock"))
+    chosen = form.selector(pods, (*path, "podSelector"))
+    if spaces is None:
+        return Pods(chosen, form.namespace, path=path)
+    return Pods(
+        chosen,
+        namespaces=form.selector(spaces, (*path, "namespaceSelector")),
+        path=path,
+    )
+
+
+def block_peer(form: Form, raw: Any, path: Path) -> Who:
+    """An ipBlock: a range less some that lie strictly inside it."""
+    block = form.mapping(raw, path, _BLOCK)
+    whole_range = form.block(block.get("cidr"), (*path, "cidr"))
+    excepts: list[tuple[int, int]] = []
+    for at, element in form.elements(block.get("except"), (*path, "except")):
+        gone = form.block(element, at)
+        if gone is None or whole_range is None:
+            continue
+        version, first, last = gone
+        inside = version == whole_range[0] and whole_range[1] <= first and last <= whole_range[2]
+        if not inside or (first, last) == whole_range[1:]:
+            form.refuse(at, f"{element} must lie strictly inside {block.get('cidr')}")
+        excepts.append((first, last))
+    if whole_range is None:
+        return Pods(EVERYTHING, path=path)
+    return Block(*whole_range, excepts=tuple(sorted(excepts)), path=path)
+
+
+def _port(form: Form, raw: Any, path: Path) -> Ports | NamedPort:
+    port = form.mapping(raw, path, _PORT)
+    protocol = form.protocol(port.get("protocol"), (*path, "protocol"))
+    start, end = port.get("port"), port.get("endPort")
+    if end is not None and not isinstance(start, int):
+        reason = "needs a port" if start is None else "may not stand beside the name of a port"
+        form.refuse((*path, "endPort"), reason)
+        return whole(protocol)
+    if start is None:
+        return whole(protocol)
+    if isinstance(start, str):
+        return NamedPort(form.name(start, (*path, "port")) or "", protocol)
+    if end is not None:
+        return form.span(protocol, start, end, path, ("port", "endPort"))
+    return one(protocol, form.port(start, (*path, "port")) or 1)

@@ -1,0 +1,167 @@
+"""What passes between the pods of a node and every place, asked once for places that are alike."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterable
+from typing import Final, TypeVar
+
+import msgspec
+
+from martello.core.errors import Stale
+from martello.core.reach import ALL, Conn, Reachability
+from martello.practices.network.addresses import name_of
+from martello.practices.network.firewall.alike import (
+    Reaching,
+    Told,
+    addresses_of,
+    apart,
+    likeness,
+    told,
+)
+from martello.practices.network.firewall.render import TABLE
+from martello.practices.network.model import Endpoint, Place
+
+ALLOW: Final = "allow"
+DENY: Final = "deny"
+_MARK: Final = 32
+_REASONS: Final = 3
+_T = TypeVar("_T", bound=Place)
+
+
+class Options(msgspec.Struct, frozen=True):
+    """What the compiler does where the model leaves it a choice.
+
+    `unknown`: what becomes of connections that the model cannot decide; empty: refuse.
+    `other`: what becomes of protocols without ports (ping) where rules that name ports leave them
+    undecided.
+    `mark_bits`: how many of the highest bits of the packet mark are ours while a packet is judged;
+    they are zero again when it passes.
+    """
+
+    unknown: str = ""
+    other: str = DENY
+    mark_bits: int = 12
+    table: str = TABLE
+
+    @property
+    def shift(self) -> int:
+        """How far left of the lowest bit our number lies."""
+        return _MARK - self.mark_bits
+
+    @property
+    def below(self) -> int:
+        """The bits of the mark that are not ours."""
+        return (1 << self.shift) - 1
+
+    @property
+    def ours(self) -> int:
+        """The bits of the mark that are."""
+        return ((1 << _MARK) - 1) ^ self.below
+
+
+class Judged(msgspec.Struct, frozen=True):
+    """Groups of local pods and groups of peers of one family, and what passes: `out[g][p]` from
+    group to peers, `into[g][p]` from peers to group.
+    """
+
+    version: int
+    local: list[Endpoint]
+    groups: list[list[Endpoint]]
+    peers: list[list[Place]]
+    out: list[list[Conn]]
+    into: list[list[Conn]]
+    notes: tuple[str, ...] = ()
+
+
+def judged(reach: Reaching, local: list[Endpoint], version: int, options: Options) -> Judged:
+    """Ask the model for every pair of groups. Raises Stale for what it cannot decide, unless the
+    options decide it.
+    """
+    looked = told(reach.policies)
+    homes = frozenset(pod.node for pod in local)
+    groups = _grouped(local, lambda pod: (pod.node, likeness(pod, version, looked, homes)))
+    peers = _peers(reach, version, looked, homes)
+    settle = _Settle(options)
+    out: list[list[Conn]] = []
+    into: list[list[Conn]] = []
+    for group in groups:
+        forth: list[Conn] = []
+        back: list[Conn] = []
+        for others in peers:
+            pair = apart(group, others)
+            if pair is None:  # only the pod itself
+                forth.append(ALL)
+                back.append(ALL)
+                continue
+            one, other = pair
+            forth.append(settle(reach.verdict(one, other, version), one, other))
+            back.append(settle(reach.verdict(other, one, version), other, one))
+        out.append(forth)
+        into.append(back)
+    settle.refuse()
+    return Judged(version, local, groups, peers, out, into, settle.notes)
+
+
+def _peers(reach: Reaching, version: int, looked: Told, homes: frozenset[str]) -> list[list[Place]]:
+    nodes = [node for node in reach.world.nodes if addresses_of(node, version)]
+    known = {address for node in nodes for address in addresses_of(node, version)}
+    places: list[Place] = [*nodes]
+    for pod in reach.world.endpoints:
+        held = addresses_of(pod, version)
+        # a pod on the network of its node is that node
+        if held and not (pod.host_network and known.issuperset(held)):
+            places.append(pod)
+    places += reach.addresses(version)
+    return _grouped(places, lambda place: likeness(place, version, looked, homes))
+
+
+def _grouped(places: Iterable[_T], key: Callable[[_T], Hashable]) -> list[list[_T]]:
+    found: dict[Hashable, list[_T]] = {}
+    for place in places:
+        found.setdefault(key(place), []).append(place)
+    return list(found.values())
+
+
+class _Settle:
+    """Makes a plain set of connections of an answer in three values."""
+
+    def __init__(self, options: Options) -> None:
+        self._options = options
+        self._doubts: dict[str, str] = {}
+        self._pings = False
+
+    def __call__(self, answer: Reachability, source: Place, to: Place) -> Conn:
+        doubt = answer.maybe
+        if not doubt:
+            return answer.yes
+        if not doubt.ranges:  # rules with ports say nothing of other protocols
+            self._pings = True
+            return answer.yes | doubt if self._options.other == ALLOW else answer.yes
+        reason = "; ".join(answer.because) or "the objects do not decide it"
+        self._doubts.setdefault(reason, f"{name_of(source)} → {name_of(to)} {doubt}")
+        return answer.yes | doubt if self._options.unknown == ALLOW else answer.yes
+
+    def refuse(self) -> None:
+        """Raise what could not be decided, where nothing decides it."""
+        if not self._doubts or self._options.unknown in (ALLOW, DENY):
+            return
+        shown = [f"{pair}: {why}" for why, pair in list(self._doubts.items())[:_REASONS]]
+        more = len(self._doubts) - len(shown)
+        raise Stale(
+            "some connections cannot be decided, so no filter can rest on them",
+            "\n  ".join((*shown, f"and {more} more reasons") if more > 0 else shown),
+            "settle them (--cni, --pod-cidr), or say what becomes of them: allow or deny",
+        )
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was decided by an option, as words."""
+        notes = []
+        verb = {ALLOW: "pass", DENY: "are dropped"}
+        if self._doubts:
+            word = verb[self._options.unknown]
+            notes.append(f"connections that cannot be decided {word}: {'; '.join(self._doubts)}")
+        if self._pings:
+            word = verb.get(self._options.other, "are dropped")
+            notes.append(f"protocols without ports {word} where rules name ports (ping)")
+        return tuple(notes)

@@ -1,0 +1,88 @@
+"""A model for tests of filters that answers from a list: who reaches whom, on what."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from martello.core.reach import ALL, NONE, Conn, Ports, Reachability, conn
+from martello.core.resource import Nowhere, Ref, Resource
+from martello.practices.network.model import (
+    Address,
+    Endpoint,
+    Node,
+    Place,
+    Pods,
+    Policies,
+    Policy,
+    Requirement,
+    Rule,
+    Selector,
+    World,
+)
+
+Says = Callable[[Place, Place], Conn | Reachability]
+_ANYTHING = Resource(Ref("", "v1", "Pod", "", "x"), {}, Nowhere())
+
+
+def pod(
+    name: str, *addresses: tuple[int, int], node: str = "n1", app: str = "", namespace: str = "shop"
+) -> Endpoint:
+    """A pod with one label."""
+    return Endpoint(
+        name=f"{namespace}/{name}",
+        namespace=namespace,
+        workload=name,
+        kind="Pod",
+        pod=name,
+        labels={"app": app or name},
+        ports=(),
+        addresses=addresses,
+        node=node,
+        host_network=False,
+        resource=_ANYTHING,
+    )
+
+
+def node(name: str, *addresses: tuple[int, int]) -> Node:
+    """A node without labels."""
+    return Node(name, {}, addresses)
+
+
+def tcp(*ports: int) -> Conn:
+    """Some TCP ports."""
+    return conn([Ports("TCP", port, port) for port in ports])
+
+
+class Told:
+    """Places, and a function that answers for two of them. Rules look at the label `app`."""
+
+    def __init__(
+        self,
+        endpoints: Sequence[Endpoint],
+        says: Says,
+        nodes: Sequence[Node] = (),
+        outside: Sequence[Address] = (),
+    ) -> None:
+        spaces: dict[str, dict[str, str] | None] = {pod.namespace: {} for pod in endpoints}
+        self.world = World(tuple(endpoints), spaces, tuple(nodes))
+        every = Pods(Selector((Requirement("app", "Exists"),)))
+        rule = Rule("accept", (every,), None)
+        self.policies = Policies((Policy(_ANYTHING, "network", every, (rule,), None),))
+        self._says = says
+        self._outside = outside
+
+    def verdict(self, source: Place, destination: Place, family: int = 0) -> Reachability:
+        """What the function says; a pod and its node always reach each other."""
+        if isinstance(source, Node) and isinstance(destination, Endpoint):
+            if destination.node == source.name:
+                return Reachability(ALL)
+        if isinstance(destination, Node) and isinstance(source, Endpoint):
+            if source.node == destination.name:
+                return Reachability(ALL)
+        said = self._says(source, destination)
+        return said if isinstance(said, Reachability) else Reachability(said, NONE)
+
+    def addresses(self, version: int) -> tuple[Address, ...]:
+        """The intervals given, or one of all."""
+        given = tuple(one for one in self._outside if one.version == version)
+        return given or (Address(version, 0, (1 << (32 if version == 4 else 128)) - 1),)

@@ -21,15 +21,16 @@ class Form:
     """Reads parts of one object and gathers what is wrong with them.
 
     `faults` would be refused by the API server; `doubts` are fields of a later or foreign version:
-    what they mean is not known here.
+    what they mean is not known here. `notes` leave no doubt, and should be said.
     """
 
-    __slots__ = ("doubts", "faults", "resource")
+    __slots__ = ("doubts", "faults", "notes", "resource")
 
     def __init__(self, resource: Resource) -> None:
         self.resource = resource
         self.faults: list[Fault] = []
         self.doubts: list[str] = []
+        self.notes: list[str] = []
 
     @property
     def namespace(self) -> str:

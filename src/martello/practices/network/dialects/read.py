@@ -11,7 +11,11 @@ from martello.core.cluster import Cluster
 from martello.core.errors import BadInput
 from martello.core.path import show
 from martello.core.resource import Nowhere, Ref, Resource
-from martello.practices.network.dialects import networkpolicy
+from martello.practices.network.dialects import (
+    adminnetworkpolicy,
+    clusternetworkpolicy,
+    networkpolicy,
+)
 from martello.practices.network.dialects.form import DEFAULT_NAMESPACE, Form
 from martello.practices.network.model import (
     ADMIN,
@@ -28,6 +32,9 @@ _PLAIN: Final = Profile()
 Reader = Callable[[Resource], tuple[Policy, Form]]
 READERS: Final[dict[str, Reader]] = {
     networkpolicy.KIND: networkpolicy.read_policy,
+    clusternetworkpolicy.KIND: clusternetworkpolicy.read_policy,
+    adminnetworkpolicy.KIND: adminnetworkpolicy.read_policy,
+    adminnetworkpolicy.BASELINE_KIND: adminnetworkpolicy.read_baseline,
 }
 
 
@@ -68,7 +75,7 @@ def read_object(resource: Resource) -> Policies:
         reason = f"{resource.ref.group_kind} is not understood"
         return Policies((_unread(resource, reason),), notes=(reason,))
     policy, form = reader(resource)
-    return Policies((policy,), tuple(form.faults), tuple(form.doubts))
+    return Policies((policy,), tuple(form.faults), (*form.doubts, *form.notes))
 
 
 def _unread(resource: Resource, reason: str) -> Policy:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import multiprocessing
 import sqlite3
 import stat
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -51,6 +53,20 @@ def test_a_directory_that_cannot_be_is_unreachable(tmp_path: Path) -> None:
     (tmp_path / "state").write_text("a file")
     with pytest.raises(Unreachable, match="cannot open"):
         open_state(_url(tmp_path))
+
+
+def test_a_second_state_of_a_process_leaves_the_locks_of_the_first(tmp_path: Path) -> None:
+    """Whoever opens and closes the file itself drops them: another process, the last one as far as
+    it can see, then takes away the log.
+    """
+    look = "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); c.execute('SELECT * FROM meta')"
+    with open_state(_url(tmp_path)) as first, first.reading() as connection:
+        assert schema(connection) == len(STEPS)
+        with connect(_url(tmp_path)):
+            pass
+        file = tmp_path / "state" / "state.db"
+        subprocess.run([sys.executable, "-c", f"{look}; c.close()", str(file)], check=True)
+        assert Path(f"{file}-wal").exists()
 
 
 def test_a_file_that_is_no_database_is_told(tmp_path: Path) -> None:

@@ -160,7 +160,11 @@ def _make_place(url: URL, where: str) -> None:
     path = Path(file)
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+        # A file that is there is not opened: closing it would drop the locks of every connection of
+        # this process (https://www.sqlite.org/howtocorrupt.html, 2.2), and another process would
+        # take the log away from under them.
+        if not path.exists():
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
     except OSError as error:
         why = error.strerror or type(error).__name__
         next = "check the directory and its rights, or name another: --state"

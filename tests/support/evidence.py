@@ -86,7 +86,7 @@ def jar(files: Mapping[str, bytes | str], stored: bool = False) -> bytes:
     method = zipfile.ZIP_STORED if stored else zipfile.ZIP_DEFLATED
     with zipfile.ZipFile(buffer, "w", method) as archive:
         for name, data in files.items():
-            archive.writestr(name, data)
+            archive.writestr(zipfile.ZipInfo(name, (2026, 1, 1, 0, 0, 0)), data, method)
     return buffer.getvalue()
 
 

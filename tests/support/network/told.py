@@ -21,7 +21,7 @@ from martello.practices.network.model import (
 )
 
 Says = Callable[[Place, Place], Conn | Reachability]
-_ANYTHING = Resource(Ref("", "v1", "Pod", "", "x"), {}, Nowhere())
+_ANYTHING = Resource({}, Ref("", "v1", "Pod", "", "x"), Nowhere())
 
 
 def pod(
@@ -73,11 +73,8 @@ class Told:
 
     def verdict(self, source: Place, destination: Place, family: int = 0) -> Reachability:
         """What the function says; a pod and its node always reach each other."""
-        if isinstance(source, Node) and isinstance(destination, Endpoint):
-            if destination.node == source.name:
-                return Reachability(ALL)
-        if isinstance(destination, Node) and isinstance(source, Endpoint):
-            if source.node == destination.name:
+        for one, other in ((source, destination), (destination, source)):
+            if isinstance(one, Node) and isinstance(other, Endpoint) and other.node == one.name:
                 return Reachability(ALL)
         said = self._says(source, destination)
         return said if isinstance(said, Reachability) else Reachability(said, NONE)

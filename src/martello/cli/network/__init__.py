@@ -1,0 +1,1 @@
+"""The rim of the network commands: what they read, ask and show."""

@@ -1,0 +1,1 @@
+"""Reports of the network practice: answers, matrices, differences and pictures."""

@@ -1,0 +1,1 @@
+"""Observed connections, read from what sensors and logs write, into `Flow`."""

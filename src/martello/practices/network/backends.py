@@ -17,6 +17,7 @@ ROUTES: Final = tuple(
     f"{kind}.gateway.networking.k8s.io"
     for kind in ("HTTPRoute", "GRPCRoute", "TLSRoute", "TCPRoute", "UDPRoute")
 )
+ROUTE: Final = "Route.route.openshift.io"
 
 
 class Backend(msgspec.Struct, frozen=True):
@@ -65,6 +66,20 @@ def route_backends(route: Resource) -> Iterator[Backend]:
             if raw.get("kind", "Service") == "Service" and not raw.get("group"):
                 namespace = raw.get("namespace") or route.ref.namespace
                 yield Backend(path, str(namespace), raw.get("name"), raw.get("port"))
+
+
+def openshift_backends(route: Resource) -> Iterator[Backend]:
+    """Every backend of an OpenShift Route: `port` is the one at the pods (number or name), or None
+    for all.
+    """
+    port = route.spec.get("port")
+    wanted = port.get("targetPort") if isinstance(port, dict) else None
+    first = route.spec.get("to")
+    chosen = [(("spec", "to"), first)] if isinstance(first, dict) else []
+    others = _elements(route.spec.get("alternateBackends"), ("spec", "alternateBackends"))
+    for path, raw in (*chosen, *others):
+        if raw.get("kind", "Service") == "Service":
+            yield Backend(path, route.ref.namespace, raw.get("name"), wanted)
 
 
 def _elements(value: Any, path: Path) -> Iterator[tuple[Path, dict[str, Any]]]:

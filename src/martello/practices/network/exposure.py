@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from functools import partial
-from typing import Final
+from typing import Final, Protocol
 
 import msgspec
 
@@ -36,12 +36,11 @@ from martello.practices.network.model import (
     Rule,
     World,
 )
+from martello.practices.network.takes import place_takes, pods_hold
 from martello.practices.network.witness import (
     ANYONE,
     Reading,
     Witness,
-    endpoint_takes,
-    pods_hold,
     pods_take,
     present,
     rule_takes,
@@ -75,14 +74,31 @@ class Exposure(msgspec.Struct, frozen=True):
     unprotected: tuple[tuple[str, str], ...]
 
 
-def exposure(
-    world: World, policies: Policies, profile: Profile, *, written: bool = False
-) -> Exposure:
+class Answered(Protocol):
+    """What a `Reach` was made of."""
+
+    @property
+    def world(self) -> World:
+        """The places."""
+        ...
+
+    @property
+    def policies(self) -> Policies:
+        """All policies."""
+        ...
+
+    @property
+    def profile(self) -> Profile:
+        """What the network plugin does."""
+        ...
+
+
+def exposure(reach: Answered, *, written: bool = False) -> Exposure:
     """The exposure of every workload, the pods of one taken together. With `written`, selectors
     are compared as they are written rather than by what they imply. Pods on the network of their
     node are left out: no policy governs them.
     """
-    sides = _Sides(policies, Reading(world, profile, written))
+    sides = _Sides(reach.policies, Reading(reach.world, reach.profile, written))
     rows: dict[tuple[str, str, Witness], Exposed] = {}
     unprotected: dict[tuple[str, str], None] = {}
     for endpoint in sides.distinct():
@@ -211,7 +227,7 @@ class _Sides:
             return rule_takes(rule, witness, self.reading)
 
         def takes_endpoint(rule: Rule) -> bool | None:
-            return endpoint_takes(rule, endpoint, self.reading)
+            return place_takes(rule, endpoint, self.reading)
 
         policies = self.governing(endpoint, direction)
         admitted = decide(policies, Asked(direction, takes_witness, declared, hopeful))

@@ -13,7 +13,6 @@ from martello.practices.network.model import (
     EVERYTHING,
     Block,
     Doubtful,
-    Endpoint,
     Pods,
     Profile,
     Requirement,
@@ -118,7 +117,7 @@ def _takes(who: Who, witness: Witness, reading: Reading) -> bool | None:
     if isinstance(who, Pods):
         return pods_take(who, witness, reading)
     if isinstance(who, Block):
-        return _block_takes(who, reading.profile)
+        return block_takes(who, reading.profile)
     return None if isinstance(who, Doubtful) else False
 
 
@@ -139,75 +138,26 @@ def _same(asked: Selector, known: Selector) -> bool:
     return not asked.requirements or asked == known
 
 
-def _block_takes(block: Block, profile: Profile) -> bool | None:
+def block_takes(block: Block, profile: Profile) -> bool | None:
     """The address of a pod to come is one of the pod ranges, where these are known."""
     match = profile.blocks_match_pods if block.pods is None else block.pods
     if match is False:
         return False
     ranges = [r for r in map(parse_range, profile.pod_ranges) if r and r[0] == block.version]
-    spans = [(block.first, block.last, True), *((*gone, False) for gone in block.excepts)]
-    inside = {_within(r[1], r[2], spans) for r in ranges} or {None}
+    inside = {within(r[1], r[2], block) for r in ranges} or {None}
     if inside == {False}:
         return False
     return True if match and inside == {True} else None
 
 
-def _within(first: int, last: int, spans: list[tuple[int, int, bool]]) -> bool | None:
+def within(first: int, last: int, block: Block) -> bool | None:
     """Whether an interval lies in a block whole, not at all, or (None) in part."""
-    low, high, _ = spans[0]
-    if last < low or high < first:
+    if last < block.first or block.last < first:
         return False
-    if any(gone_low <= first and last <= gone_high for gone_low, gone_high, _ in spans[1:]):
+    if any(low <= first and last <= high for low, high in block.excepts):
         return False
-    touched = any(first <= b and a <= last for a, b, _ in spans[1:])
-    return True if low <= first and last <= high and not touched else None
-
-
-def endpoint_takes(rule: Rule, endpoint: Endpoint, reading: Reading) -> bool | None:
-    """Whether a rule takes in a pod that is there."""
-    if rule.peers is None:
-        return True
-    answers = {_holds(who, endpoint, reading) for who in rule.peers}
-    return True if True in answers else None if None in answers else False
-
-
-def _holds(who: Who, endpoint: Endpoint, reading: Reading) -> bool | None:
-    if isinstance(who, Pods):
-        return not endpoint.host_network and pods_hold(who, endpoint, reading.world)
-    if isinstance(who, Block):
-        return _block_holds(who, endpoint, reading.profile)
-    return None if isinstance(who, Doubtful) else False
-
-
-def _block_holds(block: Block, endpoint: Endpoint, profile: Profile) -> bool | None:
-    match = profile.blocks_match_pods if block.pods is None else block.pods
-    if match is False:
-        return False
-    spans = [(block.first, block.last, True), *((*gone, False) for gone in block.excepts)]
-    mine = [number for version, number in endpoint.addresses if version == block.version]
-    if not mine:
-        return False if endpoint.addresses else _block_takes(block, profile)
-    inside = {_within(number, number, spans) for number in mine}
-    if inside == {False}:
-        return False
-    return True if match and inside == {True} else None
-
-
-def pods_hold(who: Pods, endpoint: Endpoint, world: World) -> bool | None:
-    """Whether a peer, or the subject of a policy, selects a pod; None where that hangs on labels of
-    a namespace that is not here.
-    """
-    if not selects(who.pods, endpoint.labels):
-        return False
-    if who.namespace:
-        return who.namespace == endpoint.namespace
-    labels = world.namespaces.get(endpoint.namespace)
-    if labels is not None:
-        return selects(who.namespaces, labels)
-    known = Selector(tuple(r for r in who.namespaces.requirements if r.key == NAME_LABEL))
-    if not selects(known, {NAME_LABEL: endpoint.namespace}):
-        return False
-    return True if known == who.namespaces else None
+    touched = any(first <= high and low <= last for low, high in block.excepts)
+    return True if block.first <= first and last <= block.last and not touched else None
 
 
 @lru_cache(maxsize=65536)

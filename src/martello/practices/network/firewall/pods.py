@@ -15,7 +15,7 @@ from martello.practices.network.addresses import cidrs, show_address
 from martello.practices.network.firewall.alike import Reaching, addresses_of
 from martello.practices.network.firewall.judged import Judged, Options, judged
 from martello.practices.network.firewall.numbers import numbered, reused
-from martello.practices.network.firewall.render import Chain, Ruleset, Set
+from martello.practices.network.firewall.render import Chain, Ruleset, Set, comment_of
 from martello.practices.network.model import Address, Endpoint, Place
 
 HOOK: Final = "type filter hook forward priority filter; policy accept"
@@ -75,7 +75,6 @@ def pod_rules(
             "m_forward",
             ("ct state established,related accept", *ERRORS, *made.dispatch),
             hook=HOOK,
-            comment=f"pods of {node}" if node is not None else "all pods",
         ),
     ]
     return Ruleset(tuple(made.chains), tuple(made.sets), tuple(dict.fromkeys(notes)), options.table)
@@ -188,8 +187,8 @@ def _chains(
         looked = f"m_{'d' if letter == 'e' else 's'}{version}"
         sets = _allowed(name, content, options)
         made.sets += [one for one, _ in sets]
-        lines = (f"jump {looked}", *(line for _, line in sets), "drop")
-        made.chains.append(Chain(name, lines, comment=_names(pods)))
+        drop = f'drop comment "{comment_of(_names(pods))}"'
+        made.chains.append(Chain(name, (f"jump {looked}", *(line for _, line in sets), drop)))
         members.update(dict.fromkeys(addresses, f"jump {name}"))
     return dict(sorted(members.items()))
 

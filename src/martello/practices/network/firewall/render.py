@@ -32,7 +32,6 @@ class Chain(msgspec.Struct, frozen=True):
     name: str
     lines: tuple[str, ...]
     hook: str = ""
-    comment: str = ""
 
 
 class Ruleset(msgspec.Struct, frozen=True):
@@ -60,18 +59,9 @@ def render(ruleset: Ruleset) -> str:
     other table is touched. Policies of base chains are `accept` and the rules deny: a base chain
     is hooked a moment before its rules hold, and must let pass what the old table decides.
     """
-    out = [
-        f"add table inet {ruleset.table}",
-        f"delete table inet {ruleset.table}",
-        f"table inet {ruleset.table} {{",
-    ]
-    for one in sorted(ruleset.sets, key=lambda s: _order(s.name)):
-        out += _set(one)
-    # a chain before those that jump to it is not asked for: nft resolves a whole block
-    for chain in sorted(ruleset.chains, key=lambda c: _order(c.name)):
-        out += _chain(chain)
-    out.append("}")
-    return "\n".join(out) + "\n"
+    sets = sorted(ruleset.sets, key=lambda s: _order(s.name))
+    chains = sorted(ruleset.chains, key=lambda c: _order(c.name))
+    return removal(ruleset.table) + "\n".join(_block(ruleset.table, sets, chains)) + "\n"
 
 
 def removal(table: str = TABLE) -> str:
@@ -91,29 +81,26 @@ def change(old: Ruleset, new: Ruleset) -> str:
     if any(was[n].hook != now[n].hook for n in was.keys() & now.keys()):
         return render(new)
     table = f"inet {new.table}"
-    out: list[str] = []
-    for name in _sorted(after.keys() - before.keys()):
-        out += [f"add {_head(after[name], table)} {{ {_body(after[name])} }}"]
-    out += [f"add chain {table} {n}{_braces(now[n])}" for n in _sorted(now.keys() - was.keys())]
+    born = [after[name] for name in _sorted(after.keys() - before.keys())]
+    fresh = [now[name] for name in _sorted(now.keys() - was.keys())]
+    # what is new as a block: nft 1.0.6 does not take elements into an interval map otherwise
+    out = _block(new.table, born, fresh) if born or fresh else []
     for name in _sorted(before):
         held = before[name].elements
-        wanted = after[name].elements if name in after else {}
-        gone = [key for key in held if wanted.get(key) != held[key]]
-        if name not in after and any(held.values()):
-            gone = list(held)
-        elif name not in after:
-            gone = []
-        out += _elements("delete", table, name, gone)
-    for name in _sorted(after):
-        held = before[name].elements if name in before else {}
-        new_ones = [_pair(k, v) for k, v in after[name].elements.items() if held.get(k) != v]
-        out += _elements("add", table, name, new_ones)
-    for name in _sorted(now):
-        if name in was and was[name].lines == now[name].lines:
-            continue
-        if name in was:
+        if name in after:
+            wanted = after[name].elements
+            gone = [key for key in held if wanted.get(key) != held[key]]
+            out += _elements("delete", table, name, gone)
+        elif before[name].kind == "map":  # lets go of the chains it points to
+            out += _elements("delete", table, name, list(held))
+    for name in _sorted(kept):
+        held = before[name].elements
+        more = [_pair(k, v) for k, v in after[name].elements.items() if held.get(k) != v]
+        out += _elements("add", table, name, more)
+    for name in _sorted(was.keys() & now.keys()):
+        if was[name].lines != now[name].lines:
             out.append(f"flush chain {table} {name}")
-        out += [f"add rule {table} {name} {line}" for line in now[name].lines]
+            out += [f"add rule {table} {name} {line}" for line in now[name].lines]
     dead = _sorted(was.keys() - now.keys())
     out += [f"flush chain {table} {name}" for name in dead]
     out += [f"delete chain {table} {name}" for name in dead]
@@ -130,18 +117,10 @@ def _shape(one: Set) -> tuple[str, str, bool]:
     return one.kind, one.type, one.interval
 
 
-def _head(one: Set, table: str) -> str:
-    return f"{one.kind} {table} {one.name}"
-
-
-def _body(one: Set) -> str:
-    return f"type {one.type};" + (" flags interval;" if one.interval else "")
-
-
-def _braces(chain: Chain) -> str:
-    words = [f"{chain.hook};"] if chain.hook else []
-    words += [f'comment "{comment_of(chain.comment)}";'] if chain.comment else []
-    return f" {{ {' '.join(words)} }}" if words else ""
+def _block(table: str, sets: Iterable[Set], chains: Iterable[Chain]) -> list[str]:
+    lines = [line for one in sets for line in _set(one)]
+    lines += [line for chain in chains for line in _chain(chain)]
+    return [f"table inet {table} {{", *lines, "}"]
 
 
 def _elements(verb: str, table: str, name: str, elements: Sequence[str]) -> list[str]:
@@ -165,8 +144,6 @@ def _set(one: Set) -> list[str]:
 
 def _chain(chain: Chain) -> list[str]:
     out = [f"\tchain {chain.name} {{"]
-    if chain.comment:
-        out.append(f'\t\tcomment "{comment_of(chain.comment)}"')
     if chain.hook:
         out.append(f"\t\t{chain.hook};")
     return [*out, *(f"\t\t{line}" for line in chain.lines), "\t}"]

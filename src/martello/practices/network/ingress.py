@@ -139,7 +139,7 @@ def _edges(
 
 def _unused(resource: Resource, backend: Backend) -> bool:
     """Whether a backend has the weight 0: it gets no requests."""
-    return look_up(resource.raw, (*backend.path, "weight")) == 0
+    return bool(look_up(resource.raw, (*backend.path, "weight")) == 0)
 
 
 def _services(cluster: Cluster, backend: Backend) -> Iterator[Resource]:
@@ -215,12 +215,14 @@ def _of_class(world: World, cluster: Cluster, ingress: Resource) -> tuple[Endpoi
     """
     here = controllers(world)
     name = ingress.spec.get("ingressClassName") or ingress.annotations.get(_CLASS)
-    found = cluster.get("IngressClass.networking.k8s.io", "", name) if name else None
+    if not isinstance(name, str):
+        name = ""
+    found = cluster.get("IngressClass.networking.k8s.io", "", name)
     wanted = found.spec.get("controller") if found is not None else None
     if isinstance(wanted, str):
         known = next((one.name for one in _KNOWN if wanted in one.classes), "")
         return here.get(known, ())
-    if isinstance(name, str) and name in here:
+    if name in here:
         return here[name]
     return next(iter(here.values())) if len(here) == 1 else ()
 
@@ -230,11 +232,11 @@ def _of_gateways(world: World, route: Resource) -> tuple[Endpoint, ...]:
     name of their Gateway.
     """
     parents = route.spec.get("parentRefs")
-    names = {
-        parent.get("name")
+    names = [
+        str(parent.get("name"))
         for parent in (parents if isinstance(parents, list) else ())
         if isinstance(parent, dict) and parent.get("kind", "Gateway") == "Gateway"
-    }
+    ]
     return tuple(
         e
         for e in world.endpoints

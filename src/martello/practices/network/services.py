@@ -113,10 +113,14 @@ def _addressed(world: World) -> dict[tuple[int, int], Endpoint]:
 
 
 def _target(endpoint: Endpoint, port: dict[str, Any], path: Path) -> Iterator[Target]:
-    number, own, name = resolved(endpoint, port), port.get("port"), port.get("name")
+    number, own = resolved(endpoint, port), port.get("port")
     if number and isinstance(own, int):
-        label = name if isinstance(name, str) else ""
-        yield Target(endpoint, protocol_of(port), own, number, label, path)
+        yield Target(endpoint, protocol_of(port), own, number, _label(port), path)
+
+
+def _label(port: dict[str, Any]) -> str:
+    name = port.get("name")
+    return name if isinstance(name, str) else ""
 
 
 def resolved(endpoint: Endpoint, port: dict[str, Any]) -> int:
@@ -137,12 +141,13 @@ def _written(world: World, cluster: Cluster, service: Resource) -> Iterator[Targ
     """What EndpointSlices and Endpoints name: proxies take every slice that carries the name of the
     Service, whoever wrote it.
     """
-    by_name = {port.get("name") or "": (path, port) for path, port in service_ports(service)}
+    by_name = {_label(port): (path, port) for path, port in service_ports(service)}
     ref = service.ref
     for one in _slices(cluster).get((ref.namespace or DEFAULT_NAMESPACE, ref.name), ()):
         for port in _mappings(one.raw.get("ports")):
             for endpoint in _mappings(one.raw.get("endpoints")):
-                for text in endpoint.get("addresses") or ():
+                listed = endpoint.get("addresses")
+                for text in listed if isinstance(listed, list) else ():
                     yield from _place(world, text, port, by_name)
     written = cluster.get("Endpoints", ref.namespace, ref.name)
     for subset in _mappings(written.raw.get("subsets")) if written is not None else ():
@@ -156,10 +161,10 @@ def _place(
     world: World,
     text: object,
     port: dict[str, Any],
-    by_name: dict[Any, tuple[Path, dict[str, Any]]],
+    by_name: dict[str, tuple[Path, dict[str, Any]]],
 ) -> Iterator[Target]:
     address = parse_address(text) if isinstance(text, str) else None
-    number, name = port.get("port"), port.get("name") or ""
+    number, name = port.get("port"), _label(port)
     if address is None or not isinstance(number, int):
         return
     path, own = by_name.get(name, ((), {}))
@@ -170,7 +175,7 @@ def _place(
         protocol_of(port),
         outer if isinstance(outer, int) else 0,
         number,
-        str(name),
+        name,
         path,
     )
 

@@ -26,8 +26,8 @@ from martello.practices.network.places import find
 
 DEFAULT_NAMESPACE: Final = "default"
 NAME_LABEL: Final = "kubernetes.io/metadata.name"
-_DONE: Final = frozenset(("Succeeded", "Failed"))
-_FINISHED: Final = frozenset(("Complete", "Failed"))
+_DONE: Final = ("Succeeded", "Failed")
+_FINISHED: Final = ("Complete", "Failed")
 # What has a template and makes nothing by itself.
 _NO_MAKER: Final = frozenset(("Pod", "PodTemplate"))
 _POD_NODE: Final = "Node"  # mirror pods of the kubelet are owned by their node
@@ -159,8 +159,7 @@ def _owner(
 
 
 def _controller(metadata: dict[str, Any]) -> dict[str, Any] | None:
-    references = metadata.get("ownerReferences")
-    for reference in references if isinstance(references, list) else ():
+    for reference in _list(metadata.get("ownerReferences")):
         if isinstance(reference, dict) and reference.get("controller") is True:
             return reference
     return None
@@ -170,8 +169,8 @@ def _pod_addresses(resource: Resource) -> tuple[tuple[int, int], ...]:
     status = resource.raw.get("status")
     if not isinstance(status, dict):
         return ()
-    listed = status.get("podIPs")
-    texts = [one.get("ip") for one in listed if isinstance(one, dict)] if listed else []
+    listed = _list(status.get("podIPs"))
+    texts = [one.get("ip") for one in listed if isinstance(one, dict)]
     if not texts:
         texts = [status.get("podIP")]
     return _addresses(texts)
@@ -186,14 +185,17 @@ def _ports(spec: dict[str, Any]) -> tuple[Declared, ...]:
     """What regular, init and sidecar containers declare, repeats kept."""
     found: list[Declared] = []
     for key in ("containers", "initContainers"):
-        containers = spec.get(key)
-        for container in containers if isinstance(containers, list) else ():
+        for container in _list(spec.get(key)):
             ports = container.get("ports") if isinstance(container, dict) else None
-            for port in ports if isinstance(ports, list) else ():
+            for port in _list(ports):
                 declared = _declared(port)
                 if declared is not None:
                     found.append(declared)
     return tuple(found)
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
 
 
 def _declared(port: Any) -> Declared | None:
@@ -264,9 +266,9 @@ def _template(resource: Resource) -> Endpoint:
 
 
 def _node(resource: Resource) -> Node:
-    listed = look_up(resource.raw, ("status", "addresses"))
-    texts = [one.get("address") for one in listed or () if isinstance(one, dict)]
-    ranges = resource.spec.get("podCIDRs") or [resource.spec.get("podCIDR")]
+    listed = _list(look_up(resource.raw, ("status", "addresses")))
+    texts = [one.get("address") for one in listed if isinstance(one, dict)]
+    ranges = _list(resource.spec.get("podCIDRs")) or [resource.spec.get("podCIDR")]
     parsed = [parse_range(text) for text in ranges if isinstance(text, str)]
     return Node(
         resource.ref.name,

@@ -30,7 +30,7 @@ def read_policy(resource: Resource) -> tuple[Policy, Form]:
     """The policy, and what is wrong with it: then it has a `doubt` and no rules."""
     form, spec = form_of(resource, _SPEC)
     tier = spec.get("tier")
-    if tier not in _TIERS:
+    if not isinstance(tier, str) or tier not in _TIERS:
         wrong = "is required" if tier is None else f"{tier!r} is neither Admin nor Baseline"
         form.refuse(("spec", "tier"), wrong)
     return read_tiered(form, spec, DIALECT, _TIERS.get(str(tier), ADMIN)), form

@@ -143,7 +143,7 @@ def _rules(form: Form, raw: Any, dialect: Dialect, path: Path) -> tuple[Rule, ..
     for at, element in form.limited(raw, path, dialect.most):
         rule = form.mapping(element, at, known)
         action = rule.get("action")
-        if action not in dialect.actions:
+        if not isinstance(action, str) or action not in dialect.actions:
             wrong = "is required" if action is None else f"{action!r} is not known"
             form.refuse((*at, "action"), f"{wrong}: {', '.join(dialect.actions)}")
             action = next(iter(dialect.actions))

@@ -4,8 +4,9 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/pip --disable-pip-version-check --quiet
 TESTS  ?=
+SEEDS  ?= 300
 
-.PHONY: help run test check corpus bench docs golden lock wheel clean
+.PHONY: help run test test-packets check corpus bench docs golden lock wheel clean
 
 help: ## list the tasks
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | sort | expand -t 16
@@ -15,6 +16,9 @@ run: $(VENV)/run ## install into .venv and scan the bundled demo cluster
 
 test: $(VENV)/dev ## run the default tests
 	$(BIN)/python -m pytest $(TESTS)
+
+test-packets: $(VENV)/dev ## compare analyser, oracle and real packets on SEEDS random clusters (as root)
+	SEEDS=$(SEEDS) $(BIN)/python -m pytest -q tests/acceptance/test_packets.py
 
 check: $(VENV)/dev ## format, lint, types, import layers, generated pages
 	$(BIN)/ruff format --check --quiet src tests bench tools

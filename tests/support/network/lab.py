@@ -101,7 +101,8 @@ class Lab:
                 text=True,
                 bufsize=1,
             )
-        self._ask({place: {"listen": list(self._ports)} for place in self.places})
+        ports = list(self._ports)
+        self._ask({place: {"listen": [list(ips), ports]} for place, ips in self.places.items()})
 
     def close(self) -> None:
         """Ends the agents and removes the namespaces, however far the building came."""

@@ -3,7 +3,7 @@
 Commands and replies are lines of JSON on standard input and output. It imports nothing but the
 standard library, so that it starts at once under `ip netns exec`.
 
-    {"listen": [port, …]}                           → true; TCP, UDP (echo) and raw SCTP
+    {"listen": [[address, …], [port, …]]}           → true; TCP, UDP (echo) and raw SCTP
     {"probe": [[tag, protocol, from, to, port], …]} → {tag: "open" | "silent" | what else happened}
     {"arrived": true}                               → [tag, …] of the SCTP packets seen since
 
@@ -50,18 +50,18 @@ class Agent:
         self.asking: dict[int, socket.socket] = {}
         self.open: dict[int, str] = {}
 
-    def listen(self, ports: list[int]) -> bool:
-        """Answers on some ports from now on, in both families."""
+    def listen(self, addresses: list[str], ports: list[int]) -> bool:
+        """Answers on some ports from now on. UDP has a socket for each address, so that an answer
+        comes from where the question went.
+        """
         for port in ports:
-            for kind, kept in (
-                (socket.SOCK_STREAM, self.listeners),
-                (socket.SOCK_DGRAM, self.echoes),
-            ):
-                one = self._keep(socket.socket(socket.AF_INET6, kind), kept)
-                one.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
-                one.bind(("::", port))
-                if kind == socket.SOCK_STREAM:
-                    one.listen(4096)
+            one = self._keep(socket.socket(socket.AF_INET6, socket.SOCK_STREAM), self.listeners)
+            one.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+            one.bind(("::", port))
+            one.listen(4096)
+            for address in addresses:
+                echo = socket.socket(family_of(address), socket.SOCK_DGRAM)
+                self._keep(echo, self.echoes).bind((address, port))
         for family in (socket.AF_INET, socket.AF_INET6):
             self._keep(socket.socket(family, socket.SOCK_RAW, SCTP), self.raw)
         return True
@@ -80,7 +80,7 @@ class Agent:
         senders: dict[tuple[str, str], socket.socket] = {}
         for tag, protocol, source, target, port in wanted:
             self.open[tag] = "silent"
-            family = socket.AF_INET6 if ":" in target else socket.AF_INET
+            family = family_of(target)
             if protocol == "TCP":
                 self._connect(tag, family, source, target, port)
                 self.serve(0)
@@ -163,6 +163,11 @@ class Agent:
         return seen
 
 
+def family_of(address: str) -> socket.AddressFamily:
+    """The family of sockets for an address."""
+    return socket.AF_INET6 if ":" in address else socket.AF_INET
+
+
 def name(code: int) -> str:
     """An error number in words."""
     return errno.errorcode.get(code, str(code))
@@ -195,7 +200,7 @@ def main() -> None:
             (command, value), *_ = json.loads(line).items()
             reply: Any
             if command == "listen":
-                reply = agent.listen(value)
+                reply = agent.listen(*value)
             elif command == "probe":
                 reply = agent.probe(value)
             else:

@@ -17,8 +17,8 @@ OUTSIDE: Final = ("203.0.113.5", "198.51.100.7", "2001:db8:113::5", "2001:db8:19
 PORTS: Final = (80, 81, 443, 8080, 8081, 9090)
 NAMES: Final = {"tcp-web": ("TCP", 80), "tcp-alt": ("TCP", 8080), "dns": ("UDP", 81)}
 PODS: Final = {4: "10.77.0.0/16", 6: "fd77::/48"}
-_LABELS: Final = {"app": ("a", "b", "c"), "tier": ("x", "y"), "canary": ("", "1")}
-_SPACES: Final = {"team": ("red", "blue"), "env": ("dev", "prod")}
+LABELS: Final = {"app": ("a", "b", "c"), "tier": ("x", "y"), "canary": ("", "1")}
+SPACES: Final = {"team": ("red", "blue"), "env": ("dev", "prod")}
 _VERSION: Final = "policy.networking.k8s.io"
 
 
@@ -67,7 +67,7 @@ PACKETS: Final = replace(
 
 def random_cluster(seed: int, shape: Shape = ANY) -> list[Object]:
     """The objects of a cluster; a seed gives the same one always."""
-    return _Making(Random(seed), shape).cluster()
+    return Making(Random(seed), shape).cluster()
 
 
 def pod_addresses(namespace: int, pod: int) -> tuple[str, str]:
@@ -75,7 +75,7 @@ def pod_addresses(namespace: int, pod: int) -> tuple[str, str]:
     return f"10.77.{namespace}.{10 + pod}", f"fd77::{namespace + 1}:{10 + pod:x}"
 
 
-class _Making:
+class Making:
     """One cluster in the making."""
 
     def __init__(self, random: Random, shape: Shape) -> None:
@@ -91,7 +91,7 @@ class _Making:
             for p in range(self.random.randint(*self.shape.pods))
         ]
         spaces = [
-            namespace(name, self.labels(_SPACES))
+            namespace(name, self.labels(SPACES))
             for name in self.spaces
             if not (self.shape.missing_namespaces and self.maybe(0.15))
         ]
@@ -133,7 +133,7 @@ class _Making:
                         "clusterIP": f"10.96.0.{10 + n}",
                         "clusterIPs": [f"10.96.0.{10 + n}", f"fd96::{10 + n:x}"],
                         "ipFamilyPolicy": "RequireDualStack",
-                        "selector": self.labels(_LABELS),
+                        "selector": self.labels(LABELS),
                         "ports": ports,
                     },
                 }
@@ -168,7 +168,7 @@ class _Making:
         ]
         if self.maybe(0.2):  # the same name for another port: names are per pod
             ports = [{"name": "tcp-web", "containerPort": 443, "protocol": "TCP"}]
-        made = pod(self.spaces[at], f"p{number}", self.labels(_LABELS), ips, ports, where)
+        made = pod(self.spaces[at], f"p{number}", self.labels(LABELS), ips, ports, where)
         if ports and self.maybe(0.15):  # a sidecar declares the last of them
             made["spec"]["containers"][0]["ports"] = ports[:-1]
             sidecar = {"name": "side", "restartPolicy": "Always", "ports": ports[-1:]}
@@ -201,7 +201,7 @@ class _Making:
         if self.maybe(0.25):
             name = self.random.choice(self.spaces)
             return {"matchLabels": {"kubernetes.io/metadata.name": name}}
-        return self.selector(_SPACES)
+        return self.selector(SPACES)
 
     def block(self) -> tuple[str, list[str]]:
         """A block of addresses, and blocks strictly inside it."""
@@ -243,7 +243,7 @@ class _Making:
             return {"ipBlock": one}
         made: Object = {}
         if self.maybe(0.6):
-            made["podSelector"] = self.selector(_LABELS)
+            made["podSelector"] = self.selector(LABELS)
         if not made or self.maybe(0.5):
             made["namespaceSelector"] = self.spaces_selector()
         return made
@@ -272,7 +272,7 @@ class _Making:
 
     def network_policy(self, name: str) -> Object:
         """A NetworkPolicy: isolation by types, by rules, or by default."""
-        spec: Object = {"podSelector": self.selector(_LABELS)}
+        spec: Object = {"podSelector": self.selector(LABELS)}
         if self.maybe(0.75):
             spec["policyTypes"] = self.random.choice(
                 (["Ingress"], ["Egress"], ["Ingress", "Egress"])
@@ -297,7 +297,7 @@ class _Making:
         """Namespaces, or pods of namespaces: a subject or a peer of the cluster-wide policies."""
         if self.maybe(0.5):
             return {"namespaces": self.spaces_selector()}
-        pods = {"namespaceSelector": self.spaces_selector(), "podSelector": self.selector(_LABELS)}
+        pods = {"namespaceSelector": self.spaces_selector(), "podSelector": self.selector(LABELS)}
         return {"pods": pods}
 
     def cluster_peer(self, way: str, action: str) -> Object:

@@ -1,0 +1,132 @@
+"""The analyser: what passes between two places, between all of them, and after a change."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import msgspec
+import numpy as np
+
+from martello.core.cluster import Cluster
+from martello.core.reach import ALL, NONE, Conn, Reachability
+from martello.practices.network.dialects.read import read
+from martello.practices.network.engine.classes import FAMILY
+from martello.practices.network.engine.places import Columns, Spot, Spots
+from martello.practices.network.engine.rules import EGRESS, INGRESS, Grid
+from martello.practices.network.engine.state import State, first_state
+from martello.practices.network.model import (
+    Address,
+    Endpoint,
+    Place,
+    Policies,
+    Profile,
+    World,
+)
+from martello.practices.network.world import world as world_of
+
+_PLAIN: Final = Profile()
+EVERYTHING: Final = Reachability(ALL)
+NOTHING: Final = Reachability(NONE)
+Words = tuple[int, ...]
+
+
+class Reach:
+    """What passes between the places of one state of a cluster. Nothing of it changes."""
+
+    __slots__ = ("_conns", "_spots", "cluster", "policies", "profile", "state", "world")
+
+    def __init__(self, state: State, policies: Policies, cluster: Cluster | None = None) -> None:
+        self.state = state
+        self.world = state.world
+        self.profile = state.profile
+        self.policies = policies
+        self.cluster = cluster
+        self._spots = Spots(state)
+        self._conns: dict[tuple[Words, Words], Reachability] = {}
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Why some answers are unknown."""
+        return (*self.world.notes, *self.policies.notes)
+
+    def verdict(self, source: Place, destination: Place, family: int = 0) -> Reachability:
+        """What passes from one place to another by IPv4 (4), IPv6 (6), or the families that both
+        have (0: what passes by one of them only is `maybe`). The port is the destination's own,
+        after Services. Raises BadInput for a place of another world.
+        """
+        if source is destination and _is_one(source):
+            return EVERYTHING
+        out, to = self._spots.find(source), self._spots.find(destination)
+        if family:
+            return self._reachability(*self._masks(out, to, family))
+        shared = [v for v, bit in FAMILY.items() if out.families & to.families & bit]
+        if not shared:
+            return NOTHING
+        sure, perhaps = self._masks(out, to, shared[0])
+        if len(shared) > 1:
+            least, most = self._masks(out, to, shared[1])
+            sure = tuple(a & b for a, b in zip(sure, least, strict=True))
+            perhaps = tuple(a | b for a, b in zip(perhaps, most, strict=True))
+        return self._reachability(sure, perhaps)
+
+    def _masks(self, out: Spot, to: Spot, family: int) -> tuple[Words, Words]:
+        own = out.node != "" and out.node == to.node and out.is_node != to.is_node
+        state = self.state
+        rows = state.own if own else state.row
+        egress = rows(EGRESS, out.groups[EGRESS])
+        ingress = rows(INGRESS, to.groups[INGRESS])
+        there, here = to.columns[family], out.columns[family]
+        sure = _both(_low(egress.sure, there), _low(ingress.sure, here))
+        if egress.decided and ingress.decided and isinstance(there, int) and isinstance(here, int):
+            return sure, sure
+        return sure, _both(_high(egress.perhaps, there), _high(ingress.perhaps, here))
+
+    def _reachability(self, sure: Words, perhaps: Words) -> Reachability:
+        found = self._conns.get((sure, perhaps))
+        if found is None:
+            found = self._conns[(sure, perhaps)] = self._conn(sure, perhaps)
+        return found
+
+    def _conn(self, sure: Words, perhaps: Words) -> Reachability:
+        atoms = self.state.universe.names.ports
+        yes = atoms.conn(sure, bool(sure[0] & 1))
+        most: Conn = atoms.conn(perhaps, bool(perhaps[0] & 2))
+        return Reachability(yes, most - yes)
+
+
+def _is_one(place: Place) -> bool:
+    """Whether a place is one thing, which always reaches itself: not the pods of a workload."""
+    return not isinstance(place, Endpoint) or bool(place.pod) or place.kind == "Pod"
+
+
+def _low(row: Grid, columns: Columns) -> Words:
+    if isinstance(columns, int):
+        return tuple(row[:, columns].tolist())
+    return tuple(np.bitwise_and.reduce(row[:, columns], axis=1).tolist())
+
+
+def _high(row: Grid, columns: Columns) -> Words:
+    if isinstance(columns, int):
+        return tuple(row[:, columns].tolist())
+    return tuple(np.bitwise_or.reduce(row[:, columns], axis=1).tolist())
+
+
+def _both(one: Words, other: Words) -> Words:
+    return tuple(a & b for a, b in zip(one, other, strict=True))
+
+
+def reach_of(world: World, policies: Policies, profile: Profile = _PLAIN) -> Reach:
+    """The analyser of places and policies in memory."""
+    return Reach(first_state(world, policies, profile), policies)
+
+
+def reach(cluster: Cluster, profile: Profile = _PLAIN, *, extra: Sequence[Endpoint] = ()) -> Reach:
+    """The analyser of a cluster; `extra` are endpoints that are not in it. Their namespaces, where
+    they are not here either, have unknown labels.
+    """
+    places = world_of(cluster, profile)
+    if extra:
+        places = msgspec.structs.replace(places, endpoints=(*places.endpoints, *extra))
+    policies = read(cluster, profile)
+    return Reach(first_state(places, policies, profile), policies, cluster)

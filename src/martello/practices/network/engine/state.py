@@ -1,0 +1,99 @@
+"""One state of a cluster in the engine: classes, groups, and rows that are made when asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from martello.practices.network.engine.asked import Asked
+from martello.practices.network.engine.classes import Universe, universe
+from martello.practices.network.engine.groups import Groups, groups
+from martello.practices.network.engine.match import Matcher
+from martello.practices.network.engine.names import NOTHING, refined
+from martello.practices.network.engine.rows import Key, Row, Rows
+from martello.practices.network.engine.rules import EGRESS, INGRESS, Compiler
+from martello.practices.network.model import Policies, Policy, Profile, World
+
+WAYS: Final = (INGRESS, EGRESS)
+
+
+class State:
+    """The classes, groups and rows of a world under policies."""
+
+    __slots__ = (
+        "_own",
+        "_rows",
+        "asked",
+        "groups",
+        "kept",
+        "profile",
+        "serials",
+        "universe",
+        "world",
+    )
+
+    def __init__(
+        self,
+        world: World,
+        profile: Profile,
+        asked: Asked,
+        universe: Universe,
+        serials: Mapping[int, Policy],
+        kept: dict[tuple[str, Key], Row],
+    ) -> None:
+        self.world = world
+        self.profile = profile
+        self.asked = asked
+        self.universe = universe
+        self.serials = serials
+        self.kept = kept
+        self.groups: dict[str, Groups] = {way: groups(universe, serials, way) for way in WAYS}
+        matcher = Matcher(universe, profile, universe.columns)
+        self._rows = Rows(Compiler(universe, matcher), serials)
+        self._own: dict[tuple[str, Key], Row] = {}
+
+    @property
+    def made(self) -> int:
+        """How many rows were computed for this state, rather than taken over or not asked for."""
+        return self._rows.made
+
+    @property
+    def asked_selectors(self) -> int:
+        """How many times a selector was evaluated."""
+        every = self.universe
+        return every.pods.asked + every.spaces.asked + every.nodes.asked
+
+    @property
+    def open(self) -> Row:
+        """The row of what no policy selects."""
+        return self._rows.open
+
+    def row(self, way: str, group: int) -> Row:
+        """The row of a group."""
+        key = self.groups[way].keys[group]
+        found = self.kept.get((way, key))
+        if found is None:
+            found = self.kept[(way, key)] = self._rows.of(way, key)
+        return found
+
+    def own(self, way: str, group: int) -> Row:
+        """The row of a group for the node that an endpoint runs on."""
+        key = self.groups[way].keys[group]
+        found = self._own.get((way, key))
+        if found is None:
+            found = self._own[(way, key)] = self._rows.of(way, key, own_node=True)
+        return found
+
+    def rows(self, way: str) -> list[Row]:
+        """The rows of all groups of a direction."""
+        return [self.row(way, group) for group in range(len(self.groups[way].keys))]
+
+
+def first_state(world: World, policies: Policies, profile: Profile) -> State:
+    """The state of a world under policies, made from nothing."""
+    enforced = policies.policies if profile.enforces else ()
+    asked = Asked()
+    asked.add(enforced, profile)
+    names, _ = refined(NOTHING, asked, world)
+    serials = dict(enumerate(enforced))
+    return State(world, profile, asked, universe(world, asked, names, profile), serials, {})

@@ -55,7 +55,7 @@ from martello.practices.network.policies import INGRESS, isolation, on_host_netw
         ),
     ),
 )
-def host_port(workload: Workload, cluster: Cluster) -> Iterator[Hit]:
+def host_port_unisolated(workload: Workload, cluster: Cluster) -> Iterator[Hit]:
     """Port of the node leads to pods that no policy isolates.
 
     Whoever reaches the node reaches the pod, past every Service and Ingress. A network policy of

@@ -26,21 +26,19 @@ def selector(raw: Any) -> Selector:
 
     Raises MalformedSelector for what the API server would refuse.
     """
-    if not raw:
-        if raw is None or isinstance(raw, dict):
-            return EVERYTHING
-        raise MalformedSelector("a selector is a mapping")
+    if raw is None:
+        return EVERYTHING
     if not isinstance(raw, dict):
         raise MalformedSelector("a selector is a mapping")
     unknown = next((key for key in raw if key not in _FIELDS), None)
     if unknown is not None:
         raise MalformedSelector(f"a selector has no field {unknown!r}")
-    wanted = raw.get("matchLabels") or {}
+    wanted = _given(raw, "matchLabels", {})
     if not isinstance(wanted, dict):
         raise MalformedSelector("matchLabels is a mapping")
     found = {Requirement(_key(k), "In", (_value(v),)) for k, v in wanted.items()}
-    expressions = raw.get("matchExpressions") or ()
-    if not isinstance(expressions, list | tuple):
+    expressions = _given(raw, "matchExpressions", [])
+    if not isinstance(expressions, list):
         raise MalformedSelector("matchExpressions is a list")
     found.update(map(_requirement, expressions))
     return Selector(tuple(sorted(found)))
@@ -90,8 +88,8 @@ def _show(requirement: Requirement) -> str:
 def _requirement(raw: Any) -> Requirement:
     if not isinstance(raw, dict):
         raise MalformedSelector("an element of matchExpressions is a mapping")
-    key, operator, values = _key(raw.get("key")), raw.get("operator"), raw.get("values") or ()
-    if not isinstance(values, list | tuple):
+    key, operator, values = _key(raw.get("key")), raw.get("operator"), _given(raw, "values", [])
+    if not isinstance(values, list):
         raise MalformedSelector(f"matchExpressions: values of {key} is a list")
     if operator not in ("In", "NotIn", "Exists", "DoesNotExist"):
         raise MalformedSelector(f"matchExpressions: {operator!r} is no operator")
@@ -101,6 +99,11 @@ def _requirement(raw: Any) -> Requirement:
             + ("must have values" if not values else "may have no values")
         )
     return Requirement(key, operator, tuple(sorted({_value(v) for v in values})))
+
+
+def _given(raw: dict[str, Any], key: str, absent: Any) -> Any:
+    value = raw.get(key)
+    return absent if value is None else value
 
 
 def _key(raw: Any) -> str:

@@ -64,7 +64,7 @@ def _port(form: Form, raw: Any, protocol: str, path: Path) -> Port:
     if "number" in port:
         return one(protocol, form.port(port["number"], (*path, "number")) or 1)
     where = (*path, "range")
-    span = form.mapping(port["range"], where, ("start", "end"))
+    span = form.mapping(port.get("range"), where, ("start", "end"))
     found = form.span(protocol, span.get("start"), span.get("end"), where, ("start", "end"))
     if found.first == found.last:
         form.refuse((*where, "start"), "must be less than end")

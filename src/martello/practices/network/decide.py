@@ -6,7 +6,7 @@ of which only a selector is known, ports of which only a name is known, rules le
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from itertools import groupby
 from typing import Final
 
@@ -87,14 +87,15 @@ def _whole(passing: Conn, protocol: str) -> bool:
 class Asked(msgspec.Struct, frozen=True, eq=False):
     """One question: `takes` says whether a rule takes in the peer (None: it may), `ports` what a
     rule speaks of (without protocols that have no ports). Of what is in doubt, `hopeful` takes the
-    best and its contrary the worst: two bounds. `without` is left out.
+    best and its contrary the worst: two bounds. The rules whose `id` is
+    in `without` are left out.
     """
 
     direction: str
     takes: Callable[[Rule], bool | None]
     ports: Callable[[Rule], Passing]
     hopeful: bool = False
-    without: Rule | None = None
+    without: Collection[int] = ()
 
 
 class _Said(msgspec.Struct, frozen=True):
@@ -188,7 +189,7 @@ def _sequence(rules: Iterable[Rule], left: Passing, asked: Asked) -> _Said:
     """
     accept = passed = deny = unsure = NOTHING_PASSES
     for rule in rules:
-        taken = asked.takes(rule) if rule is not asked.without else False
+        taken = False if id(rule) in asked.without else asked.takes(rule)
         if taken is False:
             continue
         hit = asked.ports(rule) & left

@@ -30,6 +30,7 @@ from martello.practices.network.model import (
     Declared,
     Endpoint,
     NamedPort,
+    Pods,
     Policies,
     Policy,
     Profile,
@@ -98,7 +99,7 @@ def exposure(reach: Answered, *, written: bool = False) -> Exposure:
     are compared as they are written rather than by what they imply. Pods on the network of their
     node are left out: no policy governs them.
     """
-    sides = _Sides(reach.policies, Reading(reach.world, reach.profile, written))
+    sides = Sides(reach.policies, Reading(reach.world, reach.profile, written))
     rows: dict[tuple[str, str, Witness], Exposed] = {}
     unprotected: dict[tuple[str, str], None] = {}
     for endpoint in sides.distinct():
@@ -111,7 +112,7 @@ def exposure(reach: Answered, *, written: bool = False) -> Exposure:
     return Exposure(tuple(rows.values()), tuple(unprotected))
 
 
-def _rows(endpoint: Endpoint, direction: str, sides: _Sides) -> Iterator[Exposed]:
+def _rows(endpoint: Endpoint, direction: str, sides: Sides) -> Iterator[Exposed]:
     base = sides.row(endpoint, direction, ANYONE)
     if base.admitted or base.maybe:
         yield base
@@ -141,10 +142,19 @@ def _joined(one: Exposed, more: Exposed) -> Exposed:
     )
 
 
-class _Sides:
+class Sides:
     """The policies of every pod, found once for each set of labels, and of pods to come."""
 
-    __slots__ = ("_all", "_doubts", "_governing", "_local", "_present", "_selecting", "reading")
+    __slots__ = (
+        "_all",
+        "_doubts",
+        "_governing",
+        "_local",
+        "_own",
+        "_present",
+        "_selecting",
+        "reading",
+    )
 
     def __init__(self, policies: Policies, reading: Reading) -> None:
         self.reading = reading
@@ -155,6 +165,13 @@ class _Sides:
                 self._local.setdefault(policy.subject.namespace, []).append(policy)
             else:
                 self._all.append(policy)
+        self._own = {
+            (who.namespace, who.pods)
+            for policy in policies.policies
+            for rule in (*(policy.ingress or ()), *(policy.egress or ()))
+            for who in rule.peers or ()
+            if isinstance(who, Pods) and who.namespace
+        }
         self._governing: dict[tuple[object, ...], tuple[Policy, ...]] = {}
         self._doubts: dict[tuple[object, ...], bool] = {}
         self._selecting: dict[tuple[Witness, str], tuple[Policy, ...]] = {}
@@ -186,9 +203,12 @@ class _Sides:
         """The policies that govern a direction of every pod of a witness."""
         key = (witness, direction)
         if key not in self._selecting:
+            here = self._local.get(witness.namespace, ())
+            if self.reading.written and (witness.namespace, witness.pods) not in self._own:
+                here = ()  # a pod chosen by labels of its namespace lies in no namespace as written
             self._selecting[key] = tuple(
                 policy
-                for policy in (*self._local.get(witness.namespace, ()), *self._all)
+                for policy in (*here, *self._all)
                 if _governs(policy, direction) and pods_take(policy.subject, witness, self.reading)
             )
         return self._selecting[key]
@@ -221,7 +241,7 @@ class _Sides:
         self, endpoint: Endpoint, direction: str, witness: Witness, *, hopeful: bool
     ) -> tuple[Passing, Passing]:
         inwards = direction == IN
-        declared = partial(spoken, endpoint.ports) if inwards else _named
+        declared = partial(spoken, endpoint.ports) if inwards else named_ports
 
         def takes_witness(rule: Rule) -> bool | None:
             return rule_takes(rule, witness, self.reading)
@@ -273,7 +293,7 @@ def _resolved(ports: tuple[Declared, ...], port: Ports | NamedPort) -> Iterator[
             yield Ports(own.protocol, own.number, own.number)
 
 
-def _named(rule: Rule) -> Passing:
+def named_ports(rule: Rule) -> Passing:
     """What a rule speaks of where the pod that would resolve names is not there."""
     if rule.ports is None:
         return EVERYTHING_PASSES

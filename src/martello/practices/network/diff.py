@@ -1,0 +1,256 @@
+"""What changes between two states of a cluster, in meaning: who may reach whom, on which ports.
+
+Places are matched by name. Workloads that every rule of both states treats alike are compared
+once; addresses are cut at the boundaries of both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Iterator, Sequence
+from itertools import islice, pairwise
+from typing import Final, Protocol
+
+import msgspec
+
+from martello.core.reach import NONE, Reachability
+from martello.practices.network.addresses import name_of
+from martello.practices.network.alike import Alike
+from martello.practices.network.model import Address, Endpoint, Place, Policies, Profile, World
+
+ADDED: Final = "added"
+REMOVED: Final = "removed"
+CHANGED: Final = "changed"
+DOUBT: Final = "doubt"  # what surely passes is the same, what may pass is not
+MOST: Final = 100_000
+NOTHING: Final = Reachability(NONE)
+_BITS: Final = {4: 32, 6: 128}
+
+
+class Answers(Protocol):
+    """What answers for one state: a `Reach`."""
+
+    @property
+    def world(self) -> World:
+        """The places."""
+        ...
+
+    @property
+    def policies(self) -> Policies:
+        """All policies."""
+        ...
+
+    @property
+    def profile(self) -> Profile:
+        """What the network plugin does."""
+        ...
+
+    def verdict(self, source: Place, destination: Place, family: int = 0) -> Reachability:
+        """What passes from one place to another."""
+        ...
+
+    def addresses(self, version: int) -> tuple[Address, ...]:
+        """The intervals outside that rules tell apart."""
+        ...
+
+
+class Change(msgspec.Struct, frozen=True):
+    """One pair for which the answer is another. An end outside is a range of addresses, joined
+    where neighbours change alike. `new` and `gone` name the ends that only one state has.
+    """
+
+    kind: str  # added, removed, changed or doubt
+    source: str
+    destination: str
+    before: Reachability
+    after: Reachability
+    new: tuple[str, ...] = ()
+    gone: tuple[str, ...] = ()
+    outside: Address | None = None  # the end that is a range
+
+
+class Difference(msgspec.Struct, frozen=True):
+    """All changes, and the places that only one state has. `more`: there are further changes."""
+
+    changes: tuple[Change, ...]
+    new: tuple[str, ...] = ()
+    gone: tuple[str, ...] = ()
+    more: bool = False
+
+
+def diff(before: Answers, after: Answers, *, most: int = MOST) -> Difference:
+    """Every pair that changes, up to a number. What passes between two workloads passes between
+    some pods of them.
+    """
+    both = _Both(before, after)
+    found = list(islice(both.changes(), most + 1))
+    kept = sorted(found[:most], key=lambda c: (c.kind, c.source, c.destination))
+    return Difference(tuple(kept), both.new, both.gone, len(found) > most)
+
+
+def equivalent(before: Answers, after: Answers) -> bool:
+    """Whether no answer differs, for certain and in doubt, and the places are the same."""
+    both = _Both(before, after)
+    return not both.new and not both.gone and next(both.changes(), None) is None
+
+
+# What a workload is in both states: the kinds of its pods before and after.
+_Kinds = tuple[tuple[int, ...], tuple[int, ...]]
+
+
+class _Both:
+    """Two states side by side."""
+
+    __slots__ = ("_after", "_before", "_groups", "gone", "new")
+
+    def __init__(self, before: Answers, after: Answers) -> None:
+        self._before, self._after = _Side(before), _Side(after)
+        names = dict.fromkeys((*self._before.kinds, *self._after.kinds))
+        self.new = tuple(n[0] for n in names if n not in self._before.kinds)
+        self.gone = tuple(n[0] for n in names if n not in self._after.kinds)
+        groups: dict[_Kinds, list[str]] = {}
+        for name in names:
+            kinds = (self._before.kinds.get(name, ()), self._after.kinds.get(name, ()))
+            groups.setdefault(kinds, []).append(name[0])
+        self._groups = groups
+
+    def changes(self) -> Iterator[Change]:
+        """Pairs of places in the cluster, then those with addresses outside."""
+        for source, sources in self._groups.items():
+            for destination, destinations in self._groups.items():
+                yield from self._pairs(source, sources, destination, destinations)
+        for version in (4, 6):
+            yield from self._outside(version)
+
+    def _pairs(
+        self, source: _Kinds, sources: list[str], destination: _Kinds, destinations: list[str]
+    ) -> Iterator[Change]:
+        before = self._before.between(source[0], destination[0])
+        after = self._after.between(source[1], destination[1])
+        kind = _kind(before, after)
+        if not kind:
+            return
+        for one in sources:
+            for other in destinations:
+                if one != other:
+                    new = _named((source, one), (destination, other), 0)
+                    gone = _named((source, one), (destination, other), 1)
+                    yield Change(kind, one, other, before, after, new, gone)
+
+    def _outside(self, version: int) -> Iterator[Change]:
+        cells = _cells(version, self._before.cuts(version) | self._after.cuts(version))
+        for kinds, names in self._groups.items():
+            for inwards in (True, False):
+                rows = (
+                    (
+                        cell,
+                        self._before.outside(kinds[0], cell, inwards),
+                        self._after.outside(kinds[1], cell, inwards),
+                    )
+                    for cell in cells
+                )
+                for span, before, after in _joined(rows):
+                    for name in names:
+                        yield _change_outside(name, kinds, span, inwards, before, after)
+
+
+def _change_outside(
+    name: str,
+    kinds: _Kinds,
+    span: Address,
+    inwards: bool,
+    before: Reachability,
+    after: Reachability,
+) -> Change:
+    ends = (name_of(span), name) if inwards else (name, name_of(span))
+    new = () if kinds[0] else (name,)
+    gone = () if kinds[1] else (name,)
+    return Change(_kind(before, after), *ends, before, after, new, gone, span)
+
+
+def _named(one: tuple[_Kinds, str], other: tuple[_Kinds, str], state: int) -> tuple[str, ...]:
+    """The ends that are not there in a state."""
+    return tuple(name for kinds, name in (one, other) if not kinds[state])
+
+
+def _kind(before: Reachability, after: Reachability) -> str:
+    if before.yes == after.yes:
+        return DOUBT if before.maybe != after.maybe else ""
+    if not before.yes and not before.maybe:
+        return ADDED
+    if not after.yes and not after.maybe:
+        return REMOVED
+    return CHANGED
+
+
+def _cells(version: int, cuts: Iterable[int]) -> list[Address]:
+    bounds = sorted({0, 1 << _BITS[version], *cuts})
+    return [Address(version, first, after - 1) for first, after in pairwise(bounds)]
+
+
+_Row = tuple[Address, Reachability, Reachability]
+
+
+def _joined(rows: Iterable[_Row]) -> Iterator[_Row]:
+    """The rows that change, neighbours of one answer as one."""
+    held: _Row | None = None
+    for cell, before, after in rows:
+        if held is not None and (before, after) == held[1:]:
+            held = (Address(cell.version, held[0].first, cell.last), before, after)
+            continue
+        if held is not None and _kind(held[1], held[2]):
+            yield held
+        held = (cell, before, after)
+    if held is not None and _kind(held[1], held[2]):
+        yield held
+
+
+class _Side:
+    """One state: its places by name, in kinds that rules treat alike."""
+
+    __slots__ = ("_alike", "_known", "_reach", "_spans", "kinds")
+
+    def __init__(self, reach: Answers) -> None:
+        self._reach = reach
+        self._alike = Alike(reach)
+        self._known: dict[Hashable, Reachability] = {}
+        self._spans: dict[int, Sequence[Address]] = {}
+        found: dict[tuple[str, str], set[int]] = {}
+        places: tuple[Place, ...] = (*reach.world.endpoints, *reach.world.nodes)
+        for place in places:
+            kind = place.kind if isinstance(place, Endpoint) else ""
+            found.setdefault((name_of(place), kind), set()).add(self._alike.number(place))
+        self.kinds = {name: tuple(sorted(numbers)) for name, numbers in found.items()}
+
+    def cuts(self, version: int) -> set[int]:
+        """Where intervals begin."""
+        return {one.first for one in self._reach.addresses(version)}
+
+    def between(self, sources: tuple[int, ...], destinations: tuple[int, ...]) -> Reachability:
+        """What passes between some members of two sets of kinds."""
+        key = (sources, destinations)
+        known = self._known.get(key)
+        if known is None:
+            known = _merged(self._pair(one, other) for one in sources for other in destinations)
+            self._known[key] = known
+        return known
+
+    def _pair(self, source: int, destination: int) -> Reachability:
+        pair = self._alike.pair(source, destination)
+        return self._reach.verdict(*pair) if pair is not None else NOTHING
+
+    def outside(self, kinds: tuple[int, ...], span: Address, inwards: bool) -> Reachability:
+        """What passes between some members and an interval outside."""
+        places = [self._alike.place(kind) for kind in kinds]
+        return _merged(
+            self._reach.verdict(span, place) if inwards else self._reach.verdict(place, span)
+            for place in places
+        )
+
+
+def _merged(answers: Iterable[Reachability]) -> Reachability:
+    """What passes between some of several pairs."""
+    yes, maybe, because = NONE, NONE, dict[str, None]()
+    for one in answers:
+        yes, maybe = yes | one.yes, maybe | one.maybe
+        because.update(dict.fromkeys(one.because))
+    return Reachability(yes, maybe - yes, tuple(because))

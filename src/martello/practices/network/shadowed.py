@@ -1,0 +1,137 @@
+"""Rules whose removal changes nothing: for no place that is there, no address outside, and no pod
+that they wait for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Final
+
+import msgspec
+
+from martello.practices.network.alike import Alike
+from martello.practices.network.decide import IN, OUT, Asked, Passing, decide, rules_of
+from martello.practices.network.diff import Answers
+from martello.practices.network.exposure import Sides, named_ports, spoken
+from martello.practices.network.model import Address, Block, Doubtful, Endpoint, Place, Policy, Rule
+from martello.practices.network.takes import place_takes
+from martello.practices.network.witness import Reading, Witness, rule_takes, witnesses
+
+BUDGET: Final = 50_000
+
+
+class Shadow(msgspec.Struct, frozen=True):
+    """One rule that is not needed, beside all rules that are kept."""
+
+    policy: Policy
+    direction: str  # in or out
+    rule: Rule
+
+
+class Shadows(msgspec.Struct, frozen=True):
+    """What was found. `untried` counts the rules that the budget left out."""
+
+    found: tuple[Shadow, ...]
+    untried: int = 0
+
+
+def shadowed(reach: Answers, budget: int = BUDGET) -> Shadows:
+    """The rules that may go, all of them together: of two that say the same, the earlier stays.
+    Policies that select no pod, and rules that are not understood, are not judged. A budget is a
+    number of questions of one place about one peer.
+    """
+    search = _Search(reach, budget)
+    found: list[Shadow] = []
+    untried = 0
+    for policy in reversed(reach.policies.policies):
+        for direction in (OUT, IN):
+            for rule in reversed(rules_of(policy, direction) or ()):
+                answer = search.needed(policy, direction, rule)
+                if answer is None:
+                    untried += 1
+                elif not answer:
+                    found.append(Shadow(policy, direction, rule))
+    return Shadows(tuple(reversed(found)), untried)
+
+
+_Peer = Place | Witness
+
+
+class _Search:
+    """Rules that are left out so far, and what is left of the budget."""
+
+    __slots__ = ("_alike", "_gone", "_left", "_reading", "_sides", "_subjects", "_texts")
+
+    def __init__(self, reach: Answers, budget: int) -> None:
+        self._reading = Reading(reach.world, reach.profile)
+        self._sides = Sides(reach.policies, self._reading)
+        self._alike = Alike(reach)
+        self._gone: set[int] = set()
+        self._left = budget
+        self._texts = {version: reach.addresses(version) for version in (4, 6)}
+        self._subjects: dict[str, dict[int, list[Endpoint]]] = {IN: {}, OUT: {}}
+        for direction, by_policy in self._subjects.items():
+            seen = set()
+            for number in range(len(self._alike)):
+                place = self._alike.place(number)
+                if isinstance(place, Endpoint) and not place.host_network:
+                    governing = self._sides.governing(place, direction)
+                    key = (*map(id, governing), place.ports if direction == IN else ())
+                    if key not in seen:
+                        seen.add(key)
+                        for policy in governing:
+                            by_policy.setdefault(id(policy), []).append(place)
+
+    def needed(self, policy: Policy, direction: str, rule: Rule) -> bool | None:
+        """Whether something changes without a rule; None where that is not settled."""
+        subjects = self._subjects[direction].get(id(policy))
+        if not subjects or any(isinstance(who, Doubtful) for who in rule.peers or ()):
+            return True
+        without = self._gone | {id(rule)}
+        for peer in self._peers(rule):
+            for subject in subjects:
+                self._left -= 1
+                if self._left < 0:
+                    return None
+                if self._differs(subject, direction, peer, without):
+                    return True
+        self._gone = without
+        return False
+
+    def _peers(self, rule: Rule) -> Iterator[_Peer]:
+        """What a rule takes in: pods to come, one of each kind of places, intervals outside."""
+        yield from witnesses([rule])
+        if rule.peers is None:
+            yield Witness()
+        for number in range(len(self._alike)):
+            place = self._alike.place(number)
+            if place_takes(rule, place, self._reading) is not False:
+                yield place
+        for who in rule.peers or ():
+            if isinstance(who, Block):
+                for one in self._texts[who.version]:
+                    if who.first <= one.last and one.first <= who.last:
+                        yield one
+        if rule.peers is None:
+            yield from (one for listed in self._texts.values() for one in listed)
+
+    def _differs(self, subject: Endpoint, direction: str, peer: _Peer, without: set[int]) -> bool:
+        takes: Callable[[Rule], bool | None]
+        if isinstance(peer, Witness):
+            takes = partial(rule_takes, witness=peer, reading=self._reading)
+        else:
+            takes = partial(place_takes, place=peer, reading=self._reading)
+        ports: Callable[[Rule], Passing] = named_ports
+        if direction == IN:
+            ports = partial(spoken, subject.ports)
+        elif isinstance(peer, Endpoint):
+            ports = partial(spoken, peer.ports)
+        elif isinstance(peer, Address):
+            ports = partial(spoken, ())
+        policies = self._sides.governing(subject, direction)
+        return any(
+            decide(policies, Asked(direction, takes, ports, hopeful, self._gone))
+            != decide(policies, Asked(direction, takes, ports, hopeful, without))
+            for hopeful in (False, True)
+        )

@@ -113,10 +113,11 @@ def _nft(words: list[str], text: str, tool: Tool) -> str:
     done = run(tool.argv("nft", *words), text)
     if done.returncode == 0:
         return done.stdout
-    raise _failure(done.stderr)
+    raise failure(done.stderr)
 
 
-def _failure(said: str) -> MartelloError:
+def failure(said: str) -> MartelloError:
+    """What nft said, as an error of ours."""
     short = said.strip()[:_SAID]
     if any(word in said for word in _FORBIDDEN):
         return NotPermitted("nft may not change the packet filter", short, "run it as root")

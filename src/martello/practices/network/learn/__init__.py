@@ -1,0 +1,1 @@
+"""Policies learned from flows, and proved by replaying them."""

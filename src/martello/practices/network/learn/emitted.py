@@ -1,0 +1,17 @@
+"""A plan in the dialect that was asked for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from martello.practices.network.learn import emit
+from martello.practices.network.learn.emit import Surroundings
+from martello.practices.network.learn.model import NETWORK_POLICY
+from martello.practices.network.learn.plan import Plan
+
+
+def emitted(plan: Plan, around: Surroundings, dialect: str) -> tuple[dict[str, Any], ...]:
+    """The policies of a plan as Kubernetes objects."""
+    if dialect == NETWORK_POLICY:
+        return emit.emit(plan, around)
+    raise NotImplementedError(dialect)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from martello.core.check import Hit
 from martello.core.cluster import Cluster
 from martello.core.path import Path
 from martello.core.reach import Ports
@@ -24,6 +25,7 @@ from martello.practices.network.model import (
     Rule,
     World,
 )
+from martello.practices.network.promises import Intent
 from martello.practices.network.takes import place_takes, pods_hold
 from martello.practices.network.witness import Reading
 from martello.practices.network.world import world
@@ -56,6 +58,14 @@ class Conflict(msgspec.Struct, frozen=True, eq=False):
     subject: Endpoint
 
 
+class Promises(msgspec.Struct, frozen=True):
+    """The intents that must hold, the plugin's ways, and what this cluster is called."""
+
+    intents: tuple[Intent, ...]
+    profile: Profile = _PLAIN
+    cluster: str = ""
+
+
 @lru_cache(maxsize=2)
 def policies_of(cluster: Cluster) -> Policies:
     """All policies of a cluster, read once: a Cluster never changes."""
@@ -63,11 +73,11 @@ def policies_of(cluster: Cluster) -> Policies:
 
 
 @lru_cache(maxsize=2)
-def reach_of_cluster(cluster: Cluster) -> Reach:
-    """Who reaches whom in a cluster, whatever its plugin, computed once."""
+def reach_of_cluster(cluster: Cluster, profile: Profile = _PLAIN) -> Reach:
+    """Who reaches whom in a cluster, computed once for each plugin."""
     from martello.practices.network.engine.reach import reach
 
-    return reach(cluster, _PLAIN)
+    return reach(cluster, profile)
 
 
 def resource_of(cluster: Cluster, ref: Ref) -> Resource | None:
@@ -143,6 +153,15 @@ def _common(one: Ports | NamedPort | None, other: Ports | NamedPort | None) -> b
     return one.first <= other.last and other.first <= one.last
 
 
-def noted(facts: Sequence[Noted], check: str) -> Iterator[Noted]:
-    """The notes for one check."""
-    return (note for note in facts if note.check == check)
+def hits(cluster: Cluster, notes: Iterable[Noted], check: str) -> Iterator[Hit]:
+    """The notes for one check as its hits, each at the object that it speaks of, else at the first
+    of the cluster.
+    """
+    for note in notes:
+        if note.check != check:
+            continue
+        resource = resource_of(cluster, note.ref)
+        if resource is not None:
+            yield Hit(resource, note.path, note.message)
+        elif not note.ref.name and cluster.resources:
+            yield Hit(cluster.resources[0], (), note.message)

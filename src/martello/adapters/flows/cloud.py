@@ -17,13 +17,13 @@ from martello.adapters.flows.ends import (
     elapsed,
     protocol_of,
 )
-from martello.adapters.flows.fields import Json, digits, number, parsed, part, text, time
+from martello.adapters.flows.fields import Json, digits, number, parsed, part, text, texts, time
 from martello.core.flow import Peer
 
 NAME: Final = "cloud"
 _MILLISECONDS: Final = 100_000_000_000  # a larger number of seconds is of the year 5138
 _LETTERS: Final = {"T": "TCP", "U": "UDP"}
-_DEEPEST: Final = 6  # records, flows, flows, flowTuples
+_DEEPEST: Final = 10  # records, properties, flows, flows: objects and lists
 
 
 def reader(ends: Ends) -> Read:
@@ -78,8 +78,8 @@ def _tuples(raw: Any, depth: int) -> list[str]:
     if depth > _DEEPEST or not isinstance(raw, dict | list):
         return []
     if isinstance(raw, list):
-        return [found for one in raw for found in _tuples(one, depth)]
-    found = [one for one in raw.get("flowTuples") or () if isinstance(one, str)]
+        return [found for one in raw for found in _tuples(one, depth + 1)]
+    found = list(texts(raw, "flowTuples"))
     for key in ("records", "properties", "flowRecords", "flows", "flowGroups"):
         found += _tuples(raw.get(key), depth + 1)
     return found

@@ -52,6 +52,19 @@ def detect(lines: Iterable[bytes]) -> str:
     return ""
 
 
+def content(line: bytes) -> bytes:
+    """What a container wrote, of a line in its node's log file (`TIME stdout F …`)."""
+    parts = line[:80].split(b" ", 3)
+    if len(parts) < 4 or parts[1] not in (b"stdout", b"stderr") or parts[2][:1] != b"F":
+        return line
+    return line[sum(map(len, parts[:3])) + 3 :]
+
+
+def of_containers(read: Read) -> Read:
+    """The same reader for log files of containers."""
+    return lambda line, witness: read(content(line), witness)
+
+
 def _of(line: bytes) -> str:
     if line.startswith((b"{", b"data:")):
         keys = _keys(line[5:] if line.startswith(b"data:") else line)

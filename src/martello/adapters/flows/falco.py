@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 from martello.adapters.flows.ends import (
-    NO_ADDRESS,
     NOT_A_CONNECTION,
     BadLine,
     Ends,
@@ -49,8 +48,6 @@ def reader(ends: Ends) -> Read:
         namespace, pod = text(fields, "k8s.ns.name"), text(fields, "k8s.pod.name")
         named = (namespace, pod, "", "pod") if pod else ("", "", "", "unknown")
         event = text(fields, "evt.type")
-        if not (found.server or event in _IN):
-            return NO_ADDRESS
         return connection(
             ends.peer(found.client, *(named if event in _OUT else ())),
             ends.peer(found.server, *(named if event in _IN else ())),
@@ -76,8 +73,10 @@ def _ends(fields: Json) -> _Ends | None:
         return _pair(fields, "c", "s")
     name = text(fields, "fd.name")
     client, arrow, server = name.partition("->")
-    if arrow and not name.startswith("/"):
-        return _Ends(*host_port(client), *host_port(server))
+    if arrow:
+        # Unix sockets are written with an arrow too, raw sockets without ports.
+        plain = fields.get("fd.type", "ipv4") in ("ipv4", "ipv6") and " " not in name
+        return _named(client, server) if plain else None
     event = text(fields, "evt.type")
     if not text(fields, "fd.rip", "fd.lip"):
         return None
@@ -85,6 +84,12 @@ def _ends(fields: Json) -> _Ends | None:
         return _pair(fields, "r", "l")
     # Rules that tell the remote end alone are of outgoing connections.
     return _pair(fields, "l", "r") if event in _OUT or "evt.type" not in fields else None
+
+
+def _named(client: str, server: str) -> _Ends | None:
+    if ":" not in client or ":" not in server:
+        return None
+    return _Ends(*host_port(client), *host_port(server))
 
 
 def _pair(fields: Json, client: str, server: str) -> _Ends:

@@ -59,7 +59,7 @@ def _traced(ends: Ends, raw: Json, source: Json, target: Json, witness: str) -> 
     port, source_port = number(target, "port") or 0, number(source, "port") or 0
     if event == "accept":
         here, there, port, source_port = there, here, source_port, port
-    failed = text(raw, "error", "error_raw")
+    failed = raw.get("error") or raw.get("error_raw")
     return connection(
         here,
         there,

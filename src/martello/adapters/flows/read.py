@@ -7,7 +7,7 @@ from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
 from typing import BinaryIO, Final
 
-from martello.adapters.flows.detect import READERS, detect
+from martello.adapters.flows.detect import READERS, content, detect, of_containers
 from martello.adapters.flows.ends import BadLine, Ends, One, Read
 from martello.adapters.flows.lines import LONGEST, Batch, batches, named, shown
 from martello.core.errors import BadInput
@@ -19,6 +19,7 @@ _HOPELESS: Final = 1000  # bad lines after which a file that is mostly bad is no
 _SHOWN: Final = 3
 _LINES_TO_TELL: Final = 100
 _BYTES_TO_TELL: Final = 1 << 20
+_MARK: Final = b"\xef\xbb\xbf"  # that some editors put first
 
 
 class FlowReading:
@@ -96,6 +97,8 @@ class FlowReading:
             if read is not None:
                 yield read, batch
                 continue
+            if not held and batch and batch[0]:
+                batch[0] = batch[0].removeprefix(_MARK)
             held += batch
             size = sum(len(line or b"") for line in held)
             final = len(held) >= _LINES_TO_TELL or size >= _BYTES_TO_TELL
@@ -109,10 +112,15 @@ class FlowReading:
                 yield read, held
 
     def _reads(self, lines: Batch, name: str, final: bool) -> Read | None:
-        kind = self._reader or detect(line.strip() for line in lines[:_LINES_TO_TELL] if line)
+        first = [line.strip() for line in lines[:_LINES_TO_TELL] if line]
+        wrapped = any(content(line) != line for line in first)
+        if wrapped:
+            first = [content(line) for line in first]
+        kind = self._reader or detect(first)
         if kind:
             self.readers[name] = kind
-            return READERS[kind](self._ends)
+            read = READERS[kind](self._ends)
+            return of_containers(read) if wrapped else read
         if final:
             raise BadInput(
                 f"cannot tell what flows {name} holds",

@@ -320,7 +320,8 @@ class Making:
             rule: Object = {"action": action, "to" if way == "egress" else "from": peers}
             if self.maybe(0.5):
                 key, one = ports
-                rule[key] = [one() for _ in self.some(1, 2)]
+                inside = all({"namespaces", "pods"} & set(peer) for peer in peers)
+                rule[key] = [one(inside) for _ in self.some(1, 2)]
             made.append(rule)
         return made
 
@@ -336,9 +337,9 @@ class Making:
             spec[way] = self.cluster_rules(way, ("Accept", "Deny", "Pass"), ports)
         return policy(f"{_VERSION}/v1alpha2", "ClusterNetworkPolicy", name, spec)
 
-    def cluster_port(self) -> Object:
-        """A port of v1alpha2."""
-        if self.maybe(0.3):
+    def cluster_port(self, names: bool) -> Object:
+        """A port of v1alpha2; names are refused beside peers that are no pods."""
+        if names and self.maybe(0.3):
             return {"destinationNamedPort": self.random.choice(tuple(NAMES))}
         wanted: Object = {"number": self.random.choice(PORTS)}
         if self.maybe(0.3):
@@ -357,9 +358,9 @@ class Making:
             spec[way] = self.cluster_rules(way, actions, ("ports", self.admin_port))
         return policy(f"{_VERSION}/v1alpha1", kind, name, spec)
 
-    def admin_port(self) -> Object:
-        """A port of v1alpha1."""
-        if self.maybe(0.3):
+    def admin_port(self, names: bool) -> Object:
+        """A port of v1alpha1, likewise."""
+        if names and self.maybe(0.3):
             return {"namedPort": self.random.choice(tuple(NAMES))}
         if self.maybe(0.3):
             first, last = self.span()

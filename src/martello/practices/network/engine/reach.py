@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 import msgspec
@@ -12,9 +12,12 @@ from martello.core.cluster import Cluster
 from martello.core.reach import ALL, NONE, Conn, Reachability
 from martello.practices.network.dialects.read import read
 from martello.practices.network.engine.classes import FAMILY
+from martello.practices.network.engine.outside import outside
+from martello.practices.network.engine.pairs import Block, Cells, Pairs, cells, is_one
 from martello.practices.network.engine.places import Columns, Spot, Spots
 from martello.practices.network.engine.rules import EGRESS, INGRESS, Grid
 from martello.practices.network.engine.state import State, first_state
+from martello.practices.network.engine.totals import Count, count, table
 from martello.practices.network.model import (
     Address,
     Endpoint,
@@ -55,7 +58,7 @@ class Reach:
         have (0: what passes by one of them only is `maybe`). The port is the destination's own,
         after Services. Raises BadInput for a place of another world.
         """
-        if source is destination and _is_one(source):
+        if source is destination and (not isinstance(source, Endpoint) or is_one(source)):
             return EVERYTHING
         out, to = self._spots.find(source), self._spots.find(destination)
         if family:
@@ -69,6 +72,37 @@ class Reach:
             sure = tuple(a & b for a, b in zip(sure, least, strict=True))
             perhaps = tuple(a | b for a, b in zip(perhaps, most, strict=True))
         return self._reachability(sure, perhaps)
+
+    def addresses(self, version: int) -> tuple[Address, ...]:
+        """The intervals of addresses of a family that rules tell apart, without those of pods,
+        Services and nodes as far as their ranges are known.
+        """
+        return outside(self.state, version)
+
+    def count(self) -> Count:
+        """How many pairs of endpoints there are, and between how many something passes."""
+        return count(self.state)
+
+    def matrix(
+        self, by: str = "namespace", *, every: bool = False
+    ) -> Iterator[tuple[str, str, Reachability]]:
+        """(source, destination, what passes) by `namespace` or `workload`: between some pair of
+        their endpoints, or with `every` between each pair; no row where nothing does. No pod is
+        asked about itself.
+        """
+        for source, destination, sure, perhaps in table(self.state, by, every=every):
+            yield source, destination, self._reachability(sure, perhaps)
+
+    def blocks(self) -> Iterator[tuple[slice, Block, Block]]:
+        """All pairs of cells (`cells`): runs of destinations with bounds of what passes from every
+        cell to them, [words, destinations, sources], by the rules alone.
+        """
+        yield from Pairs(self.state, self.cells).blocks()
+
+    @property
+    def cells(self) -> Cells:
+        """The endpoints that nothing tells apart."""
+        return cells(self.state)
 
     def _masks(self, out: Spot, to: Spot, family: int) -> tuple[Words, Words]:
         own = out.node != "" and out.node == to.node and out.is_node != to.is_node
@@ -93,11 +127,6 @@ class Reach:
         yes = atoms.conn(sure, bool(sure[0] & 1))
         most: Conn = atoms.conn(perhaps, bool(perhaps[0] & 2))
         return Reachability(yes, most - yes)
-
-
-def _is_one(place: Place) -> bool:
-    """Whether a place is one thing, which always reaches itself: not the pods of a workload."""
-    return not isinstance(place, Endpoint) or bool(place.pod) or place.kind == "Pod"
 
 
 def _low(row: Grid, columns: Columns) -> Words:

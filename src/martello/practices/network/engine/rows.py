@@ -124,9 +124,9 @@ class Rows:
         for member, rules in zip(members, matches, strict=True):
             for match in () if member.perhaps else rules:
                 put(sure, match.sure, match.mask, shapes)
-        if isolated and not any(m.perhaps for m in members):
-            if all(match.decided for rules in matches for match in rules):
-                return Row(sure, sure)
+        decided = all(match.decided for rules in matches for match in rules)
+        if isolated and decided and not any(m.perhaps for m in members):
+            return Row(sure, sure)
         if isolated:
             for match in (match for rules in matches for match in rules):
                 put(perhaps, match.perhaps, match.mask, shapes)

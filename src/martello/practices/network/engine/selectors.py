@@ -125,7 +125,8 @@ class LabelClasses:
             found = np.isin(numbers, [values[value] for value in requirement.values])
             if requirement.operator == "NotIn":
                 found = ~found
-        return found | (numbers == UNKNOWN)
+        found |= numbers == UNKNOWN
+        return found
 
 
 def factor(arrays: Iterable[NDArray[np.int64]]) -> NDArray[np.int64]:

@@ -135,7 +135,7 @@ def test_a_service_that_was_called_is_named() -> None:
 
 def test_names_of_the_destination() -> None:
     names = ["API.example.com.", "api.example.com"]
-    assert only(seen(destination_names=names)).names == ("api.example.com", "api.example.com")
+    assert only(seen(destination_names=names)).names == ("api.example.com",)
 
 
 def test_udp_sctp_and_version_6() -> None:

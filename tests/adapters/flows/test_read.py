@@ -29,6 +29,13 @@ CONNTRACK = (
 )
 
 
+def test_it_can_be_walked_again(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(raw([HUBBLE, HUBBLE]))
+    found = read_flows([str(tmp_path / "a")])
+    assert list(found) == list(found)
+    assert (found.lines, found.flows) == (2, 2)
+
+
 def test_each_file_is_read_by_its_own_reader(tmp_path: Path) -> None:
     (tmp_path / "a.jsonl").write_bytes(raw([HUBBLE, "", HUBBLE]))
     (tmp_path / "b.jsonl").write_bytes(raw([CONNTRACK]))
@@ -152,11 +159,17 @@ def test_a_file_that_grows_is_followed(tmp_path: Path) -> None:
     with file.open("ab") as out:
         out.write(raw([HUBBLE])[7:])
     assert next(flows).witness.endswith(":2")
-    file.write_bytes(raw([HUBBLE])[:10])  # rotated: it begins anew
-    writer = threading.Timer(0.3, lambda: file.write_bytes(raw([HUBBLE])))
+    # cut, and written anew; then moved away, with a last line, and made anew
+    file.write_bytes(b"")
+    writer = threading.Timer(0.3, lambda: file.write_bytes(raw([HUBBLE.replace("80", "8")])))
     writer.start()
-    assert next(flows).port == 80
+    assert next(flows).port == 8
     writer.join()
+    with file.open("ab") as out:
+        file.rename(tmp_path / "old")
+        file.write_bytes(raw([HUBBLE.replace("80", "10")]))
+        out.write(HUBBLE.replace("80", "9").encode())
+    assert [next(flows).port, next(flows).port] == [9, 10]
     flows.close()  # type: ignore[attr-defined]
     with pytest.raises(BadInput, match="several"):
         read_flows([str(file), "-"], follow=True)

@@ -62,7 +62,7 @@ SAMPLES: Final[dict[str, dict[str, Any] | str]] = {
         "[1772359200.5     ]\t [NEW] ipv4 2 tcp 6 120 SYN_SENT src=10.0.1.1 dst=10.96.0.9 "
         "sport=40000 dport=80 [UNREPLIED] src=10.0.2.2 dst=10.0.1.1 sport=8080 dport=40000"
     ),
-    "vpc": "2 123456789010 eni-1 10.0.0.1 10.0.0.2 20641 22 6 20 42 1418530010 1418530070 ACCEPT OK",
+    "vpc": "2 1234567890 eni-1 10.0.0.1 10.0.0.2 20641 22 6 20 42 1418530010 1418530070 ACCEPT OK",
     "cloud": {
         "jsonPayload": {
             "connection": _ENDS | {"protocol": 6},

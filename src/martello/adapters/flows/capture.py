@@ -94,7 +94,7 @@ def _failed(told: IO[bytes], netns: str) -> Unreachable | NotPermitted:
     lower = said.lower()
     where = f" of the network namespace {netns[:100]}" if netns else ""
     what = f"cannot list connections{where}"
-    if "not permitted" in lower or "permission denied" in lower or "root" in lower:
+    if "not permitted" in lower or "permission denied" in lower or "must be root" in lower:
         return NotPermitted(what, said, "run it as root, or with CAP_NET_ADMIN")
     if 'exec of "conntrack" failed' in lower or "failed to execute conntrack" in lower:
         return _missing("conntrack")

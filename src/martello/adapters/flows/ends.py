@@ -99,7 +99,7 @@ class Ends:
         if known is None:
             for name in key:
                 _check_name(name)
-            known = tuple(name.rstrip(".").lower() for name in key if name)
+            known = tuple(dict.fromkeys(name.rstrip(".").lower() for name in key if name))
             if len(self._names) >= _KEPT:
                 self._names.clear()
             self._names[key] = known

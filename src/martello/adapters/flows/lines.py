@@ -59,11 +59,11 @@ def batches(path: str, stdin: BinaryIO | None, follow: bool) -> Iterator[Batch]:
         if path == STDIN:
             yield from _cut(_unpacked(_arriving(stdin or sys.stdin.buffer), name))
             return
+        if follow:
+            yield from _cut(_growing(path))
+            return
         with open(path, "rb") as file:
-            if follow:
-                yield from _cut(_growing(file))
-            else:
-                yield from _cut(_unpacked(_arriving(file), name))
+            yield from _cut(_unpacked(_arriving(file), name))
     except PermissionError as error:
         raise NotPermitted(f"cannot read {name}", "you may not read it") from error
     except OSError as error:
@@ -79,16 +79,32 @@ def _arriving(file: BinaryIO) -> Iterator[bytes]:
         yield part
 
 
-def _growing(file: BinaryIO) -> Iterator[bytes]:
-    """What is there, then what is written behind it; from the start where the file was cut."""
+def _growing(path: str) -> Iterator[bytes]:
+    """What is there, then what is written behind it, also where the file is rotated: cut, or moved
+    away and made anew.
+    """
     while True:
-        part = file.read(_PART)
-        if part:
-            yield part
-            continue
-        if os.fstat(file.fileno()).st_size < file.tell():
-            file.seek(0)
-        time.sleep(_PAUSE)
+        with open(path, "rb") as file:
+            while not _moved(path, file):
+                while part := file.read(_PART):
+                    yield part
+                if os.fstat(file.fileno()).st_size < file.tell():
+                    yield b"\n"  # what was begun there does not go on
+                    file.seek(0)
+                time.sleep(_PAUSE)
+            while part := file.read(_PART):
+                yield part
+        yield b"\n"
+
+
+def _moved(path: str, file: BinaryIO) -> bool:
+    """Whether another file is there now."""
+    try:
+        now = os.stat(path)
+    except FileNotFoundError:
+        return False  # not yet
+    own = os.fstat(file.fileno())
+    return (now.st_dev, now.st_ino) != (own.st_dev, own.st_ino)
 
 
 def _unpacked(parts: Iterator[bytes], name: str) -> Iterator[bytes]:

@@ -23,8 +23,8 @@ _MARK: Final = b"\xef\xbb\xbf"  # that some editors put first
 
 
 class FlowReading:
-    """The flows of some files, once, as they are read: memory does not grow with them. The counts
-    are right once it has been walked.
+    """The flows of some files as they are read: memory does not grow with them. The counts are
+    right once it has been walked; to walk it again reads the files again.
     """
 
     def __init__(
@@ -35,12 +35,7 @@ class FlowReading:
         max_bad: float = MAX_BAD,
         follow: bool = False,
     ) -> None:
-        self.lines = 0  # that are not empty, or records where a line holds many
-        self.flows = 0
-        self.bad = 0
-        self.first_bad: tuple[str, ...] = ()  # `file:line: why`
-        self.skipped: Counter[str] = Counter()  # by reason: no faults, and no flows
-        self.readers: dict[str, str] = {}  # file → format
+        self._begin()
         self._files = tuple(files)
         self._reader = reader
         self._stdin = stdin
@@ -48,10 +43,19 @@ class FlowReading:
         self._follow = follow
         self._ends = Ends()
 
+    def _begin(self) -> None:
+        self.lines = 0  # that are not empty, or records where a line holds many
+        self.flows = 0
+        self.bad = 0
+        self.first_bad: tuple[str, ...] = ()  # `file:line: why`
+        self.skipped: Counter[str] = Counter()  # by reason: no faults, and no flows
+        self.readers: dict[str, str] = {}  # file → format
+
     def __iter__(self) -> Iterator[Flow]:
         """Raises BadInput where a file cannot be read, its format is not known or too many of its
         lines are bad; NotPermitted.
         """
+        self._begin()
         for path in self._files:
             yield from self._file(path)
         if self.bad > self._max_bad * max(self.lines, _FEWEST):

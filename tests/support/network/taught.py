@@ -6,8 +6,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from martello.core.flow import Flow, Peer
 from tests.support.network.objects import Object, namespace, node
+
+from martello.core.flow import Flow, Peer
 
 BEGIN = 1_700_000_000.0  # when the pods of tests started, seconds since 1970
 

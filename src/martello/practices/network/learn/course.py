@@ -57,11 +57,32 @@ class Course:
         """The workloads that are isolated, and those left free in the same namespaces."""
         seen = self.seen(edges)
         spaces = {key.namespace for key in seen}
-        rest = [k for k in self.lifted if k.namespace in spaces and k not in seen]
         if self.options.isolate_unseen:
-            named = {k for k in self.lifted if self.learned(k) and self.lifted[k].selector}
+            named = {
+                key
+                for key, lifted in self.lifted.items()
+                if self.learned(key) and lifted.selector is not None
+            }
             return seen | named, ()
-        return seen, tuple(sorted(rest))
+        rest = {k for k in self.lifted if k.namespace in spaces} - seen
+        return self._tied(seen, rest)
+
+    def _tied(self, seen: frozenset[Key], rest: set[Key]) -> tuple[frozenset[Key], tuple[Key, ...]]:
+        """Workloads that labels do not tell from a seen one cannot be left free: what lets them
+        through would let that one through.
+        """
+        isolated = set(seen)
+        while True:
+            more = {
+                key
+                for key in rest
+                if isolated.intersection(self.lifted[key].also)
+                and self.lifted[key].selector is not None
+            }
+            if not more:
+                return frozenset(isolated), tuple(sorted(rest))
+            isolated |= more
+            rest -= more
 
     def extended(self, edges: Sequence[Edge], subjects: frozenset[Key]) -> list[Edge]:
         """The evidence with what infrastructure and, where asked, configuration adds to it."""

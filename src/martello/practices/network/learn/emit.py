@@ -63,7 +63,9 @@ def surroundings(atlas: Atlas, lifted: Mapping[Key, Lifted], most_blocks: int) -
 def emit(plan: Plan, around: Surroundings) -> tuple[Raw, ...]:
     """The plan as NetworkPolicy objects, by namespace and name."""
     found: list[Raw] = []
-    unnamed = {k.namespace for k in plan.ingress if around.lifted[k].selector is None}
+    # A namespace with pods that no labels tell apart cannot deny by default: nothing could let
+    # them through.
+    unnamed = {k.namespace for k, lifted in around.lifted.items() if lifted.selector is None}
     for namespace in plan.namespaces:
         if namespace not in unnamed:
             spec: Raw = {"podSelector": {}, "policyTypes": [INGRESS, EGRESS]}

@@ -128,7 +128,8 @@ def _place(endpoint: Endpoint | None, number: Number | None, atlas: Atlas) -> Pa
     if endpoint is not None:
         if not endpoint.host_network:
             return atlas.party_of(endpoint)
-        return Party(NODE, node=endpoint.node) if endpoint.node in atlas.nodes else None
+        held = atlas.nodes.get(endpoint.node)
+        return Party(NODE, node=endpoint.node) if held and held.addresses else None
     if number is None or atlas.ever_pod(number):
         return None
     node = atlas.node_addresses.get(number)

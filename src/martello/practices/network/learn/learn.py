@@ -149,14 +149,17 @@ def _unseen(
     for key in sorted(course.lifted):
         if not course.learned(key) or key in seen:
             continue
-        found.append(Unseen(str(key), key.kind, _why(key, course), key in subjects))
+        found.append(Unseen(str(key), key.kind, _why(key, course, subjects), key in subjects))
     return tuple(found)
 
 
-def _why(key: Key, course: Course) -> str:
+def _why(key: Key, course: Course, subjects: frozenset[Key]) -> str:
     lifted = course.lifted[key]
     if lifted.selector is None:
         return lifted.why
+    tied = [other for other in lifted.also if other in subjects]
+    if key in subjects and tied and not course.options.isolate_unseen:
+        return f"no flow speaks of it, and labels do not tell it from {tied[0]}"
     endpoint = course.atlas.groups[key][0]
     if key.kind == "CronJob":
         return "a CronJob that no flow speaks of"

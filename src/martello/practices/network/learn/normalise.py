@@ -181,9 +181,12 @@ def on_node(party: Party, atlas: Atlas) -> Party:
     """Pods on the network of their node are that node to every policy."""
     assert party.workload is not None
     endpoint = atlas.shapes[party.workload][party.form][0]
-    if endpoint.host_network and endpoint.node:
-        return Party(NODE, node=endpoint.node)
-    return party
+    if not endpoint.host_network:
+        return party
+    node = atlas.nodes.get(endpoint.node)
+    if node is None or not node.addresses:
+        raise _Unknown("a pod on the network of a node whose address is not known")
+    return Party(NODE, node=endpoint.node)
 
 
 _End = tuple[Party, Number | None, int, str]

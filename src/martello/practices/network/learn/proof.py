@@ -9,7 +9,7 @@ import msgspec
 
 from martello.core.reach import NONE, Conn, Ports, conn
 from martello.practices.network.engine.reach import Reach
-from martello.practices.network.learn.model import WORKLOAD, Edge, HeldOut, Key, OpenPair, Party
+from martello.practices.network.learn.model import Edge, HeldOut, Key, OpenPair
 from martello.practices.network.learn.replay import ALLOWED, Stage, verdict
 from martello.practices.network.learn.review import lane
 
@@ -39,7 +39,7 @@ def pairs(
     are.
     """
     used = _used(edges)
-    keys = [key for key, shapes in stage.atlas.shapes.items() if not shapes[0][0].host_network]
+    keys = [key for key, shapes in stage.atlas.shapes.items() if stage.prepared(key)]
     total = opened = closed = 0
     listed: list[OpenPair] = []
     for source, destination in _each(keys, governed):
@@ -65,10 +65,8 @@ def _each(keys: Sequence[Key], governed: frozenset[Key]) -> Iterator[tuple[Key, 
 
 def _passes(reached: Reach, stage: Stage, source: Key, destination: Key) -> Conn:
     found = NONE
-    for form in range(len(stage.atlas.shapes[source])):
-        for other in range(len(stage.atlas.shapes[destination])):
-            here = stage.first(Party(WORKLOAD, source, form))
-            there = stage.first(Party(WORKLOAD, destination, other))
+    for here in stage.prepared(source):
+        for there in stage.prepared(destination):
             found = found | reached.verdict(here, there).yes
     return found
 

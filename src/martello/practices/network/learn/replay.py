@@ -57,6 +57,14 @@ class Stage:
             self._first[key] = found
         return found
 
+    def prepared(self, key: Key) -> tuple[Endpoint, ...]:
+        """The pods that stand for a workload: those that are there, and those evidence speaks of.
+        None where it is on the network of its node.
+        """
+        forms = range(len(self.atlas.shapes[key]))
+        found = (self._first.get((key, form)) for form in forms)
+        return tuple(e for e in found if e is not None and not e.host_network)
+
     def places(self, edge: Edge) -> tuple[Place, Place]:
         """Source and destination of an edge. Replicas of one workload are two different pods."""
         if edge.source == edge.destination and edge.source.kind == WORKLOAD:
@@ -70,7 +78,9 @@ class Stage:
             node: Node | None = self.nodes.get(party.node)
             if node is not None and node.addresses:
                 return node
-            version, number = self.atlas.nodes[party.node].addresses[0]
+            known = self.atlas.nodes[party.node].addresses
+            more = sorted(self.atlas.more_addresses.get(party.node, ()))
+            version, number = (*known, *more)[0]
             return Address(version, number, number)
         return Address(party.version, party.address, party.address)
 

@@ -13,7 +13,7 @@ from bench.material import BUILD
 from martello.adapters.flows.edges import edges
 from martello.adapters.flows.read import read_flows
 
-LINES = 200_000
+LINES = 100_000
 FLOOR = 50_000  # lines a second of CPU
 ROUNDS = 3
 _APPS = 60
@@ -28,6 +28,7 @@ def main() -> int:
     ours = max(LINES / _read(str(path), False) for _ in range(ROUNDS))
     counted = max(LINES / _read(str(path), True) for _ in range(ROUNDS))
     plain = max(LINES / _plain(str(path)) for _ in range(ROUNDS))
+    path.unlink()
     print(f"  {LINES} Hubble lines of {size:.0f} bytes, a second of CPU")
     print(f"    read into flows        {ours:10,.0f}")
     print(f"    counted into edges     {counted:10,.0f}")

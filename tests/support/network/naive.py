@@ -59,7 +59,12 @@ class Naive:
         pods = [pod_of(o, self.nodes) for o in listed if o["kind"] == "Pod" and not ended(o)]
         self.pods = {pod.key: pod for pod in pods}
         self.policies = [o for o in listed if o["kind"] == "NetworkPolicy"]
-        self.cluster_wide = [o for o in listed if o["kind"] in (CLUSTER, *TIERS)]
+        wide = sorted((o for o in listed if o["kind"] in (CLUSTER, *TIERS)), key=rank)
+        self.tiers = {
+            tier: [[o for o in wide if tier_of(o) == (tier, api)] for api in (True, False)]
+            for tier in ("Admin", "Baseline")
+        }
+        self._ends: dict[str, End] = {}
 
     def allowed(
         self, source: str, destination: str, protocol: str, port: int, family: int = 0
@@ -76,8 +81,11 @@ class Naive:
 
     def end(self, text: str) -> End:
         """What a name or an address stands for."""
-        if text in self.pods:
-            return self.pods[text]
+        if text not in self._ends:
+            self._ends[text] = self.pods.get(text) or self._at(text)
+        return self._ends[text]
+
+    def _at(self, text: str) -> End:
         version = ip_address(text).version
         for pod in self.pods.values():
             if pod.kind == "pod" and same(pod.ips.get(version), text):
@@ -148,14 +156,7 @@ class Naive:
         two API versions) may each be the one that decides.
         """
         families = []
-        for api in (True, False):
-            mine = [
-                p
-                for p in self.cluster_wide
-                if (p["kind"] == CLUSTER) == api
-                and (p["spec"].get("tier") or TIERS.get(p["kind"])) == tier
-            ]
-            mine.sort(key=rank)
+        for mine in self.tiers[tier]:
             outcome = {NEXT}
             for _, equals in groupby(mine, key=rank):
                 outcome.discard(NEXT)
@@ -328,6 +329,11 @@ def either(opinions: Sequence[set[str]]) -> set[str]:
     """
     found = {one for outcome in opinions for one in outcome if one != NEXT}
     return found | ({NEXT} if all(NEXT in outcome for outcome in opinions) else set())
+
+
+def tier_of(policy: Raw) -> tuple[str, bool]:
+    """The tier, and whether it is of the newer API."""
+    return policy["spec"].get("tier") or TIERS[policy["kind"]], policy["kind"] == CLUSTER
 
 
 def rank(policy: Raw) -> int:

@@ -7,14 +7,14 @@ once; addresses are cut at the boundaries of both.
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Iterator, Sequence
-from itertools import islice, pairwise
+from itertools import islice
 from typing import Final, Protocol
 
 import msgspec
 
 from martello.core.reach import NONE, Reachability
 from martello.practices.network.addresses import name_of
-from martello.practices.network.alike import Alike
+from martello.practices.network.alike import Alike, Celled
 from martello.practices.network.model import Address, Endpoint, Place, Policies, Profile, World
 
 ADDED: Final = "added"
@@ -23,7 +23,6 @@ CHANGED: Final = "changed"
 DOUBT: Final = "doubt"  # what surely passes is the same, what may pass is not
 MOST: Final = 100_000
 NOTHING: Final = Reachability(NONE)
-_BITS: Final = {4: 32, 6: 128}
 
 
 class Answers(Protocol):
@@ -32,6 +31,11 @@ class Answers(Protocol):
     @property
     def world(self) -> World:
         """The places."""
+        ...
+
+    @property
+    def cells(self) -> Celled:
+        """The endpoints that nothing tells apart."""
         ...
 
     @property
@@ -137,7 +141,7 @@ class _Both:
                     yield Change(kind, one, other, before, after, new, gone)
 
     def _outside(self, version: int) -> Iterator[Change]:
-        cells = _cells(version, self._before.cuts(version) | self._after.cuts(version))
+        cells = _common(self._before.addresses(version), self._after.addresses(version))
         for kinds, names in self._groups.items():
             for inwards in (True, False):
                 rows = (
@@ -182,9 +186,20 @@ def _kind(before: Reachability, after: Reachability) -> str:
     return CHANGED
 
 
-def _cells(version: int, cuts: Iterable[int]) -> list[Address]:
-    bounds = sorted({0, 1 << _BITS[version], *cuts})
-    return [Address(version, first, after - 1) for first, after in pairwise(bounds)]
+def _common(ones: Sequence[Address], others: Sequence[Address]) -> list[Address]:
+    """What is outside in both states, cut where either cuts. Both are in order."""
+    found: list[Address] = []
+    at = 0
+    for one in ones:
+        while at < len(others) and others[at].last < one.first:
+            at += 1
+        here = at
+        while here < len(others) and others[here].first <= one.last:
+            other = others[here]
+            first, last = max(one.first, other.first), min(one.last, other.last)
+            found.append(Address(one.version, first, last))
+            here += 1
+    return found
 
 
 _Row = tuple[Address, Reachability, Reachability]
@@ -194,7 +209,7 @@ def _joined(rows: Iterable[_Row]) -> Iterator[_Row]:
     """The rows that change, neighbours of one answer as one."""
     held: _Row | None = None
     for cell, before, after in rows:
-        if held is not None and (before, after) == held[1:]:
+        if held is not None and (before, after) == held[1:] and _meet(held[0], cell):
             held = (Address(cell.version, held[0].first, cell.last), before, after)
             continue
         if held is not None and _kind(held[1], held[2]):
@@ -204,16 +219,19 @@ def _joined(rows: Iterable[_Row]) -> Iterator[_Row]:
         yield held
 
 
+def _meet(one: Address, next_: Address) -> bool:
+    return one.last + 1 == next_.first
+
+
 class _Side:
     """One state: its places by name, in kinds that rules treat alike."""
 
-    __slots__ = ("_alike", "_known", "_reach", "_spans", "kinds")
+    __slots__ = ("_alike", "_known", "_reach", "kinds")
 
     def __init__(self, reach: Answers) -> None:
         self._reach = reach
         self._alike = Alike(reach)
         self._known: dict[Hashable, Reachability] = {}
-        self._spans: dict[int, Sequence[Address]] = {}
         found: dict[tuple[str, str], set[int]] = {}
         places: tuple[Place, ...] = (*reach.world.endpoints, *reach.world.nodes)
         for place in places:
@@ -221,9 +239,9 @@ class _Side:
             found.setdefault((name_of(place), kind), set()).add(self._alike.number(place))
         self.kinds = {name: tuple(sorted(numbers)) for name, numbers in found.items()}
 
-    def cuts(self, version: int) -> set[int]:
-        """Where intervals begin."""
-        return {one.first for one in self._reach.addresses(version)}
+    def addresses(self, version: int) -> tuple[Address, ...]:
+        """The intervals outside that this state tells apart."""
+        return self._reach.addresses(version)
 
     def between(self, sources: tuple[int, ...], destinations: tuple[int, ...]) -> Reachability:
         """What passes between some members of two sets of kinds."""

@@ -199,6 +199,11 @@ class Sides:
             self._doubts[key] = any(held is None for _, held in answers)
         return self._governing[key]
 
+    def doubted(self, endpoint: Endpoint, direction: str) -> bool:
+        """Whether some policy may or may not govern a direction of a pod."""
+        self.governing(endpoint, direction)
+        return self._doubts[(direction, *_class(endpoint))]
+
     def selecting(self, witness: Witness, direction: str) -> tuple[Policy, ...]:
         """The policies that govern a direction of every pod of a witness."""
         key = (witness, direction)
@@ -224,7 +229,7 @@ class Sides:
         sure = self._passing(endpoint, direction, witness, hopeful=False)
         best = self._passing(endpoint, direction, witness, hopeful=True)
         because = _reasons(self.governing(endpoint, direction))
-        if self._doubts.get((direction, *_class(endpoint))):
+        if self.doubted(endpoint, direction):
             because = (*because, _UNKNOWN_LABELS)
         maybe = best[1] - sure[1]
         return Exposed(
@@ -251,7 +256,7 @@ class Sides:
 
         policies = self.governing(endpoint, direction)
         admitted = decide(policies, Asked(direction, takes_witness, declared, hopeful))
-        if self._doubts.get((direction, *_class(endpoint))):
+        if self.doubted(endpoint, direction):
             admitted = EVERYTHING_PASSES if hopeful else NOTHING_PASSES
         way = OUT if inwards else IN
         theirs = self.selecting(witness, way)

@@ -47,10 +47,7 @@ def _holds(who: Who, place: Place, reading: Reading) -> bool | None:
     spans = _spans(place)
     if isinstance(who, Domains):
         return _domains_hold(who, spans, reading.profile)
-    inside = {within(first, last, who) for version, first, last in spans if version == who.version}
-    if not spans:
-        return None
-    return inside.pop() if len(inside) == 1 else None if inside else False
+    return _in_all(place, who)
 
 
 def _spans(place: Place) -> tuple[tuple[int, int, int], ...]:
@@ -86,10 +83,19 @@ def _block_holds(block: Block, endpoint: Endpoint, profile: Profile) -> bool | N
     mine = [number for version, number in endpoint.addresses if version == block.version]
     if not mine:
         return False if endpoint.addresses else block_takes(block, profile)
-    inside = {within(number, number, block) for number in mine}
-    if inside == {False}:
-        return False
-    return True if match and inside == {True} else None
+    inside = _in_all(endpoint, block)
+    return inside if match or inside is False else None
+
+
+def _in_all(place: Place, block: Block) -> bool | None:
+    """Whether a block holds every address of a place, none, or (None) some: a block of one family
+    says nothing of the other.
+    """
+    inside = {
+        within(first, last, block) if version == block.version else False
+        for version, first, last in _spans(place)
+    }
+    return inside.pop() if len(inside) == 1 else None
 
 
 def pods_hold(who: Pods, endpoint: Endpoint, world: World) -> bool | None:

@@ -64,4 +64,4 @@ def test_packets_tell_what_a_filter_drops(built: Lab) -> None:
 def test_analyser_oracle_and_packets_agree(seed: int, built: Lab) -> None:
     compared = compare(seed, built)
     assert compared.wrong == []
-    assert 0 < compared.passed < compared.probed
+    assert 0 < compared.passed <= compared.probed

@@ -4,9 +4,10 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/pip --disable-pip-version-check --quiet
 TESTS  ?=
+WORKERS ?= 2
 SEEDS  ?= 300
 
-.PHONY: help run test test-packets check corpus bench docs golden lock wheel clean
+.PHONY: help run test test-packets test-cluster check corpus bench docs golden lock wheel clean
 
 help: ## list the tasks
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | sort | expand -t 16
@@ -15,10 +16,13 @@ run: $(VENV)/run ## install into .venv and scan the bundled demo cluster
 	@$(BIN)/martello demo
 
 test: $(VENV)/dev ## run the default tests
-	$(BIN)/python -m pytest $(TESTS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(TESTS)
 
 test-packets: $(VENV)/dev ## compare analyser, oracle and real packets on SEEDS random clusters (as root)
 	SEEDS=$(SEEDS) $(BIN)/python -m pytest -q tests/acceptance/test_packets.py
+
+test-cluster: $(VENV)/dev ## the network practice on whole clusters with running pods (as root; MARTELLO_CLUSTER)
+	MARTELLO_CLUSTER=$${MARTELLO_CLUSTER:-../shared/k8s/cluster} $(BIN)/python -m pytest -q tests/acceptance/test_real_network.py
 
 check: $(VENV)/dev ## format, lint, types, import layers, generated pages
 	$(BIN)/ruff format --check --quiet src tests bench tools

@@ -20,6 +20,10 @@ settings.register_profile("search", deadline=None, suppress_health_check=_BUSY)
 settings.register_profile("same", settings.get_profile("search"), derandomize=True, database=None)
 settings.load_profile("same")
 
+# How wide a terminal is, tests say themselves; pytest-xdist gives its workers one of 80 columns.
+for _name in ("COLUMNS", "LINES"):
+    os.environ.pop(_name, None)
+
 
 @pytest.fixture(scope="session", autouse=True)
 def no_network() -> Iterator[None]:

@@ -20,11 +20,12 @@ _FIELDS: Final = frozenset(("matchLabels", "matchExpressions"))
 _PREFIX_LENGTH: Final = 253
 
 
-def selector(raw: Any) -> Selector:
+def selector(raw: Any, *, checked: bool = True) -> Selector:
     """The canonical form of a LabelSelector: order and repeats do not count. Null and {} select
     everything, so a caller for whom an absent selector means something else asks first.
 
-    Raises MalformedSelector for what the API server would refuse.
+    Raises MalformedSelector for what the API server would refuse. In objects of a CRD it does not
+    check keys and values (`checked` false): those that no label can have are never found.
     """
     if raw is None:
         return EVERYTHING
@@ -36,11 +37,11 @@ def selector(raw: Any) -> Selector:
     wanted = _given(raw, "matchLabels", {})
     if not isinstance(wanted, dict):
         raise MalformedSelector("matchLabels is a mapping")
-    found = {Requirement(_key(k), "In", (_value(v),)) for k, v in wanted.items()}
+    found = {Requirement(_key(k, checked), "In", (_value(v, checked),)) for k, v in wanted.items()}
     expressions = _given(raw, "matchExpressions", [])
     if not isinstance(expressions, list):
         raise MalformedSelector("matchExpressions is a list")
-    found.update(map(_requirement, expressions))
+    found.update(_requirement(one, checked) for one in expressions)
     return Selector(tuple(sorted(found)))
 
 
@@ -85,10 +86,11 @@ def _show(requirement: Requirement) -> str:
     return f"!{key}"
 
 
-def _requirement(raw: Any) -> Requirement:
+def _requirement(raw: Any, checked: bool) -> Requirement:
     if not isinstance(raw, dict):
         raise MalformedSelector("an element of matchExpressions is a mapping")
-    key, operator, values = _key(raw.get("key")), raw.get("operator"), _given(raw, "values", [])
+    key, operator = _key(raw.get("key"), checked), raw.get("operator")
+    values = _given(raw, "values", [])
     if not isinstance(values, list):
         raise MalformedSelector(f"matchExpressions: values of {key} is a list")
     if operator not in ("In", "NotIn", "Exists", "DoesNotExist"):
@@ -98,7 +100,7 @@ def _requirement(raw: Any) -> Requirement:
             f"matchExpressions: {operator} of {key} "
             + ("must have values" if not values else "may have no values")
         )
-    return Requirement(key, operator, tuple(sorted({_value(v) for v in values})))
+    return Requirement(key, operator, tuple(sorted({_value(v, checked) for v in values})))
 
 
 def _given(raw: dict[str, Any], key: str, absent: Any) -> Any:
@@ -106,14 +108,14 @@ def _given(raw: dict[str, Any], key: str, absent: Any) -> Any:
     return absent if value is None else value
 
 
-def _key(raw: Any) -> str:
-    if not isinstance(raw, str) or not _is_key(raw):
+def _key(raw: Any, checked: bool) -> str:
+    if not isinstance(raw, str) or (checked and not _is_key(raw)):
         raise MalformedSelector(f"{raw!r} is no key of a label")
     return raw
 
 
-def _value(raw: Any) -> str:
-    if not isinstance(raw, str) or not _is_value(raw):
+def _value(raw: Any, checked: bool) -> str:
+    if not isinstance(raw, str) or (checked and not _is_value(raw)):
         raise MalformedSelector(f"{raw!r} is no value of a label")
     return raw
 

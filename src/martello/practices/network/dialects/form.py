@@ -86,10 +86,12 @@ class Form:
             self.refuse(path, f"must have at least {least} elements" if least > 1 else "is empty")
         yield from self.elements(raw, path)
 
-    def selector(self, raw: Any, path: Path) -> Selector:
-        """A label selector; everything where it is malformed, which is noted."""
+    def selector(self, raw: Any, path: Path, *, checked: bool = True) -> Selector:
+        """A label selector; everything where it is malformed, which is noted. Keys and values in
+        objects of a CRD are not `checked`.
+        """
         try:
-            return selector(raw)
+            return selector(raw, checked=checked)
         except MalformedSelector as error:
             self.refuse(path, str(error))
             return EVERYTHING

@@ -112,7 +112,7 @@ def _pods(form: Form, peer: dict[str, Any], path: Path) -> Pods | None:
         if not pods:
             form.refuse(where, "has no selector")
         return Pods(
-            form.selector(pods.get("podSelector"), (*where, "podSelector")),
+            _selector(form, pods.get("podSelector"), (*where, "podSelector")),
             namespaces=_selector(
                 form, pods.get("namespaceSelector"), (*where, "namespaceSelector")
             ),
@@ -124,7 +124,7 @@ def _pods(form: Form, peer: dict[str, Any], path: Path) -> Pods | None:
 def _selector(form: Form, raw: Any, path: Path) -> Selector:
     if _refuse_removed(form, raw, path):
         return EVERYTHING
-    return form.selector(raw, path)
+    return form.selector(raw, path, checked=False)
 
 
 def _refuse_removed(form: Form, raw: Any, path: Path) -> bool:
@@ -221,7 +221,7 @@ def _peer(form: Form, peer: dict[str, Any], path: Path, action: str) -> list[Who
         return [pods]
     if "nodes" in peer:
         where = (*path, "nodes")
-        return [Nodes(form.selector(peer["nodes"], where), where)]
+        return [Nodes(form.selector(peer["nodes"], where, checked=False), where)]
     if "networks" in peer:
         return _networks(form, peer["networks"], (*path, "networks"))
     where = (*path, "domainNames")

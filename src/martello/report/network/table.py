@@ -13,13 +13,13 @@ from martello.report.network.model import (
     PART,
     SELF,
     SHUT,
-    WORDS,
     Matrix,
 )
 from martello.report.network.text import hanging
 from martello.report.text import clean, pad, paint, plural, width
 
 _STYLE: Final = {OPEN: "high", PART: "medium", SHUT: "good", DOUBT: "unassessed", SELF: "dim"}
+_SHORT: Final = {OPEN: "everything", PART: "some", SHUT: "nothing", DOUBT: "not known"}
 _GRID: Final = 40  # columns; more are listed
 
 
@@ -55,7 +55,7 @@ def grid(matrix: Matrix, screen: Screen) -> list[str]:
         lines.append((pad(name, wide) + row).rstrip())
     lines += [f"{known[name]:>2} {clean(name)}" for name in extra]
     signs = [OPEN, PART, SHUT, DOUBT]
-    legend = "   ".join(f"{paint(GLYPHS[s], _STYLE[s], screen.colour)} {WORDS[s]}" for s in signs)
+    legend = "  ".join(f"{paint(GLYPHS[s], _STYLE[s], screen.colour)} {_SHORT[s]}" for s in signs)
     return [*lines, "", "rows reach columns:  " + legend]
 
 
@@ -68,7 +68,9 @@ def listing(matrix: Matrix, screen: Screen) -> list[str]:
         if cell.verdict == SELF:
             continue
         passes = str(cell.passes) if cell.passes else ""
-        perhaps = str(cell.perhaps) if cell.perhaps else ""
+        perhaps = (
+            str(cell.perhaps) if cell.perhaps.ranges else ""
+        )  # of ports: ping is in doubt often
         by_target.setdefault(column, {}).setdefault((passes, perhaps), []).append(row)
     lines: list[str] = []
     for column, kinds in by_target.items():
@@ -76,7 +78,7 @@ def listing(matrix: Matrix, screen: Screen) -> list[str]:
         for (passes, perhaps), rows in kinds.items():
             what = passes + (f"{'; ' if passes else ''}perhaps {perhaps}" if perhaps else "")
             who = _who(matrix, rows, column)
-            lines += hanging(f"  {pad(clean(what), 16)}  from {clean(who)}", screen.width, 20)
+            lines += hanging(f"  {pad(clean(what), 12)} from {clean(who)}", screen.width, 6)
     return lines or ["nothing passes"]
 
 

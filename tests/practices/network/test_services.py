@@ -89,7 +89,7 @@ def test_S2_a_service_without_selector_is_unknown_or_what_is_written() -> None:
     ports = [{"port": 5432}]
     addresses = {"addresses": [{"ip": "192.0.2.1"}, {"ip": "10.1.0.3"}], "ports": ports}
     written: dict[str, Any] = {"apiVersion": "v1", "kind": "Endpoints", "subsets": [addresses]}
-    written: dict[str, Any] = {"apiVersion": "v1", "kind": "Endpoints", "subsets": [addresses]}
+    written["metadata"] = {"name": "web", "namespace": "shop"}
     found = _behind(bare, written)
     assert found.kind == "cluster"
     assert _pairs(found) == [(str(0xC0000201), 80, 5432), ("db", 80, 5432)]

@@ -13,6 +13,7 @@ from martello.core.path import show
 from martello.core.resource import Nowhere, Ref, Resource
 from martello.practices.network.dialects import (
     adminnetworkpolicy,
+    cilium,
     clusternetworkpolicy,
     networkpolicy,
 )
@@ -30,11 +31,15 @@ from martello.practices.network.model import (
 
 _PLAIN: Final = Profile()
 Reader = Callable[[Resource], tuple[Policy, Form]]
-READERS: Final[dict[str, Reader]] = {
+_ONE: Final[dict[str, Reader]] = {
     networkpolicy.KIND: networkpolicy.read_policy,
     clusternetworkpolicy.KIND: clusternetworkpolicy.read_policy,
     adminnetworkpolicy.KIND: adminnetworkpolicy.read_policy,
     adminnetworkpolicy.BASELINE_KIND: adminnetworkpolicy.read_baseline,
+}
+_SEVERAL: Final[dict[str, Callable[[Resource], tuple[tuple[Policy, ...], Form]]]] = {
+    cilium.KIND: cilium.read_policies,
+    cilium.CLUSTERWIDE: cilium.read_policies,
 }
 
 
@@ -55,7 +60,10 @@ def read(cluster: Cluster, profile: Profile = _PLAIN) -> Policies:
         found = [read_object(resource) for resource in cluster.of_kind(kind)]
         again = tuple(_twice(cluster.of_kind(kind)))
         refs = {(fault.resource.ref.namespace, fault.resource.ref.name) for fault in again}
-        policies.extend(_doubted(policy, refs) for one in found for policy in one.policies)
+        read_here = [_doubted(policy, refs) for one in found for policy in one.policies]
+        if kind in cilium.KINDS:
+            read_here = [cilium.without_nodes(policy, cluster) for policy in read_here]
+        policies.extend(read_here)
         faults.extend(fault for one in found for fault in one.faults)
         faults.extend(again)
         notes.extend(dict.fromkeys(note for one in found for note in one.notes))
@@ -65,17 +73,21 @@ def read(cluster: Cluster, profile: Profile = _PLAIN) -> Policies:
 
 def is_policy(kind: str) -> bool:
     """Whether a kind (`Kind.group`) decides who reaches whom in some dialect."""
-    return kind in READERS or kind.partition(".")[0].endswith("NetworkPolicy")
+    return kind.partition(".")[0].endswith("NetworkPolicy")
 
 
 def read_object(resource: Resource) -> Policies:
     """One policy object by itself."""
-    reader = READERS.get(resource.ref.group_kind)
-    if reader is None:
-        reason = f"{resource.ref.group_kind} is not understood"
+    kind = resource.ref.group_kind
+    if kind in _ONE:
+        policy, form = _ONE[kind](resource)
+        found: tuple[Policy, ...] = (policy,)
+    elif kind in _SEVERAL:
+        found, form = _SEVERAL[kind](resource)
+    else:
+        reason = f"{kind} is not understood"
         return Policies((_unread(resource, reason),), notes=(reason,))
-    policy, form = reader(resource)
-    return Policies((policy,), tuple(form.faults), (*form.doubts, *form.notes))
+    return Policies(found, tuple(form.faults), (*form.doubts, *form.notes))
 
 
 def _unread(resource: Resource, reason: str) -> Policy:

@@ -79,9 +79,8 @@ def ends(objects: list[Object]) -> dict[str, dict[int, str]]:
                 found[f"{meta['namespace']}/{meta['name']}"] = {
                     6 if ":" in ip else 4: ip for ip in ips
                 }
-    for ips in NODES.values():
-        found.update({ip: {6 if ":" in ip else 4: ip} for ip in ips})
-    found.update({ip: {6 if ":" in ip else 4: ip} for ip in OUTSIDE})
+    for ip in (*(ip for both in NODES.values() for ip in both), *OUTSIDE):
+        found[ip] = {6 if ":" in ip else 4: ip}
     return found
 
 

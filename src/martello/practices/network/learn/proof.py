@@ -38,7 +38,7 @@ def pairs(
     """Counts pairs, and lists those that are open further than flows went. `reasons` say why some
     are.
     """
-    used = _used(edges)
+    seen = used(edges)
     keys = [key for key, shapes in stage.atlas.shapes.items() if stage.prepared(key)]
     total = opened = closed = 0
     listed: list[OpenPair] = []
@@ -49,7 +49,7 @@ def pairs(
         if not passing:
             continue
         closed += 1
-        more = Conn((passing - used.get((source, destination), NONE)).ranges)
+        more = Conn((passing - seen.get((source, destination), NONE)).ranges)
         if more and len(listed) < _LISTED:
             why = reasons.get((source, destination), "")
             listed.append(OpenPair(str(source), str(destination), str(more), why))
@@ -71,7 +71,8 @@ def _passes(reached: Reach, stage: Stage, source: Key, destination: Key) -> Conn
     return found
 
 
-def _used(edges: Iterable[Edge]) -> dict[tuple[Key, Key], Conn]:
+def used(edges: Iterable[Edge]) -> dict[tuple[Key, Key], Conn]:
+    """The ports that edges use between each two workloads."""
     ports: dict[tuple[Key, Key], list[Ports]] = {}
     for edge in edges:
         source, destination = edge.source.workload, edge.destination.workload

@@ -44,6 +44,12 @@ class Stage:
             if edge.source == edge.destination:
                 self._twin(edge.source)
 
+    def prepare_all(self) -> None:
+        """Makes places for all workloads, so that any edge can be asked for later."""
+        for key, shapes in self.atlas.shapes.items():
+            for form in range(len(shapes)):
+                self._twin(Party(WORKLOAD, key, form))
+
     def first(self, party: Party) -> Endpoint:
         """The pod that stands for a party."""
         assert party.workload is not None
@@ -178,11 +184,17 @@ def _lost(edge: Edge, after: Reach, stage: Stage) -> str:
     text = f"{source} → {destination} {protocol} {port}"
     if edge.witnesses:
         text += f" ({edge.witnesses[0]})"
+    why = lost_by(edge, after, stage)
+    return f"{text} is {why}" if why else text
+
+
+def lost_by(edge: Edge, after: Reach, stage: Stage) -> str:
+    """The first step that does not let an edge pass, in words."""
     from martello.practices.network.explain import explain
 
     steps = explain(after, *stage.places(edge), edge.protocol, edge.port)
     for step in steps:
         if step.verdict != ALLOWED:
             by = f" by {step.policy.ref.local}" if step.policy is not None else ""
-            return f"{text} is {step.verdict} on the way {step.direction}{by}: {step.why}"
-    return text
+            return f"{step.verdict} on the way {step.direction}{by}: {step.why}"
+    return ""

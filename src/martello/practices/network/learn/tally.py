@@ -91,7 +91,7 @@ class Tally:
         """Counts one flow, and says what it was."""
         times = max(flow.count, 1)
         self.flows += times
-        seen = self._normal(flow)
+        seen = self.normal(flow)
         if isinstance(seen, Aside):
             self.aside[seen.kind] += times
             if seen.kind == UNRESOLVED:
@@ -130,7 +130,7 @@ class Tally:
         ]
         return tuple(sorted(found, key=lambda u: (-u.count, u.source, u.destination, u.port)))
 
-    def _normal(self, flow: Flow) -> tuple[Seen, ...] | Aside:
+    def normal(self, flow: Flow) -> tuple[Seen, ...] | Aside:
         """Flows that differ in nothing that matters are resolved once. Source ports matter where
         the direction must be guessed: such flows are not kept.
         """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import IO
 
-from martello.report.network.model import SELF, Matrix
+from martello.report.network.model import SELF, Focus, Matrix
 from martello.report.text import clean
 
 
@@ -32,3 +32,15 @@ def write(matrix: Matrix, out: IO[str]) -> None:
 def _quoted(text: str) -> str:
     shown = clean(text).replace("\\", "\\\\").replace('"', '\\"')
     return f'"{shown}"'
+
+
+def write_focus(focus: Focus, out: IO[str]) -> None:
+    """Writes the places and edges of a focus graph."""
+    out.write(f"digraph {_quoted(focus.title)} {{\n  rankdir=LR;\n  node [shape=box];\n")
+    for index, spot in enumerate(focus.spots):
+        label = _quoted(f"{spot.name} {spot.note}".strip())
+        out.write(f"  n{index} [label={label}];\n")
+    for edge in focus.edges:
+        style = "" if edge.certain else " [style=dashed]"
+        out.write(f"  n{edge.source} -> n{edge.destination}{style};\n")
+    out.write("}\n")

@@ -21,6 +21,7 @@ SHARES = {
     "polaris": 0.9,
     "manifests": 1.0,
     "versions": 1.0,
+    "np-guard": 0.98,
     "cnp-conformance": 1.0,
     "netpol-tables": 1.0,
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Final, Protocol
 
 from martello.practices.network.model import Endpoint, Node, Place, World
@@ -40,13 +40,18 @@ class Alike:
 
     __slots__ = ("_members", "_numbers")
 
-    def __init__(self, reach: Sorted) -> None:
-        cells = [int(cell) for cell in reach.cells.of]
-        self._members: list[list[Place]] = [[] for _ in range(max(cells, default=-1) + 1)]
+    def __init__(self, reach: Sorted, beside: Sorted | None = None) -> None:
+        """With another state beside it, a kind holds pods of one kind there, too."""
+        there = dict(_cells(beside)) if beside is not None else {}
+        numbers: dict[tuple[int, int], int] = {}
+        self._members: list[list[Place]] = []
         self._numbers: dict[int, int] = {}
-        for endpoint, cell in zip(reach.world.endpoints, cells, strict=True):
-            self._numbers[id(endpoint)] = cell
-            self._members[cell].append(endpoint)
+        for endpoint, (key, cell) in zip(reach.world.endpoints, _cells(reach), strict=True):
+            number = numbers.setdefault((cell, there.get(key, -1)), len(numbers))
+            if number == len(self._members):
+                self._members.append([])
+            self._numbers[id(endpoint)] = number
+            self._members[number].append(endpoint)
         for node in reach.world.nodes:
             self._numbers[id(node)] = len(self._members)
             self._members.append([node])
@@ -67,8 +72,8 @@ class Alike:
         return self._members[number][0]
 
     def pair(self, source: int, destination: int) -> tuple[Place, Place] | None:
-        """Two different places of two kinds, neither the other's own node: these always reach each
-        other. None where there are no such two, or both are nodes.
+        """Two different places of two kinds, neither of them the other's own node: these always
+        reach each other. None where there are no such two, or both are nodes.
         """
         for one in self._members[source][:_TRIED]:
             for other in self._members[destination][:_TRIED]:
@@ -77,8 +82,17 @@ class Alike:
         return None
 
 
+def _cells(reach: Sorted) -> Iterator[tuple[str, int]]:
+    for endpoint, cell in zip(reach.world.endpoints, reach.cells.of, strict=True):
+        yield endpoint.key, int(cell)
+
+
 def _own(one: Place, other: Place) -> bool:
-    """Whether the first is a node, and the second lies on it or is one too."""
-    if not isinstance(one, Node):
+    """Whether the first is a node, or on the network of one, and the second lies there; two nodes
+    have nothing to say to each other either.
+    """
+    if isinstance(one, Node):
+        return isinstance(other, Node) or (isinstance(other, Endpoint) and other.node == one.name)
+    if not isinstance(one, Endpoint) or not one.host_network or not one.node:
         return False
-    return isinstance(other, Node) or (isinstance(other, Endpoint) and other.node == one.name)
+    return isinstance(other, Endpoint) and other.node == one.node and not other.host_network

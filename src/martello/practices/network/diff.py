@@ -1,7 +1,8 @@
 """What changes between two states of a cluster, in meaning: who may reach whom, on which ports.
 
 Places are matched by name. Workloads that every rule of both states treats alike are compared
-once; addresses are cut at the boundaries of both.
+once; addresses are cut at the boundaries of both. A pod and its own node are left out: they always
+reach each other.
 """
 
 from __future__ import annotations
@@ -107,7 +108,7 @@ class _Both:
     __slots__ = ("_after", "_before", "_groups", "gone", "new")
 
     def __init__(self, before: Answers, after: Answers) -> None:
-        self._before, self._after = _Side(before), _Side(after)
+        self._before, self._after = _Side(before, after), _Side(after, before)
         names = dict.fromkeys((*self._before.kinds, *self._after.kinds))
         self.new = tuple(n[0] for n in names if n not in self._before.kinds)
         self.gone = tuple(n[0] for n in names if n not in self._after.kinds)
@@ -228,9 +229,9 @@ class _Side:
 
     __slots__ = ("_alike", "_known", "_reach", "kinds")
 
-    def __init__(self, reach: Answers) -> None:
+    def __init__(self, reach: Answers, beside: Answers) -> None:
         self._reach = reach
-        self._alike = Alike(reach)
+        self._alike = Alike(reach, beside)
         self._known: dict[Hashable, Reachability] = {}
         found: dict[tuple[str, str], set[int]] = {}
         places: tuple[Place, ...] = (*reach.world.endpoints, *reach.world.nodes)

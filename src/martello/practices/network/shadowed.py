@@ -88,15 +88,16 @@ class _Search:
         subjects = self._subjects[direction].get(id(policy))
         if not subjects or any(isinstance(who, Doubtful) for who in rule.peers or ()):
             return True
-        without = self._gone | {id(rule)}
         for peer in self._peers(rule):
             for subject in subjects:
                 self._left -= 1
                 if self._left < 0:
                     return None
-                if self._differs(subject, direction, peer, without):
-                    return True
-        self._gone = without
+                families = (0,) if isinstance(peer, Witness | Address) else (4, 6)
+                for family in families:
+                    if self._differs(subject, direction, peer, family, rule):
+                        return True
+        self._gone.add(id(rule))
         return False
 
     def _peers(self, rule: Rule) -> Iterator[_Peer]:
@@ -116,12 +117,18 @@ class _Search:
         if rule.peers is None:
             yield from (one for listed in self._texts.values() for one in listed)
 
-    def _differs(self, subject: Endpoint, direction: str, peer: _Peer, without: set[int]) -> bool:
+    def _differs(
+        self, subject: Endpoint, direction: str, peer: _Peer, family: int, rule: Rule
+    ) -> bool:
+        """Whether an answer is another without a rule. One that may take in a peer is kept."""
         takes: Callable[[Rule], bool | None]
         if isinstance(peer, Witness):
             takes = partial(rule_takes, witness=peer, reading=self._reading)
         else:
-            takes = partial(place_takes, place=peer, reading=self._reading)
+            takes = partial(place_takes, place=peer, reading=self._reading, family=family)
+        taken = takes(rule)
+        if not taken:
+            return taken is None
         ports: Callable[[Rule], Passing] = named_ports
         if direction == IN:
             ports = partial(spoken, subject.ports)
@@ -129,6 +136,7 @@ class _Search:
             ports = partial(spoken, peer.ports)
         elif isinstance(peer, Address):
             ports = partial(spoken, ())
+        without = self._gone | {id(rule)}
         policies = self._sides.governing(subject, direction)
         return any(
             decide(policies, Asked(direction, takes, ports, hopeful, self._gone))

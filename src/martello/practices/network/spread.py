@@ -29,7 +29,9 @@ class Reached(msgspec.Struct, frozen=True):
 
 
 class Hop(msgspec.Struct, frozen=True):
-    """The places reached first after so many hops, counted from 1."""
+    """The places reached first after so many hops, counted from 1. One that was reached perhaps is
+    told again where a longer way surely leads there.
+    """
 
     number: int
     reached: tuple[Reached, ...]

@@ -25,21 +25,25 @@ from martello.practices.network.witness import Reading, block_takes, within
 from martello.practices.network.world import NAME_LABEL
 
 
-def place_takes(rule: Rule, place: Place, reading: Reading) -> bool | None:
-    """Whether a rule takes in a place; None where that is not known."""
+def place_takes(rule: Rule, place: Place, reading: Reading, family: int = 0) -> bool | None:
+    """Whether a rule takes in a place by IPv4 (4), IPv6 (6) or both (0); None where that is not
+    known, or is another in each family.
+    """
     if rule.peers is None:
         return True
-    answers = {_holds(who, place, reading) for who in rule.peers}
+    answers = {_holds(who, place, reading, family) for who in rule.peers}
     return True if True in answers else None if None in answers else False
 
 
-def _holds(who: Who, place: Place, reading: Reading) -> bool | None:
+def _holds(who: Who, place: Place, reading: Reading, family: int) -> bool | None:
     if isinstance(who, Doubtful):
         return None
     if isinstance(place, Endpoint) and not place.host_network:
         if isinstance(who, Pods):
             return pods_hold(who, place, reading.world)
-        return _block_holds(who, place, reading.profile) if isinstance(who, Block) else False
+        if isinstance(who, Block):
+            return _block_holds(who, place, reading.profile, family)
+        return False
     if isinstance(who, Pods):
         return False
     if isinstance(who, Nodes):
@@ -47,7 +51,7 @@ def _holds(who: Who, place: Place, reading: Reading) -> bool | None:
     spans = _spans(place)
     if isinstance(who, Domains):
         return _domains_hold(who, spans, reading.profile)
-    return _in_all(place, who)
+    return _in_all(place, who, family)
 
 
 def _spans(place: Place) -> tuple[tuple[int, int, int], ...]:
@@ -76,24 +80,25 @@ def _domains_hold(
     return False if all(name in given for name in who.names) else None
 
 
-def _block_holds(block: Block, endpoint: Endpoint, profile: Profile) -> bool | None:
+def _block_holds(block: Block, endpoint: Endpoint, profile: Profile, family: int) -> bool | None:
     match = profile.blocks_match_pods if block.pods is None else block.pods
     if match is False:
         return False
     mine = [number for version, number in endpoint.addresses if version == block.version]
     if not mine:
         return False if endpoint.addresses else block_takes(block, profile)
-    inside = _in_all(endpoint, block)
+    inside = _in_all(endpoint, block, family)
     return inside if match or inside is False else None
 
 
-def _in_all(place: Place, block: Block) -> bool | None:
+def _in_all(place: Place, block: Block, family: int) -> bool | None:
     """Whether a block holds every address of a place, none, or (None) some: a block of one family
     says nothing of the other.
     """
     inside = {
         within(first, last, block) if version == block.version else False
         for version, first, last in _spans(place)
+        if family in (0, version)
     }
     return inside.pop() if len(inside) == 1 else None
 

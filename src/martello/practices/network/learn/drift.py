@@ -24,6 +24,7 @@ from martello.practices.network.learn.replay import (
 )
 from martello.practices.network.learn.review import lane
 from martello.practices.network.learn.tally import Tally
+from martello.practices.network.learn.unused import UnusedRule, unused_rules
 
 _PLAIN: Final = Options()
 _FEW: Final = 64  # ports of a pair: more are a range, of which single ports prove nothing
@@ -58,6 +59,7 @@ class Drift(msgspec.Struct, frozen=True):
     unused: tuple[Unused, ...]
     demand: tuple[Demand, ...]
     flows: int
+    rules: tuple[UnusedRule, ...] = ()  # NET-022 by rule, for NetworkPolicies
 
 
 def drift(
@@ -90,7 +92,8 @@ def drift(
     for edge in dropped:
         why = "" if verdict(reached, stage, edge) == ALLOWED else lost_by(edge, reached, stage)
         demand.append(Demand(*lane(edge), edge.count, edge.last, why, edge.witnesses))
-    return Drift(tuple(unused), _merged(demand), counted.flows)
+    rules = unused_rules(reached, stage, edges)
+    return Drift(tuple(unused), _merged(demand), counted.flows, rules)
 
 
 def _pairs(stage: Stage) -> Iterator[tuple[Key, Key]]:

@@ -11,6 +11,7 @@ from martello.core.cluster import Cluster
 from martello.core.errors import Refused
 from martello.core.resource import Nowhere, Resource, resource_of
 from martello.practices.network.engine.reach import Reach, reach
+from martello.practices.network.explain import explain
 from martello.practices.network.learn.atlas import Atlas
 from martello.practices.network.learn.emit import MANAGED
 from martello.practices.network.learn.model import NODE, WORKLOAD, Edge, Key, Party
@@ -190,8 +191,6 @@ def _lost(edge: Edge, after: Reach, stage: Stage) -> str:
 
 def lost_by(edge: Edge, after: Reach, stage: Stage) -> str:
     """The first step that does not let an edge pass, in words."""
-    from martello.practices.network.explain import explain
-
     steps = explain(after, *stage.places(edge), edge.protocol, edge.port)
     for step in steps:
         if step.verdict != ALLOWED:

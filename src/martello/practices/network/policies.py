@@ -1,4 +1,4 @@
-"""NetworkPolicy as Kubernetes reads it: directions, whom it selects, rules, peers and ports."""
+"""NetworkPolicy as it is written, for checks: whom it selects among workloads, its raw rules."""
 
 from __future__ import annotations
 
@@ -15,22 +15,14 @@ from martello.core.resource import Resource
 from martello.core.selection import Selection, selection
 from martello.core.selector import MalformedSelector
 from martello.core.workload import Workload
+from martello.practices.network.dialects import networkpolicy
+from martello.practices.network.dialects.read import KINDS, is_policy
 
-POLICY: Final = "NetworkPolicy.networking.k8s.io"
-INGRESS: Final = "Ingress"
-EGRESS: Final = "Egress"
-# Objects that also decide who is reached, in dialects that are not read here.
-OTHER: Final = (
-    "ClusterNetworkPolicy.policy.networking.k8s.io",
-    "AdminNetworkPolicy.policy.networking.k8s.io",
-    "BaselineAdminNetworkPolicy.policy.networking.k8s.io",
-    "CiliumNetworkPolicy.cilium.io",
-    "CiliumClusterwideNetworkPolicy.cilium.io",
-    "NetworkPolicy.crd.projectcalico.org",
-    "GlobalNetworkPolicy.crd.projectcalico.org",
-    "NetworkPolicy.projectcalico.org",
-    "GlobalNetworkPolicy.projectcalico.org",
-)
+POLICY: Final = networkpolicy.KIND
+INGRESS: Final = networkpolicy.INGRESS
+EGRESS: Final = networkpolicy.EGRESS
+# Objects that also decide who is reached, in other dialects.
+OTHER: Final = tuple(kind for kind in KINDS if kind != POLICY)
 _MADE: Final = frozenset(
     (
         "apps.kubernetes.io/pod-index",
@@ -72,15 +64,11 @@ class Rule(msgspec.Struct, frozen=True):
 
 
 def directions(policy: Resource) -> tuple[str, ...]:
-    """The directions in which a policy isolates. Without policyTypes that is Ingress always, and
-    Egress where there are egress rules.
-    """
+    """The directions in which a policy isolates. Raises Malformed."""
     written = policy.spec.get("policyTypes")
-    if written:
-        if not isinstance(written, list):
-            raise Malformed(("spec", "policyTypes"), "policyTypes is no list")
-        return tuple(d for d in (INGRESS, EGRESS) if d in written)
-    return (INGRESS, EGRESS) if policy.spec.get("egress") else (INGRESS,)
+    if written and not isinstance(written, list):
+        raise Malformed(("spec", "policyTypes"), "policyTypes is no list")
+    return networkpolicy.directions(policy.spec)
 
 
 def pod_selector(policy: Resource) -> Any:
@@ -215,13 +203,13 @@ def _namespaces(cluster: Cluster) -> Labelled[str]:
 
 
 def unread(cluster: Cluster) -> str:
-    """Why policies of this cluster are not all known: another dialect, or a refused list; empty
-    where they are.
+    """Why these policies do not decide alone: another dialect, or a refused list; empty where they
+    do.
     """
     if POLICY in cluster.unlisted:
         return f"network policies could not be read: {cluster.unlisted[POLICY]}"
-    other = next((kind for kind in OTHER if kind in cluster.kinds), "")
-    return f"{other} objects are here too, and are not read yet" if other else ""
+    other = next((k for k in sorted(cluster.kinds) if k != POLICY and is_policy(k)), "")
+    return f"{other} objects are here too, and decide with them" if other else ""
 
 
 def each_rule(policy: Resource) -> Iterator[Rule]:

@@ -63,17 +63,24 @@ def read_policy(resource: Resource) -> tuple[Policy, Form]:
     return policy, form
 
 
-def _directions(form: Form, spec: dict[str, Any]) -> frozenset[str]:
-    """Without policyTypes: Ingress always, Egress where there are egress rules."""
+def directions(spec: dict[str, Any]) -> tuple[str, ...]:
+    """The directions that a spec governs (P3): without policyTypes Ingress always, and Egress where
+    there are egress rules.
+    """
+    written = spec.get("policyTypes")
+    if written:
+        return tuple(way for way in (INGRESS, EGRESS) if way in written)
+    return (INGRESS, EGRESS) if spec.get("egress") else (INGRESS,)
+
+
+def _directions(form: Form, spec: dict[str, Any]) -> tuple[str, ...]:
+    """The directions of a spec; where its policyTypes are refused, all that it may mean."""
+    before = len(form.faults)
     path: Path = ("spec", "policyTypes")
-    written = [way for _, way in form.limited(spec.get("policyTypes"), path, 2)]
-    for index, way in enumerate(written):
+    for at, way in form.limited(spec.get("policyTypes"), path, 2):
         if way not in (INGRESS, EGRESS):
-            form.refuse((*path, index), f"{way!r} is neither Ingress nor Egress")
-    ways = frozenset(way for way in written if way in (INGRESS, EGRESS))
-    if ways:
-        return ways
-    return frozenset((INGRESS, EGRESS) if written or spec.get("egress") else (INGRESS,))
+            form.refuse(at, f"{way!r} is neither Ingress nor Egress")
+    return directions(spec) if len(form.faults) == before else (INGRESS, EGRESS)
 
 
 def _rules(form: Form, raw: Any, path: Path, peer_field: str) -> tuple[Rule, ...]:

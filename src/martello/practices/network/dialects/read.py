@@ -13,6 +13,7 @@ from martello.core.path import show
 from martello.core.resource import Nowhere, Ref, Resource
 from martello.practices.network.dialects import (
     adminnetworkpolicy,
+    calico,
     cilium,
     clusternetworkpolicy,
     networkpolicy,
@@ -40,7 +41,9 @@ _ONE: Final[dict[str, Reader]] = {
 _SEVERAL: Final[dict[str, Callable[[Resource], tuple[tuple[Policy, ...], Form]]]] = {
     cilium.KIND: cilium.read_policies,
     cilium.CLUSTERWIDE: cilium.read_policies,
+    **dict.fromkeys(calico.KINDS, calico.read_policies),
 }
+KINDS: Final = (*_ONE, *_SEVERAL)  # the kinds that are understood, at least in part
 
 
 def read(cluster: Cluster, profile: Profile = _PLAIN) -> Policies:
@@ -63,6 +66,9 @@ def read(cluster: Cluster, profile: Profile = _PLAIN) -> Policies:
         read_here = [_doubted(policy, refs) for one in found for policy in one.policies]
         if kind in cilium.KINDS:
             read_here = [cilium.without_nodes(policy, cluster) for policy in read_here]
+        sets = [one for one in calico.SETS if one in cluster.kinds and kind in calico.KINDS]
+        if sets:
+            read_here = [_in_doubt(p, f"{sets[0]} objects are not read") for p in read_here]
         policies.extend(read_here)
         faults.extend(fault for one in found for fault in one.faults)
         faults.extend(again)
@@ -117,13 +123,20 @@ def _twice(resources: Iterable[Resource]) -> Iterator[Fault]:
 
 def _doubted(policy: Policy, refs: set[tuple[str, str]]) -> Policy:
     ref = policy.resource.ref
-    if policy.doubt or (ref.namespace, ref.name) not in refs:
+    if (ref.namespace, ref.name) not in refs:
+        return policy
+    return _in_doubt(policy, f"there are two objects {ref.local}")
+
+
+def _in_doubt(policy: Policy, reason: str) -> Policy:
+    """A policy without its rules, in the directions that it governs."""
+    if policy.doubt:
         return policy
     return msgspec.structs.replace(
         policy,
         ingress=policy.ingress if policy.ingress is None else (),
         egress=policy.egress if policy.egress is None else (),
-        doubt=f"there are two objects {ref.local}",
+        doubt=reason,
     )
 
 

@@ -65,6 +65,13 @@ def test_a_workload_without_pods_is_one_endpoint_and_what_it_made_is_none() -> N
     assert found.addresses == ()
 
 
+def test_workloads_of_one_name_and_two_kinds_are_told_apart() -> None:
+    made = [_maker("Deployment", "web", "d1"), _maker("CronJob", "web", "c1")]
+    found = world(o.cluster([*made, o.pod("shop", "web", {}, [], [])])).endpoints
+    assert {e.name for e in found} == {"shop/web"}
+    assert len({e.key for e in found}) == 3
+
+
 def test_an_owner_that_is_not_here_still_names_its_pods() -> None:
     (found,) = world(o.cluster([_web_pod("web-a")])).endpoints
     assert (found.name, found.kind) == ("shop/web-5d4", "ReplicaSet")
@@ -180,7 +187,7 @@ def test_endpoint_of_one_object_is_what_the_world_has() -> None:
     assert found[2].name == by_key["shop/web-a"].name
     alone = _deployed()
     assert [f and f.key for f in (endpoint_of(r, alone) for r in alone.resources)] == [
-        "shop/web",
+        "shop/Deployment/web",
         None,
     ]
 

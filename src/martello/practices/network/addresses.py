@@ -9,12 +9,20 @@ from ipaddress import (
     ip_network,
     summarize_address_range,
 )
+from typing import Final
 
 from martello.practices.network.model import Endpoint, Node, Place
+
+_OCTETS: Final = {str(number): number for number in range(256)}
 
 
 def parse_address(text: str) -> tuple[int, int] | None:
     """(version, number) of an address; None where the text is none."""
+    parts = text.split(".")
+    if len(parts) == 4 and ":" not in text:  # ten times faster, and clusters have many
+        first, second, third, last = (_OCTETS.get(part, -1) for part in parts)
+        number = first << 24 | second << 16 | third << 8 | last
+        return (4, number) if number >= 0 else None
     try:
         found = ip_address(text)
     except ValueError:

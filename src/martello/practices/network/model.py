@@ -181,8 +181,8 @@ class Endpoint(msgspec.Struct, frozen=True, eq=False):
 
     @property
     def key(self) -> str:
-        """What tells it from every other: namespace and pod, or workload."""
-        return f"{self.namespace}/{self.pod or self.workload}"
+        """What tells it from every other: namespace and pod, or kind and workload."""
+        return f"{self.namespace}/{self.pod or f'{self.kind}/{self.workload}'}"
 
 
 class Node(msgspec.Struct, frozen=True, eq=False):

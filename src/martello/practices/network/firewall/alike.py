@@ -77,13 +77,13 @@ def told(policies: Policies) -> Told:
     return Told(frozenset(labels), frozenset(nodes), frozenset(ports), cut)
 
 
-def likeness(place: Place, version: int, told: Told, homes: frozenset[str]) -> Hashable:
+def likeness(place: Place, version: int, told: Told, homes: frozenset[str]) -> tuple[Hashable, ...]:
     """A key that two places share only where every rule treats them alike in one family. Nodes in
     `homes` (those that run the pods in question) are like no other: a pod and its node always
-    reach each other.
+    reach each other. Its last part is where the addresses of the place lie.
     """
     if isinstance(place, Address):
-        return place
+        return (place,)
     atoms = tuple(bisect_right(told.edges[version], at) for at in addresses_of(place, version))
     if isinstance(place, Node):
         home = place.name if place.name in homes else ""

@@ -10,6 +10,7 @@ import msgspec
 
 from martello.cli.network.opening import Opened
 from martello.core.errors import BadInput
+from martello.core.path import show
 from martello.core.reach import LAST_PORT, NONE, PROTOCOLS, Conn, Reachability
 from martello.practices.network.addresses import name_of, parse_address, parse_range
 from martello.practices.network.model import Address, Endpoint, Place, Step
@@ -19,6 +20,12 @@ from martello.report.network.model import Answer, Line
 _TAIL: Final = re.compile(r"([0-9]{1,5}|[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)(?:/(tcp|udp|sctp))?", re.I)
 _VERDICTS: Final = {"allowed": "yes", "denied": "no", "unknown": "unknown"}
 _EXITS: Final = {"yes": 0, "no": 1, "unknown": 3}
+_SHORT: Final = {
+    "NetworkPolicy": "netpol",
+    "ClusterNetworkPolicy": "cnp",
+    "AdminNetworkPolicy": "anp",
+    "BaselineAdminNetworkPolicy": "banp",
+}
 _PAIRS: Final = 200_000  # more of them are no question of one place
 
 
@@ -232,9 +239,17 @@ def _some_port(shown: Pair) -> tuple[str, int]:
 
 
 def _line(step: Step) -> Line:
-    where = str(step.policy.locate(step.path)) if step.policy is not None else ""
-    policy = step.policy.ref.local if step.policy is not None else ""
-    return Line(step.direction, step.place, step.verdict, step.why, where, policy)
+    """A step in words: the policy as people type it, the rule by its path below `spec`."""
+    if step.policy is None:
+        return Line(step.direction, step.place, step.verdict, step.why)
+    ref = step.policy.ref
+    short = _SHORT.get(ref.kind, ref.kind.lower())
+    why = step.why.replace(ref.local, f"{short}/{ref.name}")
+    if step.path[:1] == ("spec",):
+        why = why.replace(show(step.path), show(step.path[1:]))
+    return Line(
+        step.direction, step.place, step.verdict, why, str(step.policy.locate(step.path)), ref.local
+    )
 
 
 def _also(passes: Conn, perhaps: Conn, end: Destination) -> list[Line]:

@@ -71,5 +71,5 @@ def _row(row: Exposed) -> Iterator[Open]:
 def _words(passing: Passing) -> str:
     """What passes, ports that only the other end gives a number by their names."""
     words = [str(passing.conn)] if passing.conn else []
-    words += [f"{p.protocol} '{p.name}'".strip() for p in sorted(passing.names, key=str)]
+    words += [f"{p.protocol} port {p.name}".strip() for p in passing.shown]
     return " and ".join(words) or "any port by name"

@@ -6,7 +6,10 @@ from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from typing import Any
 
+import msgspec
+
 from martello.core.errors import BadInput
+from martello.practices.network.addresses import show_address
 from martello.practices.network.engine.reach import Reach
 from martello.practices.network.learn.atlas import Atlas
 from martello.practices.network.learn.declared import declared
@@ -15,7 +18,14 @@ from martello.practices.network.learn.emitted import emitted
 from martello.practices.network.learn.generalise import generalise
 from martello.practices.network.learn.infrastructure import Infrastructure
 from martello.practices.network.learn.lift import lift
-from martello.practices.network.learn.model import SYSTEM, Edge, Key, Options
+from martello.practices.network.learn.model import (
+    NETWORK_POLICY,
+    OUTSIDE,
+    SYSTEM,
+    Edge,
+    Key,
+    Options,
+)
 from martello.practices.network.learn.plan import INGRESS, Everyone, plan, settled
 from martello.practices.network.learn.replay import Stage, analysed, with_proposal
 
@@ -109,10 +119,25 @@ class Course:
         around = surroundings(self.atlas, self.lifted, self.options.most_blocks)
         return emitted(settled(draft, spaces, free), around, self.options.dialect), subjects
 
-    def analysed(self, policies: Sequence[Raw]) -> Reach:
-        """The analyser over the cluster with a proposal."""
+    def analysed(self, policies: Sequence[Raw], edges: Iterable[Edge]) -> Reach:
+        """The analyser over the cluster with a proposal. Rules by name mean the addresses that the
+        evidence had under that name.
+        """
         cluster = with_proposal(self.atlas.cluster, policies, self.namespaces)
-        return analysed(cluster, self.options.profile, self.stage)
+        profile = self.options.profile
+        if self.options.dialect != NETWORK_POLICY:
+            profile = msgspec.structs.replace(profile, names=(*profile.names, *_names(edges)))
+        return analysed(cluster, profile, self.stage)
+
+
+def _names(edges: Iterable[Edge]) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    found: dict[str, set[str]] = {}
+    for edge in edges:
+        if edge.destination.kind == OUTSIDE:
+            text = show_address(edge.destination.version, edge.destination.address)
+            for name in edge.names:
+                found.setdefault(name, set()).add(text)
+    return tuple((name, tuple(sorted(found[name]))) for name in sorted(found))
 
 
 def chosen(atlas: Atlas, options: Options) -> frozenset[str]:

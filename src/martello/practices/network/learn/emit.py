@@ -63,13 +63,9 @@ def surroundings(atlas: Atlas, lifted: Mapping[Key, Lifted], most_blocks: int) -
 def emit(plan: Plan, around: Surroundings) -> tuple[Raw, ...]:
     """The plan as NetworkPolicy objects, by namespace and name."""
     found: list[Raw] = []
-    # A namespace with pods that no labels tell apart cannot deny by default: nothing could let
-    # them through.
-    unnamed = {k.namespace for k, lifted in around.lifted.items() if lifted.selector is None}
-    for namespace in plan.namespaces:
-        if namespace not in unnamed:
-            spec: Raw = {"podSelector": {}, "policyTypes": [INGRESS, EGRESS]}
-            found.append(_policy(namespace, "learned-default-deny", spec))
+    for namespace in denying(plan, around):
+        spec: Raw = {"podSelector": {}, "policyTypes": [INGRESS, EGRESS]}
+        found.append(policy_object(namespace, "learned-default-deny", spec))
     for direction, subjects in ((INGRESS, plan.ingress), (EGRESS, plan.egress)):
         names = policy_names(subjects, direction)
         for key, rules in subjects.items():
@@ -80,16 +76,24 @@ def emit(plan: Plan, around: Surroundings) -> tuple[Raw, ...]:
             spec = {"podSelector": selector, "policyTypes": [direction]}
             field = "ingress" if direction == INGRESS else "egress"
             spec[field] = [rule for rule in written if rule is not None]
-            found.append(_policy(key.namespace, names[key], spec))
+            found.append(policy_object(key.namespace, names[key], spec))
     for key in plan.free:
         selector = around.lifted[key].selector
         if selector is not None and key.namespace in plan.namespaces:
             spec = {"podSelector": selector, "policyTypes": [INGRESS, EGRESS]}
             spec |= {"ingress": [{}], "egress": [{}]}
             name = policy_names(plan.free, "unseen")[key]
-            found.append(_policy(key.namespace, name, spec))
+            found.append(policy_object(key.namespace, name, spec))
     found.sort(key=lambda p: (p["metadata"]["namespace"], p["metadata"]["name"]))
     return tuple(found)
+
+
+def denying(plan: Plan, around: Surroundings) -> tuple[str, ...]:
+    """The namespaces that deny by default. One with pods that no labels tell apart cannot: nothing
+    could let them through.
+    """
+    unnamed = {k.namespace for k, lifted in around.lifted.items() if lifted.selector is None}
+    return tuple(name for name in plan.namespaces if name not in unnamed)
 
 
 def policy_names(keys: Iterable[Key], ending: str) -> dict[Key, str]:
@@ -112,7 +116,7 @@ def _short(name: str, ending: str) -> str:
     return f"{name[: _LONGEST - len(ending) - 9].rstrip('-.')}-{digest}{ending}"
 
 
-def _policy(namespace: str, name: str, spec: Raw) -> Raw:
+def policy_object(namespace: str, name: str, spec: Raw) -> Raw:
     return {
         "apiVersion": "networking.k8s.io/v1",
         "kind": "NetworkPolicy",
@@ -122,7 +126,7 @@ def _policy(namespace: str, name: str, spec: Raw) -> Raw:
 
 
 def _rule(rule: Allowed, key: Key, direction: str, around: Surroundings) -> Raw | None:
-    peers = [raw for peer in rule.peers for raw in _peers(peer, key, around)]
+    peers = [raw for peer in rule.peers for raw in peer_entries(peer, key, around)]
     if not peers:
         return None
     return {
@@ -136,7 +140,7 @@ def port_entry(port: Port) -> Raw:
     return {"protocol": port[0], "port": port[1]}
 
 
-def _peers(peer: Peers, key: Key, around: Surroundings) -> Iterator[Raw]:
+def peer_entries(peer: Peers, key: Key, around: Surroundings) -> Iterator[Raw]:
     match peer:
         case Group(other):
             selector = around.lifted[other].selector

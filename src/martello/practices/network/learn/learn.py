@@ -59,12 +59,12 @@ def learn(flows: Iterable[Flow], cluster: Cluster, options: Options = _PLAIN) ->
             if key in subjects or id(atlas.shapes[key][form][0]) in atlas.live:
                 stage.first(Party(WORKLOAD, key, form))
     before = analysed(cluster, options.profile, stage)
-    after = course.analysed(policies)
+    after = course.analysed(policies, observed)
     tried = replay(evidence, after, before, stage)
     refuse(tried.denied, after, stage)
 
     def judge(trained: Sequence[Edge]) -> tuple[Reach, Stage]:
-        return course.analysed(course.propose(trained)[0]), stage
+        return course.analysed(course.propose(trained)[0], observed), stage
 
     counted_pairs = pairs(
         subjects, before, after, stage, observed, _reasons(course, evidence, subjects)

@@ -46,11 +46,24 @@ class Host(msgspec.Struct, frozen=True, order=True):
 
 
 class Outside(msgspec.Struct, frozen=True, order=True):
-    """Outside addresses that were seen: their numbers, and the names they were known by."""
+    """Outside addresses that were seen: all their numbers, and of some the names by which they
+    were known.
+    """
 
     version: int
     numbers: tuple[int, ...]
-    names: tuple[str, ...] = ()
+    named: tuple[tuple[int, tuple[str, ...]], ...] = ()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Every name, sorted."""
+        return tuple(sorted({name for _, held in self.named for name in held}))
+
+    @property
+    def nameless(self) -> tuple[int, ...]:
+        """The addresses without a name."""
+        known = {number for number, _ in self.named}
+        return tuple(number for number in self.numbers if number not in known)
 
 
 class Anywhere(msgspec.Struct, frozen=True, order=True):
@@ -84,7 +97,7 @@ class Draft:
 
     def __init__(self) -> None:
         self.peers: dict[str, dict[Key, dict[Peers, set[Port]]]] = {INGRESS: {}, EGRESS: {}}
-        self.outside: dict[str, dict[Key, dict[tuple[int, Port], tuple[set[int], set[str]]]]] = {
+        self.outside: dict[str, dict[Key, dict[tuple[int, Port], dict[int, set[str]]]]] = {
             INGRESS: {},
             EGRESS: {},
         }
@@ -103,9 +116,8 @@ class Draft:
         self, direction: str, key: Key, party: Party, port: Port, names: Iterable[str]
     ) -> None:
         """One outside address on one port."""
-        held = self.outside[direction][key].setdefault((party.version, port), (set(), set()))
-        held[0].add(party.address)
-        held[1].update(names)
+        held = self.outside[direction][key].setdefault((party.version, port), {})
+        held.setdefault(party.address, set()).update(names)
 
 
 def plan(
@@ -160,8 +172,9 @@ def settled(draft: Draft, namespaces: Iterable[str], free: Iterable[Key]) -> Pla
         found[direction] = {}
         for key, peers in subjects.items():
             ports = _without_repeats(peers)
-            for (version, port), (numbers, names) in draft.outside[direction][key].items():
-                outside = Outside(version, tuple(sorted(numbers)), tuple(sorted(names)))
+            for (version, port), numbers in draft.outside[direction][key].items():
+                named = ((n, tuple(sorted(names))) for n, names in sorted(numbers.items()) if names)
+                outside = Outside(version, tuple(sorted(numbers)), tuple(named))
                 ports.setdefault(outside, set()).add(port)
             shared: dict[tuple[Port, ...], list[Peers]] = {}
             for peer, held in ports.items():

@@ -17,9 +17,10 @@ from martello.practices.network.model import Address, Endpoint, Node
 
 class Proof(msgspec.Struct, frozen=True):
     """What the replay found: pairs asked, pairs that exports open, and each case in which more
-    passes than is exported, less, or nobody can tell. Pairs that begin on the network of a node are
-    only counted (`ungoverned`): policies do not govern them. So are pairs with an export where rules
-    with ports leave other protocols (ping) undecided (`portless`).
+    passes than is exported, less, or nobody can tell.
+
+    Only counted are pairs that begin on the network of a node (`ungoverned`), which policies do not
+    govern, and those with an export whose rules leave protocols without ports open (`portless`).
     """
 
     pairs: int

@@ -145,7 +145,7 @@ def controller(reach: Reach, cluster: Cluster) -> Edges:
         for endpoint in by_workload(edge.endpoints).values():
             key = (CONTROLLER, named(endpoint))
             # Only ports that containers declare count.
-            if not any(p.number == edge.target and p.protocol == "TCP" for p in endpoint.ports):
+            if all(port.number != edge.target for port in endpoint.ports):
                 continue
             if passes := _passes(reach, pod, endpoint) & asked:
                 found[key] = found.get(key, NONE) | passes

@@ -35,8 +35,9 @@ Interval = tuple[int, int]
 
 
 def cluster_of(manifests: Iterable[Raw]) -> Cluster:
-    """The objects as np-guard takes them: host network, addresses and nodes are not looked at, a
-    namespace without an object has no labels but its name, an owner without kind is a Pod.
+    """The objects as np-guard takes them: host network, addresses, phases, init containers and
+    nodes are not looked at, a namespace without an object has no labels but its name, an owner
+    without kind is a Pod.
     """
     flat = [raw for one in manifests for raw in _flat(one["doc"])]
     services = {_name(raw): raw for raw in flat if raw.get("kind") == "Service"}
@@ -81,30 +82,51 @@ def _own_port(raw: Raw, services: dict[tuple[str, str], Raw]) -> Raw:
             return [changed(element) for element in value]
         if not isinstance(value, dict):
             return value
-        if "port" in value and "name" in value and isinstance(value["port"], dict):
-            number = value["port"].get("number")
-            ports = (services.get((namespace, value["name"])) or {}).get("spec", {}).get("ports")
-            own = [one["port"] for one in ports or () if number in (one["port"], _target(one))]
-            if own and number not in own:
-                return {**value, "port": {"number": own[0]}}
+        port = value.get("port")
+        if "name" in value and isinstance(port, dict):
+            wanted = port.get("name") or port.get("number")
+            spec = (services.get((namespace, value["name"])) or {}).get("spec") or {}
+            for own in spec.get("ports") or ():
+                if wanted in (own.get("name"), own.get("port"), own.get("targetPort")):
+                    return {**value, "port": {"number": own.get("port")}}
         return {key: changed(one) for key, one in value.items()}
 
     return dict(changed(raw))
 
 
-def _target(port: Raw) -> Any:
-    return port.get("targetPort")
+def _containers(raw: Any) -> Any:
+    """Init containers are not looked at; of ports of one name, the first has it."""
+    if isinstance(raw, list):
+        return [_containers(one) for one in raw]
+    if not isinstance(raw, dict):
+        return raw
+    found = {key: _containers(one) for key, one in raw.items() if key != "initContainers"}
+    seen: set[str] = set()
+    listed = raw.get("containers")
+    if isinstance(listed, list):
+        found["containers"] = [
+            {**one, "ports": [_once(port, seen) for port in one.get("ports") or ()]}
+            for one in listed
+        ]
+    return found
+
+
+def _once(port: Raw, seen: set[str]) -> Raw:
+    name = port.get("name")
+    if name in seen:
+        return {key: value for key, value in port.items() if key != "name"}
+    seen.add(str(name))
+    return port
 
 
 def _plain(raw: Raw) -> Raw:
     if raw.get("kind") != "Pod":
-        return raw
+        return {**raw, "spec": _containers(raw["spec"])} if "spec" in raw else raw
     spec = {k: v for k, v in (raw.get("spec") or {}).items() if k != "hostNetwork"}
     metadata = dict(raw.get("metadata") or {})
     owners = metadata.get("ownerReferences") or ()
     metadata["ownerReferences"] = [_owner(owner) for owner in owners]
-    phase = (raw.get("status") or {}).get("phase")
-    return {**raw, "metadata": metadata, "spec": spec, "status": {"phase": phase}}
+    return {**raw, "metadata": metadata, "spec": _containers(spec), "status": {}}
 
 
 def _owner(owner: Raw) -> Raw:

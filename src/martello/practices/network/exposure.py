@@ -247,6 +247,8 @@ class Sides:
     ) -> tuple[Passing, Passing]:
         inwards = direction == IN
         declared = partial(spoken, endpoint.ports) if inwards else named_ports
+        if inwards and self.reading.written and witness == ANYONE:
+            declared = partial(_kept, endpoint.ports)
 
         def takes_witness(rule: Rule) -> bool | None:
             return rule_takes(rule, witness, self.reading)
@@ -296,6 +298,13 @@ def _resolved(ports: tuple[Declared, ...], port: Ports | NamedPort) -> Iterator[
     for own in ports:
         if own.name == port.name and port.protocol in ("", own.protocol):
             yield Ports(own.protocol, own.number, own.number)
+
+
+def _kept(ports: tuple[Declared, ...], rule: Rule) -> Passing:
+    """What a rule speaks of as it is written: a name that the pod does not give stays a name."""
+    names = {p for p in rule.ports or () if isinstance(p, NamedPort)}
+    lost = frozenset(name for name in names if not any(_resolved(ports, name)))
+    return spoken(ports, rule) | Passing(names=lost)
 
 
 def named_ports(rule: Rule) -> Passing:

@@ -74,6 +74,8 @@ def _learn(
     shown = learned(found, flows, flags)
 
     def write(format: str, screen: Screen, out: IO[str]) -> None:
+        if format in ("sarif", "junit"):
+            raise BadInput(f"a lesson is not written as {format}", "", "text, json or yaml")
         getattr(told, format)(shown, screen, out)
 
     written: tuple[str, ...] = ()

@@ -37,7 +37,7 @@ class Breach(msgspec.Struct, frozen=True, eq=False):
         verb = "does not reach" if self.intent.kind == "must" else "reaches"
         ends = f"{name_of(self.source)} {verb} {name_of(self.destination)}"
         more = f" (and {self.pairs - 1:,} more pairs)" if self.pairs > 1 else ""
-        return f"{ends} on {self.conn}{more}, but {self.intent}"
+        return f"{ends} on {self.conn}{more}; promised: {self.intent}"
 
 
 class Undecided(msgspec.Struct, frozen=True):

@@ -9,7 +9,7 @@ import click
 from martello.cli import options
 from martello.cli.network import settings
 
-FORMATS: Final = ("text", "json", "yaml")
+FORMATS: Final = ("text", "json", "yaml", "sarif", "junit")
 REASONS: Final = (
     "metadata",
     "api-server",
@@ -72,6 +72,12 @@ REASONS: Final = (
     "--shadow", default="", metavar="DIR", help="What these policies would drop of the flows."
 )
 @click.option("--drift", is_flag=True, help="What the policies in force allow unseen, and deny.")
+@click.option(
+    "--days",
+    type=click.IntRange(1, 3650),
+    default=30,
+    help="How far back flows count for --drift [default: 30].",
+)
 @settings.output_flag(FORMATS)
 @options.debug
 def command(**flags: Any) -> int:

@@ -98,8 +98,10 @@ def intent_broken(cluster: Cluster, *, facts: Mapping[str, Any]) -> Iterator[Hit
             if found is None and not cluster.resources:
                 continue
             where, path = found or (cluster.resources[0], ())
-        evidence = (f"promised at {outcome.intent.where}",)
-        yield Hit(where, path, str(outcome), evidence=evidence)
+        promise = outcome.intent.where
+        element = f"{promise.file}:{promise.line}"
+        why = (outcome.intent.why,) if outcome.intent.why else ()
+        yield Hit(where, path, str(outcome), element, (f"promised at {element}", *why))
 
 
 def _place(place: Place) -> tuple[Resource, Path] | None:

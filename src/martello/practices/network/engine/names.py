@@ -39,22 +39,26 @@ NOTHING: Final = Names(
 )
 
 
-def refined(before: Names, asked: Asked, world: World) -> tuple[Names, tuple[tuple[int, int], ...]]:
-    """The numbers that tell apart all that is asked, and which bits of ports were split."""
+def refined(
+    before: Names, asked: Asked, world: World, known: Asked
+) -> tuple[Names, tuple[tuple[int, int], ...]]:
+    """The numbers that tell apart all that is asked, and which bits of ports were split. What is
+    known was asked before.
+    """
     wanted = {one.name for one in asked.names}
     declared = {e.ports for e in world.endpoints} if wanted else set()
     numbers = {one for ports in declared for one in shape_of(ports, wanted)}
-    sets = {spans_of(ports) for ports in asked.ports}
+    sets = {spans_of(ports) for ports in asked.ports - known.ports}
     sets.update(spans_of((Ports(protocol, n, n),)) for _, protocol, n in numbers)
     ports, splits = before.ports.refined(sorted(sets))
     lines = {
-        version: line.refined(sorted(s for v, s in asked.blocks if v == version))[0]
+        version: line.refined(sorted(s for v, s in asked.blocks - known.blocks if v == version))[0]
         for version, line in before.lines.items()
     }
     return Names(
-        before.pods.with_(asked.pods),
-        before.spaces.with_(asked.spaces),
-        before.nodes.with_(asked.nodes),
+        before.pods.with_(asked.pods - known.pods),
+        before.spaces.with_(asked.spaces - known.spaces),
+        before.nodes.with_(asked.nodes - known.nodes),
         ports,
         lines,
         {**before.shapes},

@@ -94,3 +94,8 @@ class Spots:
             "",
             False,
         )
+
+
+def own_node(one: Spot, other: Spot) -> bool:
+    """Whether one of two places is a pod and the other the node that it runs on."""
+    return one.node != "" and one.node == other.node and one.is_node != other.is_node

@@ -9,15 +9,20 @@ import msgspec
 import numpy as np
 
 from martello.core.cluster import Cluster
+from martello.core.errors import BadInput
 from martello.core.reach import ALL, NONE, Conn, Reachability
+from martello.core.resource import Ref, Resource
 from martello.practices.network.dialects.read import read
+from martello.practices.network.engine.changes import next_state
 from martello.practices.network.engine.classes import FAMILY
+from martello.practices.network.engine.edits import Before, edited
 from martello.practices.network.engine.outside import outside
 from martello.practices.network.engine.pairs import Block, Cells, Pairs, cells, is_one
-from martello.practices.network.engine.places import Columns, Spot, Spots
+from martello.practices.network.engine.places import Columns, Spot, Spots, own_node
 from martello.practices.network.engine.rules import EGRESS, INGRESS, Grid
-from martello.practices.network.engine.state import State, first_state
+from martello.practices.network.engine.state import WAYS, State, first_state
 from martello.practices.network.engine.totals import Count, count, table
+from martello.practices.network.engine.trace import WITHOUT_PORTS, Question, doubts
 from martello.practices.network.model import (
     Address,
     Endpoint,
@@ -31,20 +36,28 @@ from martello.practices.network.world import world as world_of
 _PLAIN: Final = Profile()
 EVERYTHING: Final = Reachability(ALL)
 NOTHING: Final = Reachability(NONE)
+BY_FAMILY: Final = "IPv4 and IPv6 differ"
 Words = tuple[int, ...]
 
 
 class Reach:
     """What passes between the places of one state of a cluster. Nothing of it changes."""
 
-    __slots__ = ("_conns", "_spots", "cluster", "policies", "profile", "state", "world")
+    __slots__ = ("_conns", "_spots", "cluster", "extra", "policies", "profile", "state", "world")
 
-    def __init__(self, state: State, policies: Policies, cluster: Cluster | None = None) -> None:
+    def __init__(
+        self,
+        state: State,
+        policies: Policies,
+        cluster: Cluster | None = None,
+        extra: tuple[Endpoint, ...] = (),
+    ) -> None:
         self.state = state
         self.world = state.world
         self.profile = state.profile
         self.policies = policies
         self.cluster = cluster
+        self.extra = extra
         self._spots = Spots(state)
         self._conns: dict[tuple[Words, Words], Reachability] = {}
 
@@ -62,7 +75,7 @@ class Reach:
             return EVERYTHING
         out, to = self._spots.find(source), self._spots.find(destination)
         if family:
-            return self._reachability(*self._masks(out, to, family))
+            return self._explained(*self._masks(out, to, family), out, to)
         shared = [v for v, bit in FAMILY.items() if out.families & to.families & bit]
         if not shared:
             return NOTHING
@@ -71,7 +84,28 @@ class Reach:
             least, most = self._masks(out, to, shared[1])
             sure = tuple(a & b for a, b in zip(sure, least, strict=True))
             perhaps = tuple(a | b for a, b in zip(perhaps, most, strict=True))
-        return self._reachability(sure, perhaps)
+        return self._explained(sure, perhaps, out, to)
+
+    def apply(self, changed: Sequence[Resource] = (), removed: Sequence[Ref] = ()) -> Reach:
+        """The analyser after objects were added, replaced (same Ref) or removed: equal to one made
+        from nothing, but only rows of groups are made that a changed policy selects or that the
+        change made. Raises BadInput where this one was not made of a cluster.
+        """
+        if self.cluster is None:
+            raise BadInput("nothing to change", "the analyser was made of places, not of a cluster")
+        edit = edited(
+            Before(self.cluster, self.world, self.policies, self.profile, self.extra),
+            changed,
+            removed,
+        )
+        state = next_state(self.state, edit.world, edit.policies)
+        return Reach(state, edit.policies, edit.cluster, self.extra)
+
+    def ready(self) -> Reach:
+        """This one, with every row made: else each is made when it is first asked for."""
+        for way in WAYS:
+            self.state.rows(way)
+        return self
 
     def addresses(self, version: int) -> tuple[Address, ...]:
         """The intervals of addresses of a family that rules tell apart, without those of pods,
@@ -105,9 +139,8 @@ class Reach:
         return cells(self.state)
 
     def _masks(self, out: Spot, to: Spot, family: int) -> tuple[Words, Words]:
-        own = out.node != "" and out.node == to.node and out.is_node != to.is_node
         state = self.state
-        rows = state.own if own else state.row
+        rows = state.own if own_node(out, to) else state.row
         egress = rows(EGRESS, out.groups[EGRESS])
         ingress = rows(INGRESS, to.groups[INGRESS])
         there, here = to.columns[family], out.columns[family]
@@ -115,6 +148,37 @@ class Reach:
         if egress.decided and ingress.decided and isinstance(there, int) and isinstance(here, int):
             return sure, sure
         return sure, _both(_high(egress.perhaps, there), _high(ingress.perhaps, here))
+
+    def _explained(self, sure: Words, perhaps: Words, out: Spot, to: Spot) -> Reachability:
+        """With the reasons of the doubt, which are only looked for where there is one."""
+        found = self._reachability(sure, perhaps)
+        if not found.maybe:
+            return found
+        because = dict.fromkeys((WITHOUT_PORTS,) if found.maybe.other else ())
+        if found.maybe.ranges:
+            for family in FAMILY:
+                for way, mine, other in ((EGRESS, out, to), (INGRESS, to, out)):
+                    asked = Question(way, mine, other, family, "", 0)
+                    because.update(dict.fromkeys(doubts(self.state, asked)))
+        return msgspec.structs.replace(found, because=tuple(because) or (BY_FAMILY,))
+
+    def one_way(self, way: str, mine: Spot, other: Spot, family: int) -> tuple[Conn, Conn]:
+        """What the policies of one end alone let through, surely and at most, in one direction."""
+        rows = self.state.own if own_node(mine, other) else self.state.row
+        row = rows(way, mine.groups[way])
+        columns = other.columns[family]
+        found = self._reachability(_low(row.sure, columns), _high(row.perhaps, columns))
+        return found.yes, found.yes | found.maybe
+
+    def at_best(self, way: str, mine: Spot, other: Spot, family: int) -> Conn:
+        """What one end could let through in one direction, were every NetworkPolicy to allow it."""
+        row = self.state.own(way, mine.groups[way])
+        words = _high(row.perhaps, other.columns[family])
+        return self.state.universe.names.ports.conn(words, bool(words[0] & 2))
+
+    def spot(self, place: Place) -> Spot:
+        """How the engine sees a place. Raises BadInput for a place of another world."""
+        return self._spots.find(place)
 
     def _reachability(self, sure: Words, perhaps: Words) -> Reachability:
         found = self._conns.get((sure, perhaps))
@@ -158,4 +222,4 @@ def reach(cluster: Cluster, profile: Profile = _PLAIN, *, extra: Sequence[Endpoi
     if extra:
         places = msgspec.structs.replace(places, endpoints=(*places.endpoints, *extra))
     policies = read(cluster, profile)
-    return Reach(first_state(places, policies, profile), policies, cluster)
+    return Reach(first_state(places, policies, profile), policies, cluster, tuple(extra))

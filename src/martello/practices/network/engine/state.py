@@ -7,12 +7,13 @@ from typing import Final
 
 from martello.practices.network.engine.asked import Asked
 from martello.practices.network.engine.classes import Universe, universe
+from martello.practices.network.engine.columns import Numbers
 from martello.practices.network.engine.groups import Groups, groups
-from martello.practices.network.engine.match import Matcher
+from martello.practices.network.engine.match import Matcher, Taken
 from martello.practices.network.engine.names import NOTHING, refined
 from martello.practices.network.engine.rows import Key, Row, Rows
 from martello.practices.network.engine.rules import EGRESS, INGRESS, Compiler
-from martello.practices.network.model import Policies, Policy, Profile, World
+from martello.practices.network.model import Policies, Policy, Profile, Who, World
 
 WAYS: Final = (INGRESS, EGRESS)
 
@@ -21,6 +22,7 @@ class State:
     """The classes, groups and rows of a world under policies."""
 
     __slots__ = (
+        "_matcher",
         "_own",
         "_rows",
         "asked",
@@ -39,18 +41,22 @@ class State:
         asked: Asked,
         universe: Universe,
         serials: Mapping[int, Policy],
-        kept: dict[tuple[str, Key], Row],
     ) -> None:
         self.world = world
         self.profile = profile
         self.asked = asked
         self.universe = universe
         self.serials = serials
-        self.kept = kept
+        self.kept: dict[tuple[str, Key], Row] = {}
         self.groups: dict[str, Groups] = {way: groups(universe, serials, way) for way in WAYS}
-        matcher = Matcher(universe, profile, universe.columns)
-        self._rows = Rows(Compiler(universe, matcher), serials)
+        self._matcher = Matcher(universe, profile, universe.columns)
+        self._rows = Rows(Compiler(universe, self._matcher), serials)
         self._own: dict[tuple[str, Key], Row] = {}
+
+    def part(self, columns: Numbers) -> Rows:
+        """Rows over some of the columns only."""
+        matcher = Matcher(self.universe, self.profile, self.universe.columns.only(columns))
+        return Rows(Compiler(self.universe, matcher), self.serials)
 
     @property
     def made(self) -> int:
@@ -76,6 +82,10 @@ class State:
             found = self.kept[(way, key)] = self._rows.of(way, key)
         return found
 
+    def columns_of(self, who: Who) -> Taken:
+        """The columns that one peer takes in, surely and perhaps."""
+        return self._matcher.columns_of((who,))
+
     def own(self, way: str, group: int) -> Row:
         """The row of a group for the node that an endpoint runs on."""
         key = self.groups[way].keys[group]
@@ -94,6 +104,6 @@ def first_state(world: World, policies: Policies, profile: Profile) -> State:
     enforced = policies.policies if profile.enforces else ()
     asked = Asked()
     asked.add(enforced, profile)
-    names, _ = refined(NOTHING, asked, world)
+    names, _ = refined(NOTHING, asked, world, Asked())
     serials = dict(enumerate(enforced))
-    return State(world, profile, asked, universe(world, asked, names, profile), serials, {})
+    return State(world, profile, asked, universe(world, asked, names, profile), serials)

@@ -1,0 +1,107 @@
+"""What a change of objects makes of places and policies: what did not change stays the same."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from martello.core.cluster import Cluster
+from martello.core.resource import Ref, Resource
+from martello.practices.network.dialects.networkpolicy import KIND
+from martello.practices.network.dialects.read import is_policy, read, read_object
+from martello.practices.network.model import Endpoint, Policies, Policy, Profile, World
+from martello.practices.network.world import DEFAULT_NAMESPACE
+from martello.practices.network.world import world as world_of
+
+
+class Before(msgspec.Struct, frozen=True, eq=False):
+    """What there was."""
+
+    cluster: Cluster
+    world: World
+    policies: Policies
+    profile: Profile
+    extra: tuple[Endpoint, ...]
+
+
+class Edit(msgspec.Struct, frozen=True, eq=False):
+    """What there is."""
+
+    cluster: Cluster
+    world: World
+    policies: Policies
+
+
+def edited(before: Before, changed: Sequence[Resource], removed: Sequence[Ref]) -> Edit:
+    """The cluster with objects added, replaced or removed. The World stays the same object where
+    only policies changed, a Policy where its object means the same.
+    """
+    cluster = before.cluster.apply(changed, removed)
+    refs = [*(resource.ref for resource in changed), *removed]
+    world = before.world
+    if not all(is_policy(ref.group_kind) and _space(ref) in world.namespaces for ref in refs):
+        world = world_of(cluster, before.profile)
+        if before.extra:
+            endpoints = (*world.endpoints, *before.extra)
+            world = msgspec.structs.replace(world, endpoints=endpoints)
+    if not any(is_policy(ref.group_kind) for ref in refs) and not before.policies.faults:
+        return Edit(cluster, world, before.policies)
+    if all(ref.group_kind == KIND for ref in refs) and _plain(before):
+        return Edit(cluster, world, _some_read(before.policies, changed, removed))
+    return Edit(cluster, world, _same(before.policies, read(cluster, before.profile)))
+
+
+def _space(ref: Ref) -> str:
+    return ref.namespace or DEFAULT_NAMESPACE
+
+
+def _plain(before: Before) -> bool:
+    """Whether each policy can be read by itself: nothing is said of one because of another."""
+    policies, profile = before.policies, before.profile
+    return (
+        profile.enforces
+        and (profile.dialects is None or KIND in profile.dialects)
+        and not policies.faults
+        and not policies.notes
+    )
+
+
+def _some_read(before: Policies, changed: Sequence[Resource], removed: Sequence[Ref]) -> Policies:
+    """The policies with some NetworkPolicies read anew."""
+    fresh = {resource.ref: read_object(resource) for resource in changed}
+    gone = set(removed) - set(fresh)
+    found: list[Policy] = []
+    for policy in before.policies:
+        ref = policy.resource.ref
+        if ref in fresh:
+            found.extend(fresh.pop(ref).policies)
+        elif ref not in gone:
+            found.append(policy)
+    ahead = [policy for one in fresh.values() for policy in one.policies]
+    read_now = [read_object(resource) for resource in changed]
+    return Policies(
+        (*found, *ahead),
+        tuple(fault for one in read_now for fault in one.faults),
+        tuple(dict.fromkeys(note for one in read_now for note in one.notes)),
+    )
+
+
+def _same(before: Policies, after: Policies) -> Policies:
+    """The policies after, each the object from before where it means the same."""
+    held: dict[int, list[Policy]] = {}
+    for policy in before.policies:
+        held.setdefault(id(policy.resource), []).append(policy)
+    found = [
+        next((old for old in held.get(id(new.resource), ()) if _alike(old, new)), new)
+        for new in after.policies
+    ]
+    return msgspec.structs.replace(after, policies=tuple(found))
+
+
+def _alike(one: Policy, other: Policy) -> bool:
+    return all(
+        getattr(one, field) == getattr(other, field)
+        for field in Policy.__struct_fields__
+        if field != "resource"
+    )

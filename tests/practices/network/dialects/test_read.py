@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +17,6 @@ from martello.core.resource import Nowhere, resource_of
 from martello.practices.network.dialects.read import read, refuse
 from martello.practices.network.model import ADMIN, NETWORK, Pods, Profile
 from martello.practices.network.world import world
-
-_CORPUS = Path(os.environ.get("MARTELLO_CORPORA", "../shared/corpora")) / "np-guard"
 
 
 def _np(name: str, spec: Any = None, space: str = "shop") -> dict[str, Any]:
@@ -181,20 +178,11 @@ def test_any_value_anywhere_in_a_pod_is_read() -> None:
                 world(o.cluster([replaced(raw, path, value)]))
 
 
-def _invalid() -> list[dict[str, Any]]:
-    path = _CORPUS / "invalid.jsonl"
-    if not path.exists():
-        return []
-    return [json.loads(line) for line in path.read_text().splitlines()]
-
-
 @pytest.mark.corpus
-def test_every_input_of_the_corpus_that_must_be_refused_is() -> None:
-    cases = _invalid()
-    if not cases:
-        pytest.skip("no corpora: set MARTELLO_CORPORA")
-    assert len(cases) == 24
-    for case in cases:
+def test_every_input_of_the_corpus_that_must_be_refused_is(corpora: Path) -> None:
+    lines = (corpora / "np-guard" / "invalid.jsonl").read_text().splitlines()
+    assert len(lines) == 24
+    for case in map(json.loads, lines):
         docs = [m["doc"] for m in case["manifests"] if m["doc"]]
         found = read(Cluster([resource_of(doc, Nowhere()) for doc in docs]))
         assert len(found.faults) == 1, case["dir"]
@@ -203,11 +191,8 @@ def test_every_input_of_the_corpus_that_must_be_refused_is() -> None:
 
 
 @pytest.mark.corpus
-def test_no_valid_input_of_the_corpus_is_refused() -> None:
-    path = _CORPUS / "connlist.jsonl.gz"
-    if not path.exists():
-        pytest.skip("no corpora: set MARTELLO_CORPORA")
-    with gzip.open(path, "rt") as lines:
+def test_no_valid_input_of_the_corpus_is_refused(corpora: Path) -> None:
+    with gzip.open(corpora / "np-guard" / "connlist.jsonl.gz", "rt") as lines:
         for line in lines:
             docs = [m["doc"] for m in json.loads(line)["manifests"] if m["doc"]]
             objects = [d for d in docs if d.get("kind") and "items" not in d]

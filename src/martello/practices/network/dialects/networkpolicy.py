@@ -14,10 +14,10 @@ from martello.core.resource import Resource
 from martello.practices.network.dialects.form import Form, one, whole
 from martello.practices.network.model import (
     ACCEPT,
-    EVERYTHING,
     NETWORK,
     Block,
     NamedPort,
+    Nodes,
     Pods,
     Policy,
     Rule,
@@ -28,6 +28,9 @@ KIND: Final = "NetworkPolicy.networking.k8s.io"
 FAMILY: Final = "networking.k8s.io/v1"
 INGRESS: Final = "Ingress"
 EGRESS: Final = "Egress"
+# OpenShift gives this label to one namespace without pods, which stands for the network of every
+# node (release notes of 4.6: "selects host network traffic"); nobody else uses it.
+_HOST_NETWORK: Final = "policy-group.network.openshift.io/host-network"
 _SPEC: Final = frozenset(("podSelector", "policyTypes", "ingress", "egress"))
 _PORT: Final = frozenset(("protocol", "port", "endPort"))
 _PEER: Final = frozenset(("podSelector", "namespaceSelector", "ipBlock"))
@@ -89,33 +92,36 @@ def _rules(form: Form, raw: Any, path: Path, peer_field: str) -> tuple[Rule, ...
     for at, element in form.elements(raw, path):
         rule = form.mapping(element, at, known)
         where = (*at, peer_field)
-        peers = [_peer(form, peer, to) for to, peer in form.elements(rule.get(peer_field), where)]
+        listed = form.elements(rule.get(peer_field), where)
+        peers = [one for to, peer in listed for one in _peer(form, peer, to)]
         ports = [_port(form, p, to) for to, p in form.elements(rule.get("ports"), (*at, "ports"))]
         found.append(Rule(ACCEPT, tuple(peers) or None, tuple(ports) or None, at))
     return tuple(found)
 
 
-def _peer(form: Form, raw: Any, path: Path) -> Who:
+def _peer(form: Form, raw: Any, path: Path) -> tuple[Who, ...]:
     peer = form.mapping(raw, path, _PEER)
     pods, spaces, block = (peer.get(key) for key in ("podSelector", "namespaceSelector", "ipBlock"))
     if pods is None and spaces is None and block is None:
         form.refuse(path, "must specify a peer")
-        return Pods(path=path)
+        return ()
     if block is not None:
         if pods is not None or spaces is not None:
             form.refuse(path, "may not specify both ipBlock and another peer")
-        return block_peer(form, block, (*path, "ipBlock"))
+        return _block(form, block, (*path, "ipBlock"))
     chosen = form.selector(pods, (*path, "podSelector"))
     if spaces is None:
-        return Pods(chosen, form.namespace, path=path)
-    return Pods(
-        chosen,
-        namespaces=form.selector(spaces, (*path, "namespaceSelector")),
-        path=path,
-    )
+        return (Pods(chosen, form.namespace, path=path),)
+    namespaces = form.selector(spaces, (*path, "namespaceSelector"))
+    found = Pods(chosen, namespaces=namespaces, path=path)
+    if any(
+        r.key == _HOST_NETWORK and r.operator != "DoesNotExist" for r in namespaces.requirements
+    ):
+        return found, Nodes(path=path)
+    return (found,)
 
 
-def block_peer(form: Form, raw: Any, path: Path) -> Who:
+def _block(form: Form, raw: Any, path: Path) -> tuple[Who, ...]:
     """An ipBlock: a range less some that lie strictly inside it."""
     block = form.mapping(raw, path, _BLOCK)
     whole_range = form.block(block.get("cidr"), (*path, "cidr"))
@@ -130,8 +136,8 @@ def block_peer(form: Form, raw: Any, path: Path) -> Who:
             form.refuse(at, f"{element} must lie strictly inside {block.get('cidr')}")
         excepts.append((first, last))
     if whole_range is None:
-        return Pods(EVERYTHING, path=path)
-    return Block(*whole_range, excepts=tuple(sorted(excepts)), path=path)
+        return ()
+    return (Block(*whole_range, excepts=tuple(sorted(excepts)), path=path),)
 
 
 def _port(form: Form, raw: Any, path: Path) -> Ports | NamedPort:

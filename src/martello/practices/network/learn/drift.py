@@ -4,7 +4,7 @@ denied.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Final
 
 import msgspec
@@ -13,7 +13,7 @@ from martello.core.cluster import Cluster
 from martello.core.flow import Flow
 from martello.core.reach import ALL, NONE, Conn
 from martello.practices.network.learn.atlas import Atlas
-from martello.practices.network.learn.model import Key, Options
+from martello.practices.network.learn.model import Options
 from martello.practices.network.learn.proof import used
 from martello.practices.network.learn.replay import (
     ALLOWED,
@@ -79,14 +79,14 @@ def drift(
     reached = analysed(cluster, options.profile, stage)
     seen = used(edges)
     unused: list[Unused] = []
-    for source, destination in _pairs(stage):
-        passing = NONE
-        for here in stage.prepared(source):
-            for there in stage.prepared(destination):
-                passing = passing | reached.verdict(here, there).yes
+    known = {str(key): key for key in atlas.shapes if stage.prepared(key)}
+    for one, other, found in reached.matrix("workload"):
+        source, destination, passing = known.get(one), known.get(other), found.yes
+        if source is None or destination is None or source == destination or passing == ALL:
+            continue
         taken = seen.get((source, destination), NONE)
         left = Conn((passing - taken).ranges)
-        if passing != ALL and left and (not taken or _size(passing) <= _FEW):
+        if left and (not taken or _size(passing) <= _FEW):
             unused.append(Unused(str(source), str(destination), str(left)))
     demand: list[Demand] = []
     for edge in dropped:
@@ -94,14 +94,6 @@ def drift(
         demand.append(Demand(*lane(edge), edge.count, edge.last, why, edge.witnesses))
     rules = unused_rules(reached, stage, edges)
     return Drift(tuple(unused), _merged(demand), counted.flows, rules)
-
-
-def _pairs(stage: Stage) -> Iterator[tuple[Key, Key]]:
-    keys = sorted(key for key in stage.atlas.shapes if stage.prepared(key))
-    for source in keys:
-        for destination in keys:
-            if source != destination:
-                yield source, destination
 
 
 def _size(passing: Conn) -> int:

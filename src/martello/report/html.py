@@ -30,6 +30,10 @@ _GROUPS: Final = 400
 def write(report: Report, out: IO[str]) -> None:
     """Writes the page: the verdict, a card for each practice, the causes, what got no verdict."""
     style = files("martello.report").joinpath("html.css").read_text(encoding="utf-8")
+    if report.pictures:
+        from martello.report.network import html as network
+
+        style += network.style()
     out.write(
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
@@ -42,6 +46,7 @@ def write(report: Report, out: IO[str]) -> None:
         _head(report),
         _cards(report),
         _causes(report),
+        _network(report),
         _controls(report),
         _waived(report),
         _open(report),
@@ -136,6 +141,14 @@ def _subject(group: Group) -> str:
     objects = list(dict.fromkeys(f.ref for f in group.findings))
     first = _text(str(objects[0]))
     return first if len(objects) == 1 else f"{plural(len(objects), 'object')}, first {first}"
+
+
+def _network(report: Report) -> Iterator[str]:
+    """Who reaches whom, drawn, where policies were read."""
+    if report.pictures:
+        from martello.report.network import html as network
+
+        yield from map(network.section, report.pictures)
 
 
 def _controls(report: Report) -> Iterator[str]:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
 from martello.core.check import Check
 from martello.core.finding import SEVERITIES, ControlVerdict, Finding, Scan, Unassessed
+
+if TYPE_CHECKING:
+    from martello.report.network.model import Focus, Matrix
 
 # Each is a module of this package with `write(report: Report, out: IO[str]) -> None`.
 FORMATS: Final = ("table", "json", "jsonl", "sarif", "junit", "markdown", "html", "github")
@@ -34,6 +37,7 @@ class Report(msgspec.Struct, frozen=True):
     everything: bool = False  # the table prints all groups, also waived findings
     screen: Screen = Screen()
     controls: tuple[ControlVerdict, ...] = ()  # of the frameworks that were asked for
+    pictures: tuple[Matrix | Focus, ...] = ()  # of the network, for the html page
 
 
 def open_findings(scan: Scan) -> tuple[Finding, ...]:

@@ -80,6 +80,10 @@ def command(targets: tuple[str, ...], **flags: Any) -> int:
             known=lambda reading: world(reading, known),
         )
     report = report_of(scan, checks, config, everything=flags["everything"])
+    if any(output.format == "html" for output in outputs):
+        from martello.cli.network.embedding import with_pictures
+
+        report = with_pictures(report, readings)
     write_all(report, outputs)
     return report.exit
 

@@ -25,9 +25,15 @@ _ANYTHING = Resource({}, Ref("", "v1", "Pod", "", "x"), Nowhere())
 
 
 def pod(
-    name: str, *addresses: tuple[int, int], node: str = "n1", app: str = "", namespace: str = "shop"
+    name: str,
+    *addresses: tuple[int, int],
+    node: str = "n1",
+    app: str = "",
+    namespace: str = "shop",
+    deleted: bool = False,
 ) -> Endpoint:
     """A pod with one label."""
+    raw = {"metadata": {"deletionTimestamp": "2026-01-01T00:00:00Z"}} if deleted else {}
     return Endpoint(
         name=f"{namespace}/{name}",
         namespace=namespace,
@@ -39,7 +45,7 @@ def pod(
         addresses=addresses,
         node=node,
         host_network=False,
-        resource=_ANYTHING,
+        resource=Resource(raw, _ANYTHING.ref, _ANYTHING.origin),
     )
 
 
@@ -70,6 +76,7 @@ class Told:
         self.policies = Policies((Policy(_ANYTHING, "network", every, (rule,), None),))
         self._says = says
         self._outside = outside
+        self.notes = ("no profile is known",)
 
     def verdict(self, source: Place, destination: Place, family: int = 0) -> Reachability:
         """What the function says; a pod and its node always reach each other."""

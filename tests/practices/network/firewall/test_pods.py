@@ -117,6 +117,16 @@ def test_a_pod_without_an_address_is_told() -> None:
     assert any("without an address" in note for note in found.notes)
 
 
+def test_an_address_of_two_pods_is_refused_unless_one_is_leaving() -> None:
+    with pytest.raises(Stale, match=r"shop/web and shop/new both have the address 10\.0\.0\.1"):
+        pod_rules(Told([WEB, pod("new", (4, 0x0A000001)), DB], says, NODES), "n1")
+    old = pod("old", (4, 0x0A000002), deleted=True)
+    for order in ([WEB, DB, old], [old, WEB, DB]):
+        assert pod_rules(Told(order, says, NODES), "n1").sets == (
+            pod_rules(Told([WEB, DB], says, NODES), "n1").sets
+        )
+
+
 def test_numbers_stay_with_most_of_their_members() -> None:
     held = {"a": 1, "b": 1, "c": 2}
     assert numbered([["c"], ["a", "b", "d"], ["e"]], held) == [2, 1, 3]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from typing import Protocol
 
 import msgspec
@@ -35,6 +35,11 @@ class Reaching(Protocol):
     @property
     def policies(self) -> Policies:
         """The rules."""
+        ...
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Why some answers are unknown."""
         ...
 
     def verdict(self, source: Place, destination: Place, family: int = 0) -> Reachability:
@@ -97,6 +102,27 @@ def likeness(place: Place, version: int, told: Told, homes: frozenset[str]) -> t
 def addresses_of(place: Endpoint | Node, version: int) -> tuple[int, ...]:
     """The addresses of a place in one family."""
     return tuple(at for family, at in place.addresses if family == version)
+
+
+def shared(endpoints: Iterable[Endpoint]) -> dict[tuple[int, int], tuple[str, str]]:
+    """Addresses that two pods hold, with the names of both: whose packets these are is not known.
+    Pods on the network of their node share it by design.
+    """
+    held: dict[tuple[int, int], Endpoint] = {}
+    found: dict[tuple[int, int], tuple[str, str]] = {}
+    for pod in endpoints:
+        if pod.host_network:
+            continue
+        for address in pod.addresses:
+            other = held.setdefault(address, pod)
+            if other is not pod:
+                found[address] = (other.key, pod.key)
+    return found
+
+
+def leaving(pod: Endpoint) -> bool:
+    """Whether a pod is being deleted: its address may be another's already."""
+    return bool(pod.resource.metadata.get("deletionTimestamp"))
 
 
 def apart(left: Sequence[Place], right: Sequence[Place]) -> tuple[Place, Place] | None:

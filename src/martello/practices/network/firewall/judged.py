@@ -9,13 +9,15 @@ import msgspec
 
 from martello.core.errors import Stale
 from martello.core.reach import ALL, Conn, Reachability
-from martello.practices.network.addresses import name_of
+from martello.practices.network.addresses import name_of, show_address
 from martello.practices.network.firewall.alike import (
     Reaching,
     Told,
     addresses_of,
     apart,
+    leaving,
     likeness,
+    shared,
     told,
 )
 from martello.practices.network.firewall.render import TABLE
@@ -25,6 +27,7 @@ ALLOW: Final = "allow"
 DENY: Final = "deny"
 _MARK: Final = 32
 _REASONS: Final = 3
+Shared = dict[tuple[int, int], tuple[str, str]]
 _T = TypeVar("_T", bound=Place)
 
 
@@ -77,11 +80,14 @@ def judged(reach: Reaching, local: list[Endpoint], version: int, options: Option
     """Ask the model for every pair of groups. Raises Stale for what it cannot decide, unless the
     options decide it.
     """
+    twice = shared(reach.world.endpoints)
+    local = [pod for pod in local if not _gives_way(pod, twice)]
+    _refuse_shared(reach, twice)
     looked = told(reach.policies)
     homes = frozenset(pod.node for pod in local)
     groups = _grouped(local, lambda pod: (pod.node, likeness(pod, version, looked, homes)))
-    peers = _peers(reach, version, looked, homes)
-    settle = _Settle(options)
+    peers = _peers(reach, version, looked, homes, twice)
+    settle = _Settle(options, reach.notes)
     out: list[list[Conn]] = []
     into: list[list[Conn]] = []
     for group in groups:
@@ -102,14 +108,33 @@ def judged(reach: Reaching, local: list[Endpoint], version: int, options: Option
     return Judged(version, local, groups, peers, out, into, settle.notes)
 
 
-def _peers(reach: Reaching, version: int, looked: Told, homes: frozenset[str]) -> list[list[Place]]:
+def _refuse_shared(reach: Reaching, twice: Shared) -> None:
+    if not twice:
+        return
+    staying = shared(pod for pod in reach.world.endpoints if not _gives_way(pod, twice))
+    for (version, number), (one, other) in staying.items():
+        raise Stale(
+            f"{one} and {other} both have the address {show_address(version, number)}",
+            "nobody can tell whose packets these are",
+            "read the cluster again",
+        )
+
+
+def _gives_way(pod: Endpoint, twice: Shared) -> bool:
+    """Whether a pod that is being deleted holds what another has already."""
+    return bool(twice) and leaving(pod) and any(address in twice for address in pod.addresses)
+
+
+def _peers(
+    reach: Reaching, version: int, looked: Told, homes: frozenset[str], twice: Shared
+) -> list[list[Place]]:
     nodes = [node for node in reach.world.nodes if addresses_of(node, version)]
     known = {address for node in nodes for address in addresses_of(node, version)}
     places: list[Place] = [*nodes]
     for pod in reach.world.endpoints:
         held = addresses_of(pod, version)
         # a pod on the network of its node is that node
-        if held and not (pod.host_network and known.issuperset(held)):
+        if held and not ((pod.host_network and known.issuperset(held)) or _gives_way(pod, twice)):
             places.append(pod)
     places += reach.addresses(version)
     return _grouped(places, lambda place: likeness(place, version, looked, homes))
@@ -125,8 +150,9 @@ def _grouped(places: Iterable[_T], key: Callable[[_T], Hashable]) -> list[list[_
 class _Settle:
     """Makes a plain set of connections of an answer in three values."""
 
-    def __init__(self, options: Options) -> None:
+    def __init__(self, options: Options, notes: tuple[str, ...]) -> None:
         self._options = options
+        self._notes = "; ".join(notes[:_REASONS]) or "the objects do not decide it"
         self._doubts: dict[str, str] = {}
         self._pings = False
 
@@ -137,7 +163,7 @@ class _Settle:
         if not doubt.ranges:  # rules with ports say nothing of other protocols
             self._pings = True
             return answer.yes | doubt if self._options.other == ALLOW else answer.yes
-        reason = "; ".join(answer.because) or "the objects do not decide it"
+        reason = "; ".join(answer.because) or self._notes
         self._doubts.setdefault(reason, f"{name_of(source)} → {name_of(to)} {doubt}")
         return answer.yes | doubt if self._options.unknown == ALLOW else answer.yes
 

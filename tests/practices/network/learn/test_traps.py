@@ -24,6 +24,7 @@ from martello.core.flow import Flow, Peer
 from martello.practices.network.learn.learn import learn
 from martello.practices.network.learn.model import (
     API_SERVER,
+    CHURNING,
     METADATA,
     SINGLE,
     TENANT,
@@ -309,6 +310,11 @@ def test_outside_addresses_are_covered_by_few_blocks_and_never_by_everything() -
     assert all(peer["ipBlock"]["cidr"].endswith("/32") for peer in rule["to"])
     assert any("may change" in r for one in far.review for r in one.reasons)
     assert "0.0.0.0/0" not in repr(far.policies)
+    assert [(r.source, r.destination, r.count) for r in far.review] == [
+        ("shop/api", "40 outside addresses", 40)
+    ]
+    named = taught(flow(API, "203.0.113.9", 443, count=3, names=("pay.example.com",)))
+    assert [r.reasons for r in named.review] == [(CHURNING,)]
 
 
 def test_the_internet_comes_in_only_where_it_is_asked_for() -> None:

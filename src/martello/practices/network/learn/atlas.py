@@ -16,7 +16,7 @@ from martello.core.resource import Resource
 from martello.practices.network.addresses import parse_address, parse_range
 from martello.practices.network.learn.departed import departed
 from martello.practices.network.learn.model import WORKLOAD, Key, Options, Party, Snapshot
-from martello.practices.network.learn.services import service_numbers
+from martello.practices.network.learn.services import mappings, service_numbers
 from martello.practices.network.model import Endpoint, Node
 from martello.practices.network.world import world
 
@@ -230,8 +230,7 @@ def _life(pod: Resource, after: float) -> tuple[float, float]:
     if status.get("phase") in ("Succeeded", "Failed"):
         ends = [
             _when(look_up(one, ("state", "terminated", "finishedAt")))
-            for one in status.get("containerStatuses") or ()
-            if isinstance(one, dict)
+            for one in mappings(status.get("containerStatuses"))
         ]
         known = [one for one in ends if one]
         if known:

@@ -15,6 +15,7 @@ from martello.core.workload import Workload, workload_of
 from martello.practices.network.learn.atlas import Atlas
 from martello.practices.network.learn.infrastructure import behind
 from martello.practices.network.learn.model import WORKLOAD, Edge, Key, Party
+from martello.practices.network.learn.services import mappings
 from martello.practices.network.ports import protocol_of, service_ports
 
 _LONGEST: Final = 262_144  # characters of one value that are read
@@ -135,7 +136,7 @@ def _texts(workload: Workload, cluster: Cluster) -> Iterator[tuple[str, str, str
     """(value, what it is called, where it is) of everything that configures the containers."""
     for container in workload.containers:
         raw = container.raw
-        for one in _mappings(raw.get("env")):
+        for one in mappings(raw.get("env")):
             name, value = one.get("name"), one.get("value")
             if not isinstance(name, str):
                 continue
@@ -148,7 +149,7 @@ def _texts(workload: Workload, cluster: Cluster) -> Iterator[tuple[str, str, str
                 text = data.get(str(chosen.get("key")))
                 if text is not None:
                     yield text, name, f"env {name} of container {container.name}"
-        for one in _mappings(raw.get("envFrom")):
+        for one in mappings(raw.get("envFrom")):
             chosen = one.get("configMapRef")
             if isinstance(chosen, dict):
                 yield from _all(chosen.get("name"), workload, cluster)
@@ -158,7 +159,7 @@ def _texts(workload: Workload, cluster: Cluster) -> Iterator[tuple[str, str, str
                 if isinstance(word, str):
                     flag, _, text = word.partition("=") if word[:1] == "-" else ("", "", word)
                     yield text, flag, f"{key} of container {container.name}"
-    for volume in _mappings(workload.pod.get("volumes")):
+    for volume in mappings(workload.pod.get("volumes")):
         chosen = volume.get("configMap")
         if isinstance(chosen, dict):
             yield from _all(chosen.get("name"), workload, cluster)
@@ -174,9 +175,3 @@ def _config(name: Any, workload: Workload, cluster: Cluster) -> dict[str, str]:
         return {}
     found = cluster.get("ConfigMap", workload.namespace, name)
     return strings(found.raw.get("data")) if found is not None else {}
-
-
-def _mappings(value: Any) -> Iterator[dict[str, Any]]:
-    for one in value if isinstance(value, list) else ():
-        if isinstance(one, dict):
-            yield one

@@ -157,7 +157,7 @@ def _node_local(atlas: Atlas) -> Iterator[tuple[Party, int]]:
             words = [
                 word
                 for key in ("command", "args")
-                for word in container.raw.get(key) or ()
+                for word in _listed(container.raw.get(key))
                 if isinstance(word, str)
             ]
             for at, word in enumerate(words):
@@ -171,6 +171,10 @@ def _node_local(atlas: Atlas) -> Iterator[tuple[Party, int]]:
                         party = Party(OUTSIDE, version=number[0], address=number[1])
                         if _link_local(party):
                             yield party, DNS_PORT
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
 
 
 def _link_local(party: Party) -> bool:
@@ -198,11 +202,8 @@ def called_services(cluster: Cluster) -> Iterator[tuple[str, str, str, int]]:
     """(by what, namespace, Service, port) of everything that the API server calls."""
     for kind in _HOOKS:
         for config in cluster.of_kind(kind):
-            for hook in config.raw.get("webhooks") or ():
-                held = (
-                    look_up(hook, ("clientConfig", "service")) if isinstance(hook, dict) else None
-                )
-                yield from _called(config, held)
+            for hook in services.mappings(config.raw.get("webhooks")):
+                yield from _called(config, look_up(hook, ("clientConfig", "service")))
     for api in cluster.of_kind("APIService.apiregistration.k8s.io"):
         yield from _called(api, api.spec.get("service"))
     for crd in cluster.of_kind("CustomResourceDefinition.apiextensions.k8s.io"):

@@ -49,7 +49,7 @@ def learn(flows: Iterable[Flow], cluster: Cluster, options: Options = _PLAIN) ->
     counted = counting.tally(flows, atlas, options)
     observed = [edge for edge in counted.edges() if course.concerns(edge)]
     found.learn_dns(observed)
-    shown, withheld = review(observed, atlas, found, options.withhold)
+    shown, withheld = review(observed, atlas, found, options)
     evidence = [edge for edge in observed if lane(edge) not in withheld]
     policies, subjects = course.propose(evidence)
     stage = course.stage

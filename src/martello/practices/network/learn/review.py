@@ -18,6 +18,7 @@ from martello.practices.network.learn.model import (
     FROM_OUTSIDE,
     KUBELET,
     METADATA,
+    NETWORK_POLICY,
     NODE,
     OUTSIDE,
     SINGLE,
@@ -26,6 +27,7 @@ from martello.practices.network.learn.model import (
     UNDECLARED,
     WORKLOAD,
     Edge,
+    Options,
     Party,
     Reviewed,
 )
@@ -60,18 +62,21 @@ def lane(edge: Edge) -> Lane:
 
 
 def review(
-    edges: Iterable[Edge], atlas: Atlas, found: Infrastructure, withhold: Iterable[str]
+    edges: Iterable[Edge], atlas: Atlas, found: Infrastructure, options: Options
 ) -> tuple[tuple[Reviewed, ...], frozenset[Lane]]:
-    """The odd edges by name, and the lanes that are withheld for their reasons."""
+    """The odd edges by name, and the lanes that are withheld for their reasons. Crowds of outside
+    addresses are one line.
+    """
     merged: dict[Lane, list[Edge]] = {}
     for edge in edges:
         merged.setdefault(lane(edge), []).append(edge)
-    held = frozenset(withhold)
+    held = frozenset(options.withhold)
+    by_address = options.dialect == NETWORK_POLICY
     crowds = _crowds(merged)
     shown: list[Reviewed] = []
     gone: set[Lane] = set()
     for way, members in sorted(merged.items()):
-        reasons = tuple(dict.fromkeys(_reasons(members, atlas, found, crowds)))
+        reasons = tuple(dict.fromkeys(_reasons(members, atlas, found, crowds, by_address)))
         if not reasons:
             continue
         withheld = bool(held.intersection(reasons))
@@ -80,8 +85,37 @@ def review(
         witnesses = tuple(w for one in members for w in one.witnesses)[:3]
         count = sum(one.count for one in members)
         shown.append(Reviewed(*way, reasons, count, witnesses, withheld))
-    shown.sort(key=lambda r: -_weight(r))
-    return tuple(shown), frozenset(gone)
+    ends = {way: (held[0].source, held[0].destination) for way, held in merged.items()}
+    folded = _folded(shown, ends)
+    folded.sort(key=lambda r: -_weight(r))
+    return tuple(folded), frozenset(gone)
+
+
+def _folded(shown: list[Reviewed], ends: dict[Lane, tuple[Party, Party]]) -> list[Reviewed]:
+    """Many outside addresses with the same reasons at one end become one line."""
+    alike: dict[tuple[object, ...], list[Reviewed]] = {}
+    for one in shown:
+        source, destination = ends[(one.source, one.destination, one.protocol, one.port)]
+        here = "" if source.kind == OUTSIDE else one.source
+        there = "" if destination.kind == OUTSIDE else one.destination
+        key = (here, there, one.protocol, one.port, one.reasons, one.withheld)
+        alike.setdefault(key, []).append(one)
+    found: list[Reviewed] = []
+    for (known_source, known_destination, *_), members in alike.items():
+        if len(members) <= _MANY or (known_source and known_destination):
+            found += members
+            continue
+        crowd = f"{len(members)} outside addresses"
+        first = members[0]
+        found.append(
+            msgspec.structs.replace(
+                first,
+                source=first.source if known_source else crowd,
+                destination=first.destination if known_destination else crowd,
+                count=sum(one.count for one in members),
+            )
+        )
+    return found
 
 
 def _weight(reviewed: Reviewed) -> int:
@@ -105,13 +139,14 @@ def _reasons(
     atlas: Atlas,
     found: Infrastructure,
     crowds: dict[tuple[str, str, int], int],
+    by_address: bool,
 ) -> Iterator[str]:
     edge = members[0]
     source, destination = edge.source, edge.destination
     if destination.kind == OUTSIDE:
         if (destination.version, destination.address) in METADATA_ADDRESSES:
             yield METADATA
-        elif crowds.get((name_of(source), edge.protocol, edge.port), 0) > _MANY:
+        elif _churns(members, crowds, by_address):
             yield CHURNING
     if source.kind == OUTSIDE:
         yield FROM_OUTSIDE
@@ -130,6 +165,13 @@ def _reasons(
             yield UNDECLARED
         if source.kind == WORKLOAD and not _scrapes(edge, atlas):
             yield from _apart(edge, atlas)
+
+
+def _churns(members: list[Edge], crowds: dict[tuple[str, str, int], int], by_address: bool) -> bool:
+    edge = members[0]
+    if crowds.get((name_of(edge.source), edge.protocol, edge.port), 0) > _MANY:
+        return True
+    return by_address and any(one.names for one in members)
 
 
 def _declares(edge: Edge, atlas: Atlas) -> bool:

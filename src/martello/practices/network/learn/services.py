@@ -110,7 +110,7 @@ def targets(
     name, protocol = entry.get("name") or "", protocol_of(entry)
     for one in slices:
         for port in _slice_ports(one.raw.get("ports"), name, protocol):
-            for endpoint in _mappings(one.raw.get("endpoints")):
+            for endpoint in mappings(one.raw.get("endpoints")):
                 addresses = endpoint.get("addresses")
                 for number in _numbers(addresses if isinstance(addresses, list) else ()):
                     found[(number, port)] = Target(number, port)
@@ -124,15 +124,15 @@ def _old_endpoints(
     cluster: Cluster, namespace: str, service: str, name: str, protocol: str
 ) -> Iterator[tuple[tuple[int, int], int]]:
     held = cluster.get("Endpoints", namespace, service)
-    for subset in _mappings(held.raw.get("subsets")) if held else ():
+    for subset in mappings(held.raw.get("subsets")) if held else ():
         for port in _slice_ports(subset.get("ports"), name, protocol):
             for key in ("addresses", "notReadyAddresses"):
-                for number in _numbers(a.get("ip") for a in _mappings(subset.get(key))):
+                for number in _numbers(a.get("ip") for a in mappings(subset.get(key))):
                     yield number, port
 
 
 def _slice_ports(ports: Any, name: str, protocol: str) -> Iterator[int]:
-    for port in _mappings(ports):
+    for port in mappings(ports):
         number = port.get("port")
         named = (port.get("name") or "") == name and protocol_of(port) == protocol
         if named and isinstance(number, int):
@@ -157,7 +157,7 @@ def _selected(
 def target_ports(entry: dict[str, Any], endpoint: Endpoint) -> tuple[int, ...]:
     """The numbers that a Service's targetPort means on one pod."""
     wanted = entry.get("targetPort")
-    if isinstance(wanted, str) and not wanted.isdigit():
+    if isinstance(wanted, str) and not (wanted.isdecimal() and len(wanted) < 6):
         protocol = protocol_of(entry)
         return tuple(
             dict.fromkeys(
@@ -170,7 +170,8 @@ def target_ports(entry: dict[str, Any], endpoint: Endpoint) -> tuple[int, ...]:
     return (number,) if isinstance(number, int) and not isinstance(number, bool) else ()
 
 
-def _mappings(value: Any) -> Iterator[dict[str, Any]]:
+def mappings(value: Any) -> Iterator[dict[str, Any]]:
+    """The elements of a list that are mappings; none of anything else."""
     for one in value if isinstance(value, list) else ():
         if isinstance(one, dict):
             yield one

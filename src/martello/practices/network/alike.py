@@ -38,18 +38,20 @@ class Alike:
     itself.
     """
 
-    __slots__ = ("_members", "_numbers")
+    __slots__ = ("_cells", "_members", "_numbers")
 
     def __init__(self, reach: Sorted, beside: Sorted | None = None) -> None:
         """With another state beside it, a kind holds pods of one kind there, too."""
         there = dict(_cells(beside)) if beside is not None else {}
         numbers: dict[tuple[int, int], int] = {}
         self._members: list[list[Place]] = []
+        self._cells: list[int] = []
         self._numbers: dict[int, int] = {}
         for endpoint, (key, cell) in zip(reach.world.endpoints, _cells(reach), strict=True):
             number = numbers.setdefault((cell, there.get(key, -1)), len(numbers))
             if number == len(self._members):
                 self._members.append([])
+                self._cells.append(cell)
             self._numbers[id(endpoint)] = number
             self._members[number].append(endpoint)
         for node in reach.world.nodes:
@@ -62,6 +64,10 @@ class Alike:
     def number(self, place: Place) -> int:
         """The kind of a place of this very world."""
         return self._numbers[id(place)]
+
+    def cell(self, number: int) -> int | None:
+        """The cell of a kind of endpoints."""
+        return self._cells[number] if number < len(self._cells) else None
 
     def members(self, number: int) -> list[Place]:
         """The places of a kind."""

@@ -14,6 +14,7 @@ from typing import Final, Protocol
 import msgspec
 
 from martello.core.reach import NONE, Reachability
+from martello.practices.network import pairwise
 from martello.practices.network.addresses import name_of
 from martello.practices.network.alike import Alike, Celled
 from martello.practices.network.model import Address, Endpoint, Place, Policies, Profile, World
@@ -26,7 +27,7 @@ MOST: Final = 100_000
 NOTHING: Final = Reachability(NONE)
 
 
-class Answers(Protocol):
+class Answers(pairwise.Blocks, Protocol):
     """What answers for one state: a `Reach`."""
 
     @property
@@ -120,11 +121,42 @@ class _Both:
 
     def changes(self) -> Iterator[Change]:
         """Pairs of places in the cluster, then those with addresses outside."""
-        for source, sources in self._groups.items():
-            for destination, destinations in self._groups.items():
-                yield from self._pairs(source, sources, destination, destinations)
+        groups = list(self._groups.items())
+        plain = [g for g in groups if self._is_plain(g[0])]
+        cells = (
+            [self._before.cell(kinds[0]) for kinds, _ in plain],
+            [self._after.cell(kinds[1]) for kinds, _ in plain],
+        )
+        states = (self._before.answers(), self._after.answers())
+
+        def changes(one: int, other: int) -> bool | None:
+            return self._changes(plain[one][0], plain[other][0])
+
+        for one, other in pairwise.differing(states, cells, changes):
+            yield from self._pairs(*plain[one], *plain[other])
+        mixed = [g for g in groups if not self._is_plain(g[0])]
+        for group in mixed:
+            for other_group in groups:
+                yield from self._pairs(*group, *other_group)
+                if self._is_plain(other_group[0]):
+                    yield from self._pairs(*other_group, *group)
         for version in (4, 6):
             yield from self._outside(version)
+
+    def _is_plain(self, kinds: _Kinds) -> bool:
+        """Whether a workload is of at most one kind of endpoints in each state."""
+        return self._before.is_cell(kinds[0]) and self._after.is_cell(kinds[1])
+
+    def _changes(self, source: _Kinds, destination: _Kinds) -> bool | None:
+        """None where all pairs are of a place and itself, or its own node."""
+        here = [
+            side.has_pair(source[at], destination[at])
+            for at, side in enumerate((self._before, self._after))
+        ]
+        if False in here:
+            return None
+        before = self._before.between(source[0], destination[0])
+        return bool(_kind(before, self._after.between(source[1], destination[1])))
 
     def _pairs(
         self, source: _Kinds, sources: list[str], destination: _Kinds, destinations: list[str]
@@ -243,6 +275,25 @@ class _Side:
     def addresses(self, version: int) -> tuple[Address, ...]:
         """The intervals outside that this state tells apart."""
         return self._reach.addresses(version)
+
+    def answers(self) -> pairwise.Answers:
+        """All answers between cells."""
+        return pairwise.Answers(self._reach, max(map(int, self._reach.cells.of), default=-1) + 1)
+
+    def is_cell(self, kinds: tuple[int, ...]) -> bool:
+        """Whether these are one cell of endpoints, or nothing."""
+        return not kinds or (len(kinds) == 1 and self._alike.cell(kinds[0]) is not None)
+
+    def cell(self, kinds: tuple[int, ...]) -> int:
+        """The cell of one kind; -1 for nothing."""
+        found = self._alike.cell(kinds[0]) if kinds else None
+        return -1 if found is None else found
+
+    def has_pair(self, sources: tuple[int, ...], destinations: tuple[int, ...]) -> bool:
+        """Whether some pair shows what the rules say; nothing needs none."""
+        if not sources or not destinations:
+            return True
+        return self._alike.pair(sources[0], destinations[0]) is not None
 
     def between(self, sources: tuple[int, ...], destinations: tuple[int, ...]) -> Reachability:
         """What passes between some members of two sets of kinds."""

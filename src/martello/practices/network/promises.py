@@ -192,7 +192,10 @@ def _spot(reader: _Reader, path: Path, value: Any) -> Spot | None:
     if "cidr" in texts:
         if len(value) > 1:
             reader.wrong(path, "cidr stands alone")
-        return _word(reader, (*path, "cidr"), texts["cidr"])
+        block = parse_range(texts["cidr"])
+        if block is None:
+            reader.wrong((*path, "cidr"), f"no range of addresses: {texts['cidr']}")
+        return Spot(texts["cidr"], block=block)
     spot = Spot(
         ", ".join(f"{key} {_shown(each)}" for key, each in value.items()),
         cluster=texts.get("cluster", ""),
@@ -237,7 +240,7 @@ def _word(reader: _Reader, path: Path, word: str) -> Spot | None:
     if block is not None:
         return Spot(word, block=block)
     space, slash, name = word.partition("/")
-    if slash and _NAME.fullmatch(space) and _NAME.fullmatch(name):
+    if slash and _NAME.fullmatch(space) and "." not in space and _NAME.fullmatch(name):
         if space == "node":
             return Spot(word, node=name)
         return Spot(word, namespace=space, workload=name)

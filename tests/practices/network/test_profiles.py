@@ -10,8 +10,9 @@ from tests.support.network import objects as o
 from martello.core.cluster import Cluster
 from martello.core.errors import BadInput
 from martello.practices.network.dialects.read import read
-from martello.practices.network.model import Profile
+from martello.practices.network.model import Block, Profile
 from martello.practices.network.profiles import PROFILES, detect, profile
+from martello.practices.network.world import world
 
 _NP = "NetworkPolicy.networking.k8s.io"
 _CNP = "ClusterNetworkPolicy.policy.networking.k8s.io"
@@ -115,6 +116,37 @@ def test_aws_enforces_only_with_its_agent() -> None:
     for word, enforces in (("true", True), ("false", False)):
         daemon = _daemon("aws-node", f"--enable-network-policy={word}", agent="aws-eks-nodeagent")
         assert detect(o.cluster([daemon])).enforces is enforces
+
+
+def test_cilium_leaves_nodes_out_of_blocks_unless_told_otherwise() -> None:
+    peers = [{"ipBlock": {"cidr": "10.0.0.0/8"}}]
+    raw = o.policy(
+        "networking.k8s.io/v1", "NetworkPolicy", "p", {"ingress": [{"from": peers}]}, "a"
+    )
+    objects = [raw, o.node("n", ["10.0.0.1"], {}), _daemon("cilium")]
+    config: dict[str, Any] = {
+        "kind": "ConfigMap",
+        "apiVersion": "v1",
+        "data": {"policy-cidr-match-mode": "nodes"},
+    }
+    config["metadata"] = {"name": "cilium-config", "namespace": "kube-system"}
+    cases: tuple[tuple[list[Any], Any], ...] = (([], ((0x0A000001, 0x0A000001),)), ([config], ()))
+    for more, excepts in cases:
+        cluster = o.cluster([*objects, *more])
+        (policy,) = read(cluster, detect(cluster)).policies
+        assert policy.ingress is not None
+        assert policy.ingress[0].peers is not None
+        (block,) = policy.ingress[0].peers
+        assert isinstance(block, Block)
+        assert block.excepts == excepts
+
+
+def test_aws_leaves_pods_without_an_owner_alone() -> None:
+    pod = o.pod("a", "x", {}, [], [])
+    cluster = o.cluster([pod, o.namespace("a", {})])
+    assert not world(cluster, profile("calico")).notes
+    (note,) = world(cluster, profile("aws-vpc")).notes
+    assert note == "aws-vpc applies no policies to pods that nothing owns: a/x"
 
 
 def test_detect_finds_ranges() -> None:

@@ -152,6 +152,8 @@ class Profile(msgspec.Struct, frozen=True):
     pod_ranges: tuple[str, ...] = ()  # CIDRs of pods, where addresses are not in the objects
     service_ranges: tuple[str, ...] = ()
     names: tuple[tuple[str, tuple[str, ...]], ...] = ()  # DNS name → addresses, as given
+    blocks_match_nodes: bool = True  # false: an ipBlock leaves out the nodes of the cluster
+    needs_owner: bool = False  # whether pods that nothing owns are no subjects of policies
 
 
 class Declared(msgspec.Struct, frozen=True):

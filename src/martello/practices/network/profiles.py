@@ -6,15 +6,17 @@ in-tree: NetworkPolicy's end-to-end tests and kube-network-policies match ipBloc
 calico: issues calico #6634 (ipBlock takes in pods), ClusterNetworkPolicy since 3.32
     (network-policy-api #376), AdminNetworkPolicy since 3.29.
 cilium: its documentation lists "ipBlock set with a pod IP" as missing (cilium #9209, #35212); a pod
-    by way of its Service passes (#22107, #27709, fixed); ClusterNetworkPolicy since 1.20 (#47227).
+    by way of its Service passes (#22107, #27709, fixed); ClusterNetworkPolicy since 1.20 (#47227);
+    nodes are not addresses to an ipBlock unless `policy-cidr-match-mode` says so (#20550).
 antrea: ipBlocks become flows on addresses (antrea #1764); a pod by way of its Service always passes
     with AntreaProxy (#5687, #5743); AdminNetworkPolicy since 1.13.
 ovn: "an IP network that can be either internal or external"; its rule for hairpin addresses lets a
     pod through its Service whatever the policies are.
 kindnet: built on kube-network-policies.
 aws-vpc: selectors and blocks become prefixes of one trie, and an address inherits the ports of the
-    blocks around it (aws-network-policy-agent); a cluster has one family; policies act only where
-    the agent runs with `--enable-network-policy=true`.
+    blocks around it (aws-network-policy-agent); the guide of EKS says that policies are not applied
+    to pods without ownerReferences, and act on one family; they act only where the agent runs with
+    `--enable-network-policy=true`.
 flannel: has no policies.
 martello: our own filter matches addresses; a pod by way of its Service is masqueraded by the proxy.
 """
@@ -61,11 +63,13 @@ PROFILES: Final[dict[str, Profile]] = {
     for one in (
         Profile("in-tree", True, None, dialects=_PLAIN | _CLUSTER | _ADMIN),
         Profile("calico", True, None, dialects=_PLAIN | _CLUSTER | _ADMIN | _CALICO),
-        Profile("cilium", False, True, dialects=_PLAIN | _CLUSTER | _CILIUM),
+        Profile(
+            "cilium", False, True, dialects=_PLAIN | _CLUSTER | _CILIUM, blocks_match_nodes=False
+        ),
         Profile("antrea", True, True, dialects=_PLAIN | _ADMIN | _ANTREA),
         Profile("ovn", True, True, dialects=_PLAIN | _ADMIN),
         Profile("kindnet", True, None, dialects=_PLAIN | _ADMIN),
-        Profile("aws-vpc", True, None, dialects=_PLAIN | _AWS),
+        Profile("aws-vpc", True, None, dialects=_PLAIN | _AWS, needs_owner=True),
         Profile("flannel", True, True, enforces=False, dialects=frozenset()),
         Profile("martello", True, None, dialects=_PLAIN | _CLUSTER | _ADMIN),
     )
@@ -114,6 +118,8 @@ def detect(cluster: Cluster) -> Profile:
     running = _running(cluster)
     name = next((plugin for daemon, plugin in _DAEMONS if daemon in running), "")
     found = profile(name, _pod_ranges(cluster), _service_ranges(cluster))
+    if name == "cilium" and _matches_nodes(cluster):
+        return msgspec.structs.replace(found, blocks_match_nodes=True)
     if name == "aws-vpc" and not _agent_enabled(running["aws-node"]):
         return msgspec.structs.replace(found, enforces=False, dialects=frozenset())
     return found
@@ -128,6 +134,13 @@ def _running(cluster: Cluster) -> dict[str, Resource]:
             if name:
                 found.setdefault(name, resource)
     return found
+
+
+def _matches_nodes(cluster: Cluster) -> bool:
+    """Whether Cilium is told to take nodes for addresses."""
+    found = cluster.get("ConfigMap", "kube-system", "cilium-config")
+    mode = look_up(found.raw, ("data", "policy-cidr-match-mode")) if found is not None else None
+    return isinstance(mode, str) and "nodes" in mode.split()
 
 
 def _agent_enabled(daemon: Resource) -> bool:

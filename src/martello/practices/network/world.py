@@ -43,12 +43,11 @@ def world(cluster: Cluster, profile: Profile = _PLAIN) -> World:
     """Every pod that is not over, one endpoint for each workload that has no pods here, the nodes
     and the namespaces. What could not be read is in the notes.
     """
-    del profile  # nothing of it changes what there is
-    return _world(cluster)
+    return _world(cluster, profile.name if profile.needs_owner else "")
 
 
 @lru_cache(maxsize=2)
-def _world(cluster: Cluster) -> World:
+def _world(cluster: Cluster, plugin: str) -> World:
     nodes = tuple(_node(resource) for resource in _last(cluster.of_kind("Node")))
     by_name = {node.name: node for node in nodes}
     endpoints: dict[str, Endpoint] = {}
@@ -65,7 +64,7 @@ def _world(cluster: Cluster) -> World:
         tuple(found),
         namespaces,
         nodes,
-        tuple(_notes(cluster, namespaces)),
+        (*_notes(cluster, namespaces), *_unowned(found, plugin)),
         dict(cluster.unlisted),
     )
 
@@ -308,6 +307,13 @@ def _notes(cluster: Cluster, namespaces: dict[str, dict[str, str] | None]) -> It
     missing = sorted(name for name, labels in namespaces.items() if labels is None)
     if missing:
         yield f"no Namespace objects, so unknown labels: {_some(missing)}"
+
+
+def _unowned(endpoints: Iterable[Endpoint], plugin: str) -> Iterator[str]:
+    """What a plugin that heeds only pods with an owner leaves alone."""
+    alone = [e.name for e in endpoints if e.kind == "Pod" and not e.host_network]
+    if plugin and alone:
+        yield f"{plugin} applies no policies to pods that nothing owns: {_some(alone)}"
 
 
 def _some(names: list[str]) -> str:

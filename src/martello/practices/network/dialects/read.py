@@ -19,6 +19,7 @@ from martello.practices.network.dialects import (
     networkpolicy,
 )
 from martello.practices.network.dialects.form import DEFAULT_NAMESPACE, Form
+from martello.practices.network.dialects.nodeless import without_nodes
 from martello.practices.network.model import (
     ADMIN,
     EVERYTHING,
@@ -64,8 +65,8 @@ def read(cluster: Cluster, profile: Profile = _PLAIN) -> Policies:
         again = tuple(_twice(cluster.of_kind(kind)))
         refs = {(fault.resource.ref.namespace, fault.resource.ref.name) for fault in again}
         read_here = [_doubted(policy, refs) for one in found for policy in one.policies]
-        if kind in cilium.KINDS:
-            read_here = [cilium.without_nodes(policy, cluster) for policy in read_here]
+        if kind in cilium.KINDS or (kind == networkpolicy.KIND and not profile.blocks_match_nodes):
+            read_here = [without_nodes(policy, cluster) for policy in read_here]
         sets = [one for one in calico.SETS if one in cluster.kinds and kind in calico.KINDS]
         if sets:
             read_here = [_in_doubt(p, f"{sets[0]} objects are not read") for p in read_here]

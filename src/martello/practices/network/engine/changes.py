@@ -30,7 +30,8 @@ def next_state(before: State, world: World, policies: Policies) -> State:
     names, splits = refined(before.universe.names, asked, world, before.asked)
     every = before.universe
     if world is not before.world or splits or not _same(before, asked, names):
-        every = universe(world, asked, names, profile)
+        same = before.universe if world is before.world else None
+        every = universe(world, asked, names, profile, same)
     state = State(world, profile, asked, every, serials)
     _take_over(before, state, splits)
     return state
@@ -167,9 +168,8 @@ def _same_node(one: Node, other: Node) -> bool:
 
 
 def _same_endpoint(one: Endpoint, other: Endpoint) -> bool:
-    return (
-        one is other
-        or ((one.labels == other.labels and one.ports == other.ports)
+    return one is other or (
+        (one.labels == other.labels and one.ports == other.ports)
         and (one.addresses, one.node, one.host_network, one.namespace)
-        == (other.addresses, other.node, other.host_network, other.namespace))
+        == (other.addresses, other.node, other.host_network, other.namespace)
     )

@@ -49,31 +49,42 @@ class Universe(msgspec.Struct, frozen=True, eq=False):
     base_shape: Numbers
     column: Mapping[int, Numbers]  # version → column of each place
     families: NDArray[np.uint8]
+    labels: Mapping[str, Numbers]  # of endpoints that are subjects, by key
+    signs: Mapping[int, Numbers]
+    takes_pods: bool
     columns: Columns
     address: Mapping[int, int]  # version → the column of its atom 0; the others follow
 
 
-def universe(world: World, asked: Asked, names: Names, profile: Profile) -> Universe:
-    """The classes of a world that all that is asked tells apart."""
+def universe(
+    world: World, asked: Asked, names: Names, profile: Profile, before: Universe | None = None
+) -> Universe:
+    """The classes of a world that all that is asked tells apart; `before` is what was known of the
+    same world.
+    """
     spaces, space_of = _spaces(world, asked, names)
     host = np.array([e.host_network for e in world.endpoints], dtype=bool)
     subjects = [e for e in world.endpoints if not e.host_network]
-    pods, label = _labels(names.pods, subjects)
+    labels = _labels(names.pods, subjects, before)
+    pods, label = _label_classes(names.pods, labels, len(subjects))
     space = np.array([space_of[e.namespace] for e in subjects], dtype=np.int64)
     shape = _shapes(names, asked, subjects)
     base = factor((space, label, shape)) if subjects else np.zeros(0, dtype=np.int64)
     first = np.unique(base, return_index=True)[1]
     ranges = _ranges(profile)
-    signs = [_signs(subjects, v, asked, names, ranges) for v in FAMILY]
-    columns, column4, column6 = _pod_columns(base, space, label, shape, signs)
+    signs = {
+        v: before.signs[v]
+        if before is not None and before.names.lines[v] is names.lines[v] and before.takes_pods
+        else _signs(subjects, v, asked, names, ranges)
+        for v in FAMILY
+    }
+    columns, column4, column6 = _pod_columns(base, space, label, shape, list(signs.values()))
     placed = {4: _spread(host, column4), 6: _spread(host, column6)}
     nodes, more, placed = _nodes(world, names, host, columns.count, placed)
     address = {4: columns.count + len(more)}
     address[6] = address[4] + names.lines[4].count
     for version, line in names.lines.items():
         more += [Column(ADDRESS, 0, version, (atom,)) for atom in range(line.count)]
-    families = [_families(place, ranges) for place in world.endpoints]
-    families += [_families(place, ranges) for place in world.nodes]
     return Universe(
         names,
         pods,
@@ -85,7 +96,10 @@ def universe(world: World, asked: Asked, names: Names, profile: Profile) -> Univ
         label[first],
         shape[first],
         placed,
-        np.array(families, dtype=np.uint8),
+        before.families if before is not None else _all_families(world, ranges),
+        labels,
+        signs,
+        asked.takes_pods,
         joined(columns, more),
         address,
     )
@@ -110,10 +124,23 @@ def _classes(vocabulary: Vocabulary, rows: Sequence[tuple[int, ...]]) -> LabelCl
     return LabelClasses(vocabulary, columns, len(rows))
 
 
-def _labels(vocabulary: Vocabulary, subjects: Sequence[Endpoint]) -> tuple[LabelClasses, Numbers]:
+def _labels(
+    vocabulary: Vocabulary, subjects: Sequence[Endpoint], before: Universe | None
+) -> dict[str, Numbers]:
     labels = [e.labels for e in subjects]
-    columns = {key: vocabulary.column(key, labels) for key in vocabulary.keys}
-    label = factor((np.zeros(len(subjects), dtype=np.int64), *columns.values()))
+    found = {}
+    for key, values in vocabulary.keys.items():
+        if before is not None and before.names.pods.keys.get(key) == values:
+            found[key] = before.labels[key]
+        else:
+            found[key] = vocabulary.column(key, labels)
+    return found
+
+
+def _label_classes(
+    vocabulary: Vocabulary, columns: Mapping[str, Numbers], count: int
+) -> tuple[LabelClasses, Numbers]:
+    label = factor((np.zeros(count, dtype=np.int64), *columns.values()))
     first = np.unique(label, return_index=True)[1]
     kept = {key: numbers[first] for key, numbers in columns.items()}
     return LabelClasses(vocabulary, kept, len(first)), label
@@ -138,6 +165,12 @@ def _ranges(profile: Profile) -> frozenset[int]:
     """The families of which the profile knows the ranges of pods."""
     parsed = [parse_range(text) for text in profile.pod_ranges]
     return frozenset(one[0] for one in parsed if one is not None)
+
+
+def _all_families(world: World, ranges: frozenset[int]) -> NDArray[np.uint8]:
+    found = [_families(place, ranges) for place in world.endpoints]
+    found += [_families(place, ranges) for place in world.nodes]
+    return np.array(found, dtype=np.uint8)
 
 
 def _families(place: Endpoint | Node, ranges: frozenset[int]) -> int:

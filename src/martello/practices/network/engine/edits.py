@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
@@ -15,10 +15,41 @@ from martello.practices.network.world import DEFAULT_NAMESPACE
 from martello.practices.network.world import world as world_of
 
 
+class Source:
+    """The objects of a cluster and what was changed since, put together when asked for."""
+
+    __slots__ = ("_base", "_changed", "_removed")
+
+    def __init__(
+        self,
+        base: Cluster,
+        changed: Mapping[Ref, Resource] | None = None,
+        removed: frozenset[Ref] = frozenset(),
+    ) -> None:
+        self._base = base
+        self._changed = dict(changed or {})
+        self._removed = removed
+
+    @property
+    def cluster(self) -> Cluster:
+        """The cluster of the objects."""
+        if self._changed or self._removed:
+            self._base = self._base.apply(self._changed.values(), self._removed)
+            self._changed, self._removed = {}, frozenset()
+        return self._base
+
+    def with_(self, changed: Sequence[Resource], removed: Sequence[Ref]) -> Source:
+        """The objects after a change."""
+        new = {resource.ref: resource for resource in changed}
+        gone = self._removed.difference(new).union(ref for ref in removed if ref not in new)
+        held = {ref: one for ref, one in self._changed.items() if ref not in gone}
+        return Source(self._base, {**held, **new}, gone)
+
+
 class Before(msgspec.Struct, frozen=True, eq=False):
     """What there was."""
 
-    cluster: Cluster
+    source: Source
     world: World
     policies: Policies
     profile: Profile
@@ -28,7 +59,7 @@ class Before(msgspec.Struct, frozen=True, eq=False):
 class Edit(msgspec.Struct, frozen=True, eq=False):
     """What there is."""
 
-    cluster: Cluster
+    source: Source
     world: World
     policies: Policies
 
@@ -37,19 +68,19 @@ def edited(before: Before, changed: Sequence[Resource], removed: Sequence[Ref]) 
     """The cluster with objects added, replaced or removed. The World stays the same object where
     only policies changed, a Policy where its object means the same.
     """
-    cluster = before.cluster.apply(changed, removed)
+    source = before.source.with_(changed, removed)
     refs = [*(resource.ref for resource in changed), *removed]
     world = before.world
     if not all(is_policy(ref.group_kind) and _space(ref) in world.namespaces for ref in refs):
-        world = world_of(cluster, before.profile)
+        world = world_of(source.cluster, before.profile)
         if before.extra:
             endpoints = (*world.endpoints, *before.extra)
             world = msgspec.structs.replace(world, endpoints=endpoints)
     if not any(is_policy(ref.group_kind) for ref in refs) and not before.policies.faults:
-        return Edit(cluster, world, before.policies)
+        return Edit(source, world, before.policies)
     if all(ref.group_kind == KIND for ref in refs) and _plain(before):
-        return Edit(cluster, world, _some_read(before.policies, changed, removed))
-    return Edit(cluster, world, _same(before.policies, read(cluster, before.profile)))
+        return Edit(source, world, _some_read(before.policies, changed, removed))
+    return Edit(source, world, _same(before.policies, read(source.cluster, before.profile)))
 
 
 def _space(ref: Ref) -> str:

@@ -15,7 +15,7 @@ from martello.core.resource import Ref, Resource
 from martello.practices.network.dialects.read import read
 from martello.practices.network.engine.changes import next_state
 from martello.practices.network.engine.classes import FAMILY
-from martello.practices.network.engine.edits import Before, edited
+from martello.practices.network.engine.edits import Before, Source, edited
 from martello.practices.network.engine.outside import outside
 from martello.practices.network.engine.pairs import Block, Cells, Pairs, cells, is_one
 from martello.practices.network.engine.places import Columns, Spot, Spots, own_node
@@ -43,23 +43,39 @@ Words = tuple[int, ...]
 class Reach:
     """What passes between the places of one state of a cluster. Nothing of it changes."""
 
-    __slots__ = ("_conns", "_spots", "cluster", "extra", "policies", "profile", "state", "world")
+    __slots__ = (
+        "_conns",
+        "_source",
+        "_spaces",
+        "_spots",
+        "extra",
+        "policies",
+        "profile",
+        "state",
+        "world",
+    )
 
     def __init__(
         self,
         state: State,
         policies: Policies,
-        cluster: Cluster | None = None,
+        source: Source | None = None,
         extra: tuple[Endpoint, ...] = (),
     ) -> None:
         self.state = state
         self.world = state.world
         self.profile = state.profile
         self.policies = policies
-        self.cluster = cluster
+        self._source = source
         self.extra = extra
         self._spots = Spots(state)
+        self._spaces: dict[str, list[Endpoint]] | None = None
         self._conns: dict[tuple[Words, Words], Reachability] = {}
+
+    @property
+    def cluster(self) -> Cluster | None:
+        """The objects it was made of; None where it was made of places in memory."""
+        return None if self._source is None else self._source.cluster
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -91,15 +107,15 @@ class Reach:
         from nothing, but only rows of groups are made that a changed policy selects or that the
         change made. Raises BadInput where this one was not made of a cluster.
         """
-        if self.cluster is None:
+        if self._source is None:
             raise BadInput("nothing to change", "the analyser was made of places, not of a cluster")
         edit = edited(
-            Before(self.cluster, self.world, self.policies, self.profile, self.extra),
+            Before(self._source, self.world, self.policies, self.profile, self.extra),
             changed,
             removed,
         )
         state = next_state(self.state, edit.world, edit.policies)
-        return Reach(state, edit.policies, edit.cluster, self.extra)
+        return Reach(state, edit.policies, edit.source, self.extra)
 
     def ready(self) -> Reach:
         """This one, with every row made: else each is made when it is first asked for."""
@@ -176,6 +192,14 @@ class Reach:
         words = _high(row.perhaps, other.columns[family])
         return self.state.universe.names.ports.conn(words, bool(words[0] & 2))
 
+    def inside(self, namespace: str) -> Sequence[Endpoint]:
+        """The endpoints of a namespace."""
+        if self._spaces is None:
+            self._spaces = {}
+            for endpoint in self.world.endpoints:
+                self._spaces.setdefault(endpoint.namespace, []).append(endpoint)
+        return self._spaces.get(namespace, ())
+
     def spot(self, place: Place) -> Spot:
         """How the engine sees a place. Raises BadInput for a place of another world."""
         return self._spots.find(place)
@@ -222,4 +246,4 @@ def reach(cluster: Cluster, profile: Profile = _PLAIN, *, extra: Sequence[Endpoi
     if extra:
         places = msgspec.structs.replace(places, endpoints=(*places.endpoints, *extra))
     policies = read(cluster, profile)
-    return Reach(first_state(places, policies, profile), policies, cluster, tuple(extra))
+    return Reach(first_state(places, policies, profile), policies, Source(cluster), tuple(extra))

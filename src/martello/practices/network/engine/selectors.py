@@ -66,7 +66,7 @@ class LabelClasses:
     `asked` counts the selectors that were evaluated.
     """
 
-    __slots__ = ("_answers", "_columns", "_orders", "_vocabulary", "asked", "count")
+    __slots__ = ("_answers", "_columns", "_doubts", "_orders", "_vocabulary", "asked", "count")
 
     def __init__(
         self, vocabulary: Vocabulary, columns: Mapping[str, NDArray[np.int64]], count: int
@@ -75,6 +75,7 @@ class LabelClasses:
         self._columns = columns
         self.count = count
         self.asked = 0
+        self._doubts = any((numbers == UNKNOWN).any() for numbers in columns.values())
         self._answers: dict[Selector, tuple[Index, Index]] = {}
         self._orders: dict[str, tuple[Index, NDArray[np.int64]]] = {}
 
@@ -90,12 +91,13 @@ class LabelClasses:
 
     def _evaluate(self, selector: Selector) -> tuple[Index, Index]:
         left = sorted(selector.requirements, key=lambda r: (r.operator != "In", len(r.values)))
-        taken = self._posted(left[0]) if left and left[0].operator == "In" else None
-        if taken is None:
-            taken = np.arange(self.count)
-        for requirement in left:
+        posted = bool(left) and left[0].operator == "In"
+        taken = self._posted(left[0]) if posted else np.arange(self.count)
+        for requirement in left[1:] if posted else left:
             taken = taken[self._meets(requirement, self._columns[requirement.key][taken])]
         taken = np.sort(taken)
+        if not self._doubts:
+            return taken, taken
         unknown = np.zeros(len(taken), dtype=bool)
         for requirement in left:
             unknown |= self._columns[requirement.key][taken] == UNKNOWN
@@ -109,7 +111,9 @@ class LabelClasses:
             self._orders[requirement.key] = order, numbers[order]
         order, numbers = self._orders[requirement.key]
         values = self._vocabulary.keys[requirement.key]
-        wanted = [UNKNOWN, *(values[value] for value in requirement.values)]
+        wanted = [values[value] for value in requirement.values]
+        if self._doubts:
+            wanted.append(UNKNOWN)
         begins = np.searchsorted(numbers, wanted, "left")
         ends = np.searchsorted(numbers, wanted, "right")
         return np.concatenate([order[a:b] for a, b in zip(begins, ends, strict=True)])
@@ -122,7 +126,8 @@ class LabelClasses:
             found = numbers == ABSENT
         else:
             values = self._vocabulary.keys[requirement.key]
-            found = np.isin(numbers, [values[value] for value in requirement.values])
+            wanted = [values[value] for value in requirement.values]
+            found = numbers == wanted[0] if len(wanted) == 1 else np.isin(numbers, wanted)
             if requirement.operator == "NotIn":
                 found = ~found
         found |= numbers == UNKNOWN

@@ -39,6 +39,8 @@ class Spans:
         new atom that was a part of it), in order.
         """
         wanted = [[self._clipped(span) for span in one] for one in sets]
+        if not wanted:
+            return self, ()
         fine = Spans(self._starts[0], self.last, reserve=self.reserve)
         fine._starts, fine._atoms, fine._sizes = self._cut(wanted)
         splits: list[tuple[int, int]] = []

@@ -83,7 +83,9 @@ class Alike:
         """
         for one in self._members[source][:_TRIED]:
             for other in self._members[destination][:_TRIED]:
-                if one is not other and not _own(one, other) and not _own(other, one):
+                if isinstance(one, Node) and isinstance(other, Node):
+                    return None
+                if one is not other and not own(one, other) and not own(other, one):
                     return one, other
         return None
 
@@ -93,12 +95,10 @@ def _cells(reach: Sorted) -> Iterator[tuple[str, int]]:
         yield endpoint.key, int(cell)
 
 
-def _own(one: Place, other: Place) -> bool:
-    """Whether the first is a node, or on the network of one, and the second lies there; two nodes
-    have nothing to say to each other either.
-    """
-    if isinstance(one, Node):
-        return isinstance(other, Node) or (isinstance(other, Endpoint) and other.node == one.name)
-    if not isinstance(one, Endpoint) or not one.host_network or not one.node:
+def own(one: Place, other: Place) -> bool:
+    """Whether the first is a node, or on the network of one, and the second a pod there."""
+    if not isinstance(other, Endpoint) or other.host_network:
         return False
-    return isinstance(other, Endpoint) and other.node == one.node and not other.host_network
+    if isinstance(one, Node):
+        return other.node == one.name
+    return isinstance(one, Endpoint) and one.host_network and "" != one.node == other.node

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 import msgspec
 
-from martello.core.reach import NONE, Conn, Ports, Reachability, conn
+from martello.core.reach import ALL, NONE, Conn, Ports, Reachability, conn
 from martello.practices.network.addresses import name_of
-from martello.practices.network.alike import Alike
+from martello.practices.network.alike import Alike, own
 from martello.practices.network.diff import Answers
-from martello.practices.network.model import Endpoint, Place
+from martello.practices.network.model import Endpoint, Node, Place
 
 HOPS: Final = 3
 MOST_HOPS: Final = 64
+_TRIED: Final = 64
 
 
 class Reached(msgspec.Struct, frozen=True):
@@ -69,87 +70,118 @@ def spread(reach: Answers, source: Place | Sequence[Place], hops: int = HOPS) ->
     )
 
 
-class _Walk:
-    """The kinds of places of a cluster, and which names have been reached."""
+_Step = tuple[str, Place, bool]  # a name, one of its places, whether it is surely reached
+_Shape = tuple[tuple[int, frozenset[tuple[str, int]]], ...]  # kinds and the ports they declare
 
-    __slots__ = ("_alike", "_answers", "_edge", "_names", "_reach", "_seen", "total")
+
+class _Walk:
+    """The names of a cluster by what tells them apart, and which of them have been reached."""
+
+    __slots__ = (
+        "_alike",
+        "_edge",
+        "_here",
+        "_last",
+        "_places",
+        "_reach",
+        "_seen",
+        "_shapes",
+        "total",
+    )
 
     def __init__(self, reach: Answers, starts: Sequence[Place]) -> None:
         self._reach = reach
         self._alike = Alike(reach)
-        self._answers: dict[tuple[int, int], Reachability] = {}
         everywhere: tuple[Place, ...] = (*reach.world.endpoints, *reach.world.nodes)
-        # The kinds that a name has: pods of a workload may differ.
-        self._names: dict[str, dict[int, Place]] = {}
+        self._places: dict[str, list[Place]] = {}
+        self._here: dict[str, list[Place]] = {}  # by node
         for place in everywhere:
-            self._names.setdefault(name_of(place), {})[self._alike.number(place)] = place
+            self._places.setdefault(name_of(place), []).append(place)
+            if node := _node(place):
+                self._here.setdefault(node, []).append(place)
+        self._shapes: dict[_Shape, list[str]] = {}
+        for name, places in self._places.items():
+            kinds = {(self._alike.number(place), _ports(place)) for place in places}
+            shape = tuple(sorted(kinds, key=lambda kind: (kind[0], sorted(kind[1]))))
+            self._shapes.setdefault(shape, []).append(name)
         first = {name_of(place) for place in starts}
-        self.total = len(self._names.keys() - first)
+        self.total = len(self._places.keys() - first)
         self._seen: dict[str, bool] = dict.fromkeys(first, True)
-        self._edge: dict[tuple[int, bool] | Place, _Step] = {
-            place: (name_of(place), place, True) for place in starts
-        }
+        self._edge: list[_Step] = [(name_of(place), place, True) for place in starts]
+        self._last = list(self._edge)
 
     def step(self) -> tuple[Reached, ...]:
         """One hop from what the hop before reached first."""
         found: dict[str, Reached] = {}
-        edge = sorted(self._edge.values(), key=lambda one: not one[2])
-        pending = [pair for pair in self._names.items() if not self._seen.get(pair[0])]
-        for via, place, sure in edge:
-            answers: dict[int, Reachability] = {}
-            for name, kinds in pending:
-                known = found[name].sure if name in found else self._seen.get(name)
-                if known or (known is False and not sure):
-                    continue
-                row = self._row(name, kinds, via, place, sure, answers)
-                if row is not None and (row.sure or known is None):
-                    found[name] = row
+        for row in self._beside():
+            self._keep(found, row)
+        for shape, names in self._shapes.items():
+            waiting = [name for name in names if not self._seen.get(name)]
+            if waiting:
+                self._by_rules(found, shape, waiting)
         self._seen.update({name: row.sure for name, row in found.items()})
-        self._edge = self._next(found.values())
+        self._last = [
+            (row.place, place, row.sure)
+            for row in found.values()
+            for place in self._places[row.place]
+        ]
+        edge = {(self._alike.number(one[1]), one[2]): one for one in reversed(self._last)}
+        self._edge = sorted(edge.values(), key=lambda one: not one[2])
         return tuple(sorted(found.values(), key=lambda row: (not row.sure, row.place)))
 
-    def _row(
-        self,
-        name: str,
-        kinds: dict[int, Place],
-        via: str,
-        place: Place,
-        sure: bool,
-        answers: dict[int, Reachability],
-    ) -> Reached | None:
-        best: Reached | None = None
-        for kind, there in kinds.items():
-            if kind not in answers:
-                answers[kind] = self._passes(place, kind)
-            answer = answers[kind]
-            yes, maybe = _heard(answer.yes, there), _heard(answer.maybe, there)
-            if yes and sure:
-                return Reached(name, via, yes, True)
-            if best is None and (yes or maybe):
-                best = Reached(name, via, yes | maybe, False)
-        return best
+    def _keep(self, found: dict[str, Reached], row: Reached) -> None:
+        """A row for what was not reached so surely before."""
+        known = self._seen.get(row.place)
+        before = found.get(row.place)
+        if known or (known is False and not row.sure) or (before and before.sure >= row.sure):
+            return
+        found[row.place] = row
+
+    def _beside(self) -> Iterator[Reached]:
+        """A pod and its own node, or what is on the network of it, always reach each other."""
+        for via, place, sure in self._last:
+            for other in self._here.get(_node(place), ()):
+                if _is_node(place) != _is_node(other):
+                    yield Reached(name_of(other), via, _heard(ALL, _ports(other)), sure)
+
+    def _by_rules(self, found: dict[str, Reached], shape: _Shape, names: list[str]) -> None:
+        for via, place, sure in self._edge:
+            for kind, ports in shape:
+                answer = self._passes(place, kind)
+                yes, maybe = _heard(answer.yes, ports), _heard(answer.maybe, ports)
+                if yes or maybe:
+                    surely = bool(yes) and sure
+                    by = yes if surely else yes | maybe
+                    for name in names:
+                        self._keep(found, Reached(name, via, by, surely))
+                    if surely:
+                        return
 
     def _passes(self, place: Place, kind: int) -> Reachability:
-        """What passes from a place to those of a kind; itself is none of them."""
-        members = self._alike.members(kind)
-        other = next((one for one in members if one is not place), None)
-        return self._reach.verdict(place, other) if other is not None else Reachability(NONE)
-
-    def _next(self, rows: Iterable[Reached]) -> dict[tuple[int, bool] | Place, _Step]:
-        """One place for each kind that was reached, the sure ones first."""
-        found: dict[tuple[int, bool] | Place, _Step] = {}
-        for row in rows:
-            for kind, place in self._names[row.place].items():
-                found.setdefault((kind, row.sure), (row.place, place, row.sure))
-        return found
+        """What the rules let pass from a place to others of a kind."""
+        for other in self._alike.members(kind)[:_TRIED]:
+            if other is not place and not own(place, other) and not own(other, place):
+                return self._reach.verdict(place, other)
+        return Reachability(NONE)
 
 
-_Step = tuple[str, Place, bool]
+def _node(place: Place) -> str:
+    if isinstance(place, Node):
+        return place.name
+    return place.node if isinstance(place, Endpoint) else ""
 
 
-def _heard(passing: Conn, place: Place) -> Conn:
-    """What of a set somebody listens on."""
-    if not isinstance(place, Endpoint) or not place.ports:
+def _is_node(place: Place) -> bool:
+    return isinstance(place, Node) or (isinstance(place, Endpoint) and place.host_network)
+
+
+def _ports(place: Place) -> frozenset[tuple[str, int]]:
+    declared = place.ports if isinstance(place, Endpoint) else ()
+    return frozenset((port.protocol, port.number) for port in declared)
+
+
+def _heard(passing: Conn, ports: frozenset[tuple[str, int]]) -> Conn:
+    """What of a set somebody listens on, all of it where nothing is declared."""
+    if not ports:
         return passing
-    declared = [Ports(p.protocol, p.number, p.number) for p in place.ports]
-    return passing & conn(declared)
+    return passing & conn([Ports(protocol, number, number) for protocol, number in ports])

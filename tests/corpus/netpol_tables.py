@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
-from tests.support.network.asked import Asked, corpus_pod, difference
+from tests.support.network.analyser import Asked, corpus_pod, difference
 from tests.support.network.naive import Naive, naive
 from tests.support.network.objects import Object, cluster, namespace, node, pod, policy
 

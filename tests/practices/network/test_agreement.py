@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from random import Random
 
 import pytest
-from tests.support.network.asked import Asked
+from tests.support.network.analyser import Asked
 from tests.support.network.naive import Naive, naive
 from tests.support.network.objects import Object, cluster
 from tests.support.network.random_cluster import ANY, NODES, OUTSIDE, PORTS, random_cluster

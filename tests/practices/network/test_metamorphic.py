@@ -8,7 +8,7 @@ from itertools import product
 from random import Random
 
 import pytest
-from tests.support.network.asked import Asked
+from tests.support.network.analyser import Asked
 from tests.support.network.objects import Object, cluster, policy
 from tests.support.network.random_cluster import ANY, OUTSIDE, Making, random_cluster
 from tests.support.network.raw import directions

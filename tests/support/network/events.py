@@ -46,10 +46,10 @@ def random_events(
     state = {key_of(one): one for one in objects}
     doing = (
         (6, _write_policy),
-        (3, _delete_policy),
+        (4, _delete_policy),
         (3, _relabel_pod),
         (4, _new_pod),
-        (2, _delete_pod),
+        (3, _delete_pod),
         (3, _relabel_namespace),
         (1, _forget_namespace),
         (1, _end_pod),

@@ -6,14 +6,19 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from martello.core.cluster import Cluster
-from martello.core.resource import Nowhere, resource_of
+from martello.core.resource import Nowhere, Resource, resource_of
 
 Object = dict[str, Any]
 
 
 def cluster(objects: Iterable[Object]) -> Cluster:
     """A live-like cluster of raw objects."""
-    return Cluster([resource_of(raw, Nowhere()) for raw in objects])
+    return Cluster(resources(objects))
+
+
+def resources(objects: Iterable[Object]) -> list[Resource]:
+    """Raw objects as the engines take them."""
+    return [resource_of(raw, Nowhere()) for raw in objects]
 
 
 def pod(

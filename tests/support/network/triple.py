@@ -7,7 +7,7 @@ from ipaddress import ip_address
 from random import Random
 from typing import Final, NamedTuple
 
-from tests.support.network.asked import Asked
+from tests.support.network.analyser import Asked
 from tests.support.network.lab import NODE, Lab, Probe, Redirect, services
 from tests.support.network.naive import Naive, naive
 from tests.support.network.objects import Object, cluster

@@ -14,7 +14,7 @@ from tests.support.network import objects as o
 from martello.core.cluster import Cluster
 from martello.core.errors import BadInput
 from martello.core.resource import Nowhere, resource_of
-from martello.practices.network.dialects.read import read, refuse
+from martello.practices.network.dialects.read import is_read, read, refuse
 from martello.practices.network.model import ADMIN, NETWORK, Pods, Profile
 from martello.practices.network.world import world
 
@@ -80,6 +80,20 @@ def test_kinds_that_a_plugin_does_not_act_on_are_left_out_and_said() -> None:
     found = read(o.cluster([_np("a"), admin]), profile)
     assert [p.resource.ref.kind for p in found.policies] == ["NetworkPolicy"]
     assert found.notes == ("x does not act on AdminNetworkPolicy.policy.networking.k8s.io",)
+
+
+def test_what_a_change_makes_to_be_read_again() -> None:
+    plain = read(o.cluster([_np("a")]))
+    assert is_read("NetworkPolicy.networking.k8s.io", plain, Profile())
+    assert not is_read("Pod", plain, Profile())
+    assert not is_read("Node", plain, Profile())
+    assert is_read("Node", plain, Profile(blocks_match_nodes=False))
+    assert not is_read("NetworkSet.projectcalico.org", plain, Profile())
+    calico = o.policy("projectcalico.org/v3", "NetworkPolicy", "c", {}, "shop")
+    assert is_read("NetworkSet.projectcalico.org", read(o.cluster([calico])), Profile())
+    spec: dict[str, Any] = {"endpointSelector": {}}
+    cilium = o.policy("cilium.io/v2", "CiliumNetworkPolicy", "c", spec, "shop")
+    assert is_read("Node", read(o.cluster([cilium])), Profile())
 
 
 def test_refuse_names_the_first_and_counts_the_rest() -> None:

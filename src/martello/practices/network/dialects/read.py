@@ -83,6 +83,28 @@ def is_policy(kind: str) -> bool:
     return kind.partition(".")[0].endswith("NetworkPolicy")
 
 
+def is_read(kind: str, policies: Policies, profile: Profile) -> bool:
+    """Whether a change of objects of a kind may change what was read: policies themselves, nodes
+    where their addresses are no part of ranges, Calico's NetworkSets.
+    """
+    if is_policy(kind):
+        return True
+    if kind == "Node":
+        return not stands_alone(profile) or _has(policies, cilium.FAMILY)
+    return kind in calico.SETS and _has(policies, calico.FAMILY)
+
+
+def _has(policies: Policies, family: str) -> bool:
+    return any(policy.family == family for policy in policies.policies)
+
+
+def stands_alone(profile: Profile) -> bool:
+    """Whether a NetworkPolicy reads the same whatever else is in the cluster, but for two of one
+    name.
+    """
+    return profile.blocks_match_nodes
+
+
 def read_object(resource: Resource) -> Policies:
     """One policy object by itself."""
     kind = resource.ref.group_kind

@@ -9,7 +9,13 @@ import msgspec
 from martello.core.cluster import Cluster
 from martello.core.resource import Ref, Resource
 from martello.practices.network.dialects.networkpolicy import KIND
-from martello.practices.network.dialects.read import is_policy, read, read_object
+from martello.practices.network.dialects.read import (
+    is_policy,
+    is_read,
+    read,
+    read_object,
+    stands_alone,
+)
 from martello.practices.network.model import Endpoint, Policies, Policy, Profile, World
 from martello.practices.network.world import DEFAULT_NAMESPACE
 from martello.practices.network.world import world as world_of
@@ -76,7 +82,8 @@ def edited(before: Before, changed: Sequence[Resource], removed: Sequence[Ref]) 
         if before.extra:
             endpoints = (*world.endpoints, *before.extra)
             world = msgspec.structs.replace(world, endpoints=endpoints)
-    if not any(is_policy(ref.group_kind) for ref in refs) and not before.policies.faults:
+    read_again = any(is_read(ref.group_kind, before.policies, before.profile) for ref in refs)
+    if not read_again and not before.policies.faults:
         return Edit(source, world, before.policies)
     if all(ref.group_kind == KIND for ref in refs) and _plain(before):
         return Edit(source, world, _some_read(before.policies, changed, removed))
@@ -92,6 +99,7 @@ def _plain(before: Before) -> bool:
     policies, profile = before.policies, before.profile
     return (
         profile.enforces
+        and stands_alone(profile)
         and (profile.dialects is None or KIND in profile.dialects)
         and not policies.faults
         and not policies.notes

@@ -16,7 +16,7 @@ from martello.core.resource import Resource
 from martello.practices.network.addresses import parse_address, parse_range
 from martello.practices.network.learn.departed import departed
 from martello.practices.network.learn.model import WORKLOAD, Key, Options, Party, Snapshot
-from martello.practices.network.learn.services import mappings, service_numbers
+from martello.practices.network.learn.services import Target, mappings, service_numbers
 from martello.practices.network.model import Endpoint, Node
 from martello.practices.network.world import world
 
@@ -73,6 +73,8 @@ class Atlas:
         self.nodes: dict[str, Node] = {node.name: node for node in self.world.nodes}
         self.node_addresses: dict[Number, str] = {}
         self.more_addresses: dict[str, set[Number]] = {}
+        self.by_name: dict[tuple[str, str], list[Key]] = {}
+        self.behind: dict[tuple[int, int, str, int, str], tuple[Target, ...]] = {}  # Services asked
         self.by_pod: dict[tuple[str, str], Party] = {}
         self._held: dict[Number, list[Held]] = {}
         self._starts: dict[Number, list[float]] = {}
@@ -147,6 +149,8 @@ class Atlas:
         key = Key(endpoint.namespace, endpoint.workload, endpoint.kind)
         labels = frozenset((k, v) for k, v in endpoint.labels.items() if k not in VOLATILE)
         shape = (key, (labels, endpoint.ports, endpoint.host_network))
+        if key not in self.groups:
+            self.by_name.setdefault((key.namespace, key.name), []).append(key)
         group = self.groups.setdefault(key, [])
         shapes = self.shapes.setdefault(key, [])
         form = self._forms.get(shape)

@@ -16,7 +16,6 @@ from martello.practices.network.addresses import parse_address
 from martello.practices.network.learn import services
 from martello.practices.network.learn.atlas import Atlas, Number
 from martello.practices.network.learn.model import NODE, OUTSIDE, WORKLOAD, Party
-from martello.practices.network.model import Endpoint
 
 # Aside from edges: why a flow makes none. Only `UNRESOLVED` is a gap.
 ICMP: Final = "icmp"
@@ -167,11 +166,7 @@ def _named(peer: Peer, atlas: Atlas) -> Party | None:
         if party is not None:
             return on_node(party, atlas)
     if peer.namespace and peer.workload:
-        found = [
-            key
-            for key in atlas.groups
-            if key.namespace == peer.namespace and key.name == peer.workload
-        ]
+        found = atlas.by_name.get((peer.namespace, peer.workload), [])
         if len(found) == 1 and len(atlas.shapes[found[0]]) == 1:
             return on_node(Party(WORKLOAD, found[0]), atlas)
     return None
@@ -227,7 +222,12 @@ def _behind(
         raise _Unknown(f"Service {name} has no port {flow.protocol} {port}")
     state = atlas.state(flow.at)
     found = False
-    for target in services.targets(service, entry, state, _candidates(atlas)):
+    asked = (id(state), id(service), key, port, flow.protocol)
+    targets = atlas.behind.get(asked)
+    if targets is None:
+        targets = services.targets(service, entry, state, atlas.world.endpoints)
+        atlas.behind[asked] = targets
+    for target in targets:
         found = True
         if target.endpoint is not None:
             party = on_node(atlas.party_of(target.endpoint), atlas)
@@ -236,10 +236,6 @@ def _behind(
             yield _party(Peer(), target.number, flow.at, atlas), target.number, target.port, name
     if not found:
         raise _Unknown(f"Service {name} had nothing behind it")
-
-
-def _candidates(atlas: Atlas) -> Iterator[Endpoint]:
-    yield from atlas.world.endpoints
 
 
 def _runs_on(destination: Party, number: Number | None, node: str, at: float, atlas: Atlas) -> bool:

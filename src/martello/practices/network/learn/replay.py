@@ -42,8 +42,8 @@ class Stage:
             for party in (edge.source, edge.destination):
                 if party.kind == WORKLOAD:
                     self.first(party)
-            if edge.source == edge.destination:
-                self._twin(edge.source)
+                    if edge.source == edge.destination or _at_node(edge):
+                        self._twin(party)
 
     def prepare_all(self) -> None:
         """Makes places for all workloads, so that any edge can be asked for later."""
@@ -73,10 +73,33 @@ class Stage:
         return tuple(e for e in found if e is not None and not e.host_network)
 
     def places(self, edge: Edge) -> tuple[Place, Place]:
-        """Source and destination of an edge. Replicas of one workload are two different pods."""
+        """Source and destination of an edge. Replicas of one workload are two different pods; what
+        talks to a node runs elsewhere, since a pod and its own node always reach each other.
+        """
         if edge.source == edge.destination and edge.source.kind == WORKLOAD:
             return self._twin(edge.source), self.first(edge.destination)
+        if _at_node(edge):
+            source, destination = (
+                self._twin(party) if party.kind == WORKLOAD else self._place(party)
+                for party in (edge.source, edge.destination)
+            )
+            return source, destination
         return self._place(edge.source), self._place(edge.destination)
+
+    def at_home(self, edge: Edge) -> tuple[Place, Place] | None:
+        """The places of an edge between a node and a pod of that very node, where there is one."""
+        ends = (edge.source, edge.destination)
+        node = next((p.node for p in ends if p.kind == NODE), "")
+        if node not in self.nodes:
+            return None
+        found: list[Place] = []
+        for party in ends:
+            if party.workload is None:
+                found.append(self.nodes[node])
+                continue
+            shape = self.atlas.shapes[party.workload][party.form]
+            found += [e for e in shape if id(e) in self.atlas.live and e.node == node][:1]
+        return (found[0], found[1]) if len(found) == 2 else None
 
     def _place(self, party: Party) -> Place:
         if party.kind == WORKLOAD:
@@ -96,11 +119,7 @@ class Stage:
         key = (party.workload, party.form)
         found = self._second.get(key)
         if found is None:
-            first = self.first(party)
-            shape = self.atlas.shapes[party.workload][party.form]
-            others = (e for e in shape if e is not first and id(e) in self.atlas.live)
-            found = next(others, None) or self._added(first)
-            self._second[key] = found
+            found = self._second[key] = self._added(self.first(party))
         return found
 
     def _added(self, endpoint: Endpoint) -> Endpoint:
@@ -108,6 +127,10 @@ class Stage:
         found = msgspec.structs.replace(endpoint, pod=name, node="")
         self.extra.append(found)
         return found
+
+
+def _at_node(edge: Edge) -> bool:
+    return NODE in (edge.source.kind, edge.destination.kind)
 
 
 def with_proposal(
@@ -139,9 +162,11 @@ def analysed(cluster: Cluster, profile: Profile, stage: Stage) -> Reach:
 
 def verdict(reached: Reach, stage: Stage, edge: Edge) -> str:
     """allowed, denied or unknown."""
-    source, destination = stage.places(edge)
-    found = reached.verdict(source, destination)
-    return found.verdict(edge.protocol, edge.port)
+    found = reached.verdict(*stage.places(edge)).verdict(edge.protocol, edge.port)
+    home = stage.at_home(edge) if found != ALLOWED and _at_node(edge) else None
+    if home is not None:
+        return reached.verdict(*home).verdict(edge.protocol, edge.port)
+    return found
 
 
 class Replay(msgspec.Struct, frozen=True):

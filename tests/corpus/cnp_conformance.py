@@ -23,12 +23,12 @@ PROFILE: Final = Profile("conformance", blocks_match_pods=True)
 def replay(path: Path) -> Iterator[Case]:
     """A case for each probe, three times: by the oracle, afresh, and after the step before."""
     topology = json.loads((path / "topology.json").read_text(encoding="utf-8"))
-    fixed = [node(n["name"], [n["ip"]], n["labels"]) for n in topology["nodes"]]
+    fixed = [node(n["name"], [n["ip"]], n["labels"] or {}) for n in topology["nodes"]]
     fixed += [corpus_pod(pod) for pod in topology["pods"]]
     test, before, held = "", list[Object](), None
     for line in (path / "cases.jsonl").read_text(encoding="utf-8").splitlines():
         row = json.loads(line)
-        spaces = [namespace(name, labels) for name, labels in row["namespace_labels"].items()]
+        spaces = [namespace(name, labels or {}) for name, labels in row["namespace_labels"].items()]
         state = [*fixed, *spaces, *row["policies"]]
         fresh = reach(cluster(state), PROFILE)
         ways: dict[str, Asked | Naive] = {"oracle": naive(state), "afresh": Asked(fresh)}

@@ -27,7 +27,9 @@ V1: Final = "networking.k8s.io/v1"
 OLDER: Final = "policy.networking.k8s.io/v1alpha1"
 NEWER: Final = "policy.networking.k8s.io/v1alpha2"
 ANYONE: Final[Object] = {"namespaces": {}}
-CLIENT: Final = pod("client-space", "client", {"client": "client"}, ["10.200.0.1"], [])
+HERE: Final = ("10.200.0.2", "fd00:200::2")
+THERE: Final = ("10.200.0.1", "fd00:200::1")
+CLIENT: Final = pod("client-space", "client", {"client": "client"}, THERE, [])
 
 
 def replay(path: Path) -> Iterator[Case]:
@@ -49,7 +51,7 @@ def _rows(path: Path, name: str) -> Iterator[Row]:
 
 def _matcher(row: Row) -> Iterator[Case]:
     objects, source, destination, allows = MATCHERS[row["kind"]](row)
-    protocol, port = row.get("protocol", "TCP"), row.get("port", 80)
+    protocol, port = row.get("protocol") or "TCP", row.get("port") or 80
     want = row["match"] is allows
     read_here = cluster(objects)
     refused = bool(read(read_here, _profile(row)).faults)
@@ -72,7 +74,7 @@ def _profile(row: Row) -> Profile:
 
 def _objects(row: Row, policies: list[Object]) -> list[Object]:
     spaces = [namespace(one["name"], one["labels"] or {}) for one in row["namespaces"]]
-    nodes = [node(one["name"], [one["ip"]], one["labels"]) for one in row.get("nodes") or ()]
+    nodes = [node(one["name"], [one["ip"]], one["labels"] or {}) for one in row.get("nodes") or ()]
     kept = {
         (one["kind"], one["metadata"].get("namespace"), one["metadata"]["name"]): one
         for one in map(_named, policies)
@@ -160,7 +162,7 @@ def _table(name: str, table: Row, row: Row, asked: Asked | Naive) -> Case:
 def _selector(row: Row) -> Question:
     """The selector chooses whom a policy isolates."""
     spec = {"podSelector": row["selector"], "policyTypes": ["Ingress"]}
-    server = pod("here", "server", row["labels"] or {}, ["10.200.0.2"], [])
+    server = pod("here", "server", row["labels"] or {}, HERE, [])
     return [server, CLIENT, _network(spec)], _name(CLIENT), _name(server), False
 
 
@@ -168,7 +170,7 @@ def _peer(row: Row) -> Question:
     """The peer chooses who comes in."""
     client = corpus_pod(row["pod"])
     spaces = [namespace(one["name"], one["labels"] or {}) for one in row["namespaces"]]
-    server = pod(row["policy_namespace"], "the-server", {}, ["10.200.0.2"], [])
+    server = pod(row["policy_namespace"], "the-server", {}, HERE, [])
     spec = {"policyTypes": ["Ingress"], "ingress": [{"from": [row["peer"]]}]}
     one = _network(spec, row["policy_namespace"])
     return [*spaces, server, client, one], _name(client), _name(server), True
@@ -176,7 +178,7 @@ def _peer(row: Row) -> Question:
 
 def _block(row: Row) -> Question:
     """The block chooses which address comes in."""
-    server = pod("here", "server", {}, ["10.200.0.2"], [])
+    server = pod("here", "server", {}, HERE, [])
     spec = {"policyTypes": ["Ingress"], "ingress": [{"from": [{"ipBlock": row["ipBlock"]}]}]}
     return [server, _network(spec)], row["ip"], _name(server), True
 
@@ -217,7 +219,7 @@ def _subject(row: Row) -> Question:
 
 
 def _server(row: Row) -> Object:
-    return pod("here", "server", {}, ["10.200.0.2"], row["pod_ports"] or [])
+    return pod("here", "server", {}, HERE, row["pod_ports"] or [])
 
 
 def _network(spec: Object, space: str = "here") -> Object:

@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+_PREFIX: Final = "mlab"
 AGENT: Final = Path(__file__).with_name("probe_agent.py")
 NODE: Final = "node"  # the place in the middle, on which the pods run
 _PACKAGES: Final = {"nft": "nftables", "ip": "iproute2", "conntrack": "conntrack"}
@@ -71,8 +72,7 @@ class Lab:
 
     def __init__(self, places: Mapping[str, Sequence[str]], ports: Sequence[int]) -> None:
         self.places = places
-        self._prefix = f"mlab{os.getpid()}-"
-        self._names = {place: f"{self._prefix}{n}" for n, place in enumerate(places)}
+        self._names = {place: f"{_PREFIX}{os.getpid()}-{n}" for n, place in enumerate(places)}
         self._agents: dict[str, subprocess.Popen[str]] = {}
         self._home: dict[str, str] = {ip: place for place, ips in places.items() for ip in ips}
         self._tag = 0
@@ -80,6 +80,7 @@ class Lab:
 
     def build(self) -> None:
         """Makes the namespaces, the routes and the agents."""
+        _sweep()
         node, leaves = self._names[NODE], [p for p in self.places if p != NODE]
         _batch([], [f"netns add {name}" for name in self._names.values()])
         for name in self._names.values():
@@ -225,6 +226,15 @@ def _leaf_side(n: int, addresses: Sequence[str]) -> list[str]:
         f"neigh replace 169.254.1.1 lladdr {mac} dev eth0 nud permanent",
         f"neigh replace fe80::1 lladdr {mac} dev eth0 nud permanent",
     ]
+
+
+def _sweep() -> None:
+    """Removes what a killed run of ours has left: the process of its name is no more."""
+    listed = subprocess.run(["ip", "netns", "list"], capture_output=True, text=True, check=False)
+    for name in (line.split()[0] for line in listed.stdout.splitlines() if line.strip()):
+        pid = name.removeprefix(_PREFIX).partition("-")[0]
+        if name.startswith(_PREFIX) and pid.isdigit() and not Path(f"/proc/{pid}").exists():
+            subprocess.run(["ip", "netns", "del", name], capture_output=True, check=False)
 
 
 def _batch(options: Sequence[str], lines: Sequence[str]) -> None:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -71,7 +72,7 @@ def _pair(rest: int, *, opened: bool = True) -> Told:
     return Told(everywhere, safe, NODES)
 
 
-def test_replacing_cuts_no_stream_and_leaves_no_gap() -> None:
+def test_f1_replacing_cuts_no_stream_and_leaves_no_gap() -> None:
     """30 replacements and 30 changes under a stream, a loop that may and a loop that may not."""
     with ExitStack() as stack:
         place, (one, other) = stack.enter_context(routed([A, B]))
@@ -97,7 +98,7 @@ def test_replacing_cuts_no_stream_and_leaves_no_gap() -> None:
         assert (slipped, kept_out > 5) == (0, True)
 
 
-def test_strict_mode_ends_what_the_new_rules_deny() -> None:
+def test_f7_strict_mode_ends_what_the_new_rules_deny() -> None:
     """Without it an open connection outlives the rule that forbids it."""
     with ExitStack() as stack:
         place, (one, other) = stack.enter_context(routed([A, B]))
@@ -116,7 +117,53 @@ def test_strict_mode_ends_what_the_new_rules_deny() -> None:
             stream.communicate("\n", timeout=1.0)
 
 
-def test_a_hundred_pods_a_second() -> None:
+def test_f10_whoever_locks_himself_out_gets_in_again(tmp_path: Path) -> None:
+    """Everything to the node is dropped, and the operator's session dies with the change."""
+    program = (
+        "import sys, time\nfrom pathlib import Path\n"
+        "from martello.adapters import guard\nfrom martello.adapters.nft import Tool\n"
+        "state, *enter = sys.argv[1:]\n"
+        "guard.apply(sys.stdin.read(), 2.0, state=Path(state), tool=Tool(tuple(enter)))\n"
+        "print('applied', flush=True)\ntime.sleep(60)\n"
+    )
+    shut = (
+        "add table inet martello\ndelete table inet martello\ntable inet martello { chain m_in {"
+        " type filter hook input priority filter; policy accept; drop; }; }\n"
+    )
+    with ExitStack() as stack:
+        place, (one, _) = stack.enter_context(routed([A, B]))
+        tool = inside(place)
+        stack.enter_context(_running(place, "serve", "2222"))
+        loop = stack.enter_context(_running(one, "loop", "169.254.1.1", "2222", "0.2"))
+        argv = [sys.executable, "-c", program, str(tmp_path / "state"), *tool.enter]
+        caller = subprocess.Popen(
+            argv,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        assert caller.stdin is not None
+        assert caller.stdout is not None
+        caller.stdin.write(shut)
+        caller.stdin.close()
+        assert caller.stdout.readline() == "applied\n"
+        os.killpg(caller.pid, signal.SIGKILL)
+        caller.wait()
+        caller.stdout.close()
+        end = time.monotonic() + 10
+        while nft.listed(tool=tool) and time.monotonic() < end:
+            time.sleep(0.1)
+        time.sleep(0.3)
+        opened, failed, _ = _ended(loop)
+        assert failed >= 3
+        assert opened > 10
+        again = stack.enter_context(_running(one, "stream", "169.254.1.1", "2222"))
+        time.sleep(0.1)
+        assert _ended(again)[0] > 0
+
+
+def test_f2_a_hundred_pods_a_second() -> None:
     """Pods come and go by least changes; at the end the table is that of a fresh load."""
     count = 60
     with room() as place, _entered(place), Session() as session:
@@ -135,7 +182,7 @@ def test_a_hundred_pods_a_second() -> None:
         assert sorted(grown.replace(",", " ").split()) == sorted(_here().replace(",", " ").split())
 
 
-def test_the_promised_size_loads() -> None:
+def test_f2_the_promised_size_loads() -> None:
     """250 local pods, 10,000 peers: what is loaded is what was meant. The time is only printed."""
     ruleset = pod_rules(_crowd(10_000, 100), "n1")
     with room() as place:

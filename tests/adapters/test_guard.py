@@ -51,7 +51,7 @@ def _until(tool: Tool, text: str, seconds: float = 5.0) -> bool:
     return False
 
 
-def test_what_is_confirmed_stays(tool: Tool, state: Path) -> None:
+def test_f10_what_is_confirmed_stays(tool: Tool, state: Path) -> None:
     change = guard.apply(_table(1), 1.0, state=state, tool=tool)
     assert alive(change.guard, change.since)
     guard.confirm(state=state)
@@ -64,7 +64,7 @@ def test_what_is_confirmed_stays(tool: Tool, state: Path) -> None:
     assert nft.listed(tool=tool) == ""
 
 
-def test_what_is_not_confirmed_goes_back(tool: Tool, state: Path) -> None:
+def test_f10_what_is_not_confirmed_goes_back(tool: Tool, state: Path) -> None:
     nft.load(_table(1), tool)
     before = nft.listed(tool=tool)
     guard.apply(_table(2), 1.0, state=state, tool=tool)
@@ -74,7 +74,7 @@ def test_what_is_not_confirmed_goes_back(tool: Tool, state: Path) -> None:
         guard.confirm(state=state)
 
 
-def test_the_death_of_the_caller_changes_nothing(tool: Tool, state: Path) -> None:
+def test_f10_the_death_of_the_caller_changes_nothing(tool: Tool, state: Path) -> None:
     nft.load(_table(1), tool)
     before = nft.listed(tool=tool)
     program = (
@@ -103,7 +103,7 @@ def test_the_death_of_the_caller_changes_nothing(tool: Tool, state: Path) -> Non
     assert _until(tool, before)
 
 
-def test_two_operators(tool: Tool, state: Path) -> None:
+def test_f10_two_operators(tool: Tool, state: Path) -> None:
     guard.apply(_table(1), 30.0, state=state, tool=tool)
     with pytest.raises(Refused, match="another change waits"):
         guard.apply(_table(2), 30.0, state=state, tool=tool)
@@ -114,7 +114,7 @@ def test_two_operators(tool: Tool, state: Path) -> None:
     assert nft.listed(tool=tool) == ""
 
 
-def test_a_dead_guard_leaves_its_state_to_the_next(tool: Tool, state: Path) -> None:
+def test_f10_a_dead_guard_leaves_its_state_to_the_next(tool: Tool, state: Path) -> None:
     nft.load(_table(1), tool)
     before = nft.listed(tool=tool)
     first = guard.apply(_table(2), 60.0, state=state, tool=tool)
@@ -125,19 +125,19 @@ def test_a_dead_guard_leaves_its_state_to_the_next(tool: Tool, state: Path) -> N
     assert nft.listed(tool=tool) == before
 
 
-def test_a_refused_change_leaves_no_trace(tool: Tool, state: Path) -> None:
+def test_f10_a_refused_change_leaves_no_trace(tool: Tool, state: Path) -> None:
     with pytest.raises(Refused):
         guard.apply("add rule inet no such thing", 5.0, state=state, tool=tool)
     assert State(state).pending() is None
 
 
-def test_an_address_that_went_silent_takes_the_change_back(tool: Tool, state: Path) -> None:
+def test_f10_an_address_that_went_silent_takes_the_change_back(tool: Tool, state: Path) -> None:
     with pytest.raises(Refused, match="did not answer"):
         guard.apply(_table(1), 30.0, state=state, tool=tool, reach=[("127.0.0.1", 9)])
     assert nft.listed(tool=tool) == ""
 
 
-def test_confirmation_needs_a_new_connection(
+def test_f10_confirmation_needs_a_new_connection(
     tool: Tool, state: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SSH_CONNECTION", "192.0.2.1 1000 192.0.2.2 22")
@@ -149,7 +149,7 @@ def test_confirmation_needs_a_new_connection(
     assert [c.table for c in State(state).changes(CONFIRMED)] == ["martello"]
 
 
-def test_a_directory_of_others_is_refused(tmp_path: Path) -> None:
+def test_f10_a_directory_of_others_is_refused(tmp_path: Path) -> None:
     (tmp_path / "real").mkdir(0o700)
     (tmp_path / "link").symlink_to(tmp_path / "real")
     with pytest.raises(Refused, match="no directory of ours"):
@@ -159,7 +159,7 @@ def test_a_directory_of_others_is_refused(tmp_path: Path) -> None:
         State(tmp_path / "open")
 
 
-def test_links_and_rubbish_in_the_directory_are_not_followed(tmp_path: Path) -> None:
+def test_f10_links_and_rubbish_in_the_directory_are_not_followed(tmp_path: Path) -> None:
     state = State(tmp_path / "state")
     victim = tmp_path / "victim"
     victim.write_text("{}")

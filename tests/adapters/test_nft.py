@@ -56,7 +56,7 @@ def test_what_is_listed_can_be_loaded_again(tool: Tool) -> None:
     assert nft.listed(tool=tool) == ""
 
 
-def test_other_tables_stay_byte_for_byte(tool: Tool) -> None:
+def test_f1_other_tables_stay_byte_for_byte(tool: Tool) -> None:
     nft.load(FOREIGN, tool)
     before = _all(tool)
     nft.restore(OURS, tool=tool)
@@ -66,7 +66,7 @@ def test_other_tables_stay_byte_for_byte(tool: Tool) -> None:
     assert _all(tool) == before
 
 
-def test_a_fault_changes_nothing_and_is_told(tool: Tool) -> None:
+def test_f1_a_fault_changes_nothing_and_is_told(tool: Tool) -> None:
     nft.restore(OURS, tool=tool)
     before = nft.listed(tool=tool)
     with pytest.raises(Refused, match="nothing was changed") as refused:

@@ -53,7 +53,7 @@ def _ports(node: str) -> set[tuple[str, int, int]]:
     return {(one.protocol, one.first, one.last) for one in openings(SITE, node)}
 
 
-def test_roles_open_their_ports_and_no_others() -> None:
+def test_f9_roles_open_their_ports_and_no_others() -> None:
     both = {("TCP", 22, 22), ("TCP", 10250, 10250), ("UDP", 4789, 4789), ("TCP", 30080, 30080)}
     assert both < _ports("w1") < _ports("c1")
     assert _ports("c1") - _ports("w1") == {("TCP", 2379, 2380), ("TCP", 6443, 6443)}
@@ -119,7 +119,7 @@ def test_a_site_is_read_from_objects() -> None:
     ]
 
 
-def test_others_words_hold_the_same_ports() -> None:
+def test_f9_others_words_hold_the_same_ports() -> None:
     rows = neutral(SITE, "c1")["allow"]
     assert {(r["protocol"], *(r["ports"] or (0, 0))) for r in rows} == _ports("c1")
     endpoint, own, before = calico(SITE, "c1")
@@ -152,7 +152,7 @@ def test_the_kernel_takes_it_and_loads_it_again() -> None:
 
 
 @pytest.mark.skipif(bool(missing()), reason=missing())
-def test_packets_come_in_by_role_and_node_ports_before_translation() -> None:
+def test_f9_packets_come_in_by_role_and_node_ports_before_translation() -> None:
     """A node with two others behind it: an operator, and a stranger."""
     operator, stranger = "192.0.2.7", "203.0.113.9"
     node = Node("w1", {}, ((4, 0xA9FE0101),))

@@ -102,7 +102,7 @@ def test_addresses_outside_are_intervals() -> None:
     ]
 
 
-def test_more_classes_than_the_mark_holds_are_refused() -> None:
+def test_f4_more_classes_than_the_mark_holds_are_refused() -> None:
     pods = [pod(f"p{n}", (4, 0x0A000000 + n)) for n in range(8)]
 
     def odd(source: Place, to: Place) -> Conn:
@@ -133,7 +133,7 @@ def test_numbers_stay_with_most_of_their_members() -> None:
     assert numbered([["a"], ["b"]], held) == [1, 2]
 
 
-def test_the_kernel_takes_hostile_names_and_reloads_equal(tool: Tool) -> None:
+def test_f3_the_kernel_takes_hostile_names_and_reloads_equal(tool: Tool) -> None:
     names = ["fwd", "dup", "queue", "drop", 'a" ; flush ruleset ; "', "ü\n{}$(x)", "x" * 253, ""]
     pods = [pod(name, (4, 0x0A000001 + n), app=f"a{n}") for n, name in enumerate(names)]
     told = Told(pods, lambda s, d: tcp(len(d.name)) if isinstance(d, Endpoint) else NONE, NODES)
@@ -149,7 +149,7 @@ def test_the_kernel_takes_hostile_names_and_reloads_equal(tool: Tool) -> None:
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_increments_end_where_a_fresh_load_does(tool: Tool, seed: int) -> None:
+def test_f8_increments_end_where_a_fresh_load_does(tool: Tool, seed: int) -> None:
     """Random policies on random pods, one state after the other; the fresh load elsewhere."""
     chance = random.Random(seed)
     held: Ruleset | None = None

@@ -24,7 +24,7 @@ ONE = Ruleset(
 )
 
 
-def test_the_text_is_one_transaction_in_one_order() -> None:
+def test_f1_the_text_is_one_transaction_in_one_order() -> None:
     text = render(ONE)
     assert text.startswith("add table inet martello\ndelete table inet martello\ntable inet")
     assert text.index("map m_k2 ") < text.index("set m_k10 ") < text.index("chain m_a ")
@@ -34,7 +34,7 @@ def test_the_text_is_one_transaction_in_one_order() -> None:
 
 
 @given(st.text(max_size=300))
-def test_no_name_leaves_its_quotes(text: str) -> None:
+def test_f3_no_name_leaves_its_quotes(text: str) -> None:
     said = comment_of(text)
     assert len(said.encode()) <= 96
     assert not set(said) & set("\"\\\n\r\t;{}'$`")

@@ -24,7 +24,7 @@ def _flow(to: str, port: int, *, source: str = "10.0.0.1", **more: object) -> Fl
     return Flow(Peer(ip=source), Peer(ip=to), "TCP", port, **plain)  # type: ignore[arg-type]
 
 
-def test_only_what_is_surely_denied_goes_as_it_was_sent() -> None:
+def test_f7_only_what_is_surely_denied_goes_as_it_was_sent() -> None:
     told = Told([WEB, DB], _says, [node("n1", (4, 0x0A010001))])
     translated = ("10.0.0.2", 9999)
     flows = [

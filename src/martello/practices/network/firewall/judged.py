@@ -6,10 +6,12 @@ from collections.abc import Callable, Hashable, Iterable
 from typing import Final, TypeVar
 
 import msgspec
+import numpy as np
 
 from martello.core.errors import Stale
 from martello.core.reach import ALL, Conn, Reachability
 from martello.practices.network.addresses import name_of, show_address
+from martello.practices.network.engine.reach import Reach
 from martello.practices.network.firewall.alike import (
     Reaching,
     Told,
@@ -20,8 +22,9 @@ from martello.practices.network.firewall.alike import (
     shared,
     told,
 )
+from martello.practices.network.firewall.bulk import Bulk
 from martello.practices.network.firewall.render import TABLE
-from martello.practices.network.model import Endpoint, Place
+from martello.practices.network.model import Endpoint, Node, Place
 
 ALLOW: Final = "allow"
 DENY: Final = "deny"
@@ -64,15 +67,17 @@ class Options(msgspec.Struct, frozen=True):
 
 class Judged(msgspec.Struct, frozen=True):
     """Groups of local pods and groups of peers of one family, and what passes: `out[g][p]` from
-    group to peers, `into[g][p]` from peers to group.
+    group to peers, `into[g][p]` from peers to group, as places in `conns`, of which the first is
+    everything.
     """
 
     version: int
     local: list[Endpoint]
     groups: list[list[Endpoint]]
     peers: list[list[Place]]
-    out: list[list[Conn]]
-    into: list[list[Conn]]
+    out: list[list[int]]
+    into: list[list[int]]
+    conns: list[Conn]
     notes: tuple[str, ...] = ()
 
 
@@ -88,24 +93,49 @@ def judged(reach: Reaching, local: list[Endpoint], version: int, options: Option
     groups = _grouped(local, lambda pod: (pod.node, likeness(pod, version, looked, homes)))
     peers = _peers(reach, version, looked, homes, twice)
     settle = _Settle(options, reach.notes)
-    out: list[list[Conn]] = []
-    into: list[list[Conn]] = []
-    for group in groups:
-        forth: list[Conn] = []
-        back: list[Conn] = []
-        for others in peers:
-            pair = apart(group, others)
-            if pair is None:  # only the pod itself
-                forth.append(ALL)
-                back.append(ALL)
-                continue
-            one, other = pair
-            forth.append(settle(reach.verdict(one, other, version), one, other))
-            back.append(settle(reach.verdict(other, one, version), other, one))
-        out.append(forth)
-        into.append(back)
+    asked = _Asked(reach, peers, version, settle)
+    out = [asked.row(group, out=True) for group in groups]
+    into = [asked.row(group, out=False) for group in groups]
     settle.refuse()
-    return Judged(version, local, groups, peers, out, into, settle.notes)
+    return Judged(version, local, groups, peers, out, into, settle.conns, settle.notes)
+
+
+class _Asked:
+    """Rows of answers: all at once where the model is the engine, else pair by pair."""
+
+    def __init__(
+        self, reach: Reaching, peers: list[list[Place]], version: int, settle: _Settle
+    ) -> None:
+        self._reach, self._peers, self._version, self._settle = reach, peers, version, settle
+        self._bulk: Bulk | None = None
+        self._nodes: dict[str, int] = {}
+        self._single: dict[str, int] = {}
+        if isinstance(reach, Reach):
+            self._bulk = Bulk(reach, [found[0] for found in peers], version)
+            for at, found in enumerate(peers):
+                for place in found:
+                    if isinstance(place, Node):
+                        self._nodes[place.name] = at
+                    elif isinstance(place, Endpoint) and len(found) == 1:
+                        self._single[place.key] = at
+
+    def row(self, group: list[Endpoint], *, out: bool) -> list[int]:
+        """What passes between a group and each of its peers, in one direction."""
+        if self._bulk is None:
+            return [self._one(group, at, out) for at in range(len(self._peers))]
+        # what the rules alone do not tell: the pod itself, and its own node
+        special = {self._nodes.get(group[0].node, -1), self._single.get(group[0].key, -1)} - {-1}
+        codes, first = self._bulk.codes(group[0], sorted(special), out=out)
+        answers = np.array([self._one(group, at, out) for at in first], dtype=np.int64)
+        row: list[int] = answers[codes].tolist()
+        return row
+
+    def _one(self, group: list[Endpoint], at: int, out: bool) -> int:
+        pair = apart(group, self._peers[at])
+        if pair is None:  # only the pod itself
+            return 0
+        source, to = pair if out else pair[::-1]
+        return self._settle(self._reach.verdict(source, to, self._version), source, to)
 
 
 def _refuse_shared(reach: Reaching, twice: Shared) -> None:
@@ -155,8 +185,18 @@ class _Settle:
         self._notes = "; ".join(notes[:_REASONS]) or "the objects do not decide it"
         self._doubts: dict[str, str] = {}
         self._pings = False
+        self.conns = [ALL]
+        self._at = {ALL: 0}
 
-    def __call__(self, answer: Reachability, source: Place, to: Place) -> Conn:
+    def __call__(self, answer: Reachability, source: Place, to: Place) -> int:
+        """Where what passes stands in `conns`."""
+        passes = self._settled(answer, source, to)
+        if passes not in self._at:
+            self._at[passes] = len(self.conns)
+            self.conns.append(passes)
+        return self._at[passes]
+
+    def _settled(self, answer: Reachability, source: Place, to: Place) -> Conn:
         doubt = answer.maybe
         if not doubt:
             return answer.yes

@@ -118,12 +118,10 @@ def _family(found: Judged, made: _Made, options: Options, previous: Ruleset | No
 
 def _classes(found: Judged, options: Options, previous: Ruleset | None, made: _Made) -> list[int]:
     """The number of the class of each group of peers; groups of equal columns share one."""
-    columns: dict[tuple[tuple[Conn, ...], ...], list[int]] = {}
-    for at in range(len(found.peers)):
-        column = (tuple(row[at] for row in found.out), tuple(row[at] for row in found.into))
+    columns: dict[tuple[int, ...], list[int]] = {}
+    for at, column in enumerate(zip(*found.out, *found.into, strict=True)):
         columns.setdefault(column, []).append(at)
     version = found.version
-    spans: list[Address] = []
     keys: list[list[str]] = []
     for groups in columns.values():
         places = [place for at in groups for place in found.peers[at]]
@@ -144,7 +142,6 @@ def _classes(found: Judged, options: Options, previous: Ruleset | None, made: _M
             result[at] = number
             for place in found.peers[at]:
                 if isinstance(place, Address):
-                    spans.append(place)
                     nets[(place.first, place.last)] = number
                 else:
                     target = f"goto m_k{version}_{number}"
@@ -162,7 +159,7 @@ def _classes(found: Judged, options: Options, previous: Ruleset | None, made: _M
 def _chains(
     found: Judged,
     letter: str,
-    rows: list[list[Conn]],
+    rows: list[list[int]],
     classes: list[int],
     made: _Made,
     previous: Ruleset | None,
@@ -170,14 +167,11 @@ def _chains(
 ) -> dict[str, str]:
     """One chain for local pods of equal rows; none where all passes. Returns address → chain."""
     version = found.version
-    shared: dict[tuple[tuple[int, Conn], ...], list[Endpoint]] = {}
+    shared: dict[tuple[tuple[int, int], ...], list[Endpoint]] = {}
     for group, row in zip(found.groups, rows, strict=True):
-        if all(passes == ALL for passes in row):
-            continue
-        content = tuple(
-            sorted(set(zip(classes, row, strict=True)), key=lambda c: (c[0], str(c[1])))
-        )
-        shared.setdefault(content, []).extend(group)
+        if any(row):  # the first of `conns` is everything
+            content = tuple(sorted(set(zip(classes, row, strict=True))))
+            shared.setdefault(content, []).extend(group)
     keys = [[a for pod in pods for a in shown(pod, version)] for pods in shared.values()]
     word = "from" if letter == "e" else "to"
     numbers = numbered(keys, reused(previous, f"m_{word}{version}"))
@@ -185,7 +179,8 @@ def _chains(
     for number, addresses, (content, pods) in zip(numbers, keys, shared.items(), strict=True):
         name = f"m_{letter}{version}_{number}"
         looked = f"m_{'d' if letter == 'e' else 's'}{version}"
-        sets = _allowed(name, content, options)
+        passes = [(at, found.conns[one]) for at, one in content]
+        sets = _allowed(name, passes, options)
         made.sets += [one for one, _ in sets]
         drop = f'drop comment "{comment_of(_names(pods))}"'
         made.chains.append(Chain(name, (f"jump {looked}", *(line for _, line in sets), drop)))

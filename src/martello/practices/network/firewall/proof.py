@@ -68,7 +68,7 @@ def proved(fleet: Fleet) -> Proof:
         if more := one.passes.yes - wanted:
             wrong.append(said.format(f"{more} passes and is not exported"))
         doubt = one.passes.maybe - wanted
-        if wanted and doubt and not doubt.ranges and not one.passes.because:
+        if wanted and doubt and not doubt.ranges:
             portless += one.pairs
         elif doubt:
             unknown.append(said.format(f"{doubt}: {'; '.join(one.passes.because) or 'undecided'}"))

@@ -18,8 +18,8 @@ from martello.practices.network.decide import (
     decide,
 )
 from martello.practices.network.engine.reach import Reach, reach
-from martello.practices.network.exposure import Sides, spoken
 from martello.practices.network.model import Endpoint, NamedPort
+from martello.practices.network.sides import Sides, spoken
 from martello.practices.network.takes import place_takes
 from martello.practices.network.witness import Reading
 

@@ -275,6 +275,16 @@ def test_the_pods_of_a_controller_that_is_here_are_asked() -> None:
     assert _entries(*objects, _ingress(), _policy(other)) == [("ingress", _WEB, DENIED)]
 
 
+def test_a_budget_bounds_the_selectors_that_are_asked() -> None:
+    rule = {"from": [{"podSelector": {"matchLabels": {"app": f"new-{n}"}}} for n in range(300)]}
+    found = _shop(_policy({"ingress": [rule]}))
+    assert not exposure(found).more
+    assert len(_of(found, "in")) == 300
+    few = exposure(found, budget=3_000)
+    assert few.more
+    assert sum(row.workload == "shop/web" for row in few.rows) < 20
+
+
 def test_a_row_is_a_plain_value() -> None:
     rows = exposure(_shop()).rows
     assert all(msgspec.structs.asdict(row)["workload"].startswith("shop/") for row in rows)

@@ -17,11 +17,11 @@ from martello.core.path import Path
 from martello.core.resource import Resource
 from martello.practices.network.decide import IN, Asked, decide
 from martello.practices.network.diff import Answers
-from martello.practices.network.exposure import Sides, spoken
 from martello.practices.network.ingress import Edge, edges
 from martello.practices.network.model import Address, Endpoint, Pods, Rule
 from martello.practices.network.openings import Opening, openings
 from martello.practices.network.outside import less, public
+from martello.practices.network.sides import Sides, spoken
 from martello.practices.network.witness import ANYONE, Reading, rule_takes
 
 ALLOWED: Final = "allowed"

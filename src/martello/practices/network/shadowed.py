@@ -13,12 +13,14 @@ import msgspec
 from martello.practices.network.alike import Alike
 from martello.practices.network.decide import IN, OUT, Asked, Passing, decide, rules_of
 from martello.practices.network.diff import Answers
-from martello.practices.network.exposure import Sides, named_ports, spoken
 from martello.practices.network.model import Address, Block, Doubtful, Endpoint, Place, Policy, Rule
+from martello.practices.network.sides import Sides, named_ports, spoken
 from martello.practices.network.takes import place_takes
 from martello.practices.network.witness import Reading, Witness, rule_takes, witnesses
 
 BUDGET: Final = 50_000
+_LIGHT: Final = 32  # peers of rules that one question may look at for nothing
+_QUICK: Final = 256  # pairs of a peer and a place that cost as much as one question
 
 
 class Shadow(msgspec.Struct, frozen=True):
@@ -88,9 +90,10 @@ class _Search:
         subjects = self._subjects[direction].get(id(policy))
         if not subjects or any(isinstance(who, Doubtful) for who in rule.peers or ()):
             return True
+        self._left -= len(self._alike) * len(rule.peers or ()) // _QUICK
         for peer in self._peers(rule):
             for subject in subjects:
-                self._left -= 1
+                self._left -= 1 + self._weight(subject, direction) // _LIGHT
                 if self._left < 0:
                     return None
                 families = (0,) if isinstance(peer, Witness | Address) else (4, 6)
@@ -99,6 +102,12 @@ class _Search:
                         return True
         self._gone.add(id(rule))
         return False
+
+    def _weight(self, subject: Endpoint, direction: str) -> int:
+        """How many peers of rules one question looks at."""
+        governing = self._sides.governing(subject, direction)
+        rules = [rule for policy in governing for rule in rules_of(policy, direction) or ()]
+        return sum(1 + len(rule.peers or ()) for rule in rules)
 
     def _peers(self, rule: Rule) -> Iterator[_Peer]:
         """What a rule takes in: pods to come, one of each kind of places, intervals outside."""

@@ -123,3 +123,101 @@ def test_learned_proved_loaded_and_true(
         cluster.node(node, "conntrack", "-F")
     time.sleep(8)
     assert observed - _edges(cluster, pods) == set()
+
+
+FLEET = """
+clusters:
+  east:
+    files: {east}
+    cni: martello
+    pods: [{east_net}.101.0/24, {east_net}.102.0/24]
+    services: [{east_net}.2.0/24]
+    nodes: [{east_net}.1.0/24]
+    exports: [{{service: shop/api, to: [west]}}]
+  west:
+    files: {west}
+    cni: martello
+    pods: [{west_net}.101.0/24]
+    services: [{west_net}.2.0/24]
+    nodes: [{west_net}.1.0/24]
+"""
+
+
+@pytest.fixture(scope="module")
+def west(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[RealCluster, list[Pod]]]:
+    """A second cluster beside the first; by routes its pods reach those of the other."""
+    place = tmp_path_factory.mktemp("west")
+    with real_cluster(place, nodes=1, name="mnw", net="10.222") as cluster:
+        cluster.apply(namespace("shop"), workload("shop/api", port=8080, called="http"))
+        cluster.apply(service("shop/api", 80, "http"), workload("shop/till", port=9000))
+        yield cluster, cluster.pods(2)
+
+
+def test_clusters_meet_by_their_exports_only(
+    shop: tuple[RealCluster, list[Pod]], west: tuple[RealCluster, list[Pod]], tmp_path: Path
+) -> None:
+    """East exports its api; nothing else passes between the two, in either direction."""
+    sides = {"east": shop, "west": west}
+    for cluster, _ in sides.values():
+        for node in cluster.nodes:
+            # what the test before this one loaded; the perimeter is judged alone
+            cluster.node(node, "sh", "-c", "nft delete table inet martello 2>/dev/null || true")
+    ports = (8080, 5432, 9000, 7)
+
+    def passing() -> set[tuple[str, str, int]]:
+        found = set()
+        for here, there in (("east", "west"), ("west", "east")):
+            far = [(f"{there}/{p.key}", p.ip, n) for p in _own(sides[there][1]) for n in ports]
+            for source in _own(sides[here][1]):
+                answers = source.probe([(ip, port) for _, ip, port in far])
+                for (key, _, port), answer in zip(far, answers, strict=True):
+                    if answer == "open":
+                        found.add((f"{here}/{source.key}", key, port))
+        return found
+
+    before = passing()
+    pairs = 2 * len(_own(shop[1])) * len(west[1])
+    assert len(before) == pairs * len(ports)  # nothing is filtered yet
+
+    for name, (cluster, _) in sides.items():
+        kept = martello(
+            "scan", "cluster", "--kubeconfig", str(cluster.kubeconfig), "--fail-on", "never",
+            "--save-bundle", str(tmp_path / f"{name}.bundle"),
+        )  # fmt: skip
+        assert (tmp_path / f"{name}.bundle").exists(), kept.err
+        cluster.kubectl("delete", "networkpolicies", "-A", "--all")
+    fleet = tmp_path / "fleet.yaml"
+    fleet.write_text(
+        FLEET.format(
+            east=f"bundle:{tmp_path}/east.bundle",
+            west=f"bundle:{tmp_path}/west.bundle",
+            east_net=shop[0].net,
+            west_net=west[0].net,
+        )
+    )
+    for name, (cluster, _) in sides.items():
+        rules = martello("network", "firewall", name, "--perimeter", "--fleet", str(fleet))
+        assert rules.code == 0, rules.err
+        for node in cluster.nodes:
+            cluster.node(node, "nft", "-f", "-", text=rules.out)
+    exported = {
+        (f"west/{source.key}", f"east/{target.key}", 8080)
+        for source in west[1]
+        for target in shop[1]
+        if _served(target, api=8080)
+    }
+    assert len(exported) == 4
+    assert passing() == exported
+
+    overlapping = fleet.read_text().replace(f"{west[0].net}.101.0/24", f"{shop[0].net}.101.0/24")
+    fleet.write_text(overlapping)
+    asked = martello("network", "can", "east/shop/web", "west/shop/api:8080", "--fleet", str(fleet))
+    assert asked.code == 3, asked.out + asked.err
+    assert "both use" in asked.out + asked.err
+    refused = martello("network", "firewall", "east", "--perimeter", "--fleet", str(fleet))
+    assert refused.code == 2
+    assert "both use" in refused.err
+
+
+def _own(pods: list[Pod]) -> list[Pod]:
+    return [p for p in pods if not p.host_network]

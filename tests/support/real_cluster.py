@@ -67,8 +67,9 @@ class Pod:
 class RealCluster:
     """One cluster that runs, until `real_cluster` ends it."""
 
-    def __init__(self, program: Path, place: Path, name: str, net: str) -> None:
+    def __init__(self, program: Path, place: Path, name: str, net: str, nodes: int) -> None:
         self.program, self.place, self.name, self.net = program, place, name, net
+        self.nodes = range(1, nodes + 1)
         self.env = {**os.environ, "CLUSTER_NAME": name, "CLUSTER_NET": net}
         self.kubeconfig = place / "kubeconfig"
 
@@ -119,7 +120,7 @@ def real_cluster(place: Path, *, nodes: int, name: str, net: str) -> Iterator[Re
         pytest.skip("no real cluster: make test-cluster, with MARTELLO_CLUSTER=PROGRAM")
     if os.geteuid() != 0:
         pytest.skip("a real cluster needs root")
-    cluster = RealCluster(program, place, name, net)
+    cluster = RealCluster(program, place, name, net, nodes)
     try:
         cluster.call("up", "--nodes", str(nodes))
         yield cluster

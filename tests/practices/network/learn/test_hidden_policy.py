@@ -135,6 +135,21 @@ def test_nothing_observed_is_denied_and_nothing_unexplained_is_opened(seed: int)
         assert [q for q in more if not _explained(q, allowed, bare, taught, lesson)] == []
 
 
+@pytest.mark.parametrize("seed", range(100, 110))
+def test_what_is_learned_holds_beneath_the_policies_in_force(seed: int) -> None:
+    """They stay where they are: what they allow and was seen is still allowed with the lesson."""
+    random = Random(seed)
+    objects = owned(random_cluster(seed, DECIDED), random)
+    places = ends(objects)
+    truth = Naive(objects)
+    allowed = [q for q in asked(places, random) if truth.allowed(*q) is True]
+    flows = [_flow(q, places, n) for n, q in enumerate(allowed)]
+    options = Options(profile=Profile(blocks_match_pods=True))
+    lesson = learn(flows, cluster(objects), options)
+    after = Naive([*objects, *lesson.policies])
+    assert [q for q in allowed if after.allowed(*q) is not True] == []
+
+
 def _flow(question: Question, places: dict[str, dict[int, str]], at: int) -> Flow:
     source, destination, protocol, port, family = question
     here, there = Peer(ip=places[source][family]), Peer(ip=places[destination][family])

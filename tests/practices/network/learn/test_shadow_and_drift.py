@@ -69,6 +69,22 @@ def _pods(space: str, app: str) -> Object:
     return {"namespaceSelector": spaces, "podSelector": {"matchLabels": {"app": app}}}
 
 
+def test_a_pod_and_its_own_node_need_no_policy_but_other_nodes_do() -> None:
+    """A policy in force cuts the pod off from nodes; its own node is reached all the same."""
+    closed = policy(
+        "networking.k8s.io/v1",
+        "NetworkPolicy",
+        "closed",
+        {"podSelector": {"matchLabels": {"app": "api"}}, "policyTypes": ["Egress"]},
+        "shop",
+    )
+    here = cluster([*shop(), closed])
+    lesson = learn([flow(API, "192.0.2.1", 9100)], here)
+    assert lesson.proof.denied == 0
+    after = list(shadow([flow(API, "192.0.2.2", 9100)], here, [closed]))
+    assert [drop.verdict for drop in after] == ["denied"]
+
+
 def test_a_second_lesson_replaces_the_first() -> None:
     """What an earlier run proposed is not taken for a wish of its own."""
     first = learn([flow(WEB, DB, 5432), flow(WEB, API, 9000)], cluster(shop()))

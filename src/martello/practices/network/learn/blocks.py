@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Final
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Final
 
 import msgspec
 
-from martello.practices.network.addresses import cidrs, parse_address, show_address
+from martello.practices.network.addresses import cidrs, parse_address, parse_range, show_address
+from martello.practices.network.learn.model import OUTSIDE, Edge
 
 Range = tuple[int, int, int]  # version, first, last
 
@@ -43,6 +44,31 @@ def cover(
         text = f"{show_address(version, first)}/{_WIDTH[version] - bits}"
         found.append(Cover(text, _excepts(version, first, last, inside) if bits else ()))
     return tuple(found)
+
+
+def wider(policies: Iterable[dict[str, Any]], edges: Iterable[Edge]) -> Iterator[str]:
+    """The blocks of NetworkPolicies that take in outside addresses nobody was seen at: what joining
+    addresses cost.
+    """
+    seen = {
+        (party.version, party.address)
+        for edge in edges
+        for party in (edge.source, edge.destination)
+        if party.kind == OUTSIDE
+    }
+    for policy in policies:
+        spec, meta = policy["spec"], policy["metadata"]
+        for rule in (*spec.get("ingress", ()), *spec.get("egress", ())):
+            for peer in (*rule.get("from", ()), *rule.get("to", ())):
+                block = parse_range(peer.get("ipBlock", {}).get("cidr", ""))
+                if block is None or block[1] in (0, block[2]):
+                    continue
+                version, first, last = block
+                held = sum(v == version and first <= n <= last for v, n in seen)
+                if held <= last - first:
+                    name = f"{meta['namespace']}/{meta['name']}"
+                    cidr = peer["ipBlock"]["cidr"]
+                    yield f"{name}: {cidr} stands for {held} of {last - first + 1} addresses"
 
 
 def everything(version: int, inside: Sequence[Range]) -> Cover:

@@ -68,6 +68,9 @@ class Infrastructure:
             if self.is_dns(edge):
                 more = [(p, port, proto) for p, port in self.dns for proto in _DNS]
                 why = "DNS is asked over TCP and UDP"
+            elif edge.port == DNS_PORT and edge.protocol in _DNS:
+                more = [(edge.destination, DNS_PORT, proto) for proto in _DNS]
+                why = "DNS is asked over TCP and UDP"
             elif self.is_api(edge):
                 more = [(p, port, "TCP") for p, port in self.api]
                 why = "every API server may answer"

@@ -11,6 +11,7 @@ from martello.core.flow import Flow
 from martello.practices.network.engine.reach import Reach
 from martello.practices.network.learn import tally as counting
 from martello.practices.network.learn.atlas import Atlas
+from martello.practices.network.learn.blocks import wider
 from martello.practices.network.learn.course import Course
 from martello.practices.network.learn.infrastructure import Infrastructure
 from martello.practices.network.learn.model import (
@@ -95,7 +96,7 @@ def learn(flows: Iterable[Flow], cluster: Cluster, options: Options = _PLAIN) ->
         _not_seen(course, observed),
         _unseen(course, observed, subjects),
         demanded(counted.demand()),
-        tuple(_notes(course, subjects)),
+        (*_notes(course, subjects), *wider(policies, observed)),
     )
 
 

@@ -170,13 +170,21 @@ class Reach:
         found = self._reachability(sure, perhaps)
         if not found.maybe:
             return found
-        because = dict.fromkeys((WITHOUT_PORTS,) if found.maybe.other else ())
+        because: tuple[str, ...] = (WITHOUT_PORTS,) if found.maybe.other else ()
         if found.maybe.ranges:
-            for family in FAMILY:
-                for way, mine, other in ((EGRESS, out, to), (INGRESS, to, out)):
-                    asked = Question(way, mine, other, family, "", 0)
-                    because.update(dict.fromkeys(doubts(self.state, asked)))
-        return msgspec.structs.replace(found, because=tuple(because) or (BY_FAMILY,))
+            because += self._doubts(out, to)
+        return msgspec.structs.replace(found, because=because or (BY_FAMILY,))
+
+    def _doubts(self, out: Spot, to: Spot) -> tuple[str, ...]:
+        found: dict[str, None] = {}
+        for family, bit in FAMILY.items():
+            for way, mine, other in ((EGRESS, out, to), (INGRESS, to, out)):
+                row = self.state.row(way, mine.groups[way])
+                if row.decided or not out.families & to.families & bit:
+                    continue
+                asked = Question(way, mine, other, family, "", 0)
+                found.update(dict.fromkeys(doubts(self.state, asked)))
+        return tuple(found)
 
     def one_way(self, way: str, mine: Spot, other: Spot, family: int) -> tuple[Conn, Conn]:
         """What the policies of one end alone let through, surely and at most, in one direction."""

@@ -158,7 +158,8 @@ def doubts(state: State, question: Question) -> Iterator[str]:
 
 def _doubts(state: State, question: Question, rule: Rule) -> Iterator[str]:
     for who in rule.peers or ():
-        if takes(state, who, question) is None:
+        sure, perhaps = state.columns_of(who)
+        if sure is not perhaps and takes(state, who, question) is None:
             yield doubt_of(who, question)
 
 

@@ -1,0 +1,61 @@
+"""Figures and tables of all pairs are what the answers for single pairs add up to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from tests.support.network.objects import cluster
+from tests.support.network.random_cluster import random_cluster
+
+from martello.core.reach import Conn
+from martello.practices.network.engine.reach import Reach, reach
+from martello.practices.network.model import Endpoint, Profile
+
+SEEDS = range(12)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_all_pairs_are_the_single_ones(seed: int) -> None:
+    found = reach(cluster(random_cluster(seed)), Profile(blocks_match_pods=(True, None)[seed % 2]))
+    every = [(s, d, found.verdict(s, d)) for s in found.world.endpoints for d in _ends(found)]
+    counted = found.count()
+    assert counted.sure == sum(bool(v.yes) for *_, v in every)
+    assert counted.maybe == sum(bool(v.maybe) and not v.yes for *_, v in every)
+    assert counted.pairs == len(every)
+
+
+@pytest.mark.parametrize("by", ["namespace", "workload"])
+@pytest.mark.parametrize("seed", SEEDS)
+def test_tables_are_what_passes_between_some_members(seed: int, by: str) -> None:
+    found = reach(cluster(random_cluster(seed)), Profile(blocks_match_pods=None))
+    name: Callable[[Endpoint], str] = lambda e: e.namespace if by == "namespace" else e.name  # noqa: E731
+    wanted: dict[tuple[str, str], tuple[Conn, Conn]] = {}
+    for source in found.world.endpoints:
+        for destination in found.world.endpoints:
+            if source is not destination:
+                answer = found.verdict(source, destination)
+                key = name(source), name(destination)
+                yes, most = wanted.get(key, (Conn(), Conn()))
+                wanted[key] = yes | answer.yes, most | answer.yes | answer.maybe
+    rows = {(a, b): (v.yes, v.yes | v.maybe) for a, b, v in found.matrix(by)}
+    assert rows == {key: both for key, both in wanted.items() if both[1]}
+
+
+def test_every_pair_must_allow_what_a_table_of_every_pair_allows() -> None:
+    found = reach(cluster(random_cluster(3)), Profile(blocks_match_pods=True))
+    rows = {(a, b): v for a, b, v in found.matrix("namespace", every=True)}
+    for source in found.world.endpoints:
+        for destination in found.world.endpoints:
+            row = rows.get((source.namespace, destination.namespace))
+            if row is not None and source is not destination:
+                assert not row.yes - found.verdict(source, destination).yes
+
+
+def test_nothing_has_no_pairs() -> None:
+    found = reach(cluster([]))
+    assert (found.count().pairs, list(found.matrix())) == (0, [])
+
+
+def _ends(found: Reach) -> tuple[Endpoint, ...]:
+    return found.world.endpoints

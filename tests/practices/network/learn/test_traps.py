@@ -189,6 +189,39 @@ def test_a_service_port_becomes_the_target_port(slices: bool) -> None:
     assert rules(lesson, "web-ingress") == [{"from": [app("api")], "ports": tcp(8080)}]
 
 
+@pytest.mark.parametrize("local", [True, False])
+def test_a_node_port_leads_to_pods_that_see_the_client_or_the_node(local: bool) -> None:
+    """The port of the node is nobody's: the pods' own port is. Pods on other nodes see the node."""
+    front = service("shop", "front", "10.96.1.9", [(80, 8080, "TCP")], {"app": "web"})
+    front["spec"]["ports"][0]["nodePort"] = 30080
+    front["spec"]["externalTrafficPolicy"] = "Local" if local else "Cluster"
+    lesson = taught(flow("198.51.100.9", "192.0.2.1", 30080), more=[front])
+    (rule,) = rules(lesson, "web-ingress")
+    assert rule["ports"] == tcp(8080)
+    cidrs = [peer["ipBlock"]["cidr"] for peer in rule["from"]]
+    assert sorted(cidrs) == [*([] if local else ["192.0.2.1/32"]), "198.51.100.9/32"]
+    assert any("comes from outside" in one.reasons for one in lesson.review)
+
+
+def test_scrapers_are_no_oddity_where_the_port_is_there_for_them() -> None:
+    """Another namespace is odd, a metrics port is not."""
+    more = workload("shop", "app", ["10.1.2.50"], ports=[port(9100, "metrics"), port(80)])
+    lesson = taught(
+        flow("10.1.2.20", "10.1.2.50", 9100, count=9),
+        flow("10.1.2.20", "10.1.2.50", 80, count=9),
+        more=more,
+    )
+    assert [r.port for r in lesson.review] == [80]
+
+
+def test_dns_outside_the_cluster_is_allowed_over_tcp_too() -> None:
+    """A resolver by its address: long answers come over TCP."""
+    lesson = taught(flow(API, "203.0.113.53", 53, "UDP", count=2))
+    both = [{"protocol": "TCP", "port": 53}, {"protocol": "UDP", "port": 53}]
+    block = {"ipBlock": {"cidr": "203.0.113.53/32"}}
+    assert {"to": [block], "ports": both} in rules(lesson, "api-egress")
+
+
 def test_a_translated_destination_is_believed() -> None:
     """conntrack knows the backend that was taken."""
     lesson = taught(flow(WEB, "10.96.1.1", 80, translated=(DB, 5432)))

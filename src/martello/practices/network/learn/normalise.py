@@ -72,6 +72,7 @@ def normalise(flow: Flow, atlas: Atlas) -> tuple[Seen, ...] | Aside:
         return Aside(UNRESOLVED, str(unknown))
     seen: dict[Seen, None] = {}
     reason = ITSELF
+    hidden = _hidden(source, server_number, port, flow, atlas)
     for destination, held, target, service in ends:
         if source.kind == WORKLOAD and held is not None and client_number == held:
             continue
@@ -82,6 +83,8 @@ def normalise(flow: Flow, atlas: Atlas) -> tuple[Seen, ...] | Aside:
             reason = LOCAL
             continue
         seen[Seen(source, destination, flow.protocol, target, service, client_number)] = None
+        if hidden is not None and not _runs_on(destination, held, hidden.node, flow.at, atlas):
+            seen[Seen(hidden, destination, flow.protocol, target, service, server_number)] = None
     return tuple(seen) if seen else Aside(reason)
 
 
@@ -236,6 +239,21 @@ def _behind(
             yield _party(Peer(), target.number, flow.at, atlas), target.number, target.port, name
     if not found:
         raise _Unknown(f"Service {name} had nothing behind it")
+
+
+def _hidden(
+    source: Party, number: Number | None, port: int, flow: Flow, atlas: Atlas
+) -> Party | None:
+    """The node whose address hides a client that came in by a node port: pods on other nodes see
+    that address (S3), unless the Service keeps its traffic local.
+    """
+    node = atlas.node_addresses.get(number) if number is not None else None
+    if node is None or source.kind != OUTSIDE:
+        return None
+    held = services.index(atlas.state(flow.at)).by_node_port.get((flow.protocol, port))
+    if held is None or held.spec.get("externalTrafficPolicy") == "Local":
+        return None
+    return Party(NODE, node=node)
 
 
 def _runs_on(destination: Party, number: Number | None, node: str, at: float, atlas: Atlas) -> bool:

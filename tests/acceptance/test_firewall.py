@@ -15,7 +15,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
-from tests.support.network.room import inside, missing, room, routed
+from tests.support.network.room import bridged, inside, missing, room, routed
 from tests.support.network.told import Told, node, pod, tcp
 
 from martello.adapters import nft
@@ -96,6 +96,26 @@ def test_f1_replacing_cuts_no_stream_and_leaves_no_gap() -> None:
         assert wait < 0.9  # a lost SYN is sent again after one second
         slipped, kept_out, _ = _ended(must_not)
         assert (slipped, kept_out > 5) == (0, True)
+
+
+def test_f6_pods_on_one_bridge_are_filtered_too() -> None:
+    """Packets between them pass no route: family inet sees them by bridge-nf-call-iptables."""
+    with ExitStack() as stack:
+        place, (one, other) = stack.enter_context(bridged([A, B]))
+        tool = inside(place)
+        switch = ("sysctl", "-n", "net.bridge.bridge-nf-call-iptables")
+        if nft.run(tool.argv(*switch), "").stdout.strip() != "1":
+            pytest.skip("bridged packets are not filtered here: load br_netfilter")
+        nft.load(pod_rules(_pair(0), "n1").text, tool)
+        for port in ("8080", "8081"):
+            stack.enter_context(_running(other, "serve", port))
+        may = stack.enter_context(_running(one, "loop", B, "8080", "1"))
+        must_not = stack.enter_context(_running(one, "loop", B, "8081", "0.1"))
+        own_node = stack.enter_context(_running(place, "loop", B, "8081", "1"))
+        time.sleep(0.4)
+        assert _ended(may)[1] == 0
+        assert _ended(must_not)[0] == 0
+        assert _ended(own_node)[1] == 0  # P14
 
 
 def test_f7_strict_mode_ends_what_the_new_rules_deny() -> None:

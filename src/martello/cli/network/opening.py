@@ -13,6 +13,7 @@ from martello.cli.target import Target, in_context, parse_target
 from martello.core.cluster import Cluster
 from martello.core.errors import BadInput
 from martello.core.reading import Reading
+from martello.core.resource import Resource
 
 if TYPE_CHECKING:
     from martello.practices.network.engine.reach import Reach
@@ -95,13 +96,40 @@ def read_one(words: tuple[str, ...], flags: dict[str, Any], progress: Progress) 
         return read_revision(revisions[0])
     source = Source(kubeconfig=flags["kubeconfig"])
     readings = read_targets(_targets(words, flags["context"]), source, progress)
-    if len(readings) != 1:
+    return _joined(readings)
+
+
+def _joined(readings: list[Reading]) -> Reading:
+    """Several readings as one world: files beside a cluster, a bundle or the demo are what would be
+    applied there, in the place of objects of the same names. Raises BadInput for two clusters.
+    """
+    live = [r for r in readings if r.cluster or r.kubernetes is not None]
+    if len(live) > 1:
         raise BadInput(
             "these are several clusters",
-            f"{', '.join(r.target for r in readings)} are {len(readings)} worlds",
+            f"{', '.join(r.target for r in live)} are {len(live)} worlds",
             "name one with -f, or several with --fleet FILE",
         )
-    return readings[0]
+    if len(readings) == 1:
+        return readings[0]
+    files = [r for r in readings if r not in live]
+    files.sort(key=lambda r: r.target != "demo")
+    base, *more = [*live, *files]
+    placed = [_placed(r, base) for reading in more for r in reading.resources]
+    new = {r.ref for r in placed}
+    return msgspec.structs.replace(
+        base,
+        target=" ".join(r.target for r in (base, *more)),
+        resources=(*(r for r in base.resources if r.ref not in new), *placed),
+        unassessed=tuple(u for r in (base, *more) for u in r.unassessed),
+        files=sum(r.files for r in (base, *more)),
+    )
+
+
+def _placed(resource: Resource, base: Reading) -> Resource:
+    """An object as one of another cluster."""
+    ref = msgspec.structs.replace(resource.ref, cluster=base.cluster)
+    return msgspec.structs.replace(resource, ref=ref)
 
 
 def _targets(words: tuple[str, ...], context: str | None) -> list[Target]:

@@ -35,7 +35,7 @@ from martello.core.cluster import Cluster
 from martello.core.reach import NONE, Conn, Ports
 from martello.practices.network.decide import IN, NOTHING_PASSES, OUT, Passing
 from martello.practices.network.dialects.read import read
-from martello.practices.network.diff import diff
+from martello.practices.network.diff import Change, diff
 from martello.practices.network.engine.reach import Reach, reach_of
 from martello.practices.network.exposure import exposure
 from martello.practices.network.ingress import edges
@@ -243,7 +243,7 @@ def changed(row: Raw) -> Iterator[str]:
     for change in found.changes:
         ends = [kinds.get(end, "") for end in (change.source, change.destination)]
         passes = (ported(change.before.yes), ported(change.after.yes))
-        info = _info(kinds, change.new, change.gone)
+        info = _info(change.kind, [kinds[n] for n in ends_of(change) if n in kinds])
         if not any(ends) or passes[0] == passes[1]:
             continue
         if change.outside is None and all(ends):
@@ -257,17 +257,19 @@ def changed(row: Raw) -> Iterator[str]:
         passes = opened[0].get(key, NONE), opened[1].get(key, NONE)
         if passes[0] != passes[1]:
             kind = "added" if not passes[0] else "changed" if passes[1] else "removed"
-            new = tuple(n for n in found.new if kinds.get(n) == key[1])
-            gone = tuple(n for n in found.gone if kinds.get(n) == key[1])
-            edges[key] = (kind, passes, _info(kinds, new, gone))
+            odd = [key[1] for name in (*found.new, *found.gone) if kinds.get(name) == key[1]]
+            edges[key] = (kind, passes, _info(kind, odd))
     yield from _compared(edges, ranges, row["expected"])
 
 
-def _info(kinds: dict[str, str], new: Iterable[str], gone: Iterable[str]) -> frozenset[str]:
-    return frozenset(
-        [f"workload {kinds[name]} added" for name in new]
-        + [f"workload {kinds[name]} removed" for name in gone]
-    )
+def ends_of(change: Change) -> list[str]:
+    """The ends that only one state has, the source first."""
+    odd = (*change.new, *change.gone)
+    return [end for end in (change.source, change.destination) if end in odd]
+
+
+def _info(kind: str, odd: list[str]) -> str:
+    return f"workload {' and '.join(odd)} {kind}" if odd else ""
 
 
 def _compared(
@@ -277,9 +279,7 @@ def _compared(
     outside: dict[Any, list[tuple[Interval, Any]]] = defaultdict(list)
     for edge in expected:
         passes = (parse_conn(edge["dir1"])[0], parse_conn(edge["dir2"])[0])
-        info = frozenset(part for part in edge["info"].split(" and ") if part)
-        info = frozenset(p if p.startswith("workload") else f"workload {p}" for p in info)
-        value = (edge["type"], passes, info)
+        value = (edge["type"], passes, edge["info"])
         for end, other, way in (("src", "dst", IN), ("dst", "src", OUT)):
             spans = parse_external(edge[end])
             if spans is not None:

@@ -164,7 +164,8 @@ def _big_policy(random: Random, number: int, namespaces: int) -> Object:
         {"podSelector": app()},
         {"podSelector": app(), "namespaceSelector": _team(random)},
         {"namespaceSelector": {"matchExpressions": [_operator(random)]}},
-        {"ipBlock": {"cidr": "10.0.0.0/8", "except": [f"10.64.{random.randrange(256)}.0/24"]}},
+        {"ipBlock": {"cidr": f"192.168.{random.randrange(256)}.0/24"}},
+        {"ipBlock": {"cidr": "0.0.0.0/0", "except": ["10.0.0.0/8", "169.254.169.254/32"]}},
     ]
     ports: list[Object] = [
         {"port": "http"},

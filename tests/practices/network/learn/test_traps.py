@@ -402,13 +402,24 @@ def test_ipv6_is_learned_like_ipv4() -> None:
 
 
 def test_own_node_probes_go_and_those_of_other_nodes_stay() -> None:
-    """api runs on n1; n1 also speaks from its bridge."""
-    probes = [flow("192.0.2.1", API, 9000, count=50), flow("10.1.1.1", API, 9000, count=50)]
-    lesson = taught(*probes, flow("10.1.2.0", API, 9000))
+    """A pod with a probe runs on n1; n1 also speaks from its bridge. What its own node reaches at
+    another port is no probe.
+    """
+    more = workload("shop", "sick", ["10.1.1.80"], ports=[port(81, "health"), port(82)])
+    for one in more:
+        if one["kind"] == "Pod":
+            probe = {"httpGet": {"path": "/", "port": "health"}}
+            one["spec"]["containers"][0]["livenessProbe"] = probe
+    probes = [flow(ip, "10.1.1.80", 81, count=50) for ip in ("192.0.2.1", "10.1.1.1")]
+    lesson = taught(*probes, flow("10.1.2.0", "10.1.1.80", 81), more=more)
     assert lesson.proof.own_node == 100
-    (rule,) = rules(lesson, "api-ingress")
+    (rule,) = rules(lesson, "sick-ingress")
     cidrs = {peer["ipBlock"]["cidr"] for peer in rule["from"]}
     assert cidrs == {"10.1.2.0/32", "192.0.2.2/32"}
+    lesson = taught(flow("192.0.2.1", "10.1.1.80", 82), more=more)
+    assert lesson.proof.own_node == 0
+    (rule,) = rules(lesson, "sick-ingress")
+    assert rule["from"] == [{"ipBlock": {"cidr": "192.0.2.1/32"}}]
 
 
 def test_webhooks_are_open_to_the_control_plane_though_never_seen() -> None:

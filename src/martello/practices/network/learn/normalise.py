@@ -16,6 +16,7 @@ from martello.practices.network.addresses import parse_address
 from martello.practices.network.learn import services
 from martello.practices.network.learn.atlas import Atlas, Number
 from martello.practices.network.learn.model import NODE, OUTSIDE, WORKLOAD, Party
+from martello.practices.network.learn.probes import probed
 
 # Aside from edges: why a flow makes none. Only `UNRESOLVED` is a gap.
 ICMP: Final = "icmp"
@@ -76,7 +77,7 @@ def normalise(flow: Flow, atlas: Atlas) -> tuple[Seen, ...] | Aside:
     for destination, held, target, service in ends:
         if source.kind == WORKLOAD and held is not None and client_number == held:
             continue
-        if source.kind == NODE and _runs_on(destination, held, source.node, flow.at, atlas):
+        if source.kind == NODE and _probe(source.node, destination, held, target, flow.at, atlas):
             reason = OWN_NODE
             continue
         if source.kind == destination.kind == OUTSIDE or source.kind == destination.kind == NODE:
@@ -254,6 +255,18 @@ def _hidden(
     if held is None or held.spec.get("externalTrafficPolicy") == "Local":
         return None
     return Party(NODE, node=node)
+
+
+def _probe(
+    node: str, destination: Party, number: Number | None, port: int, at: float, atlas: Atlas
+) -> bool:
+    """Whether a node asks one of its own pods how it is. Pods on the network of a node have its
+    address too: what they reach at other ports is evidence, since that pod may move.
+    """
+    if number is None or not _runs_on(destination, number, node, at, atlas):
+        return False
+    endpoint = atlas.holder(number, at)
+    return endpoint is not None and port in probed(endpoint)
 
 
 def _runs_on(destination: Party, number: Number | None, node: str, at: float, atlas: Atlas) -> bool:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import random
+from collections import Counter
 from typing import Any
 
 import pytest
 from tests.support.network.fleets import fleet, network_policy, pod_object, service_object
 
 from martello.core.errors import BadInput
-from martello.core.reach import ALL, NONE
+from martello.core.reach import ALL, NONE, Reachability
 from martello.practices.network.fleet_file import members
 from martello.practices.network.model import Endpoint, Node, Place
 
@@ -125,3 +127,31 @@ def test_exports_are_the_pods_and_their_own_ports() -> None:
     missing = fleet({"a": [], "b": []}, exports={"b": [{"service": "shop/db"}]})
     with pytest.raises(BadInput, match="cannot export shop/db"):
         missing.exports()
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_crossings_are_all_pairs_one_by_one(seed: int) -> None:
+    """Random policies on both sides: groups say what each of their pairs says."""
+    chance = random.Random(seed)
+    cidrs = ["10.1.0.0/29", "10.2.0.0/29", "10.2.0.4/32", "0.0.0.0/0", "10.1.0.2/31"]
+    objects: dict[str, list[dict[str, Any]]] = {}
+    for net, name in ((1, "a"), (2, "b")):
+        objects[name] = [pod_object(f"p{n}", f"10.{net}.0.{n}") for n in range(1, 7)]
+        for n in range(1, 7):
+            for way, key in (("Egress", "to"), ("Ingress", "from")):
+                if chance.random() < 0.5:
+                    peers = [{"ipBlock": {"cidr": c}} for c in chance.sample(cidrs, 2)]
+                    rule = {key: peers, "ports": [{"port": chance.choice([80, 443])}]}
+                    objects[name].append(network_policy(f"p{n}", way, [rule]))
+    found = fleet(objects, pods={"a": ["10.1.0.0/16"], "b": ["10.2.0.0/16", "10.1.0.6/32"]})
+    assert found.overlaps
+    counted: Counter[tuple[str, Reachability]] = Counter()
+    for one in found.crossings():
+        counted[one.source[0], one.passes] += one.pairs
+    single: Counter[tuple[str, Reachability]] = Counter()
+    for here, there in (("a", "b"), ("b", "a")):
+        for source in found.reaches[here].world.endpoints:
+            for to in found.reaches[there].world.endpoints:
+                single[here, found.verdict((here, source), (there, to), 4)] += 1
+    assert counted == single
+    assert len(single) > 2

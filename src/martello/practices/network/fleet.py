@@ -8,7 +8,7 @@ ingress of the other lets in from it.
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Mapping
-from itertools import combinations
+from itertools import combinations, permutations
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -97,21 +97,18 @@ class Fleet:
         return Reachability(yes, most - yes, reasons)
 
     def crossings(self) -> Iterator[Crossing]:
-        """All pairs of places across clusters, one for each kind of places that no rule of either
-        side tells apart.
+        """All pairs of places across clusters, one for those that nothing tells apart: the rules of
+        either side, ranges that overlap, exports.
         """
-        kinds = {name: self._kinds(name) for name in self.members}
-        for one in self.members:
-            for other in self.members:
-                if one == other:
-                    continue
-                for (family, *_), sources in kinds[one].items():
-                    for (version, *_), found in kinds[other].items():
-                        if version == family:
-                            source, to = (one, sources[0]), (other, found[0])
-                            passes = self.verdict(source, to, family)
-                            count = len(sources) * len(found)
-                            yield Crossing(source, to, family, passes, count)
+        for one, other in permutations(self.members, 2):
+            for family in (4, 6):
+                leaving = self._alike(one, other, family, out=True)
+                entering = self._alike(other, one, family, out=False)
+                for sources in leaving:
+                    for found in entering:
+                        source, to = (one, sources[0]), (other, found[0])
+                        passes = self.verdict(source, to, family)
+                        yield Crossing(source, to, family, passes, len(sources) * len(found))
 
     def exports(self) -> tuple[Opened, ...]:
         """Every address that some cluster exports. Raises BadInput for a Service that is not there,
@@ -170,24 +167,52 @@ class Fleet:
             reasons.append("a mesh may know pods of the other cluster by their labels")
         return tuple(reasons)
 
-    def _kinds(self, name: str) -> dict[tuple[int, Hashable, Hashable], list[Place]]:
+    def _alike(self, name: str, other: str, family: int, *, out: bool) -> list[list[Place]]:
+        """The places of one cluster in groups that nothing tells apart in connections to (`out`) or
+        from another.
+        """
+        near, far = self._kinds(name, other, family), self._kinds(other, name, family)
+        seen = {how: (other, places[0]) for (_, how), places in far.items()}
+        spans = [_spans(place, family, self) for place in seen.values()]
         reach = self.reaches[name]
-        own = told(reach.policies)
-        others = [told(self.reaches[n].policies) for n in self.members if n != name]
-        found: dict[tuple[int, Hashable, Hashable], list[Place]] = {}
-        places: tuple[Place, ...] = (*reach.world.endpoints, *reach.world.nodes)
-        exported = {(o.version, o.address) for o in self.exports() if o.cluster == name}
+        merged: dict[Hashable, list[Place]] = {}
+        for (_, how), places in near.items():
+            place = places[0]
+            row = tuple(
+                reach.verdict(place, span, family) if out else reach.verdict(span, place, family)
+                for found in spans
+                for span in found
+            )
+            merged.setdefault((row, how), []).extend(places)
+        return list(merged.values())
+
+    def _kinds(
+        self, name: str, other: str, family: int
+    ) -> dict[tuple[Hashable, Hashable], list[Place]]:
+        """Places by how their own cluster's rules see them, and by how all else does."""
+        reach = self.reaches[name]
+        own, theirs = told(reach.policies), told(self.reaches[other].policies)
+        exported = {
+            (o.version, o.address): (o.ports, o.to) for o in self.exports() if o.cluster == name
+        }
+        found: dict[tuple[Hashable, Hashable], list[Place]] = {}
+        places: tuple[Endpoint | Node, ...] = (*reach.world.endpoints, *reach.world.nodes)
         for place in places:
-            assert not isinstance(place, Address)
-            for version in (4, 6):
-                held = addresses_of(place, version)
-                if not held and (isinstance(place, Node) or place.addresses):
-                    continue
-                seen = tuple(likeness(place, version, t, frozenset())[-1] for t in others)
-                # exports are told apart one by one
-                named = tuple(at for at in held if (version, at) in exported)
-                mine = likeness(place, version, own, frozenset())
-                found.setdefault((version, mine, (seen, named)), []).append(place)
+            held = addresses_of(place, family)
+            if not held and (isinstance(place, Node) or place.addresses):
+                continue
+            mine = likeness(place, family, own, frozenset())
+            atoms = likeness(place, family, theirs, frozenset())[-1]
+            host = isinstance(place, Endpoint) and place.host_network
+            doubts = tuple(
+                n
+                for n, one in enumerate(self.overlaps)
+                if one.version == family and any(one.low <= at <= one.high for at in held)
+            )
+            named = tuple(exported[family, at] for at in held if (family, at) in exported)
+            # who is on the network of a node is no subject of policies
+            how = (atoms, not held, host, isinstance(place, Node), doubts, named)
+            found.setdefault((mine, how), []).append(place)
         return found
 
     def _opened(self, member: Member, export: Export) -> Iterator[Opened]:

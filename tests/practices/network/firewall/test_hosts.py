@@ -16,7 +16,14 @@ from martello.core.errors import BadInput
 from martello.core.flow import Flow, Peer
 from martello.core.resource import Nowhere, resource_of
 from martello.practices.network.firewall.exports import calico, cilium, neutral
-from martello.practices.network.firewall.hosts import Opening, Site, openings, site, would_cut
+from martello.practices.network.firewall.hosts import (
+    Opening,
+    Site,
+    keeping,
+    openings,
+    site,
+    would_cut,
+)
 from martello.practices.network.firewall.hosttable import TABLE, host_rules
 from martello.practices.network.model import Node, World
 
@@ -69,6 +76,12 @@ def test_a_site_without_a_fail_safe_or_with_bad_ranges_is_refused() -> None:
         openings(msgspec.structs.replace(SITE, admin=("10.0.0.0/33",)), "c1")
     with pytest.raises(BadInput, match="no node"):
         openings(SITE, "w9")
+
+
+def test_f9_the_own_session_is_kept() -> None:
+    assert keeping(SITE, "192.0.2.7 50000 10.0.0.1 2222").failsafe == (22, 2222)
+    for plain in ("", "a b c d", "192.0.2.7 50000 10.0.0.1 22", "1 2 3 99999"):
+        assert keeping(SITE, plain) is SITE
 
 
 def test_what_would_be_cut_is_told() -> None:

@@ -152,6 +152,17 @@ def sources(site: Site, opening: Opening) -> tuple[str, ...] | None:
     return tuple(map(str, nets))
 
 
+def keeping(site: Site, session: str) -> Site:
+    """A site whose fail-safe ports hold that of the operator's own session too (`SSH_CONNECTION`:
+    client, port, server, port); the same where there is none.
+    """
+    words = session.split()
+    port = int(words[3]) if len(words) == 4 and words[3].isdecimal() else 0
+    if not 0 < port < 65536 or port in site.failsafe:
+        return site
+    return msgspec.structs.replace(site, failsafe=(*site.failsafe, port))
+
+
 def would_cut(site: Site, node: str, flows: Sequence[Flow]) -> tuple[Flow, ...]:
     """Of the connections that are open now, those to this node that its filter would not let in
     again. Connections of unknown addresses are left out; replies are turned.

@@ -188,10 +188,12 @@ class Matcher:
         columns = self.columns
         outside = np.flatnonzero(columns.kind == ADDRESS)
         given = {(v, lines[v].at(address)) for v, address in resolved(domains, self._profile)}
-        named = [
-            c for c in outside.tolist() if (int(columns.version[c]), int(columns.atom[c])) in given
-        ]
-        least = np.array(named, dtype=np.intp)
+        least = _union(
+            [
+                outside[(columns.version[outside] == v) & (columns.atom[outside] == atom)]
+                for v, atom in given
+            ]
+        )
         return least, outside if undecided(domains, self._profile) else least
 
 

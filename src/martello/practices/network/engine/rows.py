@@ -123,13 +123,13 @@ class Rows:
         matches = [self._compiler.matches(m.serial, m.policy, way) for m in members]
         for member, rules in zip(members, matches, strict=True):
             for match in () if member.perhaps else rules:
-                put(sure, match.sure, match.mask, shapes)
+                put(sure, match.sure, self._compiler.mask(match.ports), shapes)
         decided = all(match.decided for rules in matches for match in rules)
         if isolated and decided and not any(m.perhaps for m in members):
             return Row(sure, sure)
         if isolated:
             for match in (match for rules in matches for match in rules):
-                put(perhaps, match.perhaps, match.mask, shapes)
+                put(perhaps, match.perhaps, self._compiler.mask(match.ports), shapes)
             return _tidy(sure, perhaps)
         found = free
         for rules in matches:
@@ -139,8 +139,8 @@ class Rows:
     def _alone(self, rules: Sequence[Match], shapes: Numbers) -> Row:
         sure, perhaps = self._compiler.empty(), self._compiler.empty()
         for match in rules:
-            put(sure, match.sure, match.mask, shapes)
-            put(perhaps, match.perhaps, match.mask, shapes)
+            put(sure, match.sure, self._compiler.mask(match.ports), shapes)
+            put(perhaps, match.perhaps, self._compiler.mask(match.ports), shapes)
         return _tidy(sure, perhaps)
 
 

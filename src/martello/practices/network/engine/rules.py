@@ -12,27 +12,25 @@ from numpy.typing import NDArray
 from martello.core.reach import Ports
 from martello.practices.network.engine.classes import Universe
 from martello.practices.network.engine.match import Matcher
-from martello.practices.network.engine.names import Shape
 from martello.practices.network.engine.portatoms import OTHER, PERHAPS_OTHER, Mask, spans_of
 from martello.practices.network.engine.selectors import Index
 from martello.practices.network.model import NamedPort, Policy, Rule
 
 INGRESS: Final = "ingress"
 EGRESS: Final = "egress"
+_WIDE_KEPT: Final = 64
 _LOW: Final = ~(OTHER | PERHAPS_OTHER)
 Grid = NDArray[np.uint64]  # masks as [words, columns]
 PortSet = tuple[Ports | NamedPort, ...]
 
 
 class Match(msgspec.Struct, frozen=True, eq=False):
-    """What a rule matches. Columns None are all of them; `mask` is [words], or [words, shapes]
-    where names of ports resolve differently.
-    """
+    """What a rule matches. Columns None are all of them."""
 
     action: str
     sure: Index | None
     perhaps: Index | None
-    mask: Mask
+    ports: PortSet | None
 
     @property
     def decided(self) -> bool:
@@ -55,13 +53,14 @@ def names_ports(policy: Policy) -> bool:
 class Compiler:
     """The rules of policies over some columns; each policy is compiled once for each direction."""
 
-    __slots__ = ("_masks", "_matcher", "_matches", "_shapes", "_universe", "columns")
+    __slots__ = ("_having", "_masks", "_matcher", "_matches", "_universe", "_wide", "columns")
 
     def __init__(self, universe: Universe, matcher: Matcher) -> None:
         self._universe = universe
         self._matcher = matcher
         self.columns = matcher.columns
-        self._shapes: list[Shape] = list(universe.names.shapes)
+        self._having: dict[str, list[tuple[int, str, int]]] | None = None
+        self._wide: list[PortSet | None] = []  # the keys of masks by shape, oldest first
         self._masks: dict[PortSet | None, Mask] = {}
         self._matches: dict[tuple[int, str], tuple[Match, ...]] = {}
 
@@ -75,39 +74,50 @@ class Compiler:
         return found
 
     def _match(self, rule: Rule) -> Match:
-        mask = self.mask(rule.ports)
         if rule.peers is None:
-            return Match(rule.action, None, None, mask)
+            return Match(rule.action, None, None, rule.ports)
         sure, perhaps = self._matcher.columns_of(rule.peers)
-        return Match(rule.action, sure, perhaps, mask)
+        return Match(rule.action, sure, perhaps, rule.ports)
 
     def mask(self, ports: PortSet | None) -> Mask:
-        """The bits of a list of ports: a rule with ports says nothing of what has none."""
+        """The bits of a list of ports, [words], or [words, shapes] where names resolve by pod: a
+        rule with ports says nothing of what has none.
+        """
         found = self._masks.get(ports)
         if found is None:
-            found = self._masks[ports] = self._make(ports)
+            found = self._plain(ports)
+            named = [port for port in ports or () if isinstance(port, NamedPort)]
+            if named:
+                if len(self._wide) >= _WIDE_KEPT:
+                    self._masks.pop(self._wide.pop(0))
+                self._wide.append(ports)
+                found = self._by_shape(found, named)
+            self._masks[ports] = found
         return found
 
-    def _make(self, ports: PortSet | None) -> Mask:
+    def _plain(self, ports: PortSet | None) -> Mask:
         atoms = self._universe.names.ports
         if ports is None:
             return atoms.full
         fixed = atoms.mask(spans_of(p for p in ports if isinstance(p, Ports)))
         if ports:
             fixed[0] |= PERHAPS_OTHER
-        named = [port for port in ports if isinstance(port, NamedPort)]
-        if not named:
-            return fixed
-        return np.stack([fixed | self._resolved(named, shape) for shape in self._shapes], axis=1)
+        return fixed
 
-    def _resolved(self, named: Sequence[NamedPort], shape: Shape) -> Mask:
-        numbers = [
-            Ports(protocol, number, number)
-            for port in named
-            for name, protocol, number in shape
-            if name == port.name and port.protocol in ("", protocol)
-        ]
-        return self._universe.names.ports.mask(spans_of(numbers))
+    def _by_shape(self, fixed: Mask, named: Sequence[NamedPort]) -> Mask:
+        """The mask for each shape: only those that have a name differ."""
+        if self._having is None:
+            self._having = {}
+            for number, shape in enumerate(self._universe.names.shapes):
+                for name, protocol, port in shape:
+                    self._having.setdefault(name, []).append((number, protocol, port))
+        atoms = self._universe.names.ports
+        found = np.repeat(fixed[:, None], len(self._universe.names.shapes), axis=1)
+        for one in named:
+            for number, protocol, port in self._having.get(one.name, ()):
+                if one.protocol in ("", protocol):
+                    found[:, number] |= atoms.mask(spans_of((Ports(protocol, port, port),)))
+        return found
 
     def empty(self) -> Grid:
         """A row where nothing is set."""
@@ -149,8 +159,7 @@ def put(row: Grid, columns: Index | None, mask: Mask, shape: Sequence[int] | Ind
 
 def drop(row: Grid, columns: Index | None, mask: Mask, shape: Sequence[int] | Index) -> None:
     """Clears the bits of a mask in some columns."""
-    put_inverse = ~mask
-    for word, bits in zip(row, put_inverse, strict=True):
+    for word, bits in zip(row, ~mask, strict=True):
         if bits.ndim:
             each = bits[shape] if columns is None else bits[np.asarray(shape)[columns]]
         else:

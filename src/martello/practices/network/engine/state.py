@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+from martello.core.errors import BadInput
 from martello.practices.network.engine.asked import Asked
 from martello.practices.network.engine.classes import Universe, universe
 from martello.practices.network.engine.columns import Numbers
@@ -15,6 +16,7 @@ from martello.practices.network.engine.rows import Key, Row, Rows
 from martello.practices.network.engine.rules import EGRESS, INGRESS, Compiler
 from martello.practices.network.model import Policies, Policy, Profile, Who, World
 
+_MOST: Final = 4 << 30  # bytes of all rows
 WAYS: Final = (INGRESS, EGRESS)
 
 
@@ -95,7 +97,14 @@ class State:
         return found
 
     def rows(self, way: str) -> list[Row]:
-        """The rows of all groups of a direction."""
+        """The rows of all groups of a direction. Raises BadInput where they would not fit."""
+        size = self.open.sure.nbytes * sum(len(found.keys) for found in self.groups.values())
+        if size > _MOST:
+            raise BadInput(
+                "too much to answer for all pairs at once",
+                f"the policies tell apart so many ports and places that it takes {size >> 30} GiB",
+                "ask for single pairs, or for a part of the cluster",
+            )
         return [self.row(way, group) for group in range(len(self.groups[way].keys))]
 
 

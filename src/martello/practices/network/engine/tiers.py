@@ -117,14 +117,15 @@ class _Fold:
         return then.or_(before) if before is not None else then
 
     def _rule(self, match: Match, then: Opinion) -> None:
+        mask = self._compiler.mask(match.ports)
         for grid in then.all():
-            drop(grid, match.sure, at_least(match.mask), self._shapes)
+            drop(grid, match.sure, at_least(mask), self._shapes)
         own = then.pass_
         if match.action == ACCEPT:
             own = then.accept
         elif match.action == DENY:
             own = then.deny
-        put(own, match.perhaps, at_most(match.mask), self._shapes)
+        put(own, match.perhaps, at_most(mask), self._shapes)
 
 
 def unordered(opinions: Sequence[Opinion]) -> Opinion:

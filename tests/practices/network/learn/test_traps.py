@@ -491,6 +491,12 @@ def test_the_proof_holds_whatever_blocks_mean_for_pods(matching: bool | None) ->
     assert proof.pairs_after < proof.pairs_before
 
 
+def test_flows_elsewhere_are_counted_apart() -> None:
+    """What no learned policy bears on is not claimed to be proved."""
+    proof = taught(*shopping(), namespaces=("ops",)).proof
+    assert (proof.flows, proof.replayed, proof.elsewhere, proof.edges) == (624, 9, 615, 1)
+
+
 def test_an_empty_evidence_writes_nothing() -> None:
     """No flow, no policy: everything is listed."""
     lesson = learn((), cluster(shop()))

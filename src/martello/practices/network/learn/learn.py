@@ -16,13 +16,11 @@ from martello.practices.network.learn.course import Course
 from martello.practices.network.learn.infrastructure import Infrastructure
 from martello.practices.network.learn.model import (
     DIALECTS,
-    WORKLOAD,
     DeclaredUse,
     Edge,
     Key,
     Lesson,
     Options,
-    Party,
     Proof,
     Unseen,
 )
@@ -53,41 +51,7 @@ def learn(flows: Iterable[Flow], cluster: Cluster, options: Options = _PLAIN) ->
     shown, withheld = review(observed, atlas, found, options)
     evidence = [edge for edge in observed if lane(edge) not in withheld]
     policies, subjects = course.propose(evidence)
-    stage = course.stage
-    stage.prepare(course.extended(observed, subjects))
-    for key in atlas.shapes:
-        for form in range(len(atlas.shapes[key])):
-            if key in subjects or id(atlas.shapes[key][form][0]) in atlas.live:
-                stage.first(Party(WORKLOAD, key, form))
-    before = analysed(cluster, options.profile, stage)
-    after = course.analysed(policies, observed)
-    tried = replay(evidence, after, before, stage)
-    refuse(tried.denied, after, stage)
-
-    def judge(trained: Sequence[Edge]) -> tuple[Reach, Stage]:
-        return course.analysed(course.propose(trained)[0], observed), stage
-
-    counted_pairs = pairs(
-        subjects, before, after, stage, observed, _reasons(course, evidence, subjects)
-    )
-    proof = Proof(
-        flows=counted.flows,
-        replayed=counted.replayed,
-        denied=0,
-        unresolved=counted.aside[UNRESOLVED],
-        edges=len(observed),
-        undecided=sum(edge.count for edge in tried.undecided),
-        withheld=sum(edge.count for edge in observed if lane(edge) in withheld),
-        icmp=counted.aside[ICMP],
-        dropped=counted.dropped,
-        own_node=counted.aside[OWN_NODE],
-        itself=counted.aside[ITSELF],
-        pairs=counted_pairs.all,
-        pairs_before=counted_pairs.before,
-        pairs_after=counted_pairs.after,
-        open_pairs=counted_pairs.open,
-        held_out=hold_out(evidence, counted.begin, counted.end, judge),
-    )
+    proof = _proved(course, counted, observed, evidence, policies, subjects)
     return Lesson(
         policies,
         proof,
@@ -97,6 +61,51 @@ def learn(flows: Iterable[Flow], cluster: Cluster, options: Options = _PLAIN) ->
         _unseen(course, observed, subjects),
         demanded(counted.demand()),
         (*_notes(course, subjects), *wider(policies, observed)),
+    )
+
+
+def _proved(
+    course: Course,
+    counted: counting.Tally,
+    observed: Sequence[Edge],
+    evidence: Sequence[Edge],
+    policies: Sequence[dict[str, Any]],
+    subjects: frozenset[Key],
+) -> Proof:
+    """The replay and all that is counted with it. Raises Refused where an edge is lost."""
+    stage = course.stage
+    stage.prepare(course.extended(observed, subjects))
+    stage.prepare_live(subjects)
+    before = analysed(course.atlas.cluster, course.options.profile, stage)
+    after = course.analysed(policies, observed)
+    tried = replay(evidence, after, before, stage)
+    refuse(tried.denied, after, stage)
+
+    def judge(trained: Sequence[Edge]) -> tuple[Reach, Stage]:
+        return course.analysed(course.propose(trained)[0], observed), stage
+
+    reasons = _reasons(course, evidence, subjects)
+    found = pairs(subjects, before, after, stage, observed, reasons)
+    here = sum(edge.count for edge in observed)
+    elsewhere = min(sum(e.count for e in counted.edges()) - here, counted.replayed)
+    return Proof(
+        flows=counted.flows,
+        replayed=counted.replayed - elsewhere,
+        denied=0,
+        unresolved=counted.aside[UNRESOLVED],
+        edges=len(observed),
+        undecided=sum(edge.count for edge in tried.undecided),
+        withheld=here - sum(edge.count for edge in evidence),
+        icmp=counted.aside[ICMP],
+        dropped=counted.dropped,
+        own_node=counted.aside[OWN_NODE],
+        itself=counted.aside[ITSELF],
+        pairs=found.all,
+        pairs_before=found.before,
+        pairs_after=found.after,
+        open_pairs=found.open,
+        held_out=hold_out(evidence, counted.begin, counted.end, judge),
+        elsewhere=elsewhere,
     )
 
 

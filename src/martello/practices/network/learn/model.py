@@ -190,6 +190,7 @@ class Proof(msgspec.Struct, frozen=True):
     pairs_after: int = 0
     open_pairs: tuple[OpenPair, ...] = ()  # opened by the proposal, used by no flow
     held_out: HeldOut | None = None
+    elsewhere: int = 0  # flows that no policy of these namespaces bears on
 
 
 class Lesson(msgspec.Struct, frozen=True):

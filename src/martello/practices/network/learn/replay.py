@@ -51,6 +51,13 @@ class Stage:
             for form in range(len(shapes)):
                 self._twin(Party(WORKLOAD, key, form))
 
+    def prepare_live(self, subjects: frozenset[Key]) -> None:
+        """Makes places for the workloads that are there, and for those that are isolated."""
+        for key, shapes in self.atlas.shapes.items():
+            for form, shape in enumerate(shapes):
+                if key in subjects or any(id(e) in self.atlas.live for e in shape):
+                    self.first(Party(WORKLOAD, key, form))
+
     def first(self, party: Party) -> Endpoint:
         """The pod that stands for a party."""
         assert party.workload is not None

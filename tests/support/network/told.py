@@ -76,13 +76,14 @@ class Told:
         self.policies = Policies((Policy(_ANYTHING, "network", every, (rule,), None),))
         self._says = says
         self._outside = outside
+        self.own_node_denied = False
         self.notes = ("no profile is known",)
 
     def verdict(self, source: Place, destination: Place, family: int = 0) -> Reachability:
         """What the function says; a pod and its node always reach each other."""
         for one, other in ((source, destination), (destination, source)):
             if isinstance(one, Node) and isinstance(other, Endpoint) and other.node == one.name:
-                return Reachability(ALL)
+                return Reachability(NONE if self.own_node_denied else ALL)
         said = self._says(source, destination)
         return said if isinstance(said, Reachability) else Reachability(said, NONE)
 

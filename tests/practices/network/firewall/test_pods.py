@@ -13,7 +13,7 @@ from martello.adapters import nft
 from martello.adapters.nft import Tool
 from martello.core.errors import BadInput, Stale
 from martello.core.reach import ALL, NONE, Conn, Ports, Reachability, conn
-from martello.practices.network.firewall.judged import Options
+from martello.practices.network.firewall.judged import OWN_NODE, Options
 from martello.practices.network.firewall.numbers import numbered
 from martello.practices.network.firewall.pods import pod_rules
 from martello.practices.network.firewall.render import Ruleset, Set, change
@@ -110,6 +110,13 @@ def test_f4_more_classes_than_the_mark_holds_are_refused() -> None:
 
     with pytest.raises(BadInput, match="bits of the mark"):
         pod_rules(Told(pods, odd, NODES), "n1", options=Options(mark_bits=3))
+
+
+def test_p14_what_hook_forward_does_not_see_is_told() -> None:
+    told = Told([WEB, DB], says, NODES)
+    assert OWN_NODE not in pod_rules(told, "n1").notes
+    told.own_node_denied = True
+    assert OWN_NODE in pod_rules(told, "n1").notes
 
 
 def test_a_pod_without_an_address_is_told() -> None:

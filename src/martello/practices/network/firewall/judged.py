@@ -30,6 +30,7 @@ ALLOW: Final = "allow"
 DENY: Final = "deny"
 _MARK: Final = 32
 _REASONS: Final = 3
+OWN_NODE: Final = "what policies deny between a pod and its own node is not enforced"
 Shared = dict[tuple[int, int], tuple[str, str]]
 _T = TypeVar("_T", bound=Place)
 
@@ -97,7 +98,15 @@ def judged(reach: Reaching, local: list[Endpoint], version: int, options: Option
     out = [asked.row(group, out=True) for group in groups]
     into = [asked.row(group, out=False) for group in groups]
     settle.refuse()
-    return Judged(version, local, groups, peers, out, into, settle.conns, settle.notes)
+    notes = list(settle.notes)
+    homeward = {p.name: at for at, found in enumerate(peers) for p in found if isinstance(p, Node)}
+    for group, forth, back in zip(groups, out, into, strict=True):
+        at = homeward.get(group[0].node)
+        if at is not None and (forth[at] or back[at]):
+            notes.append(OWN_NODE)
+    return Judged(
+        version, local, groups, peers, out, into, settle.conns, tuple(dict.fromkeys(notes))
+    )
 
 
 class _Asked:

@@ -58,6 +58,7 @@ def pod_rules(
     notes = [
         "ICMP errors, neighbour discovery and replies always pass",
         "another table may still drop what this one accepts",
+        "pods newer than this table are not governed, and are outside addresses to the others",
     ]
     made = _Made()
     for version in (4, 6):

@@ -37,7 +37,7 @@ from martello.practices.network.witness import (
 )
 
 DIRECTIONS: Final = (IN, OUT)
-BUDGET: Final = 10_000_000
+BUDGET: Final = 2_000_000
 _UNKNOWN_LABELS: Final = "labels of a namespace that is not here"
 
 
@@ -94,18 +94,17 @@ def exposure(reach: Answered, *, written: bool = False, budget: int = BUDGET) ->
     sides = Sides(reach.policies, Reading(reach.world, reach.profile, written))
     rows: dict[tuple[str, str, Witness], Exposed] = {}
     unprotected: dict[tuple[str, str], None] = {}
-    left = [budget]
     for endpoint in sides.distinct():
         for direction in DIRECTIONS:
             if not sides.governing(endpoint, direction):
                 unprotected[(endpoint.name, direction)] = None
-            for row in _rows(endpoint, direction, sides, left):
+            for row in _rows(endpoint, direction, sides, budget):
                 key = (row.workload, row.direction, row.witness)
                 rows[key] = _joined(rows[key], row) if key in rows else row
-    return Exposure(tuple(rows.values()), tuple(unprotected), left[0] < 0)
+    return Exposure(tuple(rows.values()), tuple(unprotected), sides.looked > budget)
 
 
-def _rows(endpoint: Endpoint, direction: str, sides: Sides, left: list[int]) -> Iterator[Exposed]:
+def _rows(endpoint: Endpoint, direction: str, sides: Sides, budget: int) -> Iterator[Exposed]:
     base = _row(endpoint, direction, ANYONE, sides)
     if base.admitted or base.maybe:
         yield base
@@ -114,12 +113,10 @@ def _rows(endpoint: Endpoint, direction: str, sides: Sides, left: list[int]) -> 
         for policy in sides.governing(endpoint, direction)
         for rule in rules_of(policy, direction) or ()
     ]
-    weight = sum(len(rule.peers or ()) for rule in own)
     for witness in witnesses(own):
         if sides.present(witness):
             continue
-        left[0] -= weight
-        if left[0] < 0:
+        if sides.looked > budget:
             return
         row = _row(endpoint, direction, witness, sides)
         if (row.admitted, row.passing, row.maybe) != (base.admitted, base.passing, base.maybe):

@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 Numbers = NDArray[np.int64]
-Marks = NDArray[np.bool_]
+Table = NDArray[np.uint16] | NDArray[np.uint32]
 _AT_ONCE: Final = 256
 _EXAMPLES: Final = 8
+_FEW: Final = 65536  # numbers that two bytes hold
 
 
 class Blocks(Protocol):
@@ -29,9 +30,12 @@ class Answers:
 
     def __init__(self, state: Blocks, cells: int) -> None:
         self._numbers: dict[tuple[int, ...], int] = {}
-        self._table = np.zeros((cells + 1, cells + 1), dtype=np.uint32)
+        self._table: Table = np.zeros((cells + 1, cells + 1), dtype=np.uint16)
         for to, sure, most in state.blocks():
-            self._table[1:, to.start + 1 : to.stop + 1] = self._numbered(sure, most).T
+            numbers = self._numbered(sure, most).T
+            if self.count > _FEW and self._table.dtype == np.uint16:
+                self._table = self._table.astype(np.uint32)
+            self._table[1:, to.start + 1 : to.stop + 1] = numbers
 
     def _numbered(self, sure: NDArray[np.uint64], most: NDArray[np.uint64]) -> NDArray[np.uint32]:
         """[destinations, sources]: equal numbers where all words of both bounds are equal."""
@@ -54,10 +58,9 @@ class Answers:
         """How many numbers there are, with 0."""
         return len(self._numbers) + 1
 
-    def between(self, sources: Numbers, destinations: Numbers) -> NDArray[np.uint32]:
+    def between(self, sources: Numbers, destinations: Numbers) -> Numbers:
         """The answers from some cells to others, -1 for one that is not there."""
-        found: NDArray[np.uint32] = self._table[np.ix_(sources + 1, destinations + 1)]
-        return found
+        return self._table[np.ix_(sources + 1, destinations + 1)].astype(np.int64)
 
 
 def differing(
@@ -73,7 +76,7 @@ def differing(
     known: dict[int, bool] = {}
     for begin in range(0, len(before), _AT_ONCE):
         rows = slice(begin, begin + _AT_ONCE)
-        was = states[0].between(before[rows], before).astype(np.int64)
+        was = states[0].between(before[rows], before)
         meets = was * states[1].count + states[1].between(after[rows], after)
         kinds, inverse = np.unique(meets, return_inverse=True)
         inverse = inverse.reshape(-1)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import partial
 
 from martello.core.reach import Ports, conn
@@ -50,6 +50,7 @@ class Sides:
         "_present",
         "_selecting",
         "_there",
+        "looked",
         "reading",
     )
 
@@ -73,6 +74,7 @@ class Sides:
         self._doubts: dict[tuple[object, ...], bool] = {}
         self._selecting: dict[tuple[Witness, str], tuple[Policy, ...]] = {}
         self._present: dict[Witness, bool] = {}
+        self.looked = 0  # peers of rules, so far
         self._admitted: dict[tuple[object, ...], Passing] = {}
         self._there: dict[tuple[str, str], list[Endpoint]] = {}
         for endpoint in reading.world.endpoints:
@@ -148,6 +150,7 @@ class Sides:
         key = (direction, witness, hopeful, *map(id, policies), endpoint.ports if inwards else ())
         admitted = self._admitted.get(key)
         if admitted is None:
+            self.looked += _peers(policies, direction)
             admitted = decide(policies, Asked(direction, takes_witness, declared, hopeful))
             self._admitted[key] = admitted
         if self.doubted(endpoint, direction):
@@ -156,8 +159,15 @@ class Sides:
         theirs = self.selecting(witness, way)
         if not theirs or not admitted:
             return admitted, admitted
+        self.looked += _peers(theirs, way)
         asked = Asked(way, takes_endpoint, declared, hopeful)
         return admitted, admitted & decide(theirs, asked)
+
+
+def _peers(policies: Iterable[Policy], direction: str) -> int:
+    """How many peers of rules there are to look at."""
+    rules = [rule for policy in policies for rule in rules_of(policy, direction) or ()]
+    return sum(1 + len(rule.peers or ()) for rule in rules)
 
 
 def governs(policy: Policy, direction: str) -> bool:

@@ -171,3 +171,44 @@ def test_f10_links_and_rubbish_in_the_directory_are_not_followed(tmp_path: Path)
     with pytest.raises(Refused), state.locked():
         pass
     assert victim.read_text() == "{}"
+
+
+def test_f10_of_many_operators_at_once_one_changes(tool: Tool, state: Path) -> None:
+    program = (
+        "import sys\nfrom pathlib import Path\n"
+        "from martello.adapters import guard\nfrom martello.adapters.nft import Tool\n"
+        "from martello.core.errors import Refused\n"
+        "state, *enter = sys.argv[1:]\n"
+        "try:\n"
+        "    guard.apply(sys.stdin.read(), 30.0, state=Path(state), tool=Tool(tuple(enter)))\n"
+        "except Refused as refused:\n"
+        "    sys.exit(str(refused))\n"
+    )
+    argv = [sys.executable, "-c", program, str(state), *tool.enter]
+    crowd = [
+        subprocess.Popen(argv, stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        for _ in range(4)
+    ]
+    said = [one.communicate(_table(n))[1] for n, one in enumerate(crowd, 1)]
+    done = [n for n, one in enumerate(crowd, 1) if one.returncode == 0]
+    assert len(done) == 1
+    assert all("another" in text for n, text in enumerate(said, 1) if n not in done)
+    assert f"m_{done[0]}" in nft.listed(tool=tool)
+    guard.rollback(state=state)
+    assert nft.listed(tool=tool) == ""
+
+
+@pytest.mark.parametrize("late", [-0.15, -0.05, 0.0, 0.05, 0.15])
+def test_f10_confirmation_at_the_last_moment_is_kept_or_refused(
+    tool: Tool, state: Path, late: float
+) -> None:
+    """Whoever is first decides: never is a change confirmed and taken back."""
+    guard.apply(_table(1), 1.0, state=state, tool=tool)
+    time.sleep(1.0 + late)
+    try:
+        guard.confirm(state=state)
+        kept = True
+    except Refused:
+        kept = False
+    time.sleep(0.5)
+    assert ("m_1" in nft.listed(tool=tool)) == kept

@@ -117,6 +117,7 @@ def _short(name: str, ending: str) -> str:
 
 
 def policy_object(namespace: str, name: str, spec: Raw) -> Raw:
+    """A NetworkPolicy that this program manages."""
     return {
         "apiVersion": "networking.k8s.io/v1",
         "kind": "NetworkPolicy",
@@ -141,6 +142,7 @@ def port_entry(port: Port) -> Raw:
 
 
 def peer_entries(peer: Peers, key: Key, around: Surroundings) -> Iterator[Raw]:
+    """The elements of `from` or `to` that a peer becomes: several for a node or addresses."""
     match peer:
         case Group(other):
             selector = around.lifted[other].selector

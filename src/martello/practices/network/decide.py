@@ -49,6 +49,10 @@ class Passing(msgspec.Struct, frozen=True):
         return tuple(sorted(named, key=lambda n: (n.protocol, n.name)))
 
     def __or__(self, more: Passing) -> Passing:
+        if self is EVERYTHING_PASSES or more is NOTHING_PASSES:
+            return self
+        if more is EVERYTHING_PASSES or self is NOTHING_PASSES:
+            return more
         if self.rest and more.rest:
             names = self.names & more.names
         elif self.rest:
@@ -60,9 +64,25 @@ class Passing(msgspec.Struct, frozen=True):
         return Passing(self.conn | more.conn, names, self.rest or more.rest)
 
     def __and__(self, with_: Passing) -> Passing:
-        return self - (EVERYTHING_PASSES - with_)
+        if self is EVERYTHING_PASSES or with_ is NOTHING_PASSES:
+            return with_
+        if with_ is EVERYTHING_PASSES or self is NOTHING_PASSES:
+            return self
+        if self.rest and with_.rest:
+            names = self.names | with_.names
+        elif self.rest:
+            names = with_.names - self.names
+        elif with_.rest:
+            names = self.names - with_.names
+        else:
+            names = self.names & with_.names
+        return Passing(self.conn & with_.conn, names, self.rest and with_.rest)
 
     def __sub__(self, less: Passing) -> Passing:
+        if less is NOTHING_PASSES or self is NOTHING_PASSES:
+            return self
+        if less is EVERYTHING_PASSES:
+            return NOTHING_PASSES
         if self.rest and less.rest:
             names = less.names - self.names
         elif self.rest:
@@ -126,7 +146,7 @@ def decide(policies: Sequence[Policy], asked: Asked) -> Passing:
 
     def below(left: Passing) -> Passing:
         if isolating:
-            return left & _sequence(rules, EVERYTHING_PASSES, asked).accept
+            return left & _union(rules, asked)
         baseline = _tier([p for p in policies if p.tier == BASELINE], left, asked)
         return left - baseline.deny
 
@@ -181,6 +201,20 @@ def _beside(said: list[_Said], asked: Asked) -> _Said:
         return _Said(accept, deny - accept - passed, passed, unsure)
     passed -= deny
     return _Said(accept - deny - passed, deny, passed, unsure)
+
+
+def _union(rules: Iterable[Rule], asked: Asked) -> Passing:
+    """What some of several accepting rules let through; their order does not matter."""
+    found = NOTHING_PASSES
+    for rule in rules:
+        taken = False if id(rule) in asked.without else asked.takes(rule)
+        if rule.action == ACCEPT and (taken or (taken is None and asked.hopeful)):
+            found |= asked.ports(rule)
+            if asked.hopeful and rule.ports:
+                found |= _OTHER
+            if found is EVERYTHING_PASSES:
+                break
+    return found
 
 
 def _sequence(rules: Iterable[Rule], left: Passing, asked: Asked) -> _Said:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Final
 
@@ -13,6 +13,7 @@ from martello.practices.network.model import (
     EVERYTHING,
     Block,
     Doubtful,
+    Endpoint,
     Pods,
     Profile,
     Requirement,
@@ -81,17 +82,19 @@ def witnesses(rules: Iterable[Rule]) -> Iterator[Witness]:
                 yield witness
 
 
-def present(witness: Witness, world: World) -> bool:
+def present(
+    witness: Witness, reading: Reading, there: Mapping[tuple[str, str], Sequence[Endpoint]]
+) -> bool:
     """Whether a selector that names every label by value has its pods here already: it means these,
-    rather than pods to come.
+    rather than pods to come. `there` are pods by one label.
     """
     if not (_pinned(witness.pods) and _pinned(witness.namespaces)):
         return False
+    first = witness.pods.requirements[0]
     return any(
-        not endpoint.host_network
-        and selects(witness.namespaces, namespace_labels(world, endpoint.namespace))
+        selects(witness.namespaces, namespace_labels(reading.world, endpoint.namespace))
         and selects(witness.pods, endpoint.labels)
-        for endpoint in world.endpoints
+        for endpoint in there.get((first.key, first.values[0]), ())
     )
 
 

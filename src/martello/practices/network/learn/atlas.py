@@ -83,6 +83,7 @@ class Atlas:
         self._bounds: dict[str, list[float]] = {}
         snapshots = sorted(options.history, key=lambda s: s.at)
         self.states = [*snapshots, Snapshot(inf, cluster)]
+        self._times = [snapshot.at for snapshot in snapshots]
         for endpoint in self.world.endpoints:
             self._take(endpoint)
         self._add_pods()
@@ -136,14 +137,11 @@ class Atlas:
         return _inside(number, self.service_ranges)
 
     def state(self, at: float) -> Cluster:
-        """The cluster as it was at a time."""
-        if not at:
+        """The cluster as it was at a time: the last state known by then, else the first."""
+        if not at or len(self.states) == 1:
             return self.cluster
-        for snapshot in reversed(self.states[:-1]):
-            if snapshot.at <= at:
-                later = self.states[self.states.index(snapshot) + 1]
-                return snapshot.cluster if later.at > at else later.cluster
-        return self.states[0].cluster
+        index = bisect_right(self._times, at) - 1
+        return self.states[max(index, 0)].cluster
 
     def _take(self, endpoint: Endpoint) -> Party:
         key = Key(endpoint.namespace, endpoint.workload, endpoint.kind)

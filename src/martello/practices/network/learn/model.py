@@ -59,7 +59,9 @@ class Party(msgspec.Struct, frozen=True, order=True):
 
 
 class Snapshot(msgspec.Struct, frozen=True, eq=False):
-    """The cluster as it was at a time (seconds since 1970): whose an address was then."""
+    """The cluster as it was at a time (seconds since 1970): whose an address was then. It holds
+    until the next one; give the present cluster too, where its time is known.
+    """
 
     at: float
     cluster: Cluster

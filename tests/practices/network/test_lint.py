@@ -7,7 +7,15 @@ from io import BytesIO
 from martello.adapters.manifests import read_paths
 from martello.core.cluster import Cluster
 from martello.core.resource import Ref
-from martello.practices.network.lint import Noted, conflicts, hits, policies_of, reach_of_cluster
+from martello.practices.network.lint import (
+    Noted,
+    conflicts,
+    guarded_otherwise,
+    hits,
+    isolated_otherwise,
+    policies_of,
+    reach_of_cluster,
+)
 
 HEAD = """
 {apiVersion: v1, kind: Namespace, metadata: {name: shop}}
@@ -66,3 +74,24 @@ def test_notes_become_hits_of_their_objects() -> None:
         ("one", ("spec",), "unused")
     ]
     assert [h.message for h in hits(world, (there, nobody), "NET-021")] == ["overlap"]
+
+
+def test_a_deny_of_another_dialect_isolates() -> None:
+    world = cluster(rule("one", "Deny"))
+    pod = next(r for r in world.resources if r.ref.kind == "Pod")
+    assert isolated_otherwise(world, pod, "in") == (True, "")
+    assert isolated_otherwise(world, pod, "out") == (False, "")
+    assert isolated_otherwise(cluster(rule("one", "Accept")), pod, "in") == (False, "")
+    assert guarded_otherwise(world, "shop") == (False, ""), "it is about some pods only"
+
+
+def test_a_policy_that_is_not_understood_leaves_it_open_and_says_why() -> None:
+    odd = """
+{apiVersion: cilium.io/v2, kind: CiliumNetworkPolicy, metadata: {name: odd, namespace: shop},
+  spec: {endpointSelector: {}, unheardOf: 1}}
+"""
+    world = cluster(odd)
+    pod = next(r for r in world.resources if r.ref.kind == "Pod")
+    isolated, reason = isolated_otherwise(world, pod, "in")
+    assert not isolated
+    assert reason.startswith("shop/CiliumNetworkPolicy/odd: ")

@@ -16,6 +16,7 @@ from martello.core.resource import Ref, Resource
 from martello.practices.network.decide import rules_of
 from martello.practices.network.dialects.read import read
 from martello.practices.network.model import (
+    DENY,
     NETWORK,
     Endpoint,
     NamedPort,
@@ -26,6 +27,7 @@ from martello.practices.network.model import (
     World,
 )
 from martello.practices.network.promises import Intent
+from martello.practices.network.selectors import selects
 from martello.practices.network.takes import place_takes, pods_hold
 from martello.practices.network.witness import Reading
 from martello.practices.network.world import world
@@ -165,3 +167,49 @@ def hits(cluster: Cluster, notes: Iterable[Noted], check: str) -> Iterator[Hit]:
             yield Hit(resource, note.path, note.message)
         elif not note.ref.name and cluster.resources:
             yield Hit(cluster.resources[0], (), note.message)
+
+
+def isolated_otherwise(cluster: Cluster, resource: Resource, direction: str) -> tuple[bool, str]:
+    """Whether policies of other dialects isolate the pods of a workload, or deny them something in
+    a direction (in or out); and why that cannot be told, where some may.
+    """
+    places = world(cluster, _PLAIN)
+    mine = [e for e in places.endpoints if e.resource is resource]
+    mine = mine or [e for e in places.endpoints if cluster.root(e.resource) is resource]
+    doubt = ""
+    for policy in policies_of(cluster).policies:
+        held = {pods_hold(policy.subject, endpoint, places) for endpoint in mine}
+        if held <= {False}:
+            continue
+        rules = rules_of(policy, direction)
+        if policy.doubt or None in held:
+            reason = policy.doubt or "labels of its namespace are not known"
+            doubt = doubt or f"{policy.resource.ref.local}: {reason}"
+            continue
+        isolates = policy.tier == NETWORK and rules is not None
+        if isolates or any(rule.action == DENY for rule in rules or ()):
+            return True, ""
+    return False, doubt
+
+
+def guarded_otherwise(cluster: Cluster, namespace: str) -> tuple[bool, str]:
+    """Whether a cluster-wide policy denies something to every pod of a namespace on the way in, and
+    why that cannot be told, where one may.
+    """
+    places = world(cluster, _PLAIN)
+    doubt = ""
+    for policy in policies_of(cluster).policies:
+        subject = policy.subject
+        labels = places.namespaces.get(namespace) or {}
+        meant = subject.namespace == namespace or (
+            not subject.namespace and selects(subject.namespaces, labels)
+        )
+        if not meant:
+            continue
+        if policy.doubt:
+            doubt = doubt or f"{policy.resource.ref.local}: {policy.doubt}"
+        elif subject.pods.requirements or policy.tier == NETWORK:
+            continue
+        elif any(rule.action == DENY for rule in policy.ingress or ()):
+            return True, ""
+    return False, doubt

@@ -113,7 +113,13 @@ def namespace_without_default_deny(namespace: Resource, cluster: Cluster) -> Ite
                 return
         except Malformed as error:
             broken = f"NetworkPolicy {policy.ref.name}: {error}"
-    reason = broken or unread(cluster)
+    reason = broken
+    if unread(cluster) and not reason:
+        from martello.practices.network.lint import guarded_otherwise
+
+        guarded, reason = guarded_otherwise(cluster, name)
+        if guarded:
+            return
     if hidden:
         reason = reason or f"it may have workloads: {hidden}"
     if reason:

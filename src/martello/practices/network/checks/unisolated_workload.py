@@ -98,7 +98,16 @@ def unisolated_workload(
     if not open_ways:
         return
     path = (*workload.metadata_path, "labels")
-    reason = isolated.broken.get(workload.namespace) or unread(cluster)
+    reason = isolated.broken.get(workload.namespace, "")
+    if unread(cluster) and not reason:
+        from martello.practices.network.lint import isolated_otherwise
+
+        sides = {"Ingress": "in", "Egress": "out"}
+        told = {d: isolated_otherwise(cluster, workload.resource, sides[d]) for d in open_ways}
+        open_ways = [d for d in open_ways if not told[d][0]]
+        reason = next((told[d][1] for d in open_ways if told[d][1]), "")
+        if not open_ways:
+            return
     if reason:
         yield Hit(workload.resource, path, f"cannot tell: {reason}", unassessed=True)
         return

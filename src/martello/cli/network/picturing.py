@@ -10,6 +10,7 @@ import msgspec
 from martello.cli.network.opening import Opened
 from martello.core.errors import BadInput
 from martello.core.reach import ALL, NONE, Conn, Reachability
+from martello.practices.network.alike import Alike
 from martello.practices.network.model import Address, Endpoint, Place
 from martello.practices.network.outside import parts
 from martello.report.network.model import DOUBT, OPEN, PART, SELF, SHUT, Cell, Edge, Focus, Matrix
@@ -33,14 +34,14 @@ def rows(opened: Opened, namespaces: Sequence[str] = ()) -> Iterator[Row]:
     as one more place; of some namespaces both ends where these are given.
     """
     kept = frozenset(namespaces)
+    outside = _Outside(opened)
     for source, destination, found in opened.reach.matrix(by="workload"):
         if not kept or (_space(source) in kept or _space(destination) in kept):
             yield Row(source, destination, found)
-    for name, place in representatives(opened).items():
-        if kept and _space(name) not in kept:
-            continue
-        yield Row(INTERNET, name, from_internet(opened, place))
-        yield Row(name, INTERNET, to_internet(opened, place))
+    for name, places in representatives(opened).items():
+        if not kept or _space(name) in kept:
+            yield Row(INTERNET, name, outside.into(places))
+            yield Row(name, INTERNET, outside.out(places))
 
 
 def representatives(opened: Opened) -> dict[str, list[Endpoint]]:
@@ -54,24 +55,33 @@ def representatives(opened: Opened) -> dict[str, list[Endpoint]]:
     return {name: list(members.values()) for name, members in found.items()}
 
 
-def from_internet(opened: Opened, places: Iterable[Place]) -> Reachability:
-    """What some public address reaches of some places."""
-    return _any(
-        opened.reach.verdict(part, place)
-        for place in places
-        for whole in _WHOLE
-        for part in parts(opened.reach, whole)
-    )
+class _Outside:
+    """What passes between workloads and some public address, asked once for each kind of pods."""
 
+    __slots__ = ("_alike", "_known", "_parts", "_reach")
 
-def to_internet(opened: Opened, places: Iterable[Place]) -> Reachability:
-    """What some places reach of some public address."""
-    return _any(
-        opened.reach.verdict(place, part)
-        for place in places
-        for whole in _WHOLE
-        for part in parts(opened.reach, whole)
-    )
+    def __init__(self, opened: Opened) -> None:
+        self._reach = opened.reach
+        self._alike = Alike(opened.reach)
+        self._parts = [part for whole in _WHOLE for part in parts(opened.reach, whole)]
+        self._known: dict[tuple[int, bool], Reachability] = {}
+
+    def into(self, places: Iterable[Place]) -> Reachability:
+        """What some public address reaches of some places."""
+        return _any(self._one(place, True) for place in places)
+
+    def out(self, places: Iterable[Place]) -> Reachability:
+        """What some places reach of some public address."""
+        return _any(self._one(place, False) for place in places)
+
+    def _one(self, place: Place, inwards: bool) -> Reachability:
+        key = (self._alike.number(place), inwards)
+        if key not in self._known:
+            self._known[key] = _any(
+                self._reach.verdict(part, place) if inwards else self._reach.verdict(place, part)
+                for part in self._parts
+            )
+        return self._known[key]
 
 
 def _any(found: Iterable[Reachability]) -> Reachability:

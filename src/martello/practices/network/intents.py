@@ -10,6 +10,7 @@ import msgspec
 
 from martello.core.reach import Conn, Reachability
 from martello.practices.network.addresses import name_of
+from martello.practices.network.alike import Alike
 from martello.practices.network.model import Address, Endpoint, Place, Step
 from martello.practices.network.outside import less, parts
 from martello.practices.network.promises import Intent, Spot
@@ -87,6 +88,7 @@ def _weighed(
         (_keys(reach, sources) if sources else None, _keys(reach, targets) if targets else None)
         for sources, targets in intent.excepts
     ]
+    asked = _Asked(reach)
     found: dict[tuple[str, str], list[Breach]] = {}
     doubts: dict[str, None] = {}
     for target in targets:
@@ -97,7 +99,7 @@ def _weighed(
                 (a is None or id(source) in a) and (b is None or id(target) in b) for a, b in spared
             ):
                 continue
-            broken, doubt = _broken(intent, reach.verdict(source, target), allowed, source)
+            broken, doubt = _broken(intent, asked.verdict(source, target), allowed, source)
             if broken:
                 key = (name_of(source), name_of(target))
                 found.setdefault(key, []).append(Breach(intent, source, target, broken))
@@ -109,6 +111,34 @@ def _weighed(
         yield _explained(same[0], reach, len(same) + more)
     for reason in list(doubts)[:_WITNESSES]:
         yield Undecided(intent, reason)
+
+
+class _Asked:
+    """Verdicts, asked once for places that no rule tells apart."""
+
+    __slots__ = ("_alike", "_known", "_numbers", "_reach")
+
+    def __init__(self, reach: Reach) -> None:
+        self._reach = reach
+        self._alike = Alike(reach)
+        self._numbers: dict[int, int] = {}
+        self._known: dict[tuple[Key, Key], Reachability] = {}
+
+    def verdict(self, source: Place, target: Place) -> Reachability:
+        """What passes between two different places."""
+        key = self._kind(source), self._kind(target)
+        found = self._known.get(key)
+        if found is None:
+            found = self._known[key] = self._reach.verdict(source, target)
+        return found
+
+    def _kind(self, place: Place) -> Key:
+        if isinstance(place, Address):
+            return place
+        number = self._numbers.get(id(place))
+        if number is None:
+            number = self._numbers[id(place)] = self._alike.number(place)
+        return number
 
 
 def _key(place: Place) -> Key:

@@ -9,7 +9,7 @@ from martello.core.path import show
 from martello.practices.network import remedy
 from martello.practices.network.addresses import name_of
 from martello.practices.network.engine.classes import FAMILY
-from martello.practices.network.engine.places import own_node
+from martello.practices.network.engine.places import is_itself, own_node
 from martello.practices.network.engine.reach import Reach
 from martello.practices.network.engine.rules import EGRESS, INGRESS
 from martello.practices.network.engine.tiers import Member
@@ -48,7 +48,7 @@ def explain(
     the worse answer is explained. Raises BadInput for a place of another world.
     """
     out, to = reach.spot(source), reach.spot(destination)
-    if source is destination:
+    if is_itself(out, to):
         return (Step(OUT, name_of(source), "allowed", "a pod always reaches itself"),)
     shared = [version for version, bit in FAMILY.items() if out.families & to.families & bit]
     if not shared:

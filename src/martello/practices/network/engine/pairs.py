@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from martello.practices.network.engine.classes import FAMILY
 from martello.practices.network.engine.columns import Numbers
+from martello.practices.network.engine.places import is_one
 from martello.practices.network.engine.portatoms import OTHER, PERHAPS_OTHER
 from martello.practices.network.engine.rows import Row
 from martello.practices.network.engine.rules import EGRESS, INGRESS
@@ -75,11 +76,6 @@ def cells(state: State, labels: Numbers | None = None) -> Cells:
         weight,
         (weight == 1) & (several == 0),
     )
-
-
-def is_one(endpoint: Endpoint) -> bool:
-    """Whether an endpoint is one pod, which always reaches itself, not the pods of a workload."""
-    return bool(endpoint.pod) or endpoint.kind == "Pod"
 
 
 class Pairs:

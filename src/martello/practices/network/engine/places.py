@@ -23,6 +23,7 @@ class Spot(msgspec.Struct, frozen=True, eq=False):
     groups: dict[str, int]
     columns: dict[int, Columns]
     families: int
+    at: int  # its number among endpoints, then nodes; -1 for addresses
     node: str  # the node it runs on, or is
     is_node: bool
 
@@ -62,6 +63,7 @@ class Spots:
             groups,
             {version: int(columns[at]) for version, columns in universe.column.items()},
             int(universe.families[at]),
+            at,
             place.name if isinstance(place, Node) else place.node,
             is_node,
         )
@@ -91,6 +93,7 @@ class Spots:
             {INGRESS: 0, EGRESS: 0},
             {4: found, 6: found},
             FAMILY[place.version],
+            -1,
             "",
             False,
         )
@@ -99,3 +102,15 @@ class Spots:
 def own_node(one: Spot, other: Spot) -> bool:
     """Whether one of two places is a pod and the other the node that it runs on."""
     return one.node != "" and one.node == other.node and one.is_node != other.is_node
+
+
+def is_itself(one: Spot, other: Spot) -> bool:
+    """Whether two places are one thing, which always reaches itself: not the pods of a workload."""
+    if one.at < 0 or one.at != other.at:
+        return False
+    return isinstance(one.place, Node) or is_one(one.place)
+
+
+def is_one(place: Place) -> bool:
+    """Whether an endpoint is one pod, not the pods of a workload."""
+    return isinstance(place, Endpoint) and (bool(place.pod) or place.kind == "Pod")

@@ -17,8 +17,8 @@ from martello.practices.network.engine.changes import next_state
 from martello.practices.network.engine.classes import FAMILY
 from martello.practices.network.engine.edits import Before, Source, edited
 from martello.practices.network.engine.outside import outside
-from martello.practices.network.engine.pairs import Block, Cells, Pairs, cells, is_one
-from martello.practices.network.engine.places import Columns, Spot, Spots, own_node
+from martello.practices.network.engine.pairs import Block, Cells, Pairs, cells
+from martello.practices.network.engine.places import Columns, Spot, Spots, is_itself, own_node
 from martello.practices.network.engine.rules import EGRESS, INGRESS, Grid
 from martello.practices.network.engine.state import WAYS, State, first_state
 from martello.practices.network.engine.totals import Count, count, table
@@ -44,6 +44,7 @@ class Reach:
     """What passes between the places of one state of a cluster. Nothing of it changes."""
 
     __slots__ = (
+        "_cells",
         "_conns",
         "_source",
         "_spaces",
@@ -69,6 +70,7 @@ class Reach:
         self._source = source
         self.extra = extra
         self._spots = Spots(state)
+        self._cells: Cells | None = None
         self._spaces: dict[str, list[Endpoint]] | None = None
         self._conns: dict[tuple[Words, Words], Reachability] = {}
 
@@ -87,9 +89,9 @@ class Reach:
         have (0: what passes by one of them only is `maybe`). The port is the destination's own,
         after Services. Raises BadInput for a place of another world.
         """
-        if source is destination and (not isinstance(source, Endpoint) or is_one(source)):
-            return EVERYTHING
         out, to = self._spots.find(source), self._spots.find(destination)
+        if is_itself(out, to):
+            return EVERYTHING
         if family:
             return self._explained(*self._masks(out, to, family), out, to)
         shared = [v for v, bit in FAMILY.items() if out.families & to.families & bit]
@@ -152,7 +154,9 @@ class Reach:
     @property
     def cells(self) -> Cells:
         """The endpoints that nothing tells apart."""
-        return cells(self.state)
+        if self._cells is None:
+            self._cells = cells(self.state)
+        return self._cells
 
     def _masks(self, out: Spot, to: Spot, family: int) -> tuple[Words, Words]:
         state = self.state

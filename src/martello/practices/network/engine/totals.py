@@ -14,12 +14,12 @@ from martello.practices.network.engine.pairs import (
     Marks,
     Pairs,
     cells,
-    is_one,
     labels_of,
     some_perhaps,
     some_sure,
     totals,
 )
+from martello.practices.network.engine.places import is_one
 from martello.practices.network.engine.rules import EGRESS, INGRESS
 from martello.practices.network.engine.state import State
 

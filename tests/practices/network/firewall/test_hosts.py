@@ -180,8 +180,20 @@ def test_f9_packets_come_in_by_role_and_node_ports_before_translation() -> None:
         assert _answers(place, other, asked) == [22, 30080]
 
 
-def _answers(node: str, source: str, ports: Sequence[int]) -> list[int]:
-    """The ports of a node that a place reaches; a listener on each."""
+@pytest.mark.skipif(bool(missing()), reason=missing())
+def test_f9_the_metadata_address_is_closed_to_pods_only() -> None:
+    """A pod, a machine that is none, and the metadata service behind one node."""
+    with routed(["10.244.0.5", "192.0.2.7", METADATA[0]]) as (place, (one, other, service)):
+        assert _answers(service, one, [80], METADATA[0]) == [80]
+        nft.load(host_rules(SITE, "w1").text, inside(place))
+        assert _answers(service, one, [80], METADATA[0]) == []
+        assert _answers(service, other, [80], METADATA[0]) == [80]
+
+
+def _answers(
+    node: str, source: str, ports: Sequence[int], address: str = "169.254.1.1"
+) -> list[int]:
+    """The ports of a node that a place reaches by an address; a listener on each."""
     listen = (
         "import socket, sys, time\n"
         "held = [socket.create_server(('', int(p))) for p in sys.argv[1:]]\n"
@@ -189,9 +201,9 @@ def _answers(node: str, source: str, ports: Sequence[int]) -> list[int]:
     )
     dial = (
         "import socket, sys\n"
-        "for p in sys.argv[1:]:\n"
+        "for p in sys.argv[2:]:\n"
         "    try:\n"
-        "        socket.create_connection(('169.254.1.1', int(p)), timeout=0.2).close()\n"
+        "        socket.create_connection((sys.argv[1], int(p)), timeout=0.2).close()\n"
         "        print(p)\n"
         "    except OSError:\n"
         "        pass\n"
@@ -205,7 +217,9 @@ def _answers(node: str, source: str, ports: Sequence[int]) -> list[int]:
     try:
         assert server.stdout is not None
         assert server.stdout.readline() == b"ready\n"
-        said = nft.run([*inside(source).enter, sys.executable, "-S", "-c", dial, *words], "")
+        said = nft.run(
+            [*inside(source).enter, sys.executable, "-S", "-c", dial, address, *words], ""
+        )
         return [int(line) for line in said.stdout.split()]
     finally:
         server.communicate(b"")

@@ -17,6 +17,7 @@ from martello.core.flow import Flow, Peer
 from martello.core.resource import Nowhere, resource_of
 from martello.practices.network.firewall.exports import calico, cilium, neutral
 from martello.practices.network.firewall.hosts import (
+    METADATA,
     Opening,
     Site,
     keeping,

@@ -34,8 +34,9 @@ _UNSEEN: Final = 4  # signature of an unknown one: 4 + how it is hidden
 
 
 class Universe(msgspec.Struct, frozen=True, eq=False):
-    """The classes of one state. `base` is the class of an endpoint as a subject, -1 where it is on
-    the network of its node; the columns of places are those of endpoints, then of nodes.
+    """The classes of one state. `base` is the class of an endpoint as a subject, -1 where it is
+    none: on the network of its node, or left alone by the plugin. The columns of places are those
+    of endpoints, then of nodes.
     """
 
     names: Names
@@ -91,7 +92,7 @@ def universe(
         spaces,
         nodes,
         space_of,
-        _spread(host, base),
+        _subjects(world, profile, _spread(host, base)),
         space[first],
         label[first],
         shape[first],
@@ -219,6 +220,14 @@ def _pod_columns(
         {},
     )
     return columns, column[: len(base)], column[len(base) :]
+
+
+def _subjects(world: World, profile: Profile, base: Numbers) -> Numbers:
+    """The classes without pods that nothing owns, where the plugin applies no policies to them."""
+    if not profile.needs_owner:
+        return base
+    alone = np.array([e.kind == "Pod" for e in world.endpoints], dtype=bool)
+    return np.where(alone, -1, base)
 
 
 def _spread(host: NDArray[np.bool_], numbers: Numbers) -> Numbers:

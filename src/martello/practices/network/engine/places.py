@@ -55,8 +55,8 @@ class Spots:
         universe = state.universe
         groups = {INGRESS: 0, EGRESS: 0}
         is_node = isinstance(place, Node) or place.host_network
-        if not is_node:
-            base = int(universe.base[at])
+        base = -1 if isinstance(place, Node) else int(universe.base[at])
+        if base >= 0:
             groups = {way: int(state.groups[way].of[base]) for way in groups}
         return Spot(
             place,

@@ -92,17 +92,16 @@ class Reach:
         out, to = self._spots.find(source), self._spots.find(destination)
         if is_itself(out, to):
             return EVERYTHING
-        if family:
-            return self._explained(*self._masks(out, to, family), out, to)
         shared = [v for v, bit in FAMILY.items() if out.families & to.families & bit]
-        if not shared:
+        planes = [self._masks(out, to, version) for version in ((family,) if family else shared)]
+        if not planes:
             return NOTHING
-        sure, perhaps = self._masks(out, to, shared[0])
-        if len(shared) > 1:
-            least, most = self._masks(out, to, shared[1])
+        (sure, perhaps), *more = planes
+        for least, most in more:
             sure = tuple(a & b for a, b in zip(sure, least, strict=True))
             perhaps = tuple(a | b for a, b in zip(perhaps, most, strict=True))
-        return self._explained(sure, perhaps, out, to)
+        found = self._reachability(sure, perhaps)
+        return self._explained(found, planes, out, to) if found.maybe else found
 
     def apply(self, changed: Sequence[Resource] = (), removed: Sequence[Ref] = ()) -> Reach:
         """The analyser after objects were added, replaced (same Ref) or removed: equal to one made
@@ -169,15 +168,18 @@ class Reach:
             return sure, sure
         return sure, _both(_high(egress.perhaps, there), _high(ingress.perhaps, here))
 
-    def _explained(self, sure: Words, perhaps: Words, out: Spot, to: Spot) -> Reachability:
+    def _explained(
+        self, found: Reachability, planes: Sequence[tuple[Words, Words]], out: Spot, to: Spot
+    ) -> Reachability:
         """With the reasons of the doubt, which are only looked for where there is one."""
-        found = self._reachability(sure, perhaps)
-        if not found.maybe:
-            return found
-        because: tuple[str, ...] = (WITHOUT_PORTS,) if found.maybe.other else ()
+        because: dict[str, None] = {}
+        if any(most[0] & 2 and not sure[0] & 1 for sure, most in planes):
+            because[WITHOUT_PORTS] = None
+        if any(plane != planes[0] for plane in planes):
+            because[BY_FAMILY] = None
         if found.maybe.ranges:
-            because += self._doubts(out, to)
-        return msgspec.structs.replace(found, because=because or (BY_FAMILY,))
+            because.update(dict.fromkeys(self._doubts(out, to)))
+        return msgspec.structs.replace(found, because=tuple(because))
 
     def _doubts(self, out: Spot, to: Spot) -> tuple[str, ...]:
         found: dict[str, None] = {}

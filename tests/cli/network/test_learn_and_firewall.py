@@ -164,6 +164,9 @@ def test_the_edge_of_a_cluster_by_a_fleet(tmp_path: Path) -> None:
     assert done.code == 0, done
     assert done.out.startswith("add table inet martello_perimeter\n")
     assert "10.245.0.0/16" in done.out
+    asked = ask("can", "a/shop/a", "b/shop/a:80", "--fleet", str(file))
+    assert asked.code in (1, 3), asked
+    assert ask("can", "c/shop/a", "b/shop/a:80", "--fleet", str(file)).code == 2
     fleet["clusters"]["b"]["pods"] = ["10.244.0.0/16"]
     file.write_text(yaml.safe_dump(fleet))
     done = ask(*words)

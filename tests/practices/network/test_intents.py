@@ -207,3 +207,22 @@ def test_all_mistakes_are_told_at_once() -> None:
     with pytest.raises(BadInput) as error:
         parse_intents(data, where)
     assert error.value.why.count("intents.yaml") == 3
+
+
+def test_an_exception_may_be_an_address() -> None:
+    text = API_ONLY.replace("from: [", "from: [{ipBlock: {cidr: 203.0.114.0/24}}, ")
+    given = one(from_="203.0.114.0/24", to="prod/db")
+    assert broken(outcomes(text, never=given)) == ["203.0.114.0/24 reaches prod/db on TCP 5432"]
+    spared = one(from_="203.0.114.0/24", to="prod/db", except_=[{"from": "203.0.114.0/24"}])
+    assert outcomes(text, never=spared) == []
+
+
+def test_pairs_are_counted_and_the_first_ones_named() -> None:
+    many = "".join(
+        f"---\n{{apiVersion: v1, kind: Pod, metadata: {{name: w{n}, namespace: dev,"
+        f" labels: {{app: w}}}}, spec: {{containers: []}}}}\n"
+        for n in range(20)
+    )
+    found = outcomes(many.removeprefix("---\n"), never=one(from_="dev/w?*", to="prod/*"))
+    assert len(found) == 5
+    assert sum(b.pairs for b in found if isinstance(b, Breach)) == 21 * 2

@@ -82,29 +82,33 @@ def _one(intent: Intent, reach: Reach, cluster: str) -> Iterator[Outcome]:
 def _weighed(
     intent: Intent, reach: Reach, sources: Sequence[Place], targets: Sequence[Place]
 ) -> Iterator[Outcome]:
-    """Goes through the pairs; the first of each pair of names is the witness of the others."""
+    """Goes through groups of places that neither a rule nor the intent tells apart; the first pair
+    of each two names is the witness of the others.
+    """
     allowed = _keys(reach, intent.sources) if intent.kind == "only" else None
     spared = [
         (_keys(reach, sources) if sources else None, _keys(reach, targets) if targets else None)
         for sources, targets in intent.excepts
     ]
-    asked = _Asked(reach)
+    alike = Alike(reach)
     found: dict[tuple[str, str], list[Breach]] = {}
     doubts: dict[str, None] = {}
-    for target in targets:
-        for source in sources:
-            if _same(source, target, intent.kind):
+    starting = _grouped(alike, sources, [begin for begin, _ in spared], allowed)
+    for (_, *out), ends in _grouped(alike, targets, [end for _, end in spared]).items():
+        for (_, *into), begins in starting.items():
+            if any(a and b for a, b in zip(into[1:], out[1:], strict=True)):  # an exception
                 continue
-            if any(
-                (a is None or id(source) in a) and (b is None or id(target) in b) for a, b in spared
-            ):
+            pair = next(_pairs(begins, ends, intent.kind), None)
+            if pair is None:
                 continue
-            broken, doubt = _broken(intent, asked.verdict(source, target), allowed, source)
+            broken, doubt = _broken(intent, reach.verdict(*pair), allowed, pair[0])
             if broken:
-                key = (name_of(source), name_of(target))
-                found.setdefault(key, []).append(Breach(intent, source, target, broken))
+                for source, target in _pairs(begins, ends, intent.kind):
+                    key = (name_of(source), name_of(target))
+                    found.setdefault(key, []).append(Breach(intent, source, target, broken))
             elif doubt is not None:
-                doubts.setdefault(doubt or f"{name_of(source)} → {name_of(target)} is not decided")
+                ends_named = f"{name_of(pair[0])} → {name_of(pair[1])}"
+                doubts.setdefault(doubt or f"{ends_named} is not decided")
     shown = list(found.values())
     for index, same in enumerate(shown[:_WITNESSES]):
         more = sum(map(len, shown[_WITNESSES:])) if index == _WITNESSES - 1 else 0
@@ -113,32 +117,31 @@ def _weighed(
         yield Undecided(intent, reason)
 
 
-class _Asked:
-    """Verdicts, asked once for places that no rule tells apart."""
+def _grouped(
+    alike: Alike,
+    places: Iterable[Place],
+    spared: Sequence[frozenset[Key] | None],
+    allowed: frozenset[Key] | None = None,
+) -> dict[tuple[object, ...], list[Place]]:
+    """The places by kind, and by what the intent says of them."""
+    groups: dict[tuple[object, ...], list[Place]] = {}
+    for place in places:
+        key = _key(place)
+        kind = place if isinstance(place, Address) else alike.number(place)
+        named = allowed is not None and key in allowed
+        marks = (one is None or key in one for one in spared)
+        groups.setdefault((kind, named, *marks), []).append(place)
+    return groups
 
-    __slots__ = ("_alike", "_known", "_numbers", "_reach")
 
-    def __init__(self, reach: Reach) -> None:
-        self._reach = reach
-        self._alike = Alike(reach)
-        self._numbers: dict[int, int] = {}
-        self._known: dict[tuple[Key, Key], Reachability] = {}
-
-    def verdict(self, source: Place, target: Place) -> Reachability:
-        """What passes between two different places."""
-        key = self._kind(source), self._kind(target)
-        found = self._known.get(key)
-        if found is None:
-            found = self._known[key] = self._reach.verdict(source, target)
-        return found
-
-    def _kind(self, place: Place) -> Key:
-        if isinstance(place, Address):
-            return place
-        number = self._numbers.get(id(place))
-        if number is None:
-            number = self._numbers[id(place)] = self._alike.number(place)
-        return number
+def _pairs(
+    sources: Sequence[Place], targets: Sequence[Place], kind: str
+) -> Iterator[tuple[Place, Place]]:
+    """The pairs that an intent speaks of."""
+    for target in targets:
+        for source in sources:
+            if not _same(source, target, kind):
+                yield source, target
 
 
 def _key(place: Place) -> Key:

@@ -14,6 +14,7 @@ from martello.cli.network import settings
 @click.argument("source", metavar="A")
 @click.argument("destination", metavar="B[:PORT[/udp]]")
 @settings.world_flags
+@settings.fleet_flag
 @settings.output_flag(("text", "json"))
 @options.debug
 def command(source: str, destination: str, **flags: Any) -> int:
@@ -21,6 +22,11 @@ def command(source: str, destination: str, **flags: Any) -> int:
     passes. Exit 0 yes, 1 no, 3 unknown.
     """
     from martello.cli.network.answering import tell
+
+    if flags["fleet"]:
+        from martello.cli.network.across import answer_across
+
+        return tell(answer_across(source, destination, flags), flags)
     from martello.cli.network.asking import answer
     from martello.cli.network.opening import opened
 

@@ -59,6 +59,13 @@ def imported(*args: str) -> set[str]:
         ("gate", "--help"),
         ("gate", "serve", "--help"),
         ("gate", "images", "--help"),
+        ("network", "--help"),
+        ("network", "can", "--help"),
+        ("network", "matrix", "--help"),
+        ("network", "diff", "--help"),
+        ("network", "lint", "--help"),
+        ("network", "learn", "--help"),
+        ("network", "firewall", "--help"),
     ],
     ids=" ".join,
 )

@@ -113,7 +113,9 @@ def by_workload(opened: Opened, namespaces: Sequence[str] = ()) -> Matrix:
             continue
         tally[0] += bool(row.reach.yes)
         tally[1] += not row.reach.yes
-        cells[key[0], key[1]] = Cell(verdict, row.reach.yes, row.reach.maybe)
+        passes = bool(row.reach.yes)
+        cell = Cell(verdict, row.reach.yes, row.reach.maybe, int(passes), int(not passes))
+        cells[key[0], key[1]] = cell
     inside = len(names) - 1
     pairs = inside * (inside - 1) + 2 * inside
     own = sum(1 for cell in cells.values() if cell.verdict == SELF)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from random import Random
 
 import pytest
-from tests.support.network.objects import Object, cluster, namespace, pod, policy, resources
+from tests.support.network.objects import Object, cluster, namespace, node, pod, policy, resources
 from tests.support.network.random_cluster import random_cluster
 
 from martello.core.errors import BadInput
@@ -98,6 +98,21 @@ def test_the_one_before_still_answers_as_before() -> None:
     after = found.apply(resources([_policy("db", {"app": "db"}, {"app": "never-named"})]))
     assert found.verdict(web, db).yes.allows("TCP", 80)
     assert not after.verdict(_endpoint(after, "web"), _endpoint(after, "db")).yes
+
+
+def test_the_labels_of_a_node_change_what_runs_on_its_network() -> None:
+    peers = [{"nodes": {"matchLabels": {"zone": "a"}}}]
+    rule = {"action": "Deny", "to": peers}
+    spec = {"tier": "Admin", "priority": 1, "subject": {"namespaces": {}}, "egress": [rule]}
+    denial = policy("policy.networking.k8s.io/v1alpha2", "ClusterNetworkPolicy", "n", spec)
+    host = pod("shop", "host", {}, ["192.0.2.1"], [], "n1")
+    host["spec"]["hostNetwork"] = True
+    before = node("n1", ["192.0.2.1"], {"zone": "a"})
+    found = reach(cluster([*_shop(), host, before, denial])).ready()
+    after = found.apply(resources([node("n1", ["192.0.2.1"], {"zone": "b"})]))
+    for one, passes in ((found, False), (after, True), (after.apply(resources([before])), False)):
+        answer = one.verdict(_endpoint(one, "web"), _endpoint(one, "host"))
+        assert bool(answer.yes) is passes
 
 
 def test_places_in_memory_cannot_be_changed() -> None:

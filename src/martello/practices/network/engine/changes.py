@@ -65,13 +65,9 @@ def _same(before: State, asked: Asked, names: Names) -> bool:
 
 
 def _take_over(before: State, state: State, splits: Splits) -> None:
-    """The rows of groups of which every policy is the same as before."""
-    still = {s for s, policy in state.serials.items() if before.serials.get(s) is policy}
+    """The rows of groups that were there: a policy that changed has a number not used before."""
     kept = [
-        (way, key)
-        for way in WAYS
-        for key in state.groups[way].keys
-        if (way, key) in before.kept and all(code >> 1 in still for code in key.codes)
+        (way, key) for way in WAYS for key in state.groups[way].keys if (way, key) in before.kept
     ]
     if state.universe is before.universe:
         for name in kept:

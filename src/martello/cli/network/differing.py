@@ -117,7 +117,7 @@ def _told(change: Change, side: int) -> str:
 
 def _by(before: Opened, after: Opened, change: Change) -> str:
     """The rule that opens or closes a pair, with its place."""
-    from martello.practices.network.engine.explain import explain
+    from martello.practices.network.explain import explain
 
     closing = not change.after.yes
     side, reach = (before, change.before) if change.gone else (after, change.after)

@@ -172,7 +172,7 @@ def _broken(
 
 
 def _explained(breach: Breach, reach: Reach, pairs: int) -> Breach:
-    from martello.practices.network.engine.explain import explain
+    from martello.practices.network.explain import explain
 
     conn = breach.conn
     protocol, port = (conn.ranges[0].protocol, conn.ranges[0].first) if conn.ranges else ("ICMP", 0)

@@ -154,3 +154,29 @@ def test_explain_ends_well_whatever_the_answer() -> None:
     assert answer["schema"] == "martello-network/v1"
     assert (answer["kind"], answer["verdict"]) == ("answer", "no")
     assert [line["mark"] for line in answer["lines"]] == ["out", "in", "fix", "also"]
+
+
+BLOCK = """
+{apiVersion: v1, kind: Namespace, metadata: {name: a}}
+---
+{apiVersion: v1, kind: Pod, metadata: {name: x, namespace: a}, spec: {containers: []}}
+---
+{apiVersion: v1, kind: Pod, metadata: {name: db, namespace: a, labels: {app: db}},
+  spec: {containers: []}}
+---
+{apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: {name: p, namespace: a},
+  spec: {podSelector: {matchLabels: {app: db}}, ingress: [
+    {from: [{ipBlock: {cidr: 10.0.0.0/8}}]}]}}
+"""
+
+
+def test_flags_of_the_plugin_settle_what_is_unknown(tmp_path: Path) -> None:
+    (tmp_path / "b.yaml").write_text(BLOCK)
+    words = ("can", "a/x", "a/db:80", "-f", str(tmp_path))
+    done = ask(*words)
+    assert done.code == 3
+    assert "may be settled by --cni and --pod-cidr" in " ".join(done.out.split())
+    assert ask(*words, "--cni", "cilium").code == 1
+    assert ask(*words, "--cni", "calico").code == 3
+    assert ask(*words, "--cni", "calico", "--pod-cidr", "10.1.0.0/16").code == 0
+    assert ask(*words, "--cni", "calico", "--pod-cidr", "172.16.0.0/16").code == 1

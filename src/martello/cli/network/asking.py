@@ -13,7 +13,7 @@ from martello.core.errors import BadInput
 from martello.core.path import show
 from martello.core.reach import LAST_PORT, NONE, PROTOCOLS, Conn, Reachability
 from martello.practices.network.addresses import name_of, parse_address, parse_range
-from martello.practices.network.model import Address, Endpoint, Place, Step
+from martello.practices.network.model import Address, Block, Endpoint, Place, Step
 from martello.practices.network.world import find
 from martello.report.network.model import Answer, Line
 
@@ -164,7 +164,7 @@ def answer(opened: Opened, begin_text: str, end_text: str, *, full: bool = False
     passes, perhaps = _passing(asked)
     notes = list(end.notes)
     if verdict == "unknown":
-        notes += [*shown.reach.because, *opened.notes]
+        notes += [*shown.reach.because, *opened.notes, *_settling(opened)]
     lines = [_line(step) for step in steps]
     if full:
         lines += _also(passes, perhaps, end)
@@ -182,6 +182,27 @@ def answer(opened: Opened, begin_text: str, end_text: str, *, full: bool = False
         missing=opened.missing,
         exit=_EXITS[word],
     )
+
+
+def _settling(opened: Opened) -> tuple[str, ...]:
+    """What would tell whether an ipBlock takes in pods, where some rule has one."""
+    blocks = any(
+        isinstance(who, Block)
+        for policy in opened.reach.policies.policies
+        for rule in (*(policy.ingress or ()), *(policy.egress or ()))
+        for who in rule.peers or ()
+    )
+    missing = [
+        flag
+        for flag, known in (
+            ("--cni", opened.profile.blocks_match_pods is not None),
+            ("--pod-cidr", bool(opened.profile.pod_ranges)),
+        )
+        if not known
+    ]
+    if not blocks or not missing:
+        return ()
+    return (f"rules with an ipBlock may be settled by {' and '.join(missing)}",)
 
 
 def _asked(end: Destination, shown: Pair) -> str:

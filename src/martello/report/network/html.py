@@ -17,6 +17,11 @@ _EXTRA = """
 .scroll { overflow-x: auto; border: 1px solid var(--line); border-radius: .4rem;
   background: var(--sheet); padding: .4rem; margin: .6rem 0; }
 .scroll svg { display: block; }
+@media (max-width: 36rem) {
+  .passes td { display: inline; margin-right: .4rem; }
+  .passes td:nth-child(2)::before { content: "→ "; }
+  .passes td:nth-child(3) { color: var(--soft); }
+}
 @media print { .scroll { overflow: visible; } .scroll svg { max-width: 100%; height: auto; } }
 """
 
@@ -70,7 +75,8 @@ def _table(matrix: Matrix) -> str:
     more = len(entries) - _MOST
     rest = f"<p>{plural(more, 'pair')} more: see the json report.</p>" if more > 0 else ""
     return (
-        "<section>\n<h2>What passes</h2>\n<table><thead><tr><th>From<th>To<th>What</thead>\n"
+        "<section>\n<h2>What passes</h2>\n<table class=passes>"
+        "<thead><tr><th>From<th>To<th>What</thead>\n"
         f"<tbody>\n{rows}</tbody></table>\n{rest}</section>\n"
     )
 

@@ -24,6 +24,7 @@ SHARES = {
     "np-guard": 0.98,
     "cnp-conformance": 1.0,
     "netpol-tables": 1.0,
+    "rbac-tables": 1.0,
 }
 
 

@@ -11,7 +11,9 @@ import pytest
 
 from martello.core.cluster import Cluster
 from martello.core.resource import Nowhere, Resource, resource_of
-from martello.practices.access.grants import Grants, Rule, Subject
+from martello.practices.access.bindings import Subject
+from martello.practices.access.grants import Grants
+from martello.practices.access.rules import Rule
 
 _GROUP = "rbac.authorization.k8s.io"
 _TABLES = (

@@ -14,18 +14,9 @@ import msgspec
 from martello.core.check import Hit
 from martello.core.cluster import Cluster
 from martello.core.resource import Resource
-from martello.practices.access.grants import (
-    CLUSTER_ROLE,
-    CLUSTER_ROLE_BINDING,
-    RBAC,
-    ROLE,
-    ROLE_BINDING,
-    Binding,
-    Role,
-    Rule,
-    Subject,
-    grants,
-)
+from martello.practices.access.bindings import CLUSTER_ROLE_BINDING, ROLE_BINDING, Binding, Subject
+from martello.practices.access.grants import grants
+from martello.practices.access.rules import CLUSTER_ROLE, RBAC, ROLE, Role, Rule
 
 KINDS: Final = (CLUSTER_ROLE_BINDING, ROLE_BINDING, CLUSTER_ROLE, ROLE)
 # Roles and bindings of these names are the server's own, or its platform's (GKE).

@@ -8,7 +8,8 @@ from typing import Final
 from martello.core.cluster import Cluster
 from martello.core.path import Path
 from martello.core.workload import Workload
-from martello.practices.access.grants import BINDINGS, Binding, grants
+from martello.practices.access.bindings import BINDINGS, Binding
+from martello.practices.access.grants import grants
 
 # What every authenticated client may do: look around in the API.
 _DISCOVERY: Final = frozenset(

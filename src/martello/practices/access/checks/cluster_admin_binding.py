@@ -8,8 +8,10 @@ from typing import Final
 from martello.core.check import Example, Hit, check
 from martello.core.cluster import Cluster
 from martello.core.resource import Resource
-from martello.practices.access.grants import BINDINGS, Binding, Rule, grants
+from martello.practices.access.bindings import BINDINGS, Binding
+from martello.practices.access.grants import grants
 from martello.practices.access.powers import PLATFORM, gaining, people, unread
+from martello.practices.access.rules import Rule
 
 _ALL: Final = frozenset(("get", "list", "watch", "create", "update", "patch", "delete"))
 

@@ -7,8 +7,10 @@ from collections.abc import Iterator
 from martello.core.check import Example, Hit, check
 from martello.core.cluster import Cluster
 from martello.core.resource import Resource
-from martello.practices.access.grants import BINDINGS, RBAC, grants
+from martello.practices.access.bindings import BINDINGS
+from martello.practices.access.grants import grants
 from martello.practices.access.powers import own_local_role, own_role
+from martello.practices.access.rules import RBAC
 
 
 @check(

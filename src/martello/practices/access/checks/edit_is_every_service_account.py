@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from martello.core.check import Example, Hit, check
 from martello.core.cluster import Cluster
 from martello.core.resource import Resource
-from martello.practices.access.grants import BINDINGS, grants
+from martello.practices.access.bindings import BINDINGS
+from martello.practices.access.grants import grants
 from martello.practices.access.powers import gaining, people, spared
 
 

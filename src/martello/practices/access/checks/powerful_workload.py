@@ -8,7 +8,7 @@ from typing import Final
 from martello.core.check import Example, Hit, check
 from martello.core.cluster import Cluster
 from martello.core.workload import Workload
-from martello.practices.access.grants import Binding
+from martello.practices.access.bindings import Binding
 from martello.practices.access.powers import EVERYTHING, held_by, unread
 from martello.practices.access.tokens import held, mounted, unlisted
 

@@ -8,8 +8,9 @@ from typing import Final
 from martello.core.check import Example, Hit, check
 from martello.core.cluster import Cluster
 from martello.core.resource import Resource
-from martello.practices.access.grants import CLUSTER_ROLE, grants
+from martello.practices.access.grants import grants
 from martello.practices.access.powers import POWERS, SHIPPED, first_held, own_role
+from martello.practices.access.rules import CLUSTER_ROLE
 
 _LABEL: Final = "rbac.authorization.k8s.io/aggregate-to-"
 

@@ -1,0 +1,110 @@
+"""The cheapest derivation: Knuth's generalisation of Dijkstra's algorithm to Horn rules."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from heapq import heappop, heappush
+
+from martello.paths.horn import Program
+from martello.paths.model import DASHED, Path, Step
+
+
+class Proofs:
+    """The cheapest proof of every proposition that follows from some footholds.
+
+    A proof costs what its edge does and the sum of its parts; a fact costs nothing where it is
+    sure.
+    """
+
+    __slots__ = ("_rule", "cost", "program")
+
+    def __init__(
+        self,
+        program: Program,
+        footholds: Iterable[int],
+        *,
+        without: Collection[int] = frozenset(),
+        rules: Collection[int] | None = None,
+        goals: Iterable[int] = (),
+    ) -> None:
+        self.program = program
+        self.cost: dict[int, int] = {}
+        self._rule: dict[int, int] = {}
+        heap: list[tuple[int, int, int]] = []
+        for one in footholds:
+            heappush(heap, (0, one, -1))
+        for one, fact in program.facts.items():
+            if one not in without:
+                heappush(heap, (0 if fact.sure else DASHED, one, -1))
+        missing = [len(body) for body in program.bodies]
+        total = [label.cost for label in program.labels]
+        for rule, count in enumerate(missing):
+            if not count and (rules is None or rule in rules):
+                heappush(heap, (total[rule], program.heads[rule], rule))
+        wanted = set(goals)
+        uses = program.uses
+        while heap:
+            cost, one, rule = heappop(heap)
+            if one in self.cost:
+                continue
+            self.cost[one] = cost
+            if rule >= 0:
+                self._rule[one] = rule
+            wanted.discard(one)
+            if goals and not wanted:
+                return
+            for next_rule in uses[one]:
+                if rules is not None and next_rule not in rules:
+                    continue
+                missing[next_rule] -= 1
+                total[next_rule] += cost
+                if not missing[next_rule] and program.heads[next_rule] not in self.cost:
+                    heappush(heap, (total[next_rule], program.heads[next_rule], next_rule))
+
+    def rules(self, goal: int) -> tuple[int, ...]:
+        """The rules of the proof of a goal, each after those it stands on."""
+        order: list[int] = []
+        done: set[int] = set()
+        stack = [(goal, False)]
+        while stack:
+            one, ready = stack.pop()
+            rule = self._rule.get(one)
+            if rule is None or (one in done and not ready):
+                continue
+            if ready:
+                order.append(rule)
+                continue
+            done.add(one)
+            stack.append((one, True))
+            stack.extend((need, False) for need in reversed(self.program.bodies[rule]))
+        return tuple(order)
+
+    def leaves(self, goal: int) -> tuple[int, ...]:
+        """The facts and footholds that the proof stands on."""
+        rules = self.rules(goal)
+        needs = dict.fromkeys(n for rule in rules for n in self.program.bodies[rule])
+        return tuple(n for n in needs if n not in self._rule) if rules else (goal,)
+
+    def path(self, goal: int) -> Path:
+        """The proof as a list of steps. The goal must follow."""
+        program = self.program
+        rules = self.rules(goal)
+        starts = [n for n in self.leaves(goal) if n not in program.facts]
+        steps = tuple(
+            Step(
+                (label := program.labels[rule]).edge,
+                label.says,
+                program.names[program.heads[rule]],
+                tuple(program.names[n] for n in program.bodies[rule] if n not in program.facts),
+                tuple(program.facts[n] for n in program.bodies[rule] if self._is_fact(n)),
+                label.cost,
+                label.attack,
+                label.trace,
+            )
+            for rule in rules
+        )
+        foothold = program.names[starts[0]] if starts else ()
+        return Path(foothold, program.names[goal], steps, self.cost[goal])
+
+    def _is_fact(self, one: int) -> bool:
+        return one in self.program.facts and one not in self._rule

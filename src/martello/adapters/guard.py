@@ -15,7 +15,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -34,12 +34,14 @@ from martello.adapters.guarded import (
     started,
 )
 from martello.adapters.nft import HERE, Tool
-from martello.core.errors import MartelloError, Refused
+from martello.core.errors import MartelloError, NotPermitted, Refused
 
 STATE: Final = Path("/run/martello")
 _TURN: Final = 0.1
 _READY: Final = 20.0
 _TRIES: Final = 5
+_STUBBORN: Final = 120  # tries of the guard, about ten minutes: nobody else may be able to come in
+_PATIENCE: Final = 10.0  # seconds that one who takes back waits for one who changes
 _SSH: Final = b"SSH_CONNECTION="
 
 
@@ -61,7 +63,7 @@ def apply(
     held = State(state)
     with held.locked():
         nft.check(text, tool)
-        before = _before(held, table, tool)
+        before, undecided = _before(held, table, tool)
         change = Change(
             token=secrets.token_hex(8),
             before=before,
@@ -75,8 +77,11 @@ def apply(
         try:
             with _guarded(held, change) as change:
                 nft.load(text, tool)
-        except MartelloError:
-            # nothing was changed: the guard sees its file gone, and ends
+        except (Refused, NotPermitted):
+            # nothing was changed: the guard sees its file gone, and ends. After any other error
+            # something may have been: that is left to the guard
+            if undecided and held.move(change.token, PENDING, ROLLING):
+                _put_back(held, change, _TRIES)
             held.remove(PENDING, change.token)
             raise
         if not held.has(PENDING, change.token):
@@ -84,7 +89,8 @@ def apply(
             raise Refused("the change was rolled back while it was made")
     lost = [f"{host} port {port}" for host, port in reach if not answers(host, port)]
     if lost or not alive(change.guard, change.since):
-        rollback(state=state)
+        held.move(change.token, PENDING, ROLLING)
+        _restore(held, change, _TRIES)
         why = f"{', '.join(lost)} did not answer" if lost else "the guard process ended early"
         raise Refused("the change was taken back", why)
     return change
@@ -95,9 +101,16 @@ def confirm(*, state: Path = STATE) -> Change:
     remote connection that made it: an open connection says nothing about new ones.
     """
     held = State(state)
+    with held.locked():
+        return _confirm(held)
+
+
+def _confirm(held: State) -> Change:
     change = held.pending()
     if change is None:
         raise Refused("no change waits for confirmation", "it was confirmed or taken back already")
+    if change.boot != boot():
+        raise Refused("the machine has started anew since", "the rules went with it")
     if change.connection and change.connection == connection():
         raise Refused(
             "this is the connection that made the change",
@@ -118,7 +131,7 @@ def rollback(*, state: Path = STATE) -> Change:
     for stage in (PENDING, ROLLING, CONFIRMED):
         for change in held.changes(stage):
             if change.boot == boot() and held.move(change.token, stage, ROLLING):
-                _restore(held, change)
+                _restore(held, change, _TRIES)
                 return change
     raise Refused("there is nothing to roll back to", "no change of this boot is known")
 
@@ -131,6 +144,8 @@ def watch(state: Path, token: str, ready: int, go: int) -> int:
     change = held.read(PENDING, token)
     if change is None:
         return 1
+    with suppress(OSError), open("/proc/self/oom_score_adj", "w") as last:
+        last.write("-1000")  # where memory runs out, others go first
     os.write(ready, b"+")
     os.close(ready)
     select.select([go], [], [], _READY + nft.SECONDS)
@@ -141,7 +156,7 @@ def watch(state: Path, token: str, ready: int, go: int) -> int:
         time.sleep(_TURN)
     if not held.move(token, PENDING, ROLLING):
         return 0
-    _restore(held, change)
+    _restore(held, change, _STUBBORN)
     return 0
 
 
@@ -175,22 +190,39 @@ def connection() -> str:
     return own
 
 
-def _before(held: State, table: str, tool: Tool) -> str:
-    """What to go back to. A change whose guard died undecided was never agreed to: what was before
-    it counts, as long as this machine has not started anew.
+def _before(held: State, table: str, tool: Tool) -> tuple[str, bool]:
+    """What to go back to, and whether that is not what is loaded now. A change whose guard died
+    undecided was never agreed to: what was before it counts, as long as this machine has not
+    started anew. Raises Refused where one waits, of this table or another, and where nft does not
+    read what it lists.
     """
-    pending = held.pending()
-    if pending is not None and alive(pending.guard, pending.since):
+    undecided = [c for stage in (ROLLING, PENDING) for c in held.changes(stage)]
+    here = [c for c in undecided if c.boot == boot()]
+    if any(alive(c.guard, c.since) for c in here if held.has(PENDING, c.token)):
         raise Refused(
             "another change waits for its confirmation",
             next="confirm it or roll it back first",
         )
-    for stage in (ROLLING, PENDING):
-        for stale in held.changes(stage):
+    others = [c.table for c in here if (c.table, tuple(c.enter)) != (table, tool.enter)]
+    if others:
+        raise Refused(
+            f"a change of table {others[0]} waits, and its guard is dead",
+            "nobody would take it back any more",
+            "confirm it or roll it back first",
+        )
+    before = here[0].before if here else nft.listed(table, tool)
+    try:
+        nft.check_restore(before, table, tool)
+    except Refused as refused:
+        raise Refused(
+            f"what is in table {table} now could not be put back",
+            refused.why,
+            f"nft delete table inet {table}",
+        ) from None
+    for stale in undecided:
+        for stage in (ROLLING, PENDING):
             held.move(stale.token, stage, RESTORED)
-            if stale.boot == boot() and stale.table == table and stale.enter == tool.enter:
-                return stale.before
-    return nft.listed(table, tool)
+    return before, bool(here)
 
 
 @contextmanager
@@ -202,15 +234,18 @@ def _guarded(held: State, change: Change) -> Iterator[Change]:
         log = held.open("guard.log", os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
         words = ["-P", "-m", "martello.adapters.guard", str(held.path.absolute()), change.token]
         with os.fdopen(log, "wb") as said:
-            guard = subprocess.Popen(  # noqa: S603
-                [sys.executable, *words, str(readied), str(waits)],
-                stdin=subprocess.DEVNULL,
-                stdout=said,
-                stderr=said,
-                pass_fds=(readied, waits),
-                start_new_session=True,
-                cwd="/",
-            )
+            try:
+                guard = subprocess.Popen(  # noqa: S603
+                    [sys.executable, *words, str(readied), str(waits)],
+                    stdin=subprocess.DEVNULL,
+                    stdout=said,
+                    stderr=said,
+                    pass_fds=(readied, waits),
+                    start_new_session=True,
+                    cwd="/",
+                )
+            except OSError as error:
+                raise Refused("the guard process cannot be started", str(error)) from None
         os.close(readied)
         readied = -1
         guard.returncode = 0  # it outlives us: nobody waits for it
@@ -225,16 +260,23 @@ def _guarded(held: State, change: Change) -> Iterator[Change]:
                 os.close(end)
 
 
-def _restore(held: State, change: Change) -> None:
+def _restore(held: State, change: Change, tries: int) -> None:
+    """Take a change back that is ours to take back; one made since, in its place, stays."""
+    with held.waited(_PATIENCE):
+        if held.has(ROLLING, change.token):
+            _put_back(held, change, tries)
+
+
+def _put_back(held: State, change: Change, tries: int) -> None:
     tool = Tool(tuple(change.enter))
-    for turn in range(_TRIES):
+    for turn in range(tries):
         try:
             nft.restore(change.before, change.table, tool)
             break
         except MartelloError:
-            if turn == _TRIES - 1:
+            if turn == tries - 1:
                 raise
-            time.sleep(_TURN * (turn + 1))
+            time.sleep(min(_TURN * (turn + 1), 5.0))
     held.move(change.token, ROLLING, RESTORED)
     held.forget(RESTORED, but=change.token)
 

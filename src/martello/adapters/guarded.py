@@ -8,8 +8,9 @@ import fcntl
 import os
 import re
 import stat
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -79,6 +80,23 @@ class State:
         finally:
             os.close(file)
 
+    @contextmanager
+    def waited(self, seconds: float) -> Iterator[None]:
+        """One at a time as well, but who holds it for too long is not waited for: what is not
+        taken back may have locked everybody out.
+        """
+        end = time.monotonic() + seconds
+        with ExitStack() as held:
+            while True:
+                try:
+                    held.enter_context(self.locked())
+                except Refused:
+                    if time.monotonic() < end:
+                        time.sleep(0.05)
+                        continue
+                break
+            yield
+
     def open(self, name: str, flags: int) -> int:
         """A file of the directory, never by way of a symlink."""
         try:
@@ -91,15 +109,21 @@ class State:
             raise Refused(f"{self.path / name} cannot be opened", str(error)) from None
 
     def write(self, stage: str, change: Change) -> None:
-        """Keep a change: whole, or not at all."""
+        """Keep a change: whole, or not at all. Raises Refused where there is no room."""
         draft = f"draft-{change.token}"
-        file = self.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
-        with os.fdopen(file, "wb") as out:
-            out.write(msgspec.json.encode(change))
-            out.flush()
-            os.fsync(out.fileno())
         here = self._directory
-        os.rename(draft, _file(stage, change.token), src_dir_fd=here, dst_dir_fd=here)
+        file = self.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+        try:
+            with os.fdopen(file, "wb") as out:
+                out.write(msgspec.json.encode(change))
+                out.flush()
+                os.fsync(out.fileno())
+            os.rename(draft, _file(stage, change.token), src_dir_fd=here, dst_dir_fd=here)
+        except OSError as error:
+            with suppress(OSError):
+                os.unlink(draft, dir_fd=here)
+            why = error.strerror or str(error)
+            raise Refused(f"the change cannot be kept in {self.path}", why) from None
 
     def read(self, stage: str, token: str) -> Change | None:
         """A change at a stage; None where it is not there, or no change of ours."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from collections.abc import Sequence
 from ipaddress import ip_address
@@ -67,6 +68,11 @@ def restore(before: str, table: str = TABLE, tool: Tool = HERE) -> None:
     load(_gone(table) + before, tool)
 
 
+def check_restore(before: str, table: str = TABLE, tool: Tool = HERE) -> None:
+    """Let nft read what `restore` would load, without loading it. Raises Refused."""
+    check(_gone(table) + before, tool)
+
+
 def drop_connections(
     connections: Sequence[tuple[str, str, int, str, int]], tool: Tool = HERE
 ) -> int:
@@ -90,17 +96,23 @@ def drop_connections(
 
 
 def run(argv: Sequence[str], text: str) -> subprocess.CompletedProcess[str]:
-    """Run a program on a text, bounded in time. Raises Unreachable where it is not there."""
+    """Run a program on a text, bounded in time. Raises Unreachable where it is not there. The text
+    is whole before the program begins: it reads no half of it where we die.
+    """
     try:
-        return subprocess.run(  # noqa: S603  a list of arguments, never a shell
-            argv,
-            input=text,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=SECONDS,
-            check=False,
-        )
+        with open(os.memfd_create("martello"), "w+", encoding="utf-8", newline="") as given:
+            given.write(text)
+            given.flush()
+            given.seek(0)
+            return subprocess.run(  # noqa: S603  a list of arguments, never a shell
+                argv,
+                stdin=given,
+                capture_output=True,
+                text=True,
+                errors="replace",
+                timeout=SECONDS,
+                check=False,
+            )
     except FileNotFoundError:
         raise Unreachable(f"{argv[0]} is not installed", next="install nftables") from None
     except subprocess.TimeoutExpired:
@@ -113,6 +125,9 @@ def _nft(words: list[str], text: str, tool: Tool) -> str:
     done = run(tool.argv("nft", *words), text)
     if done.returncode == 0:
         return done.stdout
+    if done.returncode < 0:
+        told = f"nft was killed by signal {-done.returncode}"
+        raise Unreachable(told, "whether it changed anything before is not known")
     raise failure(done.stderr)
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from typing import IO, Any, Final
 
 import click
@@ -12,14 +13,16 @@ from martello.cli.network.opening import opened
 from martello.cli.network.outputs import write_each
 from martello.cli.progress import Progress
 from martello.cli.reports import Output
-from martello.core.errors import BadInput
-from martello.practices.network.firewall.hosts import Site, site
+from martello.core.errors import BadInput, MartelloError
+from martello.core.flow import Flow
+from martello.practices.network.firewall.hosts import Site, keeping, site, would_cut
 from martello.practices.network.firewall.judged import Options
 from martello.practices.network.firewall.render import Ruleset
 from martello.report.model import Screen
 from martello.report.text import clean, encoded
 
 _TIME: Final = re.compile(r"(\d{1,5})(s|m|h)?")
+_SHOWN: Final = 5
 _UNITS: Final = {"s": 1, "m": 60, "h": 3600}
 
 
@@ -34,6 +37,8 @@ def filter_command(node: str, outputs: Sequence[Output], flags: dict[str, Any]) 
     seconds = time_of(flags["confirm_within"])
     if flags["pods"] and flags["perimeter"]:
         raise BadInput("--pods and --perimeter are two filters", "", "give one of them")
+    if flags["strict"] and not flags["pods"]:
+        raise BadInput("--strict goes with --pods", "only their policies are decided by pairs")
     others: dict[str, Any] = {}
     if flags["perimeter"]:
         rules = _perimeter(node, flags, others)
@@ -55,25 +60,31 @@ def filter_command(node: str, outputs: Sequence[Output], flags: dict[str, Any]) 
             listed = others[format] if isinstance(others[format], list) else [others[format]]
             out.write("---\n".join(document(one) for one in listed))
 
-    for note in rules.notes:
+    for note in (*rules.notes, *(_before(others) if flags["apply"] else ())):
         click.echo(clean(f"note: {note}"), err=True)
     write_each(outputs, write)
     if not flags["apply"]:
         click.echo("nothing is changed: --apply loads it", err=True)
         return 0
-    return _apply(rules, seconds, others.get("_reach", ()))
+    return _apply(rules, seconds, others, strict=flags["strict"])
 
 
 def _node(node: str, flags: dict[str, Any], others: dict[str, Any]) -> Ruleset:
     """The filter of a node, or of its pods."""
     world = opened(flags)
     found = _site(world, flags)
+    if flags["apply"]:
+        from martello.adapters import guard
+
+        found = keeping(found, guard.connection())
     others["_reach"] = tuple(_api(world, found))
     if flags["pods"]:
         from martello.practices.network.firewall.pods import pod_rules
 
+        others["_pods"] = world.reach
         options = Options(unknown=flags["unknown"] or "")
         return pod_rules(world.reach, node, options=options)
+    others["_host"] = found, node
     from martello.practices.network.firewall import exports
     from martello.practices.network.firewall.hosttable import host_rules
 
@@ -132,10 +143,45 @@ def _perimeter(cluster: str, flags: dict[str, Any], others: dict[str, Any]) -> R
     return perimeter_rules(found)
 
 
-def _apply(rules: Ruleset, seconds: float, reach: Sequence[tuple[str, int]]) -> int:
+def _before(others: dict[str, Any]) -> Iterator[str]:
+    """What to know before a filter is loaded on this machine: what would keep it from working, and
+    which open connections it would not let in again.
+    """
+    from martello.adapters import cni
+
+    if "_pods" in others:
+        yield from cni.obstacles(cni.local())
+    if "_host" in others:
+        found, node = others["_host"]
+        cut = would_cut(found, node, _open_connections())
+        callers = Counter(f"{f.source.ip} to {f.protocol} {f.port}" for f in cut)
+        for caller, count in callers.most_common(_SHOWN):
+            yield f"this would not be let in again: {caller} ({count} open)"
+        if len(callers) > _SHOWN:
+            yield f"and {len(callers) - _SHOWN} more kinds of open connections"
+
+
+def _open_connections() -> Sequence[Flow]:
+    """What the kernel tracks now; nothing, and a line, where it cannot be asked."""
+    from martello.adapters.flows.capture import list_conntrack
+
+    try:
+        return list(list_conntrack())
+    except MartelloError as error:
+        click.echo(clean(f"note: open connections are not known: {error.why}"), err=True)
+        return ()
+
+
+def _apply(rules: Ruleset, seconds: float, others: dict[str, Any], *, strict: bool) -> int:
     from martello.adapters import guard
 
-    guard.apply(rules.text, seconds, table=rules.table, reach=reach)
+    guard.apply(rules.text, seconds, table=rules.table, reach=others.get("_reach", ()))
+    if strict:
+        from martello.adapters.nft import drop_connections
+        from martello.practices.network.firewall.strict import doomed
+
+        ended = drop_connections(doomed(others["_pods"], _open_connections()))
+        click.echo(f"ended: {ended} open connections that the rules deny", err=True)
     told = f"loaded as table inet {rules.table}; it is taken back in {seconds:.0f} s unless, from a"
     click.echo(f"{told} new connection: martello network firewall --confirm", err=True)
     return 0

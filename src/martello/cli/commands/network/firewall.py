@@ -46,6 +46,9 @@ FORMATS: Final = ("nft", "json", "calico", "cilium")
     metavar="TIME",
     help="Take it back unless it is confirmed within this time [default: 60s].",
 )
+@click.option(
+    "--strict", is_flag=True, help="With --pods: end open connections that the rules deny."
+)
 @click.option("--confirm", is_flag=True, help="Keep what was loaded: from a new connection.")
 @click.option("--rollback", is_flag=True, help="Put back what was there before.")
 @settings.output_flag(FORMATS)

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import re
+import stat
 import sys
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from hashlib import sha256
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final
 
@@ -33,6 +37,7 @@ WITHHELD: Final[Mapping[str, str]] = {
     "undeclared": model.UNDECLARED,
     "unanswered": model.UNANSWERED,
 }
+_LONGEST: Final = 200  # letters of a file's name, before its digest and ending
 _SHARE: Final = re.compile(r"(\d{1,3}(?:\.\d+)?)\s*%")
 
 
@@ -187,22 +192,44 @@ def proof_line(found: Lesson) -> str:
 
 
 def write_policies(policies: Sequence[Mapping[str, Any]], folder: str) -> tuple[str, ...]:
-    """Writes a file for each policy, whole or not at all; the files. Raises BadInput."""
+    """Writes a file for each policy, whole or not at all; the files. Raises BadInput, before
+    anything is written where a link, a pipe or a directory has the name of one.
+    """
     from martello.adapters.whole import whole
 
     place = Path(folder)
-    written: list[str] = []
+    files = [place / name for name in _file_names(policies)]
     try:
         place.mkdir(parents=True, exist_ok=True)
-        for policy in policies:
-            metadata = policy.get("metadata") or {}
-            parts = (metadata.get("namespace"), metadata.get("name"))
-            name = re.sub(r"[^A-Za-z0-9._-]", "_", "-".join(p for p in parts if p))
-            file = place / f"{name}.yaml"
-            with whole(str(file)) as out:
+        for file in files:
+            if os.path.lexists(file) and not stat.S_ISREG(file.lstat().st_mode):
+                raise BadInput(
+                    f"{file} is no plain file",
+                    "what is written there would end up elsewhere",
+                    "remove it, or name another directory",
+                )
+        for file, policy in zip(files, policies, strict=True):
+            with whole(file) as out:
                 out.write(told.document(policy).encode())
-            written.append(str(file))
     except OSError as error:
         why = error.strerror or str(error)
         raise BadInput(f"cannot write to {folder}", why, "name another directory") from error
-    return tuple(written)
+    return tuple(map(str, files))
+
+
+def _file_names(policies: Sequence[Mapping[str, Any]]) -> list[str]:
+    """A name for each policy, of letters that no file system minds; where two would be alike, or
+    one is too long, with a digest of what it stands for.
+    """
+    parts = [
+        tuple(str((policy.get("metadata") or {}).get(key) or "") for key in ("namespace", "name"))
+        for policy in policies
+    ]
+    plain = [re.sub(r"[^A-Za-z0-9._-]", "_", "-".join(filter(None, part))) for part in parts]
+    known = Counter(name.lower() for name in plain)
+    return [
+        f"{name}.yaml"
+        if known[name.lower()] == 1 and len(name) <= _LONGEST
+        else f"{name[:_LONGEST]}-{sha256(repr(part).encode()).hexdigest()[:12]}.yaml"
+        for name, part in zip(plain, parts, strict=True)
+    ]

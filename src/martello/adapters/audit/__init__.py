@@ -1,0 +1,1 @@
+"""Audit logs of the API server, read from what files and clouds keep, into `AuditEvent`."""

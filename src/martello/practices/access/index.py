@@ -42,11 +42,13 @@ class Index:
 
     __slots__ = (
         "_bits",
+        "_bound",
         "_positions",
         "_roles_of_rule",
         "adrift",
         "bindings",
         "cells",
+        "group_keys",
         "lists",
         "masks",
         "pending",
@@ -80,6 +82,8 @@ class Index:
         self.symbols = Symbols(self.lists)
         self.masks = [bits(set(each)) for each in self._bits]
         self._roles_of_rule: list[list[int]] | None = None
+        self._bound: dict[tuple[int, str], list[int]] | None = None
+        self.group_keys = tuple(key for key in self.cells if key.startswith("g"))
 
     def _add(self, binding: Binding, role: Role, known: dict[int, int]) -> None:
         at = known.get(id(role))
@@ -136,6 +140,15 @@ class Index:
                 for bit in set(held):
                     self._roles_of_rule[bit].append(role)
         return sorted({role for bit in places(rules) for role in self._roles_of_rule[bit]})
+
+    def bound(self, role: int, scope: str) -> list[int]:
+        """The bindings of a role in a scope."""
+        if self._bound is None:
+            self._bound = {}
+            for place, binding in enumerate(self.bindings):
+                key = (self.role_of[place], scope_of(binding))
+                self._bound.setdefault(key, []).append(place)
+        return self._bound.get((role, scope), [])
 
     def allowing(self, request: Request) -> int:
         """The rules that allow a request."""

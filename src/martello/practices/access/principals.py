@@ -80,10 +80,8 @@ def of_subject(subject: Subject) -> Principal:
     if subject.kind == "ServiceAccount":
         return account(subject.namespace, subject.name)
     if subject.kind == "Group":
-        given = (subject.name,)
-        if subject.name != UNAUTHENTICATED:
-            given = tuple(dict.fromkeys((subject.name, AUTHENTICATED)))
-        return Principal("", given, "user")
+        held = () if subject.name == UNAUTHENTICATED else (AUTHENTICATED,)
+        return Principal("", tuple(dict.fromkeys((subject.name, *held))), "user")
     return _named(subject.name, True)
 
 

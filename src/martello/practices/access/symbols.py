@@ -6,7 +6,7 @@ alone match. So every request is answered exactly, also for verbs and kinds of t
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from martello.practices.access.model import Request
 from martello.practices.access.rules import Lists
@@ -35,7 +35,7 @@ class Words:
             found = self._masks[word] = bits(listed)
         return found
 
-    def __iter__(self) -> Iterable[str]:  # type: ignore[override]
+    def __iter__(self) -> Iterator[str]:
         return iter(self._listed)
 
 
@@ -77,6 +77,25 @@ class Symbols:
         found &= self.groups.mask(request.group) | self.groups.mask("*")
         found &= self._resource(request.resource, request.subresource)
         return found & (self.unnamed | self.names.mask(request.name))
+
+    def lacking(self, request: Request) -> dict[str, int]:
+        """The rules that would allow a request but for one of its fields, by that field."""
+        verbs = self.verbs.mask(request.verb) | self.verbs.mask("*")
+        if request.path:
+            paths = self._url(request.path)
+            return {"verb": paths & ~verbs, "path": 0}
+        groups = self.groups.mask(request.group) | self.groups.mask("*")
+        resources = self._resource(request.resource, request.subresource)
+        names = self.unnamed | self.names.mask(request.name)
+        whole = {"verb": verbs, "group": groups, "resource": resources, "name": names}
+        found: dict[str, int] = {}
+        for field, own in whole.items():
+            held = -1
+            for other, mask in whole.items():
+                if other != field:
+                    held &= mask
+            found[field] = held & ~own
+        return found
 
     def _resource(self, resource: str, subresource: str) -> int:
         found = self.resources.mask("*")

@@ -31,7 +31,7 @@ _ASKED_ONLY: Final = (
 def namespaced(cluster: Cluster, group: str, resource: str) -> bool | None:
     """Whether a resource lies in namespaces; None where nobody here knows it."""
     found = _built_in().get((group, resource))
-    return _custom(cluster).get((group, resource)) if found is None else found
+    return custom(cluster).get((group, resource)) if found is None else found
 
 
 def as_sent(request: Request, cluster: Cluster) -> Request:
@@ -77,7 +77,8 @@ def _built_in() -> dict[tuple[str, str], bool]:
 
 
 @lru_cache(maxsize=2)
-def _custom(cluster: Cluster) -> dict[tuple[str, str], bool]:
+def custom(cluster: Cluster) -> dict[tuple[str, str], bool]:
+    """Group and plural of every custom resource that is defined here: whether in namespaces."""
     found: dict[tuple[str, str], bool] = {}
     for resource in cluster.of_kind(_DEFINITION):
         names = resource.spec.get("names")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib import import_module
 from typing import IO, Any, Final
 
@@ -18,13 +18,17 @@ from martello.cli.reports import Output
 from martello.cli.run import report_of
 from martello.core.errors import MartelloError
 from martello.core.finding import Unassessed
+from martello.core.resource import Ref
 from martello.practices.network.diff import ADDED, CHANGED, DOUBT, REMOVED, Change, diff
 from martello.practices.network.lint import Promises
+from martello.practices.network.model import Doubtful
 from martello.practices.network.world import find
 from martello.report.model import Report, Screen
 from martello.report.network.changes import Changed, Changes
+from martello.report.text import plural
 
 KINDS: Final = {ADDED: "opens", REMOVED: "closes", CHANGED: "changes", DOUBT: "unsure"}
+_PERHAPS: Final = "perhaps "
 _MOST: Final = 20_000
 _EXPLAINED: Final = 200  # rows that say by which rule
 
@@ -38,7 +42,7 @@ def compare(old: str, new: str, outputs: Sequence[Output], flags: dict[str, Any]
         after = _state(new, flags, progress)
         progress("comparing")
         changes = _changes(before, after, flags["namespaces"])
-    report = _report(after, before, intents, config, flags)
+    report = _report(after, before, tuple(_doubts(before, after, changes)), intents, config, flags)
     missing = tuple(dict.fromkeys((*before.missing, *after.missing)))
     notes = tuple(dict.fromkeys((*after.notes, *before.notes)))
     changes = msgspec.structs.replace(
@@ -61,7 +65,12 @@ def _state(word: str, flags: Mapping[str, Any], progress: Progress) -> Opened:
 
 
 def _report(
-    after: Opened, before: Opened, intents: Any, config: Config, flags: Mapping[str, Any]
+    after: Opened,
+    before: Opened,
+    doubts: Sequence[Unassessed],
+    intents: Any,
+    config: Config,
+    flags: Mapping[str, Any],
 ) -> Report:
     """The promises judged over the new state; without promises an empty result."""
     if intents:
@@ -71,11 +80,42 @@ def _report(
         scan, checks = judged([after.reading], config, ["NET-014"], {}, {})
         scan = msgspec.structs.replace(scan, findings=(), groups=(), passed=0)
         checks = {}
-    more = tuple(u for u in before.reading.unassessed if u.asked)
+    more = (*(u for u in before.reading.unassessed if u.asked), *doubts)
     scan = msgspec.structs.replace(scan, unassessed=_distinct((*scan.unassessed, *more)))
     report = report_of(scan, checks, config, everything=flags["everything"])
     following = f"martello network explain A B -f {after.reading.target}"
     return msgspec.structs.replace(report, next=following if report.exit == 1 else "")
+
+
+def _doubts(before: Opened, after: Opened, changes: Changes) -> Iterator[Unassessed]:
+    """What of the comparison is not known: it is not complete."""
+    unsure = sum(
+        len(row.sources)
+        for row in changes.rows
+        if row.kind == "unsure" or row.was.startswith(_PERHAPS) or row.now.startswith(_PERHAPS)
+    )
+    if unsure:
+        yield Unassessed(f"what passes on one side is not known: {plural(unsure, 'pair')}")
+    old, new = _misread(before), _misread(after)
+    for ref, spec in {**old, **new}.items():
+        if old.get(ref) != spec or new.get(ref) != spec:
+            yield Unassessed(
+                f"{ref.local} changes and is not understood: what it does is not known"
+            )
+
+
+def _misread(side: Opened) -> dict[Ref, object]:
+    """The specifications of the policies that are not understood, or not in all."""
+    return {
+        policy.resource.ref: policy.resource.raw.get("spec")
+        for policy in side.reach.policies.policies
+        if policy.doubt
+        or any(
+            isinstance(peer, Doubtful)
+            for rule in (*(policy.ingress or ()), *(policy.egress or ()))
+            for peer in rule.peers or ()
+        )
+    }
 
 
 def _distinct(entries: Iterable[Unassessed]) -> tuple[Unassessed, ...]:
@@ -112,7 +152,7 @@ def _told(change: Change, side: int) -> str:
     reach = change.after if side else change.before
     if reach.yes or not reach.maybe:
         return str(reach.yes)
-    return f"perhaps {reach.maybe}"
+    return f"{_PERHAPS}{reach.maybe}"
 
 
 def _by(before: Opened, after: Opened, change: Change) -> str:

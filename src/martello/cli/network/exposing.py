@@ -3,24 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import IO, Any
+from typing import IO, Any, Final
 
 from martello.cli.network.opening import Opened
 from martello.cli.network.outputs import write_each
 from martello.cli.network.showing import only
 from martello.cli.reports import Output
 from martello.practices.network.decide import Passing
-from martello.practices.network.exposure import Exposed, exposure
+from martello.practices.network.exposure import Exposed, Exposure, exposure
 from martello.practices.network.internet import internet
 from martello.report.model import Screen
 from martello.report.network.exposed import Open, Opens
 
+_CUT: Final = "the rules have too many peers to look at all: some newcomers are missing here"
 
-def show_exposure(opened: Opened, outputs: Sequence[Output], flags: dict[str, Any]) -> None:
-    """Writes what strangers reach, and what newcomers would."""
+
+def show_exposure(opened: Opened, outputs: Sequence[Output], flags: dict[str, Any]) -> bool:
+    """Writes what strangers reach, and what newcomers would. Returns whether some of it is not
+    known.
+    """
     only(outputs, ("table", "json"), "the exposure")
     kept = frozenset(flags["namespaces"])
-    told = Opens(tuple(_outside(opened, kept)), tuple(_newcomers(opened, kept)), opened.notes)
+    found = exposure(opened.reach)
+    notes = (*((_CUT,) if found.more else ()), *opened.notes)
+    told = Opens(tuple(_outside(opened, kept)), tuple(_newcomers(found, kept)), notes)
 
     def write(format: str, screen: Screen, out: IO[str]) -> None:
         from martello.report.network import exposed
@@ -28,6 +34,7 @@ def show_exposure(opened: Opened, outputs: Sequence[Output], flags: dict[str, An
         getattr(exposed, format)(told, screen, out)
 
     write_each(outputs, write)
+    return found.more or any(row.verdict == "unknown" for row in (*told.outside, *told.newcomers))
 
 
 def _outside(opened: Opened, kept: frozenset[str]) -> Iterator[Open]:
@@ -43,8 +50,7 @@ def _outside(opened: Opened, kept: frozenset[str]) -> Iterator[Open]:
         yield Open(entry.workload, "in", entry.verdict, what, way, entry.reason, where)
 
 
-def _newcomers(opened: Opened, kept: frozenset[str]) -> Iterator[Open]:
-    found = exposure(opened.reach)
+def _newcomers(found: Exposure, kept: frozenset[str]) -> Iterator[Open]:
     for workload, direction in found.unprotected:
         if not kept or workload.partition("/")[0] in kept:
             who = "anyone: no policy isolates it"

@@ -16,20 +16,22 @@ from martello.report.network.model import Matrix
 
 
 def show(opened: Opened, outputs: Sequence[Output], flags: dict[str, Any]) -> int:
-    """Writes what is asked for; exit 3 where something could not be read."""
+    """Writes what is asked for; exit 3 where something could not be read, or is not known."""
     if flags["begin"]:
         from martello.cli.network.spreading import show_spread
 
-        show_spread(opened, outputs, flags)
+        doubtful = show_spread(opened, outputs, flags)
     elif flags["exposure"]:
         from martello.cli.network.exposing import show_exposure
 
-        show_exposure(opened, outputs, flags)
+        doubtful = show_exposure(opened, outputs, flags)
     else:
         by = flags["by"] or ("workload" if flags["namespaces"] else "namespace")
         made = by_workload if by == "workload" else by_namespace
-        write_matrix(made(opened, flags["namespaces"]), outputs)
-    return 3 if opened.missing and not flags["allow_incomplete"] else 0
+        matrix = made(opened, flags["namespaces"])
+        write_matrix(matrix, outputs)
+        doubtful = bool(matrix.doubtful)
+    return 3 if (opened.missing or doubtful) and not flags["allow_incomplete"] else 0
 
 
 def write_matrix(matrix: Matrix, outputs: Sequence[Output]) -> None:

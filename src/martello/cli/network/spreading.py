@@ -17,8 +17,8 @@ from martello.report.model import Screen
 from martello.report.network.model import Edge, Focus, Spot
 
 
-def show_spread(opened: Opened, outputs: Sequence[Output], flags: dict[str, Any]) -> None:
-    """Writes the hops: as a list, a picture or data."""
+def show_spread(opened: Opened, outputs: Sequence[Output], flags: dict[str, Any]) -> bool:
+    """Writes the hops: as a list, a picture or data. Returns whether some are not known."""
     only(outputs, ("table", "json", "svg", "html", "dot"), "the way from a place")
     begin = flags["begin"]
     found = spread(opened.reach, find(opened.reach.world, begin), flags["hops"] or HOPS)
@@ -41,6 +41,7 @@ def show_spread(opened: Opened, outputs: Sequence[Output], flags: dict[str, Any]
             import_module("martello.report.network.dot").write_focus(picture, out)
 
     write_each(outputs, write)
+    return bool(found.maybe)
 
 
 def summary(found: Spread) -> str:

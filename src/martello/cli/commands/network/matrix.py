@@ -34,7 +34,7 @@ FORMATS: Final = ("table", "json", "csv", "html", "svg", "dot")
 @options.debug
 def command(**flags: Any) -> int:
     """Print who reaches whom. With --exposure: what a stranger reaches; with --from: how far a pod
-    gets, hop by hop. Exit 0; 3 where something could not be read.
+    gets, hop by hop. Exit 0; 3 where something is not known, or could not be read.
     """
     from martello.cli.network.opening import opened
     from martello.cli.network.showing import show

@@ -16,6 +16,7 @@ COMMANDS: Final = {
     "demo": ("demo", "Scan a small bundled cluster and see what Martello tells."),
     "image": ("image", "Scan, gate, sign and promote images; approve what may run."),
     "network": ("network", "Who can talk to whom, who needs to, and rules that allow just that."),
+    "access": ("access", "Who can do what, why, and what nobody needs."),
     "gate": ("gate", "The door of the cluster: only approved images get in."),
     "db": ("db", "The advisory database: update, build, push, pull, status."),
     "compare": ("compare", "Why another scanner's report of an image differs from ours."),

@@ -1,0 +1,35 @@
+"""Answers to the screen or to a file, and the exit code that they give."""
+
+from __future__ import annotations
+
+from typing import IO, Any
+
+from martello.cli.network.outputs import write_each
+from martello.cli.reports import parse_outputs
+from martello.report.access.model import Answer, Holders, Rights
+from martello.report.model import Screen
+
+FORMATS = ("text", "json")
+
+
+def tell(told: Answer | Holders | Rights, flags: dict[str, Any]) -> int:
+    """Writes what was found; the exit code of the question. Where a part of the cluster could not
+    be read a `no` is no more than unknown, unless --allow-incomplete.
+    """
+    outputs = parse_outputs(flags["outputs"] or ("text",), FORMATS)
+    name = {Answer: "write_answer", Holders: "write_holders", Rights: "write_rights"}[type(told)]
+
+    def write(format: str, screen: Screen, out: IO[str]) -> None:
+        if format == "json":
+            from martello.report.access import json
+
+            getattr(json, name)(told, out)
+        else:
+            from martello.report.access import text
+
+            getattr(text, name)(told, screen, out)
+
+    write_each(outputs, write)
+    if told.missing and told.exit == 1 and not flags["allow_incomplete"]:
+        return 3
+    return told.exit

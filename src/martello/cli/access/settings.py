@@ -1,0 +1,64 @@
+"""Flags that the access commands share; one meaning each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+from martello.cli import options
+from martello.cli.network.settings import files_flag, incomplete_flag, output_flag
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+__all__ = ["asking_flags", "files_flag", "output_flag", "system_flag", "who_flags", "world_flags"]
+
+
+def _all(*options: Callable[[Any], Any]) -> Callable[[F], F]:
+    def add(function: F) -> F:
+        for option in reversed(options):
+            function = option(function)
+        return function
+
+    return add
+
+
+as_flag = click.option(
+    "--as",
+    "who",
+    default="",
+    metavar="WHO",
+    help="Whose rights: NS/ACCOUNT, a user name, node/NAME or group:NAME.",
+)
+
+who_flags = _all(
+    as_flag,
+    click.option(
+        "--as-group",
+        "groups",
+        multiple=True,
+        metavar="GROUP",
+        help="A group that WHO is in, instead of those known. Repeatable.",
+    ),
+)
+
+asking_flags = _all(
+    options.namespaces,
+    click.option(
+        "--subresource", default="", metavar="NAME", help="A part of the resource, such as exec."
+    ),
+    click.option(
+        "--field-selector",
+        "fields",
+        default="",
+        metavar="FIELDS",
+        help="What a list or watch selects: metadata.name=NAME may be granted by name.",
+    ),
+)
+
+world_flags = _all(files_flag, options.context, options.kubeconfig, incomplete_flag)
+
+system_flag = click.option(
+    "--system", is_flag=True, help="The control plane's own users, groups and accounts too."
+)

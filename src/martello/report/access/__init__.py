@@ -1,0 +1,1 @@
+"""Reports of access: answers, holders, lists, changes, and what may be trimmed."""

@@ -30,15 +30,20 @@ def settle(server: ApiServer, objects: Iterable[Object], mark: str) -> None:
     clear(server)
     for one in [*objects, *_signs(mark)]:
         body = {**one, "metadata": {**one["metadata"], "labels": {LABEL: "yes"}}}
-        space = one["metadata"].get("namespace")
-        where = f"/namespaces/{space}" if space else ""
-        server.request("POST", f"{_API}{where}/{_KINDS[one['kind']]}", body)
+        server.request("POST", path_of(one), body)
     deadline = time.monotonic() + _SECONDS
     for verb in ("wide", "narrow"):
         asked = {"verb": verb, "resource": "signs", "namespace": SPACES[0]}
         while not review(server, mark, (), asked):
             assert time.monotonic() < deadline, "the authorizer does not see the objects"
             time.sleep(0.01)
+
+
+def path_of(one: Object) -> str:
+    """The path of the collection in which a role or binding lies."""
+    space = one["metadata"].get("namespace")
+    where = f"/namespaces/{space}" if space else ""
+    return f"{_API}{where}/{_KINDS[one['kind']]}"
 
 
 def clear(server: ApiServer) -> None:

@@ -92,6 +92,57 @@ def test_a_port_that_is_missing() -> None:
     )
 
 
+def test_a_port_for_everyone_opens_nodes_and_the_outside_too() -> None:
+    found = shop(network("db", {"app": "db"}, ingress=[{"ports": [{"port": 443}]}]))
+    fix = ask(found, "shop/web", "shop/db")[2]
+    # Two pods here, one in the other namespace, the other node, what is outside in both families.
+    assert fix.why == (
+        "add {protocol: TCP, port: 80} to spec.ingress[0].ports"
+        " (also opens: shop/api → shop/db, shop/job → shop/db, far/web → shop/db and 3 more)"
+    )
+
+
+def test_a_port_for_ranges_opens_all_of_them() -> None:
+    blocks = [{"ipBlock": {"cidr": "203.0.113.0/24"}}, {"ipBlock": {"cidr": "203.0.114.0/24"}}]
+    rule = {"from": blocks, "ports": [{"port": 443}]}
+    found = shop(network("db", {"app": "db"}, ingress=[rule]))
+    db = next(e for e in found.world.endpoints if e.pod == "db")
+    fix = explain(found, Address(4, 0xCB007105, 0xCB007105), db, "TCP", 80)[2]
+    assert fix.why.endswith("(also opens: 203.0.113.0-203.0.114.255 → shop/db)")
+
+
+def test_two_fixes_open_what_only_both_of_them_open() -> None:
+    found = shop(
+        network("out", {"team": "a"}, egress=[]),
+        network("in", {"app": "db"}, ingress=[from_({"team": "a"}, ports=[{"port": 443}])]),
+    )
+    fixes = [step.why for step in ask(found, "shop/web", "shop/db") if step.direction == "fix"]
+    assert len(fixes) == 2
+    for fix in fixes:
+        assert fix.endswith("(also opens: shop/api → shop/db, shop/job → shop/db)")
+
+
+def test_what_a_pass_skips_is_not_to_be_narrowed() -> None:
+    def admin(name: str, priority: int, action: str) -> Object:
+        rule = {"action": action, "from": [{"namespaces": {}}]}
+        spec = {"tier": "Admin", "priority": priority, "subject": {"namespaces": {}}}
+        return policy(
+            "policy.networking.k8s.io/v1alpha2",
+            "ClusterNetworkPolicy",
+            name,
+            {**spec, "ingress": [rule]},
+        )
+
+    none = network("none", {"app": "db"}, ingress=[])
+    found = shop(admin("first", 1, "Pass"), admin("then", 2, "Deny"), none)
+    (fix,) = [step.why for step in ask(found, "shop/web", "shop/db") if step.direction == "fix"]
+    assert fix.startswith("add {from: ")
+    found = shop(admin("then", 2, "Deny"), none)
+    fixes = [step.why for step in ask(found, "shop/web", "shop/db") if step.direction == "fix"]
+    assert fixes[0] == "narrow spec.ingress[0] of ClusterNetworkPolicy/then"
+    assert fixes[1].startswith("add {from: ")
+
+
 def test_what_a_fix_opens_besides_is_found_by_trying() -> None:
     found = shop(
         network("all", {"team": "a"}, ingress=[from_({"app": "api"}, ports=[{"port": 80}])]),

@@ -55,14 +55,14 @@ def explain(
         return (Step(OUT, name_of(source), "denied", "they have no address family in common"),)
     family = max(shared, key=lambda v: _badness(reach, source, destination, v, protocol, port))
     steps: list[Step] = []
-    fixes: list[Step] = []
+    denials: list[remedy.Denial] = []
     for way, mine, other in ((EGRESS, out, to), (INGRESS, to, out)):
         question = Question(way, mine, other, family, protocol, port)
         step, found = _direction(reach, question)
         steps.append(step)
         if step.verdict == "denied":
-            fixes.extend(remedy.fixes(reach, question, found))
-    return (*steps, *fixes)
+            denials.append(remedy.denial(reach, question, found))
+    return (*steps, *remedy.fixes(reach, denials))
 
 
 def _badness(

@@ -1,6 +1,4 @@
-"""What would let a denied connection pass: the nearest rule, what it lacks, and what else the
-change would open, found by trying it.
-"""
+"""What would let a denied connection pass: the nearest rule, what it lacks, what to add to it."""
 
 from __future__ import annotations
 
@@ -9,13 +7,11 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 import msgspec
-import numpy as np
 
-from martello.core.path import Path, show
-from martello.core.reach import ALL, PROTOCOLS, Conn, Ports, conn
+from martello.core.path import show
+from martello.core.reach import PROTOCOLS, Ports
 from martello.practices.network.addresses import name_of, show_address
-from martello.practices.network.engine.classes import FAMILY
-from martello.practices.network.engine.places import Spot, own_node
+from martello.practices.network.engine.places import own_node
 from martello.practices.network.engine.reach import Reach
 from martello.practices.network.engine.rules import EGRESS, INGRESS
 from martello.practices.network.engine.selectors import NAME
@@ -23,18 +19,20 @@ from martello.practices.network.engine.tiers import Member
 from martello.practices.network.engine.trace import Hit, Question, members
 from martello.practices.network.model import (
     ACCEPT,
+    ADMIN,
+    BASELINE,
+    DENY,
     NETWORK,
     Address,
     Block,
     Endpoint,
-    NamedPort,
-    Place,
     Pods,
     Requirement,
     Selector,
     Step,
     Who,
 )
+from martello.practices.network.opened import Change, opened
 from martello.practices.network.selectors import selects
 from martello.practices.network.selectors import show as show_selector
 
@@ -52,7 +50,6 @@ _MADE: Final = frozenset(
     )
 )
 _WORDS: Final = frozenset(("true", "false", "null", "yes", "no", "on", "off", "y", "n"))
-_PAIRS: Final = 200  # that are looked at for what a change also opens
 _SHOWN: Final = 3
 
 
@@ -130,49 +127,64 @@ def _port(port: object) -> str:
     return str(getattr(port, "name", port))
 
 
-class _Change(msgspec.Struct, frozen=True, eq=False):
-    """What is added to a policy, in words, and what it speaks of then: a peer (None: those that a
-    rule has), and ports.
+class Denial(msgspec.Struct, frozen=True, eq=False):
+    """What denies one direction: rules of ordered policies, which each would have to be narrowed,
+    and NetworkPolicies that isolate, which this change would satisfy.
     """
 
-    member: Member
-    path: Path
-    words: str
-    who: Who | None
-    peers: tuple[Who, ...] | None
-    ports: tuple[Ports | NamedPort, ...] | None
+    question: Question
+    narrowed: tuple[Hit, ...]
+    change: Change | None
 
 
-def fixes(reach: Reach, question: Question, found: Sequence[Hit]) -> Iterator[Step]:
-    """One change of a policy that lets the connection pass this way; none where it is denied by an
-    ordered policy: then that rule is named.
-    """
-    name = name_of(question.mine.place)
+def denial(reach: Reach, question: Question, found: Sequence[Hit]) -> Denial:
+    """What stands against a denied connection, by what the rules of a direction said."""
     selecting = members(reach.state, question)
     isolating = [m for m in selecting if m.policy.tier == NETWORK and not m.perhaps]
-    denied = next((h for h in found if h.matches and h.rule.action not in (ACCEPT, "pass")), None)
-    if denied is not None and (
-        denied.member.policy.tier != NETWORK and not _past(denied, isolating)
+    narrowed, accepted = _denials(found, ADMIN)
+    change = None
+    if not accepted and not isolating:
+        narrowed += _denials(found, BASELINE)[0]
+    elif (
+        not accepted
+        and not own_node(question.mine, question.other)
+        and not any(hit.member.policy.tier == NETWORK and hit.matches for hit in found)
     ):
-        words = f"narrow {show(denied.rule.path)} of {denied.member.policy.resource.ref.local}"
-        yield Step("fix", name, "", words, denied.member.policy.resource, denied.rule.path)
-        return
-    if not isolating:
-        return
-    change = _change(reach, question, nearest(question, found), isolating[0])
-    if change is None:
-        return
-    also = _also(reach, question, change)
-    words = f"{change.words} (also opens: {also})"
-    yield Step("fix", name, "", words, change.member.policy.resource, change.path)
+        change = _change(reach, question, nearest(question, found), isolating[0])
+    return Denial(question, narrowed, change)
 
 
-def _past(denied: Hit, isolating: Sequence[Member]) -> bool:
-    """Whether a denial is never asked, because NetworkPolicies isolate before it."""
-    return denied.member.policy.tier == "baseline" and bool(isolating)
+def _denials(found: Sequence[Hit], tier: str) -> tuple[tuple[Hit, ...], bool]:
+    """The denials of a tier that are met before it accepts or passes on; whether it accepts."""
+    denials: list[Hit] = []
+    for hit in found:
+        if hit.member.policy.tier == tier and hit.matches and not hit.member.perhaps:
+            if hit.rule.action != DENY:
+                return tuple(denials), hit.rule.action == ACCEPT
+            denials.append(hit)
+    return tuple(denials), False
 
 
-def _change(reach: Reach, question: Question, hit: Hit | None, first: Member) -> _Change | None:
+def fixes(reach: Reach, denials: Sequence[Denial]) -> Iterator[Step]:
+    """Changes of policies that together let a connection pass: a denial of an ordered policy is
+    named, NetworkPolicies get one rule or a part of one in each direction.
+    """
+    changes = [(one.question.way, one.change) for one in denials if one.change is not None]
+    for one in denials:
+        name = name_of(one.question.mine.place)
+        for hit in one.narrowed:
+            resource = hit.member.policy.resource
+            words = f"narrow {show(hit.rule.path)} of {resource.ref.local}"
+            yield Step("fix", name, "", words, resource, hit.rule.path)
+        if one.change is not None:
+            beside = [change for way, change in changes if way != one.question.way]
+            also = opened(reach, one.question, one.change, beside)
+            words = f"{one.change.words} (also opens: {also})"
+            resource = one.change.member.policy.resource
+            yield Step("fix", name, "", words, resource, one.change.path)
+
+
+def _change(reach: Reach, question: Question, hit: Hit | None, first: Member) -> Change | None:
     """The rule that lacks one half gets it; otherwise a new rule is added."""
     peer = _as_peer(reach, question)
     if peer is None:
@@ -185,14 +197,14 @@ def _change(reach: Reach, question: Question, hit: Hit | None, first: Member) ->
     port = f"{{protocol: {question.protocol}, port: {question.port}}}"
     if hit is not None and hit.peers is False and hit.ports is not False:
         told = f"add {words} to {show((*hit.rule.path, end))}"
-        return _Change(hit.member, hit.rule.path, told, who, None, hit.rule.ports)
+        return Change(hit.member, hit.rule.path, told, who, None, hit.rule.ports)
     if hit is not None and hit.peers and hit.ports is False and exact is not None:
         told = f"add {port} to {show((*hit.rule.path, 'ports'))}"
-        return _Change(hit.member, hit.rule.path, told, None, hit.rule.peers, exact)
+        return Change(hit.member, hit.rule.path, told, None, hit.rule.peers, exact)
     ports = f", ports: [{port}]" if exact else ""
     told = f"add {{{end}: [{words}]{ports}}} to spec.{question.way}"
     told += f" of {first.policy.resource.ref.local}"
-    return _Change(first, ("spec", question.way), told, who, None, exact)
+    return Change(first, ("spec", question.way), told, who, None, exact)
 
 
 def _as_peer(reach: Reach, question: Question) -> tuple[Who, str] | None:
@@ -248,105 +260,3 @@ def _own_labels(reach: Reach, place: Endpoint) -> dict[str, str]:
         if all(labels.get(key) != mine[key] for labels in beside):
             return {key: mine[key]}
     return mine
-
-
-def _also(reach: Reach, question: Question, change: _Change) -> str:
-    """The pairs that pass with the change and do not without it, but for the one that is meant."""
-    meant = (name_of(question.mine.place), name_of(question.other.place))
-    found: dict[str, None] = {}
-    looked = 0
-    known: dict[object, bool] = {}
-    for mine, other in _touched(reach, question, change):
-        names = name_of(mine), name_of(other)
-        if names == meant or mine is other:
-            continue
-        looked += 1
-        if looked > _PAIRS:
-            return f"{len(found)} pairs or more"
-        here, there = reach.spot(mine), reach.spot(other)
-        destination = mine if question.way == INGRESS else other
-        ports = destination.ports if isinstance(destination, Endpoint) else ()
-        alike = (*_sign(here), *_sign(there), ports, own_node(here, there))
-        if alike not in known:
-            known[alike] = _opens(reach, question.way, change, here, there)
-        if known[alike]:
-            found[" → ".join(names if question.way == EGRESS else names[::-1])] = None
-    if not found:
-        return "nothing else"
-    more = len(found) - _SHOWN
-    return ", ".join(list(found)[:_SHOWN]) + (f" and {more} more" if more > 0 else "")
-
-
-def _touched(reach: Reach, question: Question, change: _Change) -> Iterator[tuple[Place, Place]]:
-    """A subject of the policy with every place that the changed part of it takes in, one of each
-    name.
-    """
-    groups = reach.state.groups[question.way]
-    serial = change.member.serial
-    held = [any(code >> 1 == serial for code in key.codes) for key in groups.keys]
-    base = reach.state.universe.base
-    subjects = np.flatnonzero(np.array(held)[groups.of[base]] & (base >= 0)).tolist()
-    endpoints = reach.world.endpoints
-    others: list[Place] = [question.other.place]
-    if isinstance(change.who, Pods):
-        others += [e for e in reach.inside(change.who.namespace) if _holds(change.who, e)]
-    elif change.who is None:
-        others += _taken(reach, change.peers)
-    named = {name_of(place): place for place in others}
-    for mine in {endpoints[at].name: endpoints[at] for at in subjects}.values():
-        for other in named.values():
-            yield mine, other
-
-
-def _holds(who: Pods, endpoint: Endpoint) -> bool:
-    return not endpoint.host_network and selects(who.pods, endpoint.labels)
-
-
-def _taken(reach: Reach, peers: Sequence[Who] | None) -> list[Endpoint]:
-    universe = reach.state.universe
-    marks = np.full(universe.columns.count, peers is None)
-    for who in peers or ():
-        marks[reach.state.columns_of(who)[1]] = True
-    count = len(reach.world.endpoints)
-    of = universe.column
-    found = np.flatnonzero(marks[of[4][:count]] | marks[of[6][:count]])
-    return [reach.world.endpoints[at] for at in found.tolist()]
-
-
-def _opens(reach: Reach, way: str, change: _Change, mine: Spot, other: Spot) -> bool:
-    """Whether the ports of the changed rule pass only with it: ordered policies still apply, and
-    those of the other end.
-    """
-    back = EGRESS if way == INGRESS else INGRESS
-    ports = _ports_at(change.ports, mine.place if way == INGRESS else other.place)
-    for version in _shared(mine, other):
-        now = reach.one_way(way, mine, other, version)[1]
-        gained = (ports & reach.at_best(way, mine, other, version)) - now
-        if gained and gained & reach.one_way(back, other, mine, version)[1]:
-            return True
-    return False
-
-
-def _sign(spot: Spot) -> tuple[object, ...]:
-    """What makes places alike to all policies."""
-    columns = (str(spot.columns[version]) for version in FAMILY)
-    return (*spot.groups.values(), *columns, spot.families)
-
-
-def _shared(mine: Spot, other: Spot) -> tuple[int, ...]:
-    return tuple(v for v, bit in FAMILY.items() if mine.families & other.families & bit)
-
-
-def _ports_at(ports: tuple[Ports | NamedPort, ...] | None, destination: Place) -> Conn:
-    """The ports that a rule names, as a destination has them."""
-    if ports is None:
-        return ALL
-    declared = destination.ports if isinstance(destination, Endpoint) else ()
-    named = [
-        Ports(one.protocol, one.number, one.number)
-        for port in ports
-        for one in declared
-        if isinstance(port, NamedPort)
-        and (port.name, port.protocol or one.protocol) == (one.name, one.protocol)
-    ]
-    return conn([*(port for port in ports if isinstance(port, Ports)), *named])

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from martello.core.path import Path
 from martello.core.resource import Resource
 from martello.practices.access.bindings import Subject
+from martello.practices.access.cover import Single
 from martello.practices.access.model import ACCOUNT, Grant, Principal
 from martello.practices.access.rules import Rule, read_role
 from martello.report.access.model import Chain
@@ -112,3 +113,25 @@ def _rule(grant: Grant) -> Rule:
 def _some(words: Sequence[str], most: int) -> str:
     shown = ", ".join(word or "core" for word in words[:most])
     return f"{shown} and {len(words) - most} more" if len(words) > most else shown
+
+
+def single_words(singles: Sequence[Single]) -> tuple[str, ...]:
+    """Things that may be done, in few sentences: verbs of one resource together, then resources of
+    the same verbs.
+    """
+    verbs: dict[tuple[str, str, str, str], list[str]] = {}
+    for verb, group, resource, name, url in singles:
+        verbs.setdefault((group, resource, name or "", url), []).append(verb)
+    alike: dict[tuple[str, str, bool, tuple[str, ...]], list[str]] = {}
+    for (group, resource, name, url), held in verbs.items():
+        alike.setdefault((group, name, bool(url), tuple(held)), []).append(url or resource)
+    told: list[str] = []
+    for (group, name, path, held), what in alike.items():
+        verb = "every verb" if "*" in held else ", ".join(held)
+        objects = _some(what, 6)
+        if "*" in what:
+            objects = "every path" if path else "everything"
+        suffix = f" of {group}" if group not in ("", "*") else ""
+        on = "on " if "*" in held else ""
+        told.append(f"{verb} {on}{objects}{suffix}" + (f" named {name}" if name else ""))
+    return tuple(told)

@@ -121,3 +121,17 @@ def test_every_walk_in_random_clusters(seed: int) -> None:
         for hop in spread(found, source).hops:
             told.update({row.place: (hop.number, row.sure) for row in hop.reached})
         assert told == _walked(found, source, 3), source.key
+
+
+def test_a_cluster_wide_denial_holds_for_the_own_node_too() -> None:
+    rule = {"action": "Deny", "to": [{"nodes": {}}]}
+    spec = {"tier": "Admin", "priority": 1, "subject": {"namespaces": {}}, "egress": [rule]}
+    deny = o.policy("policy.networking.k8s.io/v1alpha2", "ClusterNetworkPolicy", "deny", spec)
+    pod = o.pod("shop", "web", {"app": "web"}, ["10.0.0.1"], [], "n1")
+    node = o.node("n1", ["192.0.2.1"], {})
+    found = reach(o.cluster([o.namespace("shop", {}), pod, node, deny]), PROFILE)
+    assert spread(found, _named(found, "shop/web")).hops == ()
+    back = spread(found, found.world.nodes[0])
+    assert [(row.place, row.sure) for hop in back.hops for row in hop.reached] == [
+        ("shop/web", True)
+    ]

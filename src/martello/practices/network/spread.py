@@ -7,7 +7,7 @@ from typing import Final
 
 import msgspec
 
-from martello.core.reach import ALL, NONE, Conn, Ports, Reachability, conn
+from martello.core.reach import NONE, Conn, Ports, Reachability, conn
 from martello.practices.network.addresses import name_of
 from martello.practices.network.alike import Alike, own
 from martello.practices.network.diff import Answers
@@ -82,6 +82,7 @@ class _Walk:
         "_edge",
         "_here",
         "_last",
+        "_own",
         "_places",
         "_reach",
         "_seen",
@@ -99,6 +100,7 @@ class _Walk:
             self._places.setdefault(name_of(place), []).append(place)
             if node := _node(place):
                 self._here.setdefault(node, []).append(place)
+        self._own: dict[tuple[int, int], Reachability] = {}
         self._shapes: dict[_Shape, list[str]] = {}
         for name, places in self._places.items():
             kinds = {(self._alike.number(place), _ports(place)) for place in places}
@@ -138,11 +140,27 @@ class _Walk:
         found[row.place] = row
 
     def _beside(self) -> Iterator[Reached]:
-        """A pod and its own node, or what is on the network of it, always reach each other."""
+        """A pod and its own node, or what is on the network of it: no NetworkPolicy comes between
+        them, a cluster-wide policy may.
+        """
         for via, place, sure in self._last:
             for other in self._here.get(_node(place), ()):
                 if _is_node(place) != _is_node(other):
-                    yield Reached(name_of(other), via, _heard(ALL, _ports(other)), sure)
+                    answer = self._between(place, other)
+                    ports = _ports(other)
+                    yes, maybe = _heard(answer.yes, ports), _heard(answer.maybe, ports)
+                    if yes or maybe:
+                        surely = bool(yes) and sure
+                        by = yes if surely else yes | maybe
+                        yield Reached(name_of(other), via, by, surely)
+
+    def _between(self, place: Place, other: Place) -> Reachability:
+        """What passes between a pod and its own node, asked once for all that are alike."""
+        key = self._alike.number(place), self._alike.number(other)
+        found = self._own.get(key)
+        if found is None:
+            found = self._own[key] = self._reach.verdict(place, other)
+        return found
 
     def _by_rules(self, found: dict[str, Reached], shape: _Shape, names: list[str]) -> None:
         for via, place, sure in self._edge:

@@ -7,7 +7,7 @@ import sys
 from collections import Counter
 from pathlib import Path
 
-from bench import flows, layers, live, sbom, versions
+from bench import access, flows, layers, live, sbom, versions
 from bench.material import BUILD, generated_manifests, real_manifests
 from bench.peers import environment
 from bench.process import Usage, run, typical
@@ -29,7 +29,7 @@ def main() -> int:
     _beside_checkov(directory)
     _small()
     _growth()
-    return max(layers.main(), versions.main(), sbom.main(), live.main(), flows.main())
+    return max(layers.main(), versions.main(), sbom.main(), live.main(), flows.main(), access.main())
 
 
 def _row(name: str, usage: Usage) -> None:

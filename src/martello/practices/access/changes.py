@@ -11,13 +11,15 @@ from typing import Final
 
 import msgspec
 
+from martello.core.cluster import Cluster
 from martello.core.resource import Resource
-from martello.practices.access.answers import Access
-from martello.practices.access.bindings import Subject
+from martello.practices.access.answers import Access, access
+from martello.practices.access.bindings import BINDINGS, Subject
 from martello.practices.access.cover import Single, covers
 from martello.practices.access.index import Index
-from martello.practices.access.principals import subject_key
-from martello.practices.access.rules import Rule
+from martello.practices.access.model import MASTERS
+from martello.practices.access.principals import of_subject, subject_key
+from martello.practices.access.rules import ROLES, Lists, Rule
 
 MOST: Final = 20_000  # things gained and lost that are told one by one
 
@@ -39,52 +41,76 @@ class Changed(msgspec.Struct, frozen=True, eq=False):
 
 
 class Changes(msgspec.Struct, frozen=True, eq=False):
-    """All of them, gains first. `more` is true where there were too many to tell."""
+    """All of them, gains first. `more` is true where there were too many to tell; `doubts` are
+    reasons for which there may be others.
+    """
 
     changed: tuple[Changed, ...]
     more: bool = False
+    doubts: tuple[str, ...] = ()
+
+
+def diff(before: Cluster, after: Cluster) -> Changes:
+    """The difference of what two clusters grant."""
+    return changes(access(before), access(after))
 
 
 def changes(old: Access, new: Access) -> Changes:
     """The difference of two states. A refactoring that changes no right has none."""
     found: list[Changed] = []
+    doubts = tuple(_doubts(old.cluster, new.cluster))
     told = 0
     for gained, before, after in ((True, old, new), (False, new, old)):
-        for change in _gains(before.index, after.index, gained):
+        for change in _gains(before, after, gained):
             found.append(change)
             told += len(change.singles)
             if told > MOST:
-                return Changes(tuple(found), True)
-    return Changes(tuple(found))
+                return Changes(tuple(found), True, doubts)
+    return Changes(tuple(found), doubts=doubts)
 
 
-def _gains(old: Index, new: Index, gained: bool) -> Iterator[Changed]:
+def _doubts(old: Cluster, new: Cluster) -> Iterator[str]:
+    for side, cluster in (("old", old), ("new", new)):
+        for kind in (*BINDINGS, *ROLES):
+            if kind in cluster.unlisted:
+                yield f"{side}: {kind}: {cluster.unlisted[kind]}"
+        if cluster.read:
+            yield f"{side}: only {len(cluster.read)} namespaces were read"
+
+
+def _gains(old: Access, new: Access, gained: bool) -> Iterator[Changed]:
+    """What each subject of a binding has on the new side alone. What a group grants that it is
+    always in counts as held: an account is in the group of its namespace.
+    """
     subjects = {
-        subject_key(subject): subject for binding in new.bindings for subject in binding.subjects
+        subject_key(subject): subject
+        for binding in new.index.bindings
+        for subject in binding.subjects
     }
-    for key, spaces in sorted(new.cells.items()):
-        subject = subjects[key]
-        for scope in sorted(spaces):
-            held = _rules(old, key, scope)
-            known = {rule.lists for rule in held}
-            wide = [rule for _, rule in _bound(new, key, "")] if scope else []
-            known |= {rule.lists for rule in wide}
-            for binding, rule in _bound(new, key, scope):
-                if rule.lists in known or (scope and rule.urls):
-                    continue
-                known.add(rule.lists)
-                covered, missing = covers((*held, *wide), (rule,))
-                if not covered and missing:
-                    yield Changed(gained, subject, scope, missing, binding, rule)
-                    held = (*held, rule)
+    subjects.pop(f"g{MASTERS}", None)  # they may do everything already
+    signs = (_Signs(old.index), _Signs(new.index))
+    for key, spaces in sorted(new.index.cells.items()):
+        for scope in sorted(spaces) if key in subjects else ():
+            if signs[0].of(key, scope) != signs[1].of(key, scope):
+                yield from _in_scope(old, new, gained, subjects[key], scope)
 
 
-def _rules(index: Index, key: str, scope: str) -> tuple[Rule, ...]:
-    """The rules that count for a key in a scope: those of everywhere too."""
-    found = [rule for _, rule in _bound(index, key, "")]
-    if scope:
-        found += [rule for _, rule in _bound(index, key, scope) if not rule.urls]
-    return tuple(found)
+def _in_scope(
+    old: Access, new: Access, gained: bool, subject: Subject, scope: str
+) -> Iterator[Changed]:
+    key = subject_key(subject)
+    held = old.rules(of_subject(subject), scope)
+    known = {rule.lists for rule in held}
+    wide = [rule for _, rule in _bound(new.index, key, "")] if scope else []
+    known |= {rule.lists for rule in wide}
+    for binding, rule in _bound(new.index, key, scope):
+        if rule.lists in known or (scope and rule.urls):
+            continue
+        known.add(rule.lists)
+        covered, missing = covers((*held, *wide), (rule,))
+        if not covered and missing:
+            yield Changed(gained, subject, scope, missing, binding, rule)
+            held = (*held, rule)
 
 
 def _bound(index: Index, key: str, scope: str) -> Iterator[tuple[Resource, Rule]]:
@@ -92,3 +118,28 @@ def _bound(index: Index, key: str, scope: str) -> Iterator[tuple[Resource, Rule]
     for place in cell.bindings if cell is not None else ():
         for rule in index.roles[index.role_of[place]].rules:
             yield index.bindings[place].resource, rule
+
+
+class _Signs:
+    """What a cell says, so that cells that say the same are equal: the sets of rules of its
+    roles.
+    """
+
+    __slots__ = ("_index", "_of_role")
+
+    def __init__(self, index: Index) -> None:
+        self._index = index
+        self._of_role: dict[int, frozenset[Lists]] = {}
+
+    def of(self, key: str, scope: str) -> frozenset[frozenset[Lists]]:
+        """The sign of the cell of a key in a scope."""
+        cell = self._index.cells.get(key, {}).get(scope)
+        roles = {self._index.role_of[place] for place in cell.bindings} if cell else ()
+        return frozenset(self._role(role) for role in roles)
+
+    def _role(self, role: int) -> frozenset[Lists]:
+        found = self._of_role.get(role)
+        if found is None:
+            rules = self._index.roles[role].rules
+            found = self._of_role[role] = frozenset(rule.lists for rule in rules)
+        return found

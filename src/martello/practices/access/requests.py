@@ -77,8 +77,8 @@ def tried(event: AuditEvent) -> Iterator[Tried]:
 
 
 def was_refused(event: AuditEvent) -> bool:
-    """Whether an authorizer refused. Where that is not annotated, a 403 counts as one, though it may
-    be the admission's.
+    """Whether an authorizer refused. Where that is not annotated, a 403 counts as one, though it
+    may be the admission's.
     """
     if event.api_decision:
         return event.api_decision == "forbid"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from tests.support.network.objects import cluster
+from tests.support.network.objects import cluster, namespace, pod
 from tests.support.network.random_cluster import random_cluster
 
 from martello.core.reach import Conn
@@ -59,3 +59,11 @@ def test_nothing_has_no_pairs() -> None:
 
 def _ends(found: Reach) -> tuple[Endpoint, ...]:
     return found.world.endpoints
+
+
+def test_a_cluster_of_nothing_but_pods_on_the_network_of_their_nodes() -> None:
+    agent = pod("shop", "agent", {}, ["10.0.0.1"], [])
+    agent["spec"]["hostNetwork"] = True
+    found = reach(cluster([namespace("shop", {}), agent]))
+    assert found.count().pairs == 1
+    assert found.cells.count == 1

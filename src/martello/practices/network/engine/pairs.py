@@ -50,12 +50,11 @@ def cells(state: State, labels: Numbers | None = None) -> Cells:
     """
     every = state.universe
     count = len(every.base)
-    free = every.base < 0
     table = np.stack(
         [
             np.zeros(count, dtype=np.int64) if labels is None else labels,
-            np.where(free, 0, state.groups[INGRESS].of[every.base]) if count else every.base,
-            np.where(free, 0, state.groups[EGRESS].of[every.base]) if count else every.base,
+            _groups(state, INGRESS),
+            _groups(state, EGRESS),
             every.column[4][:count],
             every.column[6][:count],
             every.families[:count].astype(np.int64),
@@ -76,6 +75,22 @@ def cells(state: State, labels: Numbers | None = None) -> Cells:
         weight,
         (weight == 1) & (several == 0),
     )
+
+
+def _groups(state: State, way: str) -> Numbers:
+    """The group of each endpoint; what is on the network of its node is in that of no policy."""
+    base, of = state.universe.base, state.groups[way].of
+    if not len(of):
+        return np.zeros(len(base), dtype=np.int64)
+    return np.where(base < 0, 0, of[base])
+
+
+def _groups(state: State, way: str) -> Numbers:
+    """The group of each endpoint; those on the network of their node are in none."""
+    base = state.universe.base
+    found = np.zeros(len(base), dtype=np.int64)
+    found[base >= 0] = state.groups[way].of[base[base >= 0]]
+    return found
 
 
 class Pairs:

@@ -58,3 +58,12 @@ def test_a_changed_policy_that_is_not_understood_is_no_sameness(folder: Path) ->
     assert done.code == 3
     assert "CiliumNetworkPolicy/p changes and is not understood" in " ".join(done.out.split())
     assert ask("diff", "unknown", "unknown", cwd=folder).code == 0
+
+
+def test_what_could_not_be_read_is_not_called_empty(tmp_path: Path) -> None:
+    """A file beyond the limits, or broken: the reason is the file's, not that there is nothing."""
+    (tmp_path / "a.yaml").write_text("kind: [")
+    done = ask("can", "shop/web", "shop/db", "-f", "a.yaml", cwd=tmp_path)
+    assert done.code == 2
+    assert "a.yaml" in done.err.splitlines()[1]
+    assert "no Kubernetes objects" not in done.err

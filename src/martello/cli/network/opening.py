@@ -54,17 +54,17 @@ def opened_reading(reading: Reading, flags: dict[str, Any]) -> Opened:
     profile = profile_of(cluster, reading, flags)
     found = reach(cluster, profile)
     refuse(found.policies)
-    if not cluster.resources:
-        raise BadInput(
-            f"nothing to ask in {reading.target}",
-            "it holds no Kubernetes objects",
-            "name a directory with manifests, demo, or a cluster",
-        )
     missing = tuple(
         f"{entry.location or entry.ref or reading.target}: {entry.reason}"
         for entry in reading.unassessed
         if entry.asked
     )
+    if not cluster.resources:
+        raise BadInput(
+            f"nothing to ask in {reading.target}",
+            "; ".join(missing[:3]) or "it holds no Kubernetes objects",
+            "name a directory with manifests, demo, or a cluster",
+        )
     return Opened(reading, cluster, profile, found, missing)
 
 

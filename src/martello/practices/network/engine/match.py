@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import reduce
 from typing import Final
 
 import numpy as np
@@ -201,7 +200,7 @@ def _union(parts: list[Index]) -> Index:
     parts = [part for part in parts if len(part)]
     if len(parts) < 2:
         return parts[0] if parts else _NONE
-    return reduce(np.union1d, parts)
+    return np.unique(np.concatenate(parts))
 
 
 def _key(who: Who, profile: Profile) -> object:

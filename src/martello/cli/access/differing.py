@@ -34,6 +34,7 @@ def compare(old: str, new: str, outputs: Sequence[Output], flags: dict[str, Any]
         new=new,
         rows=_rows(wanted),
         more=found.more,
+        notes=found.doubts,
         report=report,
         missing=tuple(dict.fromkeys((*before.missing, *after.missing))),
     )

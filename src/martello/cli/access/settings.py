@@ -12,7 +12,15 @@ from martello.cli.network.settings import files_flag, incomplete_flag, output_fl
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-__all__ = ["asking_flags", "files_flag", "output_flag", "system_flag", "who_flags", "world_flags"]
+__all__ = [
+    "asking_flags",
+    "events_flag",
+    "files_flag",
+    "output_flag",
+    "system_flag",
+    "who_flags",
+    "world_flags",
+]
 
 
 def _all(*options: Callable[[Any], Any]) -> Callable[[F], F]:
@@ -62,3 +70,15 @@ world_flags = _all(files_flag, options.context, options.kubeconfig, incomplete_f
 system_flag = click.option(
     "--system", is_flag=True, help="The control plane's own users, groups and accounts too."
 )
+
+
+def events_flag(required: bool = False) -> Callable[[F], F]:
+    """`--events`, the audit logs."""
+    return click.option(
+        "--events",
+        "events",
+        multiple=True,
+        required=required,
+        metavar="FILE",
+        help="Audit log: files, patterns, directories, or - for stdin. Repeatable.",
+    )

@@ -126,12 +126,12 @@ def single_words(singles: Sequence[Single]) -> tuple[str, ...]:
     for (group, resource, name, url), held in verbs.items():
         alike.setdefault((group, name, bool(url), tuple(held)), []).append(url or resource)
     told: list[str] = []
-    for (group, name, path, held), what in alike.items():
-        verb = "every verb" if "*" in held else ", ".join(held)
+    for (group, name, path, verbs_of), what in alike.items():
+        verb = "every verb" if "*" in verbs_of else ", ".join(verbs_of)
         objects = _some(what, 6)
         if "*" in what:
             objects = "every path" if path else "everything"
         suffix = f" of {group}" if group not in ("", "*") else ""
-        on = "on " if "*" in held else ""
+        on = "on " if "*" in verbs_of else ""
         told.append(f"{verb} {on}{objects}{suffix}" + (f" named {name}" if name else ""))
     return tuple(told)

@@ -1,0 +1,55 @@
+"""`martello access trim --events FILE`: what is granted and never used, with the proof."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import click
+
+from martello.cli import options
+from martello.cli.access import settings
+
+FORMATS: Final = ("text", "json", "yaml")
+
+
+@click.command("trim")
+@settings.events_flag(required=True)
+@settings.world_flags
+@click.option(
+    "--as",
+    "subjects",
+    multiple=True,
+    metavar="WHO",
+    help="Whose rights: NS/ACCOUNT, a user name, node/NAME or group:NAME.",
+)
+@click.option(
+    "--since",
+    default="",
+    metavar="TIME",
+    help="How long the events must reach back, such as 30d; else nothing is said.",
+)
+@click.option(
+    "--audit-policy",
+    default="",
+    metavar="FILE",
+    help="What the log leaves out [default: the policy among the objects].",
+)
+@click.option(
+    "--widen",
+    multiple=True,
+    metavar="WHAT",
+    help="verbs, names, namespaces: keep more than was used, as audit2rbac does. Repeatable.",
+)
+@click.option("--refused", is_flag=True, help="What was refused was wanted: grant it.")
+@click.option("--write", "folder", default="", metavar="DIR", help="Write the objects there.")
+@settings.output_flag(FORMATS)
+@options.debug
+def command(**flags: Any) -> int:
+    """Read the audit log, and propose the edits that leave what was used: bindings that go, roles
+    that are narrowed, shared roles that are split. Every request is replayed on the result, and
+    nothing is shown that would deny one. Nothing is written without --write DIR.
+    """
+    from martello.cli.access.trimming import trim_command
+    from martello.cli.reports import parse_outputs
+
+    return trim_command(parse_outputs(flags["outputs"] or ("text",), FORMATS), flags)

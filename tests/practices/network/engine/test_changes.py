@@ -142,3 +142,31 @@ def _policy(name: str, mine: dict[str, str], peers: dict[str, str]) -> Object:
 
 def _endpoint(found: Reach, name: str) -> Endpoint:
     return next(e for e in found.world.endpoints if e.pod == name)
+
+
+def test_one_name_with_and_without_the_default_namespace_is_refused_at_once() -> None:
+    spec: Object = {"podSelector": {}, "policyTypes": ["Ingress"]}
+    one, other = (
+        policy("networking.k8s.io/v1", "NetworkPolicy", "np", spec, space)
+        for space in ("default", "")
+    )
+    found = reach(cluster([pod("default", "web", {}, ["10.0.0.1"], []), one]))
+    assert len(found.apply(resources([other])).policies.faults) == 1
+
+
+def test_a_namespace_goes_with_the_last_policy_in_it() -> None:
+    spec: Object = {"podSelector": {}, "policyTypes": ["Ingress"]}
+    one = policy("networking.k8s.io/v1", "NetworkPolicy", "np", spec, "empty")
+    found = reach(cluster([namespace("shop", {}), pod("shop", "web", {}, ["10.0.0.1"], []), one]))
+    assert "empty" in found.world.namespaces
+    after = found.apply(removed=[resources([one])[0].ref])
+    assert "empty" not in after.world.namespaces
+    assert after.notes == ()
+
+
+def test_a_cluster_of_host_pods_alone_is_counted() -> None:
+    host = pod("shop", "proxy", {}, ["192.0.2.1"], [], "n1")
+    host["spec"]["hostNetwork"] = True
+    found = reach(cluster([namespace("shop", {}), host, node("n1", ["192.0.2.1"], {})]))
+    assert found.count().pairs == 1
+    assert len(list(found.blocks())) == 1

@@ -77,7 +77,11 @@ def edited(before: Before, changed: Sequence[Resource], removed: Sequence[Ref]) 
     source = before.source.with_(changed, removed)
     refs = [*(resource.ref for resource in changed), *removed]
     world = before.world
-    if not all(is_policy(ref.group_kind) and _space(ref) in world.namespaces for ref in refs):
+    # A namespace without an object is there for as long as something lies in it.
+    unsure = any(world.namespaces.get(_space(ref)) is None for ref in removed)
+    if unsure or not all(
+        is_policy(ref.group_kind) and _space(ref) in world.namespaces for ref in refs
+    ):
         world = world_of(source.cluster, before.profile)
         if before.extra:
             endpoints = (*world.endpoints, *before.extra)
@@ -85,7 +89,7 @@ def edited(before: Before, changed: Sequence[Resource], removed: Sequence[Ref]) 
     read_again = any(is_read(ref.group_kind, before.policies, before.profile) for ref in refs)
     if not read_again and not before.policies.faults:
         return Edit(source, world, before.policies)
-    if all(ref.group_kind == KIND for ref in refs) and _plain(before):
+    if all(ref.group_kind == KIND for ref in refs) and _plain(before) and _once(before, refs):
         return Edit(source, world, _some_read(before.policies, changed, removed))
     return Edit(source, world, _same(before.policies, read(source.cluster, before.profile)))
 
@@ -104,6 +108,20 @@ def _plain(before: Before) -> bool:
         and not policies.faults
         and not policies.notes
     )
+
+
+def _once(before: Before, refs: Sequence[Ref]) -> bool:
+    """Whether no policy of the namespace `default` is there with and without it written."""
+    names = {ref.name for ref in refs if _space(ref) == DEFAULT_NAMESPACE}
+    if not names:
+        return True
+    known = [policy.resource.ref for policy in before.policies.policies]
+    written = {
+        (ref.name, ref.namespace)
+        for ref in (*known, *refs)
+        if ref.name in names and ref.group_kind == KIND and _space(ref) == DEFAULT_NAMESPACE
+    }
+    return len(written) == len(names)
 
 
 def _some_read(before: Policies, changed: Sequence[Resource], removed: Sequence[Ref]) -> Policies:

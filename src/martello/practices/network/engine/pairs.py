@@ -85,14 +85,6 @@ def _groups(state: State, way: str) -> Numbers:
     return np.where(base < 0, 0, of[base])
 
 
-def _groups(state: State, way: str) -> Numbers:
-    """The group of each endpoint; those on the network of their node are in none."""
-    base = state.universe.base
-    found = np.zeros(len(base), dtype=np.int64)
-    found[base >= 0] = state.groups[way].of[base[base >= 0]]
-    return found
-
-
 class Pairs:
     """What passes between cells, by the rules alone: a pod and itself, and its own node, apart."""
 

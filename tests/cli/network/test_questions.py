@@ -180,3 +180,49 @@ def test_flags_of_the_plugin_settle_what_is_unknown(tmp_path: Path) -> None:
     assert ask(*words, "--cni", "calico").code == 3
     assert ask(*words, "--cni", "calico", "--pod-cidr", "10.1.0.0/16").code == 0
     assert ask(*words, "--cni", "calico", "--pod-cidr", "172.16.0.0/16").code == 1
+
+
+def test_what_goes_on_below_is_aligned_with_what_it_continues() -> None:
+    lines = ask("explain", "shop/web", "shop/checkout:8082", "-f", "demo").out.splitlines()
+    start = lines[2].index("isolated by")
+    assert [len(line) - len(line.lstrip()) for line in lines[3:5]] == [start, start]
+    assert lines[5].startswith("  fix  add") and lines[6].startswith("       opens:")
+
+
+def test_a_reason_without_room_goes_on_below_its_place(tmp_path: Path) -> None:
+    """Names of files are not broken, and no line is wider than the screen."""
+    deep = tmp_path / "a-directory-with-a-much-longer-name"
+    deep.mkdir()
+    lay_down(deep)
+    words = ("explain", "shop/web", "data/db", "-f", "a-directory-with-a-much-longer-name")
+    out = ask(*words, cwd=tmp_path).out
+    assert "\n       (a-directory-with-a-much-longer-name/shop/data.yaml:99:7)" in out
+    assert all(len(line) <= 80 for line in out.splitlines())
+
+
+def test_what_was_asked_for_is_not_told_again() -> None:
+    out = ask("explain", "shop/web", "data/db:5432", "-f", "demo").out
+    assert "also between these passes: none" in out
+    assert "also between these passes perhaps: ping, and what else has no ports" in out
+    assert (
+        "also between these passes:" not in ask("explain", "shop/web", "data/db", "-f", "demo").out
+    )
+    translated = ask("explain", "shop/cart", "data/svc/db:5432", "-f", "demo").out
+    assert "TCP 5432 passes" in translated and "also between these passes: none" in translated
+
+
+@pytest.mark.parametrize(
+    ("end", "note"),
+    [
+        ("shop/web:8080", "note what leads there from outside: ingress shop/Ingress/shop to TCP"),
+        ("shop/web:9999", "note that is what policies say; no Ingress, Service or host port"),
+        ("kube-system/log-agent", "note it is on the network of its node"),
+        ("shop/cart:8081", ""),
+    ],
+)
+def test_what_leads_there_from_the_internet_is_told_beside_the_policies(
+    end: str, note: str
+) -> None:
+    out = " ".join(ask("can", "internet", end, "-f", "demo").out.split())
+    assert note in out
+    assert ("note" in out) == bool(note)

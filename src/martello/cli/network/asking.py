@@ -8,10 +8,11 @@ from typing import Final
 
 import msgspec
 
+from martello.cli.network.entering import ways_in
 from martello.cli.network.opening import Opened
 from martello.core.errors import BadInput
 from martello.core.path import show
-from martello.core.reach import LAST_PORT, NONE, PROTOCOLS, Conn, Reachability
+from martello.core.reach import LAST_PORT, NONE, PROTOCOLS, Conn, Ports, Reachability
 from martello.practices.network.addresses import name_of, parse_address, parse_range
 from martello.practices.network.model import Address, Block, Endpoint, Place, Step
 from martello.practices.network.world import find
@@ -165,9 +166,11 @@ def answer(opened: Opened, begin_text: str, end_text: str, *, full: bool = False
     notes = list(end.notes)
     if verdict == "unknown":
         notes += [*shown.reach.because, *opened.notes, *_settling(opened)]
+    if begin_text.lower() == "internet":
+        notes += ways_in(opened, asked)
     lines = [_line(step) for step in steps]
     if full:
-        lines += _also(passes, perhaps, end)
+        lines += _also(passes, perhaps, {(p.protocol, p.port) for p in asked if p.port})
     return Answer(
         verdict=word,
         sentence=f"{word}: {told} {_how(verdict, steps, asked, passes, end)}".rstrip(),
@@ -273,10 +276,17 @@ def _line(step: Step) -> Line:
     )
 
 
-def _also(passes: Conn, perhaps: Conn, end: Destination) -> list[Line]:
-    told = [Line("also", "", "", f"between these passes: {passes}")]
+def _also(passes: Conn, perhaps: Conn, ports: set[tuple[str, int]]) -> list[Line]:
+    """What else passes than what was asked for; without a port the sentence has told it."""
+    told: list[Line] = []
+    for protocol, port in ports:
+        asked = Conn((Ports(protocol, port, port),))
+        passes, perhaps = passes - asked, perhaps - asked
+    if ports:
+        told.append(Line("also", "", "", f"between these passes: {passes}"))
     if perhaps:
-        told.append(Line("also", "", "", f"between these passes perhaps: {perhaps}"))
+        what = perhaps if perhaps.ranges else "ping, and what else has no ports"
+        told.append(Line("also", "", "", f"between these passes perhaps: {what}"))
     return told
 
 

@@ -10,6 +10,8 @@ from martello.report.network.model import Answer, Line
 from martello.report.text import clean, pad, paint, plural, width, wrap
 
 _STYLE = {"yes": "good", "no": "high", "unknown": "unassessed"}
+_MARK = 7  # columns before the place
+_ROOM = 30  # columns that a reason needs beside verdict and place
 _LINE_STYLE = {"allowed": "good", "denied": "high", "unknown": "unassessed"}
 
 
@@ -26,7 +28,7 @@ def lines(answer: Answer, screen: Screen) -> list[str]:
     told = [first.replace(word, paint(word, _STYLE[answer.verdict], screen.colour), 1), *more]
     told += listed(answer.lines, screen)
     for note in answer.notes:
-        told += hanging(f"note  {clean(note)}", screen.width, 8)
+        told += hanging(f"note  {clean(note)}", screen.width, 6)
     for missing in answer.missing[:3]:
         told += hanging(f"unread  {clean(missing)}", screen.width, 8)
     if answer.missing:
@@ -40,19 +42,29 @@ def listed(entries: Iterable[Line], screen: Screen) -> list[str]:
     """Lines in columns: direction, place, verdict, and the reason with file and line."""
     shown = list(entries)
     column = min(24, max((width(clean(e.place)) for e in shown if e.verdict), default=0))
-    told: list[str] = []
+    parts: list[tuple[Line, str, str]] = []
     for entry in shown:
         where = f" ({entry.where})" if entry.where and f"({entry.where})" not in entry.why else ""
-        text = clean(entry.why + where)
         head = f"  {pad(entry.mark, 4)} "
         if entry.verdict:
             head += f"{pad(clean(entry.place), column)}  {pad(entry.verdict, 8)} "
-        made = hanging(head + text, screen.width, min(width(head), 16))
+        parts.append((entry, head, clean(entry.why + where)))
+    narrow = not _fit(parts, screen.width)
+    told: list[str] = []
+    for entry, head, text in parts:
+        made = hanging(head + text, screen.width, _MARK if narrow else width(head))
         if entry.verdict in _LINE_STYLE:
             coloured = paint(entry.verdict, _LINE_STYLE[entry.verdict], screen.colour)
             made[0] = made[0].replace(f" {entry.verdict}", f" {coloured}", 1)
         told += made
     return told
+
+
+def _fit(parts: Iterable[tuple[Line, str, str]], columns: int) -> bool:
+    """Whether every reason can go on below its own beginning: there is room for its words."""
+    return all(
+        width(head) + max(_ROOM, *map(width, text.split(" "))) <= columns for _, head, text in parts
+    )
 
 
 def hanging(text: str, columns: int, indent: int) -> list[str]:

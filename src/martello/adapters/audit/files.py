@@ -145,41 +145,40 @@ class _Values:
 
     def __iter__(self) -> Iterator[AuditEvent | Gap]:
         at = 0
-        for line, size, whole in _lines(self._parts):
+        for line, size in _lines(self._parts):
             if line is None:
                 yield from self._drop("it does not end")
                 why = f"a value is longer than {LONGEST >> 20} MiB" if size else self._cut
                 yield Gap(self._name, at, size, why)
             elif self._held:
-                yield from self._more(line, at)
+                yield from self._more(line, at, size)
             elif line and not line.isspace():
                 try:
                     yield event_of(typed(line))
                 except (NotAnEvent, *_WRONG):
-                    yield from self._other(line, at, whole)
+                    yield from self._other(line, at, size)
             at += size
         yield from self._drop("the last one is not finished")
 
     _cut = "the file is cut or damaged here"
 
-    def _other(self, line: bytes, at: int, whole: bool) -> Iterator[AuditEvent | Gap]:
+    def _other(self, line: bytes, at: int, size: int) -> Iterator[AuditEvent | Gap]:
         """A line that is no plain event."""
         text = line.strip().removeprefix(_MARK)
         if text[-1:] == b",":
             text = text[:-1]  # of an array with an element a line
-        if text[:1] == b"]" or text in (b"[", b""):
+        if text[:1] == b"]" or not text:
             return
         try:
             raw = _loose(text)
         except _WRONG as error:
             if text[:1] in (b"{", b"[") and "truncated" in str(error):
                 self._held, self._held_at = [text], at
-                self._held_size, self._tries = len(line) + 1, 0
+                self._held_size, self._tries = size, 0
                 return
-            why = "it is not finished" if not whole else _fault(error)
-            yield from self._damaged(text, at, len(line), why)
+            yield from self._damaged(text, at, size, _fault(error))
             return
-        yield from self._events(raw, at, len(line))
+        yield from self._events(raw, at, size)
 
     def _damaged(self, text: bytes, at: int, size: int, why: str) -> Iterator[AuditEvent | Gap]:
         """An event whose text is no UTF-8 is read with its wrong bytes replaced, and flagged."""
@@ -196,7 +195,7 @@ class _Values:
         for found in unwrapped(raw):
             yield found if isinstance(found, AuditEvent) else Gap(self._name, at, size, str(found))
 
-    def _more(self, line: bytes, at: int) -> Iterator[AuditEvent | Gap]:
+    def _more(self, line: bytes, at: int, size: int) -> Iterator[AuditEvent | Gap]:
         """One more line behind one that was not finished."""
         if line[:1] == b"{":  # an event of its own: what was held is half of one
             try:
@@ -205,19 +204,19 @@ class _Values:
                 pass
             else:
                 head = b"".join(self._held).rstrip()
-                if head.endswith(b"["):  # `{"kind":"EventList","items":[`, an element a line
+                if head.endswith(b"["):  # of a list with an element a line
                     self._held = []
                 yield from self._drop("it is not finished")
                 yield found
                 return
         self._held.append(line)
-        self._held_size += len(line) + 1
+        self._held_size += size
         if self._held_size > LONGEST:
             yield from self._drop(f"a value is longer than {LONGEST >> 20} MiB")
         elif line[:1] in (b"}", b"]"):
-            yield from self._try(at)
+            yield from self._try()
 
-    def _try(self, at: int) -> Iterator[AuditEvent | Gap]:
+    def _try(self) -> Iterator[AuditEvent | Gap]:
         try:
             raw = _loose(b"\n".join(self._held))
         except _WRONG as error:
@@ -240,7 +239,7 @@ def _fault(error: Exception) -> str:
     return "it is no UTF-8 text" if isinstance(error, UnicodeDecodeError) else "it is no JSON"
 
 
-def _lines(parts: Iterator[bytes]) -> Iterator[tuple[bytes | None, int, bool]]:
+def _lines(parts: Iterator[bytes]) -> Iterator[tuple[bytes | None, int]]:
     """Each line without its end, its size with it, and whether it has one. None for a line that is
     too long, and (with size 0) where the rest cannot be unpacked.
     """
@@ -259,9 +258,9 @@ def _lines(parts: Iterator[bytes]) -> Iterator[tuple[bytes | None, int, bool]]:
         if begun:
             size += len(begun[0])
             first = b"".join((*held, begun[0])) if held else begun[0]
-            yield (first if size <= LONGEST else None), size + 1, True
+            yield (first if size <= LONGEST else None), size + 1
             for line in begun[1:]:
-                yield line, len(line) + 1, True
+                yield line, len(line) + 1
             held, size = [], 0
         size += len(rest)
         if size <= LONGEST:
@@ -269,6 +268,6 @@ def _lines(parts: Iterator[bytes]) -> Iterator[tuple[bytes | None, int, bool]]:
         else:
             held = []
     if size:
-        yield (b"".join(held) if size <= LONGEST else None), size, False
+        yield (b"".join(held) if size <= LONGEST else None), size
     if broken:
-        yield None, 0, False
+        yield None, 0

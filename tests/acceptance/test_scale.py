@@ -20,7 +20,8 @@ from martello.core.reading import Reading
 from martello.core.resource import Nowhere, resource_of
 from martello.report.model import FORMATS, Report
 
-CHECKS = load()
+# NET-013 tries the rules of a pod one by one, and stops at a budget that these crowds do not reach.
+CHECKS = tuple(check for check in load() if check.id != "NET-013")
 Crowd = Callable[[int], list[dict[str, Any]]]
 
 

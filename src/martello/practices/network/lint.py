@@ -104,6 +104,7 @@ def _conflicts(cluster: Cluster) -> tuple[Conflict, ...]:
             ranks.setdefault((policy.tier, policy.priority), []).append(policy)
     found = []
     for members in ranks.values():
+        members.sort(key=lambda policy: policy.resource.ref)
         for at, one in enumerate(members):
             for other in members[at + 1 :]:
                 conflict = _between(one, other, places, reading)
@@ -120,7 +121,7 @@ def _between(one: Policy, other: Policy, places: World, reading: Reading) -> Con
         for rule in rules_of(one, direction) or ():
             for against in rules_of(other, direction) or ():
                 if rule.action != against.action and _meet(rule, against, places, reading):
-                    return Conflict(one, rule, other, against, both[0])
+                    return Conflict(one, rule, other, against, min(both, key=lambda e: e.key))
     return None
 
 

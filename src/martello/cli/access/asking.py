@@ -37,7 +37,7 @@ def answer(
         chains=chains,
         because=found.because,
         nearest=tuple(_near(grant, field, asked) for grant, field in found.nearest),
-        closing=_closing(found),
+        closing=_closing(found) + (_used(who, asked, flags) if full else ""),
         notes=(*asked.notes, *_notes(opened, who, found, asked)),
         missing=opened.missing,
         full=full,
@@ -83,6 +83,34 @@ def _closing(found: model.Answer) -> str:
     if bindings == 1:
         return "only grant: without it the answer is no."
     return f"{bindings} bindings grant it: to end it, all of them must go."
+
+
+def _used(who: Principal, asked: Asked, flags: dict[str, Any]) -> str:
+    """How often it was done, by the audit log where one is named."""
+    if not flags["events"]:
+        return ""
+    from martello.cli.access.trimming import read_events
+    from martello.cli.access.windows import day
+
+    observed, gaps = read_events(flags["events"])
+    bare = msgspec.structs.replace(asked.request, name="")
+    name = asked.request.name
+    uses = [
+        use
+        for use in observed.uses
+        if use.principal.username == who.username
+        and use.request == bare
+        and (not name or name in use.names or use.more)
+    ]
+    days = max(1, round((observed.last - observed.first) / 86_400e9))
+    window = f"{days} day{'s' * (days != 1)}"
+    part = " (a part of the log could not be read)" if gaps else ""
+    if not uses:
+        return f"   never used in {window} (audit){part}"
+    count = sum(use.count for use in uses)
+    last = day(max(use.last for use in uses))
+    times = "once" if count == 1 else f"{count:,} times"
+    return f"   used {times} in {window}, last {last} (audit){part}"
 
 
 def _near(grant: model.Grant, field: str, asked: Asked) -> Near:

@@ -26,7 +26,6 @@ class Row(msgspec.Struct, frozen=True):
     role: str
     where: str
     open: bool = False  # verbs and kinds of tomorrow too
-    danger: tuple[str, ...] = ()  # checks that speak of it
 
 
 class Diff(msgspec.Struct, frozen=True):

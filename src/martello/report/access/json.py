@@ -26,6 +26,7 @@ def write_answer(answer: Answer, out: IO[str]) -> None:
             {"grant": chain(near.chain), "field": near.field, "says": near.says}
             for near in answer.nearest
         ],
+        "closing": answer.closing,
         "notes": list(answer.notes),
         "missing": list(answer.missing),
     }

@@ -14,6 +14,7 @@ from martello.cli.access import settings
 @click.argument("words", nargs=-1, metavar="VERB RESOURCE[/NAME] | VERB PATH")
 @settings.who_flags
 @settings.asking_flags
+@settings.events_flag()
 @settings.world_flags
 @settings.output_flag(("text", "json"))
 @options.debug

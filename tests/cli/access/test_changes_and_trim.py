@@ -1,0 +1,153 @@
+"""`access diff` and `access trim`: what a change grants, what nobody used, and its proof."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+import yaml
+from tests.support.access.asked import ask
+from tests.support.access.audit_lines import line, month
+
+from martello.demo import texts
+
+
+@pytest.fixture
+def states(tmp_path: Path) -> Path:
+    """The demo as it is (`old/shop`) and repaired (`new/shop`), and a month of its audit log."""
+    for name, fixed in (("old", False), ("new", True)):
+        for file, text in texts(fixed).items():
+            place = tmp_path / name / file
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_bytes(text)
+    (tmp_path / "audit.log").write_text(month())
+    return tmp_path
+
+
+def test_a_repair_only_takes_rights(states: Path) -> None:
+    done = ask("access", "diff", "old", "new", cwd=states)
+    assert done.out.startswith("from old to new: 2 subjects lose rights\n")
+    assert "gains" not in done.out
+    assert done.out.splitlines()[-1] == "exit 0: no new finding"
+    assert done.code == 0
+
+
+def test_the_way_back_gains_and_brings_findings(states: Path) -> None:
+    done = ask("access", "diff", "new", "old", cwd=states)
+    assert done.code == 1
+    assert "gains  ServiceAccount kube-system/log-agent  everywhere" in done.out
+    assert "every verb on everything" in done.out
+    assert "and what will be added to these wildcards" in done.out
+    assert "ACC-001" in done.out
+    assert "POD-" not in done.out
+    assert all(len(line) <= 80 for line in done.out.splitlines())
+    assert ask("access", "diff", "new", "old", "--fail-on", "never", cwd=states).code == 0
+
+
+def test_other_words_for_the_same_rights_are_no_change(states: Path) -> None:
+    file = states / "new" / "shop" / "shop.yaml"
+    text = (states / "old" / "shop" / "shop.yaml").read_text()
+    assert "verbs: [get, list, watch]" in text
+    file.write_text(text.replace("verbs: [get, list, watch]", "verbs: [watch, get, list, get]"))
+    done = ask("access", "diff", "old/shop/shop.yaml", "new/shop/shop.yaml", cwd=states)
+    assert done.out.startswith("no effective change")
+    assert done.code == 0
+
+
+def test_revisions_are_compared(states: Path) -> None:
+    def git(*words: str) -> None:
+        who = ["-c", "user.name=a", "-c", "user.email=a@b"]
+        subprocess.run(["git", *who, *words], cwd=states, check=True, capture_output=True)
+
+    git("init", "-q", "-b", "main")
+    git("add", "new")
+    git("commit", "-qm", "x")
+    done = ask("access", "diff", "git:main:new", "old", "-o", "json", cwd=states)
+    told = json.loads(done.out)
+    assert [row["scope"] for row in told["changes"]] == ["", "shop"]
+    assert told["exit"] == done.code == 1
+
+
+def test_the_difference_goes_to_the_forge(states: Path) -> None:
+    outputs = ["-o", "sarif=a.sarif", "-o", "junit=a.xml", "-o", "markdown=a.md"]
+    assert ask("access", "diff", "new", "old", *outputs, cwd=states).code == 1
+    run = json.loads((states / "a.sarif").read_text())["runs"][0]
+    rules = {result["ruleId"] for result in run["results"]}
+    assert "ACC-001" in rules
+    assert all(rule.startswith("ACC-") for rule in rules)
+    assert ElementTree.parse(states / "a.xml").getroot().tag == "testsuites"
+    assert (states / "a.md").read_text().startswith("**Access:** from new to old")
+
+
+def test_trim_proposes_what_is_enough_and_proves_it(states: Path) -> None:
+    words = ["access", "trim", "--events", "audit.log", "--since", "30d", "-f", "old"]
+    done = ask(*words, cwd=states)
+    told = " ".join(done.out.split())
+    assert done.code == 0, done
+    assert "narrow RoleBinding shop/deployer" in told
+    assert "closes get, watch deployments of apps" in told
+    assert "split ClusterRoleBinding log-agent" in told
+    assert "refused shop/deployer delete pods/web-1 in shop, once" in told
+    assert "0 denied" in told
+    assert all(len(line) <= 80 for line in done.out.splitlines())
+
+
+def test_what_trim_writes_allows_just_what_was_used(states: Path) -> None:
+    words = ["access", "trim", "--events", "audit.log", "-f", "old", "--write", "out"]
+    assert ask(*words, cwd=states).code == 0
+    files = sorted(str(p.relative_to(states / "out")) for p in (states / "out").rglob("*.yaml"))
+    assert "apply/role-shop-deployer.yaml" in files
+    assert "delete/clusterrolebinding-log-agent.yaml" in files
+    role = yaml.safe_load((states / "out" / "apply" / "role-shop-deployer.yaml").read_text())
+    assert role["rules"] == [
+        {"apiGroups": ["apps"], "resources": ["deployments"], "verbs": ["list"]}
+    ]
+    kept = ["access", "can", "list", "deployments", "-n", "shop", "--as", "shop/deployer"]
+    assert ask(*kept, "-f", "old", "-f", "out/apply", cwd=states).code == 0
+
+
+def test_a_window_that_the_log_does_not_fill_is_stale(states: Path) -> None:
+    words = ["access", "trim", "--events", "audit.log", "--since", "60d", "-f", "old"]
+    done = ask(*words, "--write", "out", cwd=states)
+    assert done.code == 3
+    assert done.err.splitlines()[0] == "the events cover less than the window asked for"
+    assert not (states / "out").exists()
+
+
+def test_half_a_line_is_a_gap_and_the_rest_is_read(states: Path) -> None:
+    log = states / "audit.log"
+    log.write_text(log.read_text() + line(9_999, "shop/deployer", "get", "pods")[:80])
+    words = ["access", "trim", "--events", "audit.log", "-f", "old"]
+    done = ask(*words, cwd=states)
+    assert done.code == 3
+    assert "audit.log at byte" in " ".join(done.out.split())
+    assert ask(*words, "--allow-incomplete", cwd=states).code == 0
+
+
+def test_why_tells_how_often_it_was_used(states: Path) -> None:
+    words = ["access", "why", "--as", "shop/deployer", "-n", "shop", "--events", "audit.log"]
+    used = ask(*words, "list", "deployments", "-f", "old", cwd=states)
+    assert "used 124 times in 31 days, last 2026-12-01 (audit)" in " ".join(used.out.split())
+    never = ask(*words, "get", "secrets/db", "-f", "old", cwd=states)
+    assert "never used in 31 days (audit)" in " ".join(never.out.split())
+
+
+@pytest.mark.parametrize(
+    ("words", "what"),
+    [
+        ("trim --events nowhere.log -f demo", "cannot read nowhere.log"),
+        ("trim --events audit.log --since soon -f demo", "--since soon is no length of time"),
+        ("trim --events audit.log --widen all -f demo", "cannot widen that"),
+        ("trim -f demo", "missing option '--events'"),
+        ("diff demo", "missing argument 'NEW'"),
+        ("diff demo nowhere", "cannot read nowhere"),
+    ],
+)
+def test_errors_say_what_and_what_next(states: Path, words: str, what: str) -> None:
+    done = ask("access", *words.split(), cwd=states)
+    assert done.code == 2
+    assert done.err.splitlines()[0] == what
+    assert done.err.splitlines()[-1].startswith("next: ")

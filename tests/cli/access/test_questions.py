@@ -1,0 +1,148 @@
+"""`access can`, `why` and `who-can`: one word, the chain of each grant, the exit code."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from tests.support.access.asked import ask
+
+EDIT = """
+apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata: {name: ci-edit, namespace: shop}
+subjects: [{kind: Group, name: "system:serviceaccounts:shop", apiGroup: rbac.authorization.k8s.io}]
+roleRef: {kind: ClusterRole, name: edit, apiGroup: rbac.authorization.k8s.io}
+---
+apiVersion: v1
+kind: ServiceAccount
+metadata: {name: api, namespace: shop}
+"""
+HOSTILE = """
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRoleBinding
+metadata: {name: "a\\u001b[31mb"}
+subjects: [{kind: User, name: "joe\\u001b[2J\\r"}]
+roleRef: {kind: ClusterRole, name: view, apiGroup: rbac.authorization.k8s.io}
+"""
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "word"),
+    [
+        ("get secrets/db -n shop --as shop/deployer", 0, "allowed"),
+        ("get secret/db -n shop --as system:serviceaccount:shop:deployer", 0, "allowed"),
+        ("list deploy -n shop --as shop/deployer", 0, "allowed"),
+        ("get secrets/db -n data --as shop/deployer", 1, "denied"),
+        ("get pods/exec -n shop --as shop/deployer", 1, "denied"),
+        ("delete nodes/worker-1 --as kube-system/log-agent", 0, "allowed"),
+        ("get /healthz --as shop/deployer", 0, "allowed"),
+        ("get /metrics --as shop/deployer", 1, "denied"),
+        ("get frobs.example.com -n shop --as kube-system/log-agent", 0, "allowed"),
+        ("use frobs.example.com -n shop --as shop/deployer", 1, "denied"),
+        ("get secrets -n shop --as joe --as-group system:masters", 0, "allowed"),
+        ("list secrets -n shop --as-group system:serviceaccounts:shop", 1, "denied"),
+    ],
+)
+def test_one_word_and_the_exit_code(words: str, code: int, word: str) -> None:
+    done = ask("access", "can", *words.split(), "-f", "demo")
+    assert done.out.splitlines()[0] == word, done
+    assert done.code == code
+    assert all(len(line) <= 80 for line in done.out.splitlines())
+
+
+def test_why_shows_binding_subject_role_and_rule_with_their_places(tmp_path: Path) -> None:
+    (tmp_path / "ci.yaml").write_text(EDIT)
+    words = "why create pods/exec -n shop --as system:serviceaccount:shop:api -f ci.yaml"
+    done = ask("access", *words.split(), cwd=tmp_path)
+    lines = [line.strip() for line in done.out.splitlines()]
+    assert lines[:2] == ["allowed", "RoleBinding shop/ci-edit  ci.yaml:2"]
+    assert "subject  Group system:serviceaccounts:shop" in lines
+    assert "(every account of shop, api among them)" in lines
+    assert "role     ClusterRole edit" in lines
+    assert any("from ClusterRole system:aggregate-to-edit  bootstrap" in line for line in lines)
+    assert lines[-1] == "only grant: without it the answer is no."
+    assert done.code == 0
+
+
+def test_why_not_says_what_misses_by_one_word() -> None:
+    words = ["why", "delete", "deploy/web", "-n", "shop", "--as", "shop/deployer", "-f", "demo"]
+    told = " ".join(ask("access", *words).out.split())
+    assert told.startswith("denied no grant to shop/deployer matches: delete deployments/web")
+    assert "it has not the verb delete (shop/shop.yaml:22)" in told
+
+
+def test_without_a_namespace_it_says_where_it_would_hold() -> None:
+    done = ask("access", "can", "get", "secrets", "--as", "shop/deployer", "-f", "demo")
+    assert done.code == 1
+    assert "it holds in shop" in " ".join(done.out.split())
+
+
+def test_an_account_that_does_not_exist_is_answered_and_told() -> None:
+    done = ask("access", "can", "get", "pods", "-n", "shop", "--as", "shop/ghost", "-f", "demo")
+    assert "no ServiceAccount shop/ghost is here" in " ".join(done.out.split())
+
+
+def test_who_can_folds_the_control_plane() -> None:
+    few = ask("access", "who-can", "get", "secrets/db", "-n", "data", "-f", "demo")
+    assert few.out.splitlines()[0] == "1 subject may get secrets/db in data"
+    assert "ClusterRoleBinding log-agent → ClusterRole cluster-admin" in few.out
+    folded = few.out.splitlines()[-1]
+    assert folded.startswith("and ")
+    assert folded.endswith(" of the control plane: --system")
+    count = int(folded.split()[1])
+    everybody = ask(
+        "access", "who-can", "get", "secrets/db", "-n", "data", "--system", "-f", "demo"
+    )
+    assert everybody.out.startswith(f"{1 + count} subjects may get")
+    assert "Group system:masters  (passes every authorizer)" in everybody.out
+    assert few.code == everybody.code == 0
+
+
+def test_who_can_without_a_namespace_tells_where_it_holds() -> None:
+    done = ask("access", "who-can", "get", "secrets", "-f", "demo")
+    assert "ServiceAccount shop/deployer  in shop" in done.out
+
+
+def test_list_tells_everything_but_what_everybody_has() -> None:
+    done = ask("access", "can", "--list", "--as", "shop/deployer", "-f", "demo")
+    assert done.out.splitlines()[0] == "in shop"
+    assert "get, list  secrets  by RoleBinding shop/deployer" in done.out
+    assert done.out.splitlines()[-1].endswith("that everybody has: --system")
+
+
+@pytest.mark.parametrize(
+    ("words", "what"),
+    [
+        ("can get secrets -f demo", "it is not said who asks"),
+        ("can get --as joe -f demo", "a verb and one resource are asked for"),
+        ("can get pods -n a -n b --as joe -f demo", "one question is about one namespace"),
+        ("can --list get --as joe -f demo", "--list takes no verb"),
+        ("who-can get / pods -f demo", "a verb and one resource are asked for"),
+        ("why get pods --as user: -f demo", "nobody is named"),
+        ("wy get pods", "no such command: wy"),
+    ],
+)
+def test_errors_say_what_and_what_next(words: str, what: str) -> None:
+    done = ask("access", *words.split())
+    assert done.code == 2
+    lines = done.err.splitlines()
+    assert lines[0] == what
+    assert lines[-1].startswith("next: ")
+
+
+def test_what_could_not_be_read_turns_no_into_unknown(tmp_path: Path) -> None:
+    (tmp_path / "ci.yaml").write_text(EDIT)
+    (tmp_path / "bad.yaml").write_text("kind: [")
+    words = ["access", "can", "get", "nodes", "--as", "shop/api", "-f", str(tmp_path)]
+    assert ask(*words).code == 3
+    assert ask(*words, "--allow-incomplete").code == 1
+
+
+def test_names_of_an_attacker_reach_no_terminal(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text(HOSTILE)
+    for words in (["who-can", "get", "pods"], ["can", "--list", "--as", "joe\x1b[2J\r"]):
+        done = ask("access", *words, "-f", str(tmp_path))
+        assert "\x1b" not in done.out
+        assert "\r" not in done.out
+        assert "\\x1b" in done.out

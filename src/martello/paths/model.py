@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import msgspec
@@ -143,6 +143,31 @@ class Admission(msgspec.Struct, frozen=True):
 
     admits: bool | None
     because: str = ""
+    by: str = ""  # what refuses: `policies` or `webhooks`; who may remove those is let in
 
 
 Admits = Callable[[str, str], Admission | None]  # namespace, level; None: as the labels say
+
+
+class Exposed(msgspec.Struct, frozen=True, eq=False):
+    """A class of pods that somebody outside reaches, and by what."""
+
+    workload: str  # namespace/name
+    fact: Fact
+
+
+class Inputs(msgspec.Struct, frozen=True, eq=False):
+    """What other practices and the caller know. None: nobody has looked, which dashes steps.
+
+    `cgroups` is 1 or 2 where it is known; `escapes` says which nodes run a kernel or a runtime
+    with a known escape, and which.
+    """
+
+    admits: Admits | None = None
+    weaknesses: tuple[Weakness, ...] | None = None
+    exposed: tuple[Exposed, ...] | None = None
+    metadata: tuple[Exposed, ...] | None = None
+    lateral: tuple[tuple[str, str, Fact], ...] = ()
+    cgroups: int | None = None
+    escapes: Mapping[str, str] = {}
+    loose_kubelets: Mapping[str, str] = {}

@@ -1,0 +1,171 @@
+"""What edges speak of in a cluster: namespaces, accounts, secrets, pods, nodes, roles."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from martello.core.cluster import Cluster
+from martello.core.resource import Resource
+from martello.paths.model import Admission, Admits, Change, Edit, Fact
+from martello.paths.pods import UNPLACED, Class, classes
+from martello.paths.rights import Held, RoleKey, held
+from martello.practices.access.bindings import Binding
+from martello.practices.access.grants import grants
+
+ENFORCE: Final = "pod-security.kubernetes.io/enforce"
+LEVELS: Final = ("restricted", "baseline", "privileged")
+_CONTROL: Final = ("node-role.kubernetes.io/control-plane", "node-role.kubernetes.io/master")
+
+
+class World:
+    """The things of a cluster by what edges call them. Nothing of it changes."""
+
+    __slots__ = (
+        "accounts",
+        "bindings",
+        "classes",
+        "cluster",
+        "control",
+        "groups",
+        "held",
+        "namespaces",
+        "nodes",
+        "phantoms",
+        "pods",
+        "roles",
+        "secrets",
+        "tokens",
+        "users",
+    )
+
+    def __init__(self, cluster: Cluster) -> None:
+        self.cluster = cluster
+        self.classes = classes(cluster)
+        self.held: tuple[Held, ...] = tuple(held(cluster))
+        self.namespaces = cluster.namespaces
+        self.pods: dict[str, list[Class]] = {}
+        for one in self.classes:
+            self.pods.setdefault(one.namespace, []).append(one)
+        self.nodes: dict[str, Resource | None] = {n.ref.name: n for n in cluster.of_kind("Node")}
+        self.control = {
+            name for name, node in self.nodes.items() if node and _controls(node.labels)
+        }
+        for one in self.classes:
+            for name in one.nodes:
+                if name != UNPLACED:
+                    self.nodes.setdefault(name, None)
+        self.roles = grants(cluster).roles
+        self.bindings: dict[str, list[Binding]] = {}
+        for binding in grants(cluster).bindings:
+            space = "" if binding.cluster_wide else binding.resource.ref.namespace
+            self.bindings.setdefault(space, []).append(binding)
+        self.accounts, self.phantoms = self._accounts()
+        self.secrets, self.tokens = self._secrets()
+        self.users = sorted({one.who[1] for one in self.held if one.who[0] == "user"})
+        self.groups = sorted({one.who[1] for one in self.held if one.who[0] == "group"})
+
+    def _accounts(self) -> tuple[dict[str, set[str]], dict[str, set[str]]]:
+        """The accounts of each namespace, and those that are bound but do not exist."""
+        found: dict[str, set[str]] = {space: {"default"} for space in self.namespaces}
+        for resource in self.cluster.of_kind("ServiceAccount"):
+            found.setdefault(resource.ref.namespace, set()).add(resource.ref.name)
+        for one in self.classes:
+            found.setdefault(one.namespace, set()).add(one.account)
+        phantoms: dict[str, set[str]] = {}
+        known = self.cluster.complete and "ServiceAccount" not in self.cluster.unlisted
+        for grant in self.held:
+            if grant.who[0] != "account":
+                continue
+            _, space, name = grant.who
+            if name in found.get(space, ()):
+                continue
+            if known and self.cluster.saw(space):
+                phantoms.setdefault(space, set()).add(name)
+            else:
+                found.setdefault(space, set()).add(name)
+        return found, phantoms
+
+    def _secrets(self) -> tuple[dict[str, set[str]], dict[tuple[str, str], str]]:
+        """The secrets of each namespace, as objects or as pods refer to them; and the account whose
+        token a secret holds.
+        """
+        found: dict[str, set[str]] = {}
+        tokens: dict[tuple[str, str], str] = {}
+        for resource in self.cluster.of_kind("Secret"):
+            ref = resource.ref
+            found.setdefault(ref.namespace, set()).add(ref.name)
+            if resource.raw.get("type") == "kubernetes.io/service-account-token":
+                account = resource.annotations.get("kubernetes.io/service-account.name", "")
+                if account:
+                    tokens[(ref.namespace, ref.name)] = account
+        for one in self.classes:
+            for secrets in one.secrets.values():
+                found.setdefault(one.namespace, set()).update(secrets)
+        return found, tokens
+
+    def bound(self, kind: str) -> Iterable[tuple[RoleKey, str]]:
+        """The roles of a kind that somebody is bound to, with the scope."""
+        return dict.fromkeys((one.role, one.scope) for one in self.held if one.role[0] == kind)
+
+
+def _controls(labels: dict[str, str]) -> bool:
+    return any(label in labels for label in _CONTROL)
+
+
+def admission(cluster: Cluster, namespace: str, level: str, admits: Admits | None) -> Fact | None:
+    """The fact that a namespace takes pods of a level, or None where it does not.
+
+    What is handed in knows of exemptions, policies and webhooks; else the label of Pod Security
+    decides, and webhooks that look at pods leave a doubt.
+    """
+    told: Admission | None = admits(namespace, level) if admits is not None else None
+    resource = cluster.get("Namespace", "", namespace)
+    if told is not None:
+        if told.admits is False:
+            return None
+        says = f"namespace {namespace} takes {level} pods"
+        return Fact(says, resource, (), told.admits is True, told.because)
+    labels = cluster.namespace_labels(namespace)
+    enforced = (labels or {}).get(ENFORCE, "privileged")
+    if enforced not in LEVELS:
+        enforced = "restricted"  # what the server does with a label it cannot read
+    if LEVELS.index(enforced) < LEVELS.index(level):
+        return None
+    doubt = ""
+    if labels is None and not cluster.complete:
+        doubt = f"namespace {namespace} is not among the files"
+    elif level != "restricted":
+        doubt = _webhook(cluster)
+    if resource is None:
+        says = f"namespace {namespace} has no pod-security level"
+        return Fact(says, None, (), not doubt, doubt)
+    edit = Edit(
+        f"enforce {namespace}",
+        f"level restricted on {namespace}",
+        (Change(resource.ref, ("metadata", "labels", ENFORCE), "restricted"),),
+        3,
+        "admission",
+    )
+    has = ENFORCE in resource.labels
+    says = f"namespace {namespace} " + (
+        f"enforces {enforced}" if has else "has no pod-security level"
+    )
+    path = ("metadata", "labels", ENFORCE) if has else ("metadata", "name")
+    return Fact(says, resource, path, not doubt, doubt, (edit,))
+
+
+def _webhook(cluster: Cluster) -> str:
+    """Why a pod may be refused by a webhook that nobody can ask."""
+    kind = "ValidatingWebhookConfiguration.admissionregistration.k8s.io"
+    for resource in cluster.of_kind(kind):
+        hooks = resource.raw.get("webhooks")
+        for hook in hooks if isinstance(hooks, list) else ():
+            rules = hook.get("rules") if isinstance(hook, dict) else None
+            for rule in rules if isinstance(rules, list) else ():
+                named = rule.get("resources") if isinstance(rule, dict) else None
+                if isinstance(named, list) and {"pods", "*", "*/*"} & {
+                    one for one in named if isinstance(one, str)
+                }:
+                    return f"webhook {resource.ref.name} may refuse it"
+    return ""

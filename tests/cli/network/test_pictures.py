@@ -28,6 +28,22 @@ must:
   - {from: shop/web, to: shop/cart, ports: [TCP 8081]}
 """
 
+PING = """
+{apiVersion: v1, kind: Pod, metadata: {name: one, namespace: a, labels: {app: one}},
+  spec: {containers: [{name: c, image: x}]}}
+---
+{apiVersion: v1, kind: Pod, metadata: {name: two, namespace: b, labels: {app: two}},
+  spec: {containers: [{name: c, image: x}]}}
+---
+{apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: {name: p, namespace: b},
+  spec: {podSelector: {}, policyTypes: [Ingress, Egress], ingress: [
+    {from: [{namespaceSelector: {}}], ports: [{port: 80}]}]}}
+---
+{apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: {name: q, namespace: a},
+  spec: {podSelector: {}, policyTypes: [Egress], egress: [
+    {to: [{namespaceSelector: {}}], ports: [{port: 81}]}]}}
+"""
+
 
 @pytest.fixture
 def shop(tmp_path: Path) -> Path:
@@ -66,8 +82,47 @@ def test_grid_of_namespaces() -> None:
 
 
 def test_listing_of_workloads() -> None:
-    out = ask("matrix", "-f", "demo", "-n", "data").out
-    assert out.splitlines()[:2] == ["data/db", "  TCP 5432     from data/backup, data/reports"]
+    lines = ask("matrix", "-f", "demo", "--by", "workload").out.splitlines()
+    assert lines[:2] == ["ci/build-cache", "  TCP 8090  from ci/runner"]
+    assert lines[lines.index("shop/web") + 1] == "  all       from everywhere"
+
+
+@pytest.mark.parametrize("by", ["workload", "namespace"])
+def test_a_picture_of_one_namespace_shows_who_reaches_it_from_wherever(by: str) -> None:
+    found = document("matrix", "-f", "demo", "-n", "data", "--by", by)
+    whole = document("matrix", "-f", "demo", "--by", by)
+    name = "data/db" if by == "workload" else "data"
+    into = [
+        [c for c in one["cells"] if c["destination"] == name and c["verdict"] != "self"]
+        for one in (found, whole)
+    ]
+    assert sorted(into[0], key=str) == sorted(into[1], key=str)
+    assert {"ci", "shop"} <= {c["source"].partition("/")[0] for c in into[0]}
+    assert (found["open"], found["pairs"]) == (13, 39)
+    assert any("data also reaches 3 workloads" in note for note in found["notes"])
+
+
+def test_pairs_of_which_only_ping_is_open_to_doubt_are_not_unknown(tmp_path: Path) -> None:
+    """Rules with ports say nothing of ping: that is in the data, and is no hole in a picture."""
+    (tmp_path / "pods.yaml").write_text(PING)
+    for by, ends in (("workload", ("a/one", "b/two")), ("namespace", ("a", "b"))):
+        words = ("matrix", "-f", "pods.yaml", "--by", by)
+        done = ask(*words, cwd=tmp_path)
+        assert done.code == 0
+        assert "not known" not in done.out.splitlines()[-1]
+        cells = document(*words, cwd=tmp_path)["cells"]
+        cell = next(c for c in cells if (c["source"], c["destination"]) == ends)
+        assert (cell["verdict"], cell["perhaps"]["text"]) == ("shut", "other protocols")
+        for format in ("csv", "dot"):
+            assert "perhaps" not in ask(*words, "-o", format, cwd=tmp_path).out.partition("\n")[2]
+            assert "other protocols" not in ask(*words, "-o", format, cwd=tmp_path).out
+
+
+def test_a_namespace_of_one_workload_has_nothing_to_tell_of_itself(tmp_path: Path) -> None:
+    (tmp_path / "pods.yaml").write_text(PING)
+    lines = ask("matrix", "-f", "pods.yaml", cwd=tmp_path).out.splitlines()
+    assert lines[1].split() == ["1", "a", "·", "·"]
+    assert lines[2].split() == ["2", "b", "·", "·"]
 
 
 @pytest.mark.parametrize("words", [("matrix",), ("matrix", "--by", "workload")])

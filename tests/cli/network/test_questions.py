@@ -186,7 +186,8 @@ def test_what_goes_on_below_is_aligned_with_what_it_continues() -> None:
     lines = ask("explain", "shop/web", "shop/checkout:8082", "-f", "demo").out.splitlines()
     start = lines[2].index("isolated by")
     assert [len(line) - len(line.lstrip()) for line in lines[3:5]] == [start, start]
-    assert lines[5].startswith("  fix  add") and lines[6].startswith("       opens:")
+    assert lines[5].startswith("  fix  add")
+    assert lines[6].startswith("       opens:")
 
 
 def test_a_reason_without_room_goes_on_below_its_place(tmp_path: Path) -> None:
@@ -208,7 +209,8 @@ def test_what_was_asked_for_is_not_told_again() -> None:
         "also between these passes:" not in ask("explain", "shop/web", "data/db", "-f", "demo").out
     )
     translated = ask("explain", "shop/cart", "data/svc/db:5432", "-f", "demo").out
-    assert "TCP 5432 passes" in translated and "also between these passes: none" in translated
+    assert "TCP 5432 passes" in translated
+    assert "also between these passes: none" in translated
 
 
 @pytest.mark.parametrize(

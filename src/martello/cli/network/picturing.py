@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
@@ -15,6 +16,7 @@ from martello.practices.network.model import Address, Endpoint, Place
 from martello.practices.network.outside import parts
 from martello.report.network.model import DOUBT, OPEN, PART, SELF, SHUT, Cell, Edge, Focus, Matrix
 from martello.report.network.model import Spot as Drawn
+from martello.report.text import plural
 
 INTERNET: Final = "internet"
 _WHOLE: Final = (Address(4, 0, (1 << 32) - 1), Address(6, 0, (1 << 128) - 1))
@@ -94,76 +96,92 @@ def _any(found: Iterable[Reachability]) -> Reachability:
 
 
 def by_workload(opened: Opened, namespaces: Sequence[str] = ()) -> Matrix:
-    """The matrix of workloads. Raises BadInput where these are too many for one picture."""
+    """The matrix of workloads; of some namespaces who reaches them, from wherever. Raises BadInput
+    where these are too many for one picture.
+    """
     names = _names(opened, namespaces)
     if len(names) > _MOST:
         what = f"{len(names):,} workloads are no picture"
         raise BadInput(what, f"the most is {_MOST:,}", "choose a namespace with -n NAME")
     at = {name: i for i, name in enumerate(names)}
-    cells: dict[tuple[int, int], Cell] = {}
-    tally = [0, 0]
+    found: list[Row] = []
+    beyond: set[str] = set()
     for row in rows(opened, namespaces):
-        key = at.get(row.source), at.get(row.destination)
-        if key[0] is None or key[1] is None:
-            continue
-        verdict = _verdict(row.reach)
-        if row.source == row.destination:
-            verdict = SELF
-        elif verdict == SHUT:
-            continue
-        tally[0] += bool(row.reach.yes)
-        tally[1] += not row.reach.yes
-        passes = bool(row.reach.yes)
-        cell = Cell(verdict, row.reach.yes, row.reach.maybe, int(passes), int(not passes))
-        cells[key[0], key[1]] = cell
-    inside = len(names) - 1
-    pairs = inside * (inside - 1) + 2 * inside
-    own = sum(1 for cell in cells.values() if cell.verdict == SELF)
+        if row.destination in at and (row.reach.yes or row.reach.maybe):
+            found.append(row)
+        elif row.destination not in at and row.reach.yes:
+            beyond.add(row.destination)
+    others = sorted({r.source for r in found if r.source not in at and _verdict(r.reach) != SHUT})
+    lines = (*names[:-1], *others, INTERNET)
+    of = {name: i for i, name in enumerate(lines)}
+    cells = {(of[name], at[INTERNET]): Cell(SELF) for name in others}
+    cells.update({(of[name], at[name]): Cell(SELF) for name in names})
+    for row in found:
+        if row.source in of:
+            verdict = SELF if row.source == row.destination else _verdict(row.reach)
+            passes, unsure = bool(row.reach.yes), verdict == DOUBT
+            cell = Cell(verdict, row.reach.yes, row.reach.maybe, int(passes), int(unsure))
+            cells[of[row.source], at[row.destination]] = cell
+    inside, total = len(names) - 1, len(_names(opened, ())) - 1
+    told = [cell for cell in cells.values() if cell.verdict != SELF]
     return Matrix(
         _title("workload", namespaces),
         "workload",
-        names,
+        lines,
         names,
         cells,
-        tally[0] - own,
-        tally[1],
-        pairs,
-        opened.notes,
+        sum(cell.open for cell in told),
+        sum(cell.doubtful for cell in told),
+        inside * (total - 1) + 2 * inside,
+        (*opened.notes, *_unshown(namespaces, len(beyond))),
     )
 
 
 def by_namespace(opened: Opened, namespaces: Sequence[str] = ()) -> Matrix:
-    """The matrix of namespaces: a cell counts the pairs of workloads of both."""
+    """The matrix of namespaces, of some of them who reaches them: a cell counts the pairs of
+    workloads of both.
+    """
+    lines = tuple(dict.fromkeys(map(_space, _names(opened, ()))))
     names = tuple(dict.fromkeys(map(_space, _names(opened, namespaces))))
-    at = {name: i for i, name in enumerate(names)}
-    sizes = dict.fromkeys(names, 0)
-    for name in _names(opened, ()):
-        if _space(name) in sizes:
-            sizes[_space(name)] += 1
+    of, at = ({name: i for i, name in enumerate(each)} for each in (lines, names))
+    sizes = Counter(map(_space, _names(opened, ())))
     sums: dict[tuple[int, int], list[tuple[Conn, Conn]]] = {}
+    beyond: set[str] = set()
     for row in rows(opened, namespaces):
-        ends = at.get(_space(row.source)), at.get(_space(row.destination))
-        if ends[0] is None or ends[1] is None or row.source == row.destination:
-            continue
-        if row.reach.yes or row.reach.maybe:
-            sums.setdefault((ends[0], ends[1]), []).append((row.reach.yes, row.reach.maybe))
+        source, target = _space(row.source), _space(row.destination)
+        if target not in at:
+            beyond.update((row.destination,) if row.reach.yes else ())
+        elif row.source != row.destination and (row.reach.yes or row.reach.maybe):
+            sums.setdefault((of[source], at[target]), []).append((row.reach.yes, row.reach.maybe))
     cells: dict[tuple[int, int], Cell] = {}
-    for (i, j), found in sums.items():
-        pairs = sizes[names[i]] * (sizes[names[j]] - (i == j))
-        cells[i, j] = _summed(found, pairs)
-    total = sum(sizes.values()) - 1
-    cells[at[INTERNET], at[INTERNET]] = Cell(SELF)
+    pairs = 0
+    for name, i in of.items():
+        for target, j in at.items():
+            size = sizes[name] * (sizes[target] - (name == target))
+            if not size or (target == INTERNET and name not in at):
+                cells[i, j] = Cell(SELF)
+                continue
+            pairs += size
+            if (i, j) in sums:
+                cells[i, j] = _summed(sums[i, j], size)
     return Matrix(
         _title("namespace", namespaces),
         "namespace",
-        names,
+        lines,
         names,
         cells,
         sum(cell.open for cell in cells.values()),
         sum(cell.doubtful for cell in cells.values()),
-        total * (total + 1),
-        opened.notes,
+        pairs,
+        (*opened.notes, *_unshown(namespaces, len(beyond))),
     )
+
+
+def _unshown(namespaces: Sequence[str], count: int) -> Iterator[str]:
+    """A note that a picture of some namespaces does not say all that these reach."""
+    if count:
+        many = f"{plural(count, 'workload')} of other namespaces"
+        yield f"{', '.join(namespaces)} also reaches {many}: without -n they are shown"
 
 
 def _summed(found: list[tuple[Conn, Conn]], pairs: int) -> Cell:
@@ -171,11 +189,12 @@ def _summed(found: list[tuple[Conn, Conn]], pairs: int) -> Cell:
     for one, other in found:
         yes, maybe = yes | one, maybe | other
     is_open = sum(1 for one, _ in found if one)
+    unsure = sum(1 for one, other in found if not one and other.ranges)
     if is_open == pairs and all(one == ALL for one, _ in found):
         verdict = OPEN
     else:
-        verdict = PART if is_open else DOUBT
-    return Cell(verdict, yes, maybe - yes, is_open, len(found) - is_open, pairs)
+        verdict = PART if is_open else DOUBT if unsure else SHUT
+    return Cell(verdict, yes, maybe - yes, is_open, unsure, pairs)
 
 
 def _verdict(found: Reachability) -> str:
@@ -183,7 +202,7 @@ def _verdict(found: Reachability) -> str:
         return OPEN
     if found.yes:
         return PART
-    return DOUBT if found.maybe else SHUT
+    return DOUBT if found.maybe.ranges else SHUT  # of ping rules with ports say nothing
 
 
 def _names(opened: Opened, namespaces: Sequence[str]) -> tuple[str, ...]:
@@ -196,8 +215,10 @@ def _names(opened: Opened, namespaces: Sequence[str]) -> tuple[str, ...]:
             from martello.cli.errors import nearest
 
             known = sorted(world.namespaces)
-            hint = f"the nearest is '{nearest(name, known)}'" if known else "there is none"
-            raise BadInput(f"no namespace {name}", hint, "kubectl get namespaces")
+            hint = f"there are {', '.join(known[:12])}" if known else "there is none"
+            more = f" and {len(known) - 12} more" if len(known) > 12 else ""
+            following = f"did you mean {nearest(name, known)}?" if known else ""
+            raise BadInput(f"no namespace {name}", hint + more, following)
     kept = frozenset(namespaces)
     found = {e.name for e in world.endpoints if not kept or e.namespace in kept}
     return (*sorted(found), INTERNET)
@@ -219,7 +240,7 @@ def focus(opened: Opened, name: str) -> Focus:
     for row in rows(opened):
         if name not in (row.source, row.destination) or row.source == row.destination:
             continue
-        if not (row.reach.yes or row.reach.maybe):
+        if _verdict(row.reach) == SHUT:
             continue
         other = row.source if row.destination == name else row.destination
         layer = -1 if row.destination == name else 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 from typing import IO, Final
 
-from martello.report.network.model import SELF, Matrix
+from martello.report.network.model import SELF, SHUT, Matrix
 from martello.report.text import clean
 
 _HEAD: Final = ("source", "destination", "verdict", "passes", "perhaps", "open", "pairs")
@@ -17,7 +17,7 @@ def write(matrix: Matrix, out: IO[str]) -> None:
     lines = csv.writer(out, lineterminator="\n")
     lines.writerow(_HEAD)
     for (row, column), cell in sorted(matrix.cells.items()):
-        if cell.verdict == SELF:
+        if cell.verdict in (SELF, SHUT):
             continue
         names = (matrix.rows[row], matrix.columns[column])
         passes = (str(cell.passes), str(cell.perhaps))

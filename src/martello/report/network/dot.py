@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import IO
 
-from martello.report.network.model import SELF, Focus, Matrix
+from martello.report.network.model import SELF, SHUT, Focus, Matrix
 from martello.report.text import clean
 
 
@@ -20,7 +20,7 @@ def write(matrix: Matrix, out: IO[str]) -> None:
             inner = f"  subgraph cluster_{number} {{\n    label={_quoted(space)};\n{inner}  }}\n"
         out.write(inner)
     for (row, column), cell in sorted(matrix.cells.items()):
-        if cell.verdict == SELF:
+        if cell.verdict in (SELF, SHUT):
             continue
         label = str(cell.passes or cell.perhaps)
         style = "" if cell.passes else ", style=dashed"

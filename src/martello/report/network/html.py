@@ -8,7 +8,7 @@ from typing import IO
 
 from martello.report.network.focus_svg import focus_svg
 from martello.report.network.matrix_svg import matrix_svg
-from martello.report.network.model import SELF, Focus, Matrix
+from martello.report.network.model import SELF, SHUT, Focus, Matrix
 from martello.report.network.svg import STYLE
 from martello.report.text import plural
 
@@ -66,7 +66,7 @@ def section(picture: Matrix | Focus) -> str:
 
 def _table(matrix: Matrix) -> str:
     """What the picture shows, for whoever reads or searches it."""
-    entries = [(at, c) for at, c in sorted(matrix.cells.items()) if c.verdict != SELF]
+    entries = [(at, c) for at, c in sorted(matrix.cells.items()) if c.verdict not in (SELF, SHUT)]
     rows = "".join(
         f"<tr><td>{_text(matrix.rows[row])}<td>{_text(matrix.columns[column])}"
         f"<td>{_text(str(cell.passes) if cell.passes else f'perhaps {cell.perhaps}')}\n"

@@ -25,7 +25,8 @@ def matrix_svg(matrix: Matrix, *, style: bool = False) -> str:
     left = 16 + _LETTER * max((len(cut(r, _LABEL)) for r in rows), default=4) + 8
     top = 52 + _slanted(columns)
     parts = [element("text", words(matrix.title), class_="title", x=16, y=24)]
-    width = max(left + _CELL * len(columns) + _slanted(columns[-1:]) + 16, 328.0)
+    ends = [_CELL * i + _slanted((name,)) for i, name in enumerate(columns)]
+    width = max(left + _CELL * len(columns) + 16, left + _CELL + max(ends, default=0.0) + 16, 328.0)
     parts += [_column(name, left + _CELL * i, top) for i, name in enumerate(columns)]
     for i, name in enumerate(rows):
         y = top + _CELL * i

@@ -14,7 +14,7 @@ OPEN: Final = "open"  # every pair, every port
 PART: Final = "part"  # some pairs, or some ports
 SHUT: Final = "shut"
 DOUBT: Final = "doubt"  # nothing surely, something perhaps
-SELF: Final = "self"  # one place and itself: nothing to tell
+SELF: Final = "self"  # one place and itself, or not asked for: nothing to tell
 GLYPHS: Final = {OPEN: "■", PART: "◪", SHUT: "·", DOUBT: "?", SELF: " "}
 WORDS: Final = {
     OPEN: "everything passes",

@@ -71,15 +71,22 @@ def listing(matrix: Matrix, screen: Screen) -> list[str]:
         perhaps = (
             str(cell.perhaps) if cell.perhaps.ranges else ""
         )  # of ports: ping is in doubt often
-        by_target.setdefault(column, {}).setdefault((passes, perhaps), []).append(row)
+        if passes or perhaps:
+            by_target.setdefault(column, {}).setdefault((passes, perhaps), []).append(row)
     lines: list[str] = []
+    known = {kind for kinds in by_target.values() for kind in kinds}
+    wide = min(24, max((width(_what(*kind)) for kind in known), default=0))
     for column, kinds in by_target.items():
         lines.append(paint(clean(matrix.columns[column]), "bold", screen.colour))
-        for (passes, perhaps), rows in kinds.items():
-            what = passes + (f"{'; ' if passes else ''}perhaps {perhaps}" if perhaps else "")
+        for kind, rows in kinds.items():
             who = _who(matrix, rows, column)
-            lines += hanging(f"  {pad(clean(what), 12)} from {clean(who)}", screen.width, 6)
+            head = f"  {pad(_what(*kind), wide)}  from "
+            lines += hanging(f"{head}{clean(who)}", screen.width, min(width(head), 33))
     return lines or ["nothing passes"]
+
+
+def _what(passes: str, perhaps: str) -> str:
+    return clean(passes + (f"{'; ' if passes else ''}perhaps {perhaps}" if perhaps else ""))
 
 
 def _who(matrix: Matrix, rows: Iterable[int], column: int) -> str:

@@ -198,6 +198,13 @@ def test_S5_host_ports(port: dict[str, Any], seen: list[tuple[str, int, int]]) -
     assert _seen(_open(o.pod("shop", "h", {}, [], [port]))) == seen
 
 
+def test_S5_on_the_network_of_the_node_every_port_is_the_nodes() -> None:
+    """The server writes hostPort there itself, so that files and cluster are told alike."""
+    agent = o.pod("shop", "h", {}, [], [{"containerPort": 80}])
+    agent["spec"]["hostNetwork"] = True
+    assert _seen(_open(agent)) == [("host-port", 80, 80)]
+
+
 def test_any_value_anywhere_is_read() -> None:
     written = {
         "apiVersion": "v1",

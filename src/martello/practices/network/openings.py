@@ -148,9 +148,13 @@ def _declared(endpoint: Endpoint, containers: list[Any], path: Path) -> Iterator
     for at, container in enumerate(containers):
         ports = container.get("ports") if isinstance(container, dict) else None
         for index, port in enumerate(ports if isinstance(ports, list) else ()):
-            if not isinstance(port, dict) or not isinstance(port.get("hostPort"), int):
+            if not isinstance(port, dict):
                 continue
-            outer, inner = port["hostPort"], port.get("containerPort")
+            inner = port.get("containerPort")
+            # on the network of the node the server writes hostPort itself: each port is the node's
+            outer = port.get("hostPort", inner if endpoint.host_network else None)
+            if not isinstance(outer, int):
+                continue
             if not 0 < outer < 65536 or not isinstance(inner, int) or _local(port.get("hostIP")):
                 continue
             where = (*path, at, "ports", index)

@@ -39,14 +39,15 @@ class Shadows(msgspec.Struct, frozen=True):
 
 
 def shadowed(reach: Answers, budget: int = BUDGET) -> Shadows:
-    """The rules that may go, all of them together: of two that say the same, the earlier stays.
+    """The rules that may go, all of them together: of two that say the same, the first stays,
+    in the order of names and rules.
     Policies that select no pod, and rules that are not understood, are not judged. A budget is a
     number of questions of one place about one peer.
     """
     search = _Search(reach, budget)
     found: list[Shadow] = []
     untried = 0
-    for policy in reversed(reach.policies.policies):
+    for policy in sorted(reach.policies.policies, key=lambda p: p.resource.ref, reverse=True):
         for direction in (OUT, IN):
             for rule in reversed(rules_of(policy, direction) or ()):
                 answer = search.needed(policy, direction, rule)

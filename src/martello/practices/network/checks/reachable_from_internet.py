@@ -55,7 +55,7 @@ from martello.practices.network.lint import reach_of_cluster
             {apiVersion: v1, kind: Service, metadata: {name: s}, spec: {selector: {app: a},
               type: LoadBalancer, ports: [{port: 80, targetPort: 8080}]}}
             """,
-            at="spec.ports[0]",
+            at="spec.type",
         ),
         Example(
             False,
@@ -69,7 +69,7 @@ from martello.practices.network.lint import reach_of_cluster
             {apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: {name: p},
               spec: {podSelector: {}, ingress: [{}]}}
             """,
-            at="spec.ports[0]",
+            at="spec.type",
         ),
     ),
 )
@@ -83,8 +83,12 @@ def reachable_from_internet(cluster: Cluster) -> Iterator[Hit]:
         if entry.internal or entry.kind == INGRESS:
             continue
         port = f"port {entry.target} ({entry.protocol}) of {entry.workload}"
+        path, element = entry.path, ""
+        if entry.resource.ref.kind == "Service":
+            # what a port of a Service holds changes when the server chooses its node port
+            path, element = ("spec", "type"), f"{entry.protocol} {entry.target}"
         if entry.verdict == ALLOWED:
-            yield Hit(entry.resource, entry.path, f"{port} is open to everybody outside")
+            yield Hit(entry.resource, path, f"{port} is open to everybody outside", element)
         elif entry.verdict == UNKNOWN:
             reason = f"whether strangers reach {port} is not known: {entry.reason}"
-            yield Hit(entry.resource, entry.path, reason, unassessed=True)
+            yield Hit(entry.resource, path, reason, unassessed=True)

@@ -11,6 +11,8 @@ pytestmark = pytest.mark.corpus
 
 
 SHARES = {
+    "audit2rbac": 1.0,
+    "audit-benign": 1.0,
     "advisories": 1.0,
     "trivy-triples": 1.0,
     "psa": 1.0,

@@ -288,3 +288,11 @@ def test_a_budget_bounds_the_selectors_that_are_asked() -> None:
 def test_a_row_is_a_plain_value() -> None:
     rows = exposure(_shop()).rows
     assert all(msgspec.structs.asdict(row)["workload"].startswith("shop/") for row in rows)
+
+
+def test_every_namespace_has_a_label_with_its_name() -> None:
+    named = {"matchExpressions": [{"key": "kubernetes.io/metadata.name", "operator": "Exists"}]}
+    deny = _admin("deny", 1, ingress=[{"action": "Deny", "from": [{"namespaces": named}]}])
+    assert _rows(_shop(deny)) == {}
+    allow = _policy({"ingress": [{"from": [{"namespaceSelector": named}]}]})
+    assert _rows(_shop(allow)) == {str(ANYONE): "all"}

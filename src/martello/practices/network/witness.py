@@ -133,8 +133,16 @@ def pods_take(who: Pods, witness: Witness, reading: Reading) -> bool:
     if reading.written:
         return _same(namespaces, witness.namespaces) and _same(who.pods, witness.pods)
     labels = reading.world.namespaces.get(witness.namespace) if witness.namespace else None
-    there = selects(namespaces, labels) if labels else implies(witness.namespaces, namespaces)
+    there = (
+        selects(namespaces, labels) if labels else implies(_some(witness.namespaces), namespaces)
+    )
     return there and implies(witness.pods, who.pods)
+
+
+@lru_cache(maxsize=4096)
+def _some(namespaces: Selector) -> Selector:
+    """What is known of namespaces that a selector selects: each has a label with its name."""
+    return Selector((*namespaces.requirements, Requirement(NAME_LABEL, "Exists")))
 
 
 def _same(asked: Selector, known: Selector) -> bool:

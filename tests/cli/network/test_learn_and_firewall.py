@@ -105,6 +105,7 @@ def test_shadow_tells_what_would_be_dropped(flows: Path) -> None:
     done = ask(*asked, cwd=flows)
     assert done.code == 1
     assert done.out.startswith("would drop  shop/web → shop/cart TCP 8081")
+    assert all(len(line) <= 80 for line in done.out.splitlines())
 
 
 def test_drift_tells_what_is_denied_and_what_is_unused(flows: Path) -> None:
@@ -115,6 +116,29 @@ def test_drift_tells_what_is_denied_and_what_is_unused(flows: Path) -> None:
     assert "  data/backup → data/db TCP 5432  allowed, never used" in done.out
     results = json.loads((flows / "d.sarif").read_text())["runs"][0]["results"]
     assert {r["ruleId"] for r in results} == {"NET-022", "NET-023"}
+
+
+def test_drift_says_nothing_of_policies_where_no_flow_counts(flows: Path) -> None:
+    """Old flows, or none: then "never used" would be no news, and no reason to take rules away."""
+    old = (flows / "flows.jsonl").read_text().replace('"2026-', '"2021-')
+    (flows / "old.jsonl").write_text(old)
+    asked = ("learn", "-f", "demo", "--flows", "old.jsonl", "--drift")
+    done = ask(*asked, "-o", "text", "-o", "sarif=d.sarif", cwd=flows, columns=0)
+    assert done.code == 3
+    told = "no flow of the last 30 days (42 older: --days counts more): nothing can be said"
+    assert done.out.splitlines() == [told]
+    assert json.loads((flows / "d.sarif").read_text())["runs"][0]["results"] == []
+
+
+def test_what_comes_next_is_told(flows: Path) -> None:
+    words = ("learn", "-f", "demo", "--flows", "flows.jsonl", "-n", "shop")
+    assert ask(*words, cwd=flows).out.endswith("nothing is written: --write DIR\n")
+    last = ask(*words, "--write", "policies", cwd=flows).out.splitlines()[-1]
+    assert last == "next: learn --shadow policies with other flows, then kubectl apply"
+    (flows / "empty").write_text("")
+    done = ask("learn", "-f", "demo", "--flows", "empty", cwd=flows)
+    assert (done.code, done.err) == (3, "no policy: no flows\n")
+    assert "--write" not in done.out
 
 
 @pytest.mark.parametrize(

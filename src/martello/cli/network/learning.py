@@ -90,7 +90,8 @@ def _learn(
     write_each(outputs, write)
     incomplete = world.missing and not flags["allow_incomplete"]
     if not found.policies:
-        click.echo("no policy: no flow speaks of a workload here; try -n NAMESPACE", err=True)
+        why = "no flow speaks of a workload here; try -n NAMESPACE" if flows.flows else "no flows"
+        click.echo(f"no policy: {why}", err=True)
         return 3
     return 3 if incomplete else 0
 
@@ -155,8 +156,16 @@ def learned(
         ),
         notes=(*found.notes, *_reading_notes(flows)),
         written=tuple(written),
-        dry="" if flags["folder"] else "nothing is written: --write DIR",
+        dry=_next(found, flags),
     )
+
+
+def _next(found: Lesson, flags: Mapping[str, Any]) -> str:
+    if not found.policies:
+        return ""
+    if not flags["folder"]:
+        return "nothing is written: --write DIR"
+    return f"next: learn --shadow {flags['folder']} with other flows, then kubectl apply"
 
 
 def _reading_notes(flows: FlowReading) -> Iterable[str]:

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Iterable, Sequence
 from importlib import import_module
@@ -11,11 +12,12 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 import click
+import msgspec
 
 from martello.cli.network.linting import config_of, judged
 from martello.cli.network.opening import Opened
 from martello.cli.network.outputs import write_each
-from martello.cli.reports import Output
+from martello.cli.reports import Output, screen
 from martello.cli.run import report_of
 from martello.core.errors import BadInput
 from martello.core.resource import Ref
@@ -24,6 +26,7 @@ from martello.practices.network.lint import Noted
 from martello.report.model import Report, Screen
 from martello.report.network.lesson import Listed
 from martello.report.network.listed import Lists
+from martello.report.network.text import hanging
 from martello.report.text import clean, plural
 
 if TYPE_CHECKING:
@@ -55,11 +58,12 @@ def _shadow(
     from martello.practices.network.learn.shadow import Drop, shadow
 
     follow = any(o.format == "text" and not o.file for o in outputs)
+    columns = screen(sys.stdout).width
     found: dict[tuple[str, str, str, int], Drop] = {}
     for drop in shadow(flows, world.cluster, _policies(flags["shadow"]), options):
         key = (drop.source, drop.destination, drop.protocol, drop.port)
         if follow and key not in found:
-            click.echo(_told(drop))
+            click.echo("\n".join(hanging(_told(drop), columns, 12)))
         found[key] = drop
     entries = tuple(
         Listed(
@@ -123,14 +127,19 @@ def _drift(
         )
         for d in found.demand
     )
-    summary = f"{plural(found.flows, 'flow')} of the last {flags['days']} days: "
+    old = f" ({found.older:,} older: --days counts more)" if found.older else ""
+    summary = f"{plural(found.flows, 'flow')} of the last {flags['days']} days{old}: "
     summary += f"{plural(len(unused), 'pair')} allowed and unused, {len(demand):,} tried and denied"
+    if not found.flows:
+        summary = f"no flow of the last {flags['days']} days{old}: nothing can be said"
+        unused = ()
     lists = Lists((("tried and denied", demand), ("allowed and unused", unused)), summary)
     report = None
     if any(o.format in ("sarif", "junit") for o in outputs):
-        report = _report(world, found, flags)
+        counted = found if found.flows else msgspec.structs.replace(found, rules=())
+        report = _report(world, counted, flags)
     _write(lists, "drift", (*demand, *unused), outputs, report)
-    return 1 if found.demand else 0
+    return 1 if found.demand else 0 if found.flows else 3
 
 
 def _report(world: Opened, found: Drift, flags: dict[str, Any]) -> Report:

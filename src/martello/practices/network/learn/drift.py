@@ -54,12 +54,13 @@ class Demand(msgspec.Struct, frozen=True):
 
 
 class Drift(msgspec.Struct, frozen=True):
-    """Both, and how many flows since then they rest on."""
+    """Both, and how many flows since then they rest on; `older` ones are left out."""
 
     unused: tuple[Unused, ...]
     demand: tuple[Demand, ...]
     flows: int
     rules: tuple[UnusedRule, ...] = ()  # NET-022 by rule, for NetworkPolicies
+    older: int = 0
 
 
 def drift(
@@ -70,9 +71,12 @@ def drift(
     """
     atlas = Atlas(cluster, options)
     counted = Tally(atlas, options)
+    older = 0
     for flow in flows:
         if not flow.at or flow.at >= since:
             counted.add(flow)
+        else:
+            older += 1
     edges, dropped = counted.edges(), counted.demand()
     stage = Stage(atlas)
     stage.prepare_all()
@@ -93,7 +97,7 @@ def drift(
         why = "" if verdict(reached, stage, edge) == ALLOWED else lost_by(edge, reached, stage)
         demand.append(Demand(*lane(edge), edge.count, edge.last, why, edge.witnesses))
     rules = unused_rules(reached, stage, edges)
-    return Drift(tuple(unused), _merged(demand), counted.flows, rules)
+    return Drift(tuple(unused), _merged(demand), counted.flows, rules, older)
 
 
 def _size(passing: Conn) -> int:

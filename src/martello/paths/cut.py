@@ -14,6 +14,7 @@ from martello.paths.hitting import BUDGET, cheapest
 from martello.paths.horn import Program, relevant
 from martello.paths.model import FOREVER, Cut, Edit, Path
 from martello.paths.proof import Proofs
+from martello.paths.reach import reach
 
 ROUNDS: Final = 2_000
 
@@ -28,9 +29,9 @@ def cheapest_cut(
     budget: int = BUDGET,
     rounds: int = ROUNDS,
 ) -> Cut:
-    """The cut between footholds and goals. `weights` replaces those of edits, by id; what weighs
-    FOREVER is left alone. `only` are the facts that may be touched. A goal that has a proof
-    without such an edit is in `open`, and the cut is for the others.
+    """The cut between footholds, each somebody else, and goals. `weights` replaces those of edits,
+    by id; what weighs FOREVER is left alone. `only` are the facts that may be touched. A goal that
+    has a proof without such an edit is in `open`, and the cut is for the others.
     """
     cutting = _Cutting(program, weights or {}, only)
     wanted = [goal for goal in dict.fromkeys(goals) if goal not in set(footholds)]
@@ -41,10 +42,10 @@ def cheapest_cut(
     exact = True
     without: set[int] = set()
     for _ in range(rounds):
-        proofs = Proofs(program, footholds, without=without, rules=rules)
-        goal = next((one for one in wanted if one in proofs.cost), None)
-        if goal is None:
+        proved = one_proof(program, footholds, wanted, without, rules)
+        if proved is None:
             break
+        proofs, goal = proved
         breaking = cutting.breaking(proofs.leaves(goal))
         if not breaking:
             still.append(proofs.path(goal))
@@ -63,6 +64,31 @@ def cheapest_cut(
     return Cut(edits, best.cost, True, 0, tuple(still))
 
 
+def one_proof(
+    program: Program,
+    footholds: Collection[int],
+    goals: Iterable[int],
+    without: Collection[int],
+    rules: Collection[int] | None,
+) -> tuple[Proofs, int] | None:
+    """A proof of one of the goals from one of the footholds: nobody is two of them at once."""
+    proofs = Proofs(program, footholds, without=without, rules=rules)
+    here = [goal for goal in goals if goal in proofs.cost]
+    starts = set(footholds)
+    for goal in here:
+        if len(starts.intersection(proofs.leaves(goal))) < 2:
+            return proofs, goal
+    if not here:
+        return None
+    order = sorted(starts)
+    who = reach(program, order, rules, without)
+    for goal in here:
+        if who[goal]:
+            start = order[(who[goal] & -who[goal]).bit_length() - 1]
+            return Proofs(program, [start], without=without, rules=rules), goal
+    return None
+
+
 def _within(
     cutting: _Cutting,
     program: Program,
@@ -78,10 +104,10 @@ def _within(
     taken = set(chosen)
     while True:
         without = {fact for one in taken for fact in cutting.facts[one]}
-        proofs = Proofs(program, footholds, without=without)
-        goal = next((one for one in wanted if one in proofs.cost), None)
-        if goal is None:
+        proved = one_proof(program, footholds, wanted, without, None)
+        if proved is None:
             break
+        proofs, goal = proved
         breaking = cutting.breaking(proofs.leaves(goal))
         if not breaking:
             still.append(proofs.path(goal))

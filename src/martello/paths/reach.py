@@ -9,12 +9,16 @@ from martello.paths.horn import Program
 
 
 def reach(
-    program: Program, footholds: Sequence[int], rules: Collection[int] | None = None
+    program: Program,
+    footholds: Sequence[int],
+    rules: Collection[int] | None = None,
+    without: Collection[int] = frozenset(),
 ) -> list[int]:
     """By proposition, the footholds (bits in their order) from each of which alone it follows.
 
     S(p) is the union over the rules for p of what the bodies have in common: bit by bit a least
-    fixpoint of Horn rules, so it is exact. `rules` narrows to those that matter.
+    fixpoint of Horn rules, so it is exact. `rules` narrows to those that matter; `without` are
+    facts taken as untrue.
     """
     everyone = (1 << len(footholds)) - 1
     found = [0] * len(program.names)
@@ -29,7 +33,8 @@ def reach(
                 queue.append(one)
 
     for fact in program.facts:
-        gain(fact, everyone)
+        if fact not in without:
+            gain(fact, everyone)
     for bit, foothold in enumerate(footholds):
         gain(foothold, 1 << bit)
     bodies, heads, uses = program.bodies, program.heads, program.uses

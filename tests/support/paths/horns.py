@@ -58,6 +58,6 @@ def brute_cut(
                 for one, fact in program.facts.items()
                 if any(edit.id in chosen for edit in fact.edits)
             }
-            if goal not in naive(program, footholds, gone):
+            if not any(goal in naive(program, {one}, gone) for one in footholds):
                 best = cost
     return best

@@ -1,0 +1,88 @@
+"""Edits applied to a cluster, and cuts proved on the edited one."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import msgspec
+
+from martello.core.cluster import Cluster
+from martello.core.resource import Ref, Resource
+from martello.paths.facts import Facts, facts
+from martello.paths.horn import closure
+from martello.paths.model import Change, Cut, Edit, Inputs, Proposition
+
+
+def applied(cluster: Cluster, edits: Iterable[Edit]) -> Cluster:
+    """The cluster after edits. Objects that they do not name are shared."""
+    by_ref: dict[Ref, list[Change]] = {}
+    for edit in edits:
+        for change in edit.changes:
+            by_ref.setdefault(change.ref, []).append(change)
+    changed: list[Resource] = []
+    removed: list[Ref] = []
+    for ref, changes in by_ref.items():
+        resource = next((r for r in cluster.resources if r.ref == ref), None)
+        if resource is None:
+            continue
+        if any(not change.path for change in changes):
+            removed.append(ref)
+            continue
+        raw = copy.deepcopy(resource.raw)
+        # Later elements of a list first: the places of the others stay what they are.
+        for change in sorted(changes, key=lambda c: [str(p).zfill(9) for p in c.path])[::-1]:
+            _put(raw, change)
+        changed.append(Resource(raw, ref, resource.origin))
+    return cluster.apply(changed, removed)
+
+
+def _put(raw: Any, change: Change) -> None:
+    *way, last = change.path
+    for part in way:
+        if isinstance(part, int):
+            if not isinstance(raw, list) or part >= len(raw):
+                return
+            raw = raw[part]
+            continue
+        if not isinstance(raw, dict):
+            return
+        if raw.get(part) is None:
+            raw[part] = {}
+        raw = raw[part]
+    if isinstance(last, int):
+        if isinstance(raw, list) and last < len(raw):
+            if change.value is None:
+                del raw[last]
+            else:
+                raw[last] = change.value
+    elif isinstance(raw, dict):
+        if change.value is None:
+            raw.pop(last, None)
+        else:
+            raw[last] = change.value
+
+
+def verified(
+    before: Facts,
+    cut: Cut,
+    footholds: Iterable[Proposition],
+    goals: Iterable[Proposition],
+    inputs: Callable[[Cluster], Inputs] | None = None,
+) -> Cut:
+    """The cut with the answer whether, read anew, the edited cluster has no way to the goals that
+    it closes. `inputs` asks other practices about the edited cluster.
+    """
+    after = applied(before.cluster, cut.edits)
+    told = inputs(after) if inputs is not None else before.inputs
+    read = facts(after, told)
+    starts = [n for one in footholds if (n := read.program.find(one)) is not None]
+    known = closure(read.program, starts)
+    still = {path.goal for path in cut.open}
+    left = [
+        goal
+        for goal in goals
+        if goal not in still and (n := read.program.find(goal)) is not None and known[n]
+    ]
+    return msgspec.structs.replace(cut, verified=not left)

@@ -1,0 +1,231 @@
+"""Paths of footholds to goals, in classes: which footholds share a way, and its cheapest path."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Final
+
+import msgspec
+
+from martello.paths.built import ANY_NODE, ANY_SECRETS, CLUSTER_ADMIN, INTERNET
+from martello.paths.cut import cheapest_cut, one_proof
+from martello.paths.facts import Facts
+from martello.paths.hitting import BUDGET
+from martello.paths.horn import closure, relevant
+from martello.paths.model import FOREVER, Cut, Edit, Path, PathClass, Proposition
+from martello.paths.must import must
+from martello.paths.proof import Proofs
+from martello.paths.reach import reach
+
+ANONYMOUS: Final[Proposition] = ("anonymous",)
+GOALS: Final = (CLUSTER_ADMIN, ANY_NODE, ANY_SECRETS)
+SEVERITIES: Final = ("low", "medium", "high", "critical")
+_SYSTEM: Final = ("kube-system", "kube-public", "kube-node-lease")
+_LIMIT: Final = 20
+
+
+class Options(msgspec.Struct, frozen=True):
+    """How paths are looked for. `system` takes identities of the control plane as footholds too;
+    `limit` is how many classes are proved (0: all); `weights` replaces those of edits, by id;
+    `keep` are ids of edits, or refs as they are written in them, that must stay; `seen` are edges
+    of whose use there is evidence.
+    """
+
+    system: bool = False
+    limit: int = _LIMIT
+    weights: Mapping[str, int] = {}
+    keep: tuple[str, ...] = ()
+    seen: tuple[str, ...] = ()
+    budget: int = BUDGET
+
+
+_PLAIN: Final = Options()
+
+
+def footholds_of(facts: Facts, options: Options = _PLAIN) -> tuple[Proposition, ...]:
+    """Everybody whom an attacker may begin as: the internet, somebody without credentials, the
+    pods of each workload, each user and group that is bound.
+    """
+    world = facts.world
+    found: list[Proposition] = [INTERNET, ANONYMOUS]
+    found += [
+        ("pods-of", cls.id)
+        for cls in world.classes
+        if options.system or cls.namespace not in _SYSTEM
+    ]
+    for kind, names in (("user", world.users), ("group", world.groups)):
+        found += [(kind, n) for n in names if options.system or not n.startswith("system:")]
+    bound = {one.who for one in world.held if one.who[0] == "account"}
+    used = {(cls.namespace, cls.account) for cls in world.classes}
+    found += [
+        who
+        for who in sorted(bound)
+        if (who[1], who[2]) not in used and (options.system or who[1] not in _SYSTEM)
+    ]
+    return tuple(found)
+
+
+def find(
+    facts: Facts,
+    *,
+    footholds: Iterable[Proposition] | None = None,
+    goals: Iterable[Proposition] | None = None,
+    options: Options = _PLAIN,
+) -> tuple[PathClass, ...]:
+    """The classes of paths, the worst first. A foothold that is a goal is no path; one that leads
+    to cluster-admin is not told again for what an administrator has anyway.
+    """
+    asked = tuple(goals) if goals is not None else GOALS
+    begun = tuple(footholds) if footholds is not None else footholds_of(facts, options)
+    program = facts.program
+    starts = {n: one for one in begun if (n := program.find(one)) is not None}
+    ends = [n for one in asked if (n := program.find(one)) is not None]
+    numbers = list(starts)
+    rules = relevant(program, ends)
+    who = reach(program, numbers, rules)
+    found: list[PathClass] = []
+    told = 0
+    for end in ends:
+        left = who[end] & ~told if goals is None else who[end]
+        if goals is None:
+            told |= who[end]
+        for group in _kinds(numbers, left, program.names):
+            found.extend(_classes(facts, group, end, who, rules, options))
+    found.sort(key=lambda c: (-SEVERITIES.index(c.severity), asked.index(c.goal), c.path.cost))
+    return tuple(found[: options.limit] if options.limit else found)
+
+
+def _kinds(
+    numbers: Sequence[int], bits: int, names: Sequence[Proposition]
+) -> Iterable[list[tuple[int, int]]]:
+    """The footholds (bit, number) among these bits, those of one kind together."""
+    kinds: dict[str, list[tuple[int, int]]] = {}
+    for bit, number in enumerate(numbers):
+        if bits >> bit & 1:
+            kinds.setdefault(names[number][0], []).append((bit, number))
+    return kinds.values()
+
+
+def _classes(
+    facts: Facts,
+    group: list[tuple[int, int]],
+    end: int,
+    who: Sequence[int],
+    rules: Collection[int],
+    options: Options,
+) -> Iterable[PathClass]:
+    """Footholds of one kind in classes: all that reach the first thing which the cheapest path
+    gains go its way.
+    """
+    program = facts.program
+    left = [(bit, number) for bit, number in group if number != end]
+    made = 0
+    while left and (not options.limit or made < options.limit):
+        proved = one_proof(program, [number for _, number in left], [end], (), rules)
+        if proved is None:
+            return
+        path = proved[0].path(end)
+        first = next((s.gives for s in path.steps if path.foothold in s.needs), path.goal)
+        here = program.find(first)
+        assert here is not None
+        together = [one for one in left if who[here] >> one[0] & 1 or one[1] == here]
+        start = program.find(path.foothold)
+        if start not in [number for _, number in together]:
+            together = [one for one in left if one[1] == start] or left
+        names = tuple(program.names[number] for _, number in together)
+        severity, why = _severity(path, options)
+        yield PathClass(path.goal, names, _shown(path), severity, _choke(facts, names, path), why)
+        made += 1
+        gone = {number for _, number in together}
+        left = [one for one in left if one[1] not in gone]
+
+
+_QUIET: Final = frozenset(("scope", "role", "part", "one-request", "goal"))
+
+
+def _shown(path: Path) -> Path:
+    """The path without steps that only spell out what the ones before gave, their facts kept."""
+    kept = tuple(s for s in path.steps if s.edge not in _QUIET or s.facts)
+    return msgspec.structs.replace(path, steps=kept or path.steps)
+
+
+def _choke(facts: Facts, footholds: Sequence[Proposition], path: Path) -> tuple[Edit, ...]:
+    """The edits each of which ends every way of these footholds to the goal."""
+    program = facts.program
+    edits = {e.id: e for s in path.steps for f in s.facts for e in f.edits}
+    goal = program.find(path.goal)
+    starts = [n for one in footholds if (n := program.find(one)) is not None]
+    found: list[Edit] = []
+    for edit in edits.values():
+        gone = {
+            number
+            for number, fact in program.facts.items()
+            if any(one.id == edit.id for one in fact.edits)
+        }
+        if goal is not None and not closure(program, starts, gone)[goal]:
+            found.append(edit)
+    return tuple(found)
+
+
+def _severity(path: Path, options: Options) -> tuple[str, tuple[str, ...]]:
+    """How bad a path is: by who begins and where it ends; a dashed step lowers it, evidence of use
+    raises it.
+    """
+    kind = path.foothold[0] if path.foothold else ""
+    grave = path.goal in (CLUSTER_ADMIN, ANY_NODE) or path.goal[0] in ("admin", "node")
+    level = 1
+    why: list[str] = []
+    if kind in (INTERNET[0], ANONYMOUS[0]):
+        level = 3 if grave else 2
+    elif kind in ("pods-of", "code", "pod"):
+        level = 2
+    if not path.sure:
+        level -= 1
+        why.append(f"one level lower: {'; '.join(path.because)}")
+    used = [step.edge for step in path.steps if step.edge in options.seen]
+    if used:
+        level += 1
+        why.append(f"one level higher: {used[0]} was seen in use")
+    return SEVERITIES[max(0, min(3, level))], tuple(why)
+
+
+def choke_points(
+    facts: Facts, footholds: Iterable[Proposition], goal: Proposition
+) -> tuple[Proposition, ...]:
+    """What every way of any of the footholds to the goal passes by: facts and things gained."""
+    program = facts.program
+    starts = [n for one in footholds if (n := program.find(one)) is not None]
+    end = program.find(goal)
+    if end is None or not starts:
+        return ()
+    proofs = Proofs(program, starts, goals=[end])
+    if end not in proofs.cost:
+        return ()
+    wanted = list(
+        dict.fromkeys((*proofs.leaves(end), *(program.heads[r] for r in proofs.rules(end))))
+    )
+    found = must(program, starts, wanted).get(end, 0)
+    return tuple(program.names[one] for bit, one in enumerate(wanted) if found >> bit & 1)
+
+
+def cut(
+    facts: Facts,
+    *,
+    footholds: Iterable[Proposition] | None = None,
+    goals: Iterable[Proposition] | None = None,
+    options: Options = _PLAIN,
+    only: Collection[int] | None = None,
+) -> Cut:
+    """The cheapest edits after which none of the footholds leads to any of the goals."""
+    program = facts.program
+    begun = tuple(footholds) if footholds is not None else footholds_of(facts, options)
+    asked = tuple(goals) if goals is not None else GOALS
+    starts = [n for one in begun if (n := program.find(one)) is not None]
+    ends = [n for one in asked if (n := program.find(one)) is not None]
+    weights = dict(options.weights)
+    for keep in options.keep:
+        for fact in program.facts.values():
+            for edit in fact.edits:
+                if edit.id == keep or any(str(c.ref.local) == keep for c in edit.changes):
+                    weights[edit.id] = FOREVER
+    return cheapest_cut(program, starts, ends, weights=weights, only=only, budget=options.budget)

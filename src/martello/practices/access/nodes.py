@@ -74,16 +74,18 @@ def node_answer(who: Principal, request: Request, cluster: Cluster) -> Answer:
         return _by_pods(name, request, cluster, "persistentvolumeclaims")
     if key == ("storage.k8s.io", "volumeattachments"):
         return _attached(name, request, cluster)
-    if key in (("coordination.k8s.io", "leases"), ("storage.k8s.io", "csinodes")):
-        return _own(name, request, key)
+    if (request.group, request.resource) == ("coordination.k8s.io", "leases"):
+        return _own(name, request)  # whatever the subresource: there is none
+    if key == ("storage.k8s.io", "csinodes"):
+        return _own(name, request)
     if request.verb in _RULES.get(key, ()):
         why = f"the Node authorizer lets nodes {request.verb} {whole}"
         return Answer("allowed", because=(why,))
     return Answer("denied")
 
 
-def _own(name: str, request: Request, key: tuple[str, str]) -> Answer:
-    if key[1] == "leases" and request.namespace != "kube-node-lease":
+def _own(name: str, request: Request) -> Answer:
+    if request.resource == "leases" and request.namespace != "kube-node-lease":
         return Answer("denied", because=("a node has leases in kube-node-lease only",))
     if request.verb not in _ALL or (request.verb != "create" and request.name != name):
         return Answer("denied", because=("a node may only touch its own",))
@@ -152,10 +154,16 @@ def _volume(cluster: Cluster, space: str, claim: str) -> Iterator[Key]:
     if held is not None:
         for part in _mappings(held.spec):
             for field, value in part.items():
+                if field.startswith("controller"):
+                    continue  # what the storage controller uses, no kubelet
                 if field.endswith("ecretRef") and isinstance(value, dict):
                     name, where = value.get("name"), value.get("namespace")
                     if isinstance(name, str):
                         yield ("secrets", where if isinstance(where, str) else space, name)
+            named = part.get("secretName")  # azureFile
+            if isinstance(named, str):
+                where = part.get("secretNamespace")
+                yield ("secrets", where if isinstance(where, str) and where else space, named)
 
 
 _NAMES: Final = {

@@ -244,6 +244,7 @@ _PROTOCOL = "spec.egress[0].protocols[0]"
         ({"subject": {"namespaces": {}, "pods": {"podSelector": {}}}}, "spec.subject"),
         ({"subject": {"namespaces": []}}, "spec.subject.namespaces"),
         ({"subject": {"pods": {}}}, "spec.subject.pods"),
+        ({"subject": {"namespaces": None}}, "spec.subject"),
         ({"egress": [{"to": [_SPACES]}]}, "spec.egress[0].action"),
         ({"egress": [_to(_SPACES, action="Allow")]}, "spec.egress[0].action"),
         ({"egress": [_to(_SPACES, action=["Deny"])]}, "spec.egress[0].action"),  # type: ignore[arg-type]
@@ -252,6 +253,7 @@ _PROTOCOL = "spec.egress[0].protocols[0]"
         ({"egress": [_to()]}, _TO),
         ({"egress": [_to({})]}, f"{_TO}[0]"),
         ({"egress": [_to(None)]}, f"{_TO}[0]"),
+        ({"egress": [_to({"namespaces": None})]}, f"{_TO}[0]"),
         ({"egress": [_to({"nodes": {}, "namespaces": {}})]}, f"{_TO}[0]"),
         ({"egress": [_to({"networks": []})]}, f"{_TO}[0].networks"),
         ({"egress": [_to({"networks": ["x"]})]}, f"{_TO}[0].networks[0]"),

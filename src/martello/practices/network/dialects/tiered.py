@@ -91,11 +91,16 @@ def _priority(form: Form, spec: dict[str, Any]) -> int:
 
 def _subject(form: Form, raw: Any) -> Pods:
     path: Path = ("spec", "subject")
-    subject = form.mapping(raw, path, _SUBJECT)
+    subject = _set(form.mapping(raw, path, _SUBJECT))
     if len(subject) != 1:
         form.refuse(path, "must have exactly one of namespaces and pods")
         return Pods(path=path)
     return _pods(form, subject, path) or Pods(path=path)
+
+
+def _set(fields: dict[str, Any]) -> dict[str, Any]:
+    """The fields that are not null: null is no value of these."""
+    return {name: value for name, value in fields.items() if value is not None}
 
 
 def _pods(form: Form, peer: dict[str, Any], path: Path) -> Pods | None:
@@ -199,10 +204,11 @@ def _peers(
     found: list[Who] = []
     closed = False
     for at, element in form.limited(raw, path, dialect.most, 1):
-        if not isinstance(element, dict) or len(element) != 1:
+        peer = _set(element) if isinstance(element, dict) else {}
+        if len(peer) != 1:
             form.refuse(at, "must have exactly one field")
             continue
-        name = str(next(iter(element)))
+        name = str(next(iter(peer)))
         if name in _REMOVED:
             form.refuse((*at, name), "was removed from the API")
         elif name not in known:
@@ -211,7 +217,7 @@ def _peers(
             )
             closed = True
         else:
-            found.extend(_peer(form, element, at, action))
+            found.extend(_peer(form, peer, at, action))
     return None if closed else tuple(found)
 
 

@@ -89,7 +89,7 @@ def phantom(cluster: Cluster, subject: Subject) -> bool:
     """Whether a binding names an account that does not exist: whoever may create it gets the grant.
     Accounts called `default` are made with each namespace.
     """
-    if subject.kind != "ServiceAccount" or not subject.namespace or subject.name == "default":
+    if subject.kind != "ServiceAccount" or subject.name == "default":
         return False
     if "ServiceAccount" in cluster.unlisted or not cluster.saw(subject.namespace):
         return False

@@ -10,6 +10,7 @@ from martello.core.path import Path
 from martello.core.workload import Workload
 from martello.practices.access.bindings import BINDINGS, Binding
 from martello.practices.access.grants import grants
+from martello.practices.access.posture import tokens
 
 # What every authenticated client may do: look around in the API.
 _DISCOVERY: Final = frozenset(
@@ -23,21 +24,10 @@ _DISCOVERY: Final = frozenset(
 
 
 def mounted(workload: Workload, cluster: Cluster) -> Path | None:
-    """Where the pods get a token: a projected volume, or the switch that mounts it; None where they
-    get none. The pod's switch wins over its account's; both absent means yes.
+    """Where the pods get a token that the API server takes: a volume, or the switch that mounts it;
+    None where they get none.
     """
-    volumes = workload.pod.get("volumes")
-    for index, volume in enumerate(volumes if isinstance(volumes, list) else ()):
-        projected = volume.get("projected") if isinstance(volume, dict) else None
-        sources = projected.get("sources") if isinstance(projected, dict) else None
-        for source in sources if isinstance(sources, list) else ():
-            if isinstance(source, dict) and isinstance(source.get("serviceAccountToken"), dict):
-                return (*workload.path, "volumes", index)
-    own = workload.pod.get("automountServiceAccountToken")
-    if own is None:
-        account = cluster.get("ServiceAccount", workload.namespace, workload.service_account)
-        own = account.raw.get("automountServiceAccountToken") if account else None
-    return None if own is False else (*workload.path, "automountServiceAccountToken")
+    return next((token.place for token in tokens(workload, cluster) if token.opens_api), None)
 
 
 def held(workload: Workload, cluster: Cluster) -> Iterator[Binding]:

@@ -8,6 +8,7 @@ from martello.core.check import Example, Hit, check
 from martello.core.cluster import Cluster
 from martello.core.resource import Resource
 from martello.practices.access.bindings import BINDINGS, Subject
+from martello.practices.access.gaps import phantom
 from martello.practices.access.grants import grants
 from martello.practices.access.powers import PLATFORM
 
@@ -99,17 +100,7 @@ def phantom_subject(resource: Resource, cluster: Cluster) -> Iterator[Hit]:
     severity = "" if cluster.complete else "low"
     told: set[Subject] = set()
     for index, subject in enumerate(binding.subjects):
-        if subject not in told and _missing(subject, cluster):
+        if subject not in told and phantom(cluster, subject):
             told.add(subject)
             path = ("subjects", index) if exact else ("subjects",)
             yield Hit(resource, path, f"there is no {subject}{where}", severity=severity)
-
-
-def _missing(subject: Subject, cluster: Cluster) -> bool:
-    return (
-        subject.kind == "ServiceAccount"
-        and subject.name != "default"
-        and cluster.saw(subject.namespace)
-        and cluster.get("ServiceAccount", subject.namespace, subject.name) is None
-        and cluster.get("ServiceAccount", "", subject.name) is None
-    )

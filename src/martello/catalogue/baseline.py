@@ -66,7 +66,9 @@ def digest(*words: str) -> str:
 
 
 def stable_path(raw: Any, path: Path) -> str:
-    """The path with each index replaced by the element's name, or by a digest of what it holds."""
+    """The path with each index replaced by the element's name, for ports without one by number and
+    protocol as the server tells them apart, else by a digest of what it holds.
+    """
     words: list[str] = []
     value = raw
     for part in path:
@@ -84,6 +86,9 @@ def _name(element: Any, index: int) -> str:
         return str(index)
     if isinstance(element, dict) and isinstance(element.get("name"), str):
         return str(element["name"])
+    for key in ("containerPort", "port") if isinstance(element, dict) else ():
+        if isinstance(element.get(key), int | str):
+            return f"{element[key]}/{element.get('protocol') or 'TCP'}"
     content = msgspec.json.encode(element, order="sorted")
     return f"#{sha256(content).hexdigest()[:12]}"
 

@@ -13,6 +13,7 @@ from martello.practices.network.engine.reach import Reach, reach
 from martello.practices.network.exposure import Exposed, exposure, show_passing
 from martello.practices.network.internet import ALLOWED, DENIED, UNKNOWN, internet
 from martello.practices.network.model import Profile
+from martello.practices.network.profiles import profile
 from martello.practices.network.witness import ANYONE
 
 PROFILE = Profile("test", blocks_match_pods=False)
@@ -296,3 +297,13 @@ def test_every_namespace_has_a_label_with_its_name() -> None:
     assert _rows(_shop(deny)) == {}
     allow = _policy({"ingress": [{"from": [{"namespaceSelector": named}]}]})
     assert _rows(_shop(allow)) == {str(ANYONE): "all"}
+
+
+def test_pods_that_a_plugin_leaves_alone_are_unprotected() -> None:
+    closed = _policy({"ingress": []})
+    found = _shop(closed)
+    assert found.cluster is not None
+    assert ("shop/web", "in") not in exposure(found).unprotected
+    alone = exposure(reach(found.cluster, profile("aws-vpc")))
+    assert ("shop/web", "in") in alone.unprotected
+    assert str(ANYONE) in {str(row.witness) for row in alone.rows if row.workload == "shop/web"}

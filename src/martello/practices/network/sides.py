@@ -92,6 +92,8 @@ class Sides:
 
     def governing(self, endpoint: Endpoint, direction: str) -> tuple[Policy, ...]:
         """The policies that surely or perhaps govern a direction of a pod."""
+        if self._free(endpoint):
+            return ()
         key = (direction, *class_of(endpoint))
         if key not in self._governing:
             answers = [
@@ -105,8 +107,14 @@ class Sides:
 
     def doubted(self, endpoint: Endpoint, direction: str) -> bool:
         """Whether some policy may or may not govern a direction of a pod."""
+        if self._free(endpoint):
+            return False
         self.governing(endpoint, direction)
         return self._doubts[(direction, *class_of(endpoint))]
+
+    def _free(self, endpoint: Endpoint) -> bool:
+        """Whether the plugin leaves a pod alone, since nothing owns it."""
+        return self.reading.profile.needs_owner and endpoint.kind == "Pod"
 
     def selecting(self, witness: Witness, direction: str) -> tuple[Policy, ...]:
         """The policies that govern a direction of every pod of a witness."""

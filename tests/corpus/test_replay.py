@@ -27,6 +27,8 @@ SHARES = {
     "cnp-conformance": 1.0,
     "netpol-tables": 1.0,
     "rbac-tables": 1.0,
+    "escalation": 1.0,
+    "kubehound": 0.97,
 }
 
 

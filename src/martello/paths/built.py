@@ -16,6 +16,7 @@ CLUSTER_ADMIN: Final[Proposition] = ("admin", "")
 ANY_NODE: Final[Proposition] = ("goal", "node")
 ANY_SECRETS: Final[Proposition] = ("goal", "secrets")
 MASTERS: Final[Proposition] = ("group", "system:masters")
+LEGACY_TOKENS: Final = 24  # the first minor version without a token secret for each account
 _PART: Final = Label("part", "one of all")
 _CLOUD: Final = (
     "eks.amazonaws.com/role-arn",
@@ -120,6 +121,9 @@ class Building:
             self._rule(ANY_SECRETS, [("secrets", space)], Label("goal", f"all secrets of {space}"))
             self._rule(("pods", space), [("podsats",)])
             self._rule(("pods", space), [("podsats", "")])
+            if world.cluster.kubernetes < LEGACY_TOKENS:
+                label = self.labels["token-secret-legacy"]
+                self._rule(("accounts", space), [("secrets", space)], label)
             for name in world.accounts.get(space, ()):
                 self._rule(("account", space, name), [("accounts", space)])
             for name in world.secrets.get(space, ()):

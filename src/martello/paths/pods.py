@@ -148,6 +148,12 @@ def _traits(cluster: Cluster, workload: Workload, container: Container) -> dict[
             3,
             "pod",
         )
+        known = found.get(trait)
+        if known is not None and known.edits:  # several mounts: all must go
+            changes = (*known.edits[0].changes, *edit.changes)
+            edit = msgspec.structs.replace(known.edits[0], changes=changes)
+            found[trait] = msgspec.structs.replace(known, edits=(edit,))
+            return
         found[trait] = Fact(says, workload.resource, place, edits=(edit,), **more)
 
     security = (*container.path, "securityContext")

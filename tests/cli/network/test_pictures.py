@@ -182,7 +182,9 @@ def test_diff_is_a_gate_for_promises(shop: Path) -> None:
     words = ("-o", "sarif=n.sarif", "-o", "junit=n.xml", "-o", "markdown")
     done = ask("diff", "old", "new", "--intents", "intents.yaml", *words, cwd=shop)
     assert done.code == 1
-    assert "**broken promise**: ci/runner reaches data/db on TCP 5432" in done.out
+    told = "**broken promise**: ci/runner, ci/build-cache and ci/nightly reach data/db on TCP 5432"
+    assert told in done.out
+    assert done.out.count("promised: ") == 1
     results = json.loads((shop / "n.sarif").read_text())["runs"][0]["results"]
     assert [r["ruleId"] for r in results] == ["NET-019"]
     place = results[0]["locations"][0]["physicalLocation"]
@@ -191,6 +193,25 @@ def test_diff_is_a_gate_for_promises(shop: Path) -> None:
     suites = ElementTree.parse(shop / "n.xml").getroot()
     assert [(s.get("name"), s.get("failures")) for s in suites] == [("network", "1")]
     assert ask("diff", "old", "new", "--intents", "kept.yaml", cwd=shop).code == 0
+
+
+def test_a_promise_that_was_broken_before_is_told_apart(shop: Path) -> None:
+    """Whoever opens a pull request sees what of it is theirs."""
+    (shop / "both.yaml").write_text(INTENTS + "only:\n  - {to: shop/checkout, from: [shop/cart]}\n")
+    words = ("diff", "old", "new", "--intents", "both.yaml")
+    found = {b["message"]: b["before"] for b in document(*words, cwd=shop)["broken"]}
+    mine = "shop/web reaches shop/checkout on TCP 8082; promised: only shop/cart may reach"
+    assert [(message.startswith(mine), was) for message, was in found.items()] == [
+        (False, True),
+        (True, False),
+    ]
+    out = ask(*words, cwd=shop, columns=0).out
+    assert out.count("(before the change as well)") == 1
+    assert "next: martello network explain shop/web shop/checkout -f new" in out
+    (shop / "typo.yaml").write_text("never:\n  - {from: dev/*, to: data/db}\n")
+    marked = ask("diff", "old", "new", "--intents", "typo.yaml", "-o", "markdown", cwd=shop)
+    assert marked.code == 3
+    assert "- **unassessed**: dev/&#42; must never reach data/db" in marked.out
 
 
 def test_diff_between_revisions(shop: Path) -> None:

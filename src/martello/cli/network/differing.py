@@ -43,10 +43,21 @@ def compare(old: str, new: str, outputs: Sequence[Output], flags: dict[str, Any]
         progress("comparing")
         changes = _changes(before, after, flags["namespaces"])
     report = _report(after, before, tuple(_doubts(before, after, changes)), intents, config, flags)
+    if report.exit == 1:
+        opens = next((row for row in changes.rows if row.kind in ("opens", "changes")), None)
+        pair = f"{opens.sources[0]} {opens.destination}" if opens is not None else "A B"
+        following = f"martello network explain {pair} -f {after.reading.target}"
+        report = msgspec.structs.replace(report, next=following)
     missing = tuple(dict.fromkeys((*before.missing, *after.missing)))
     notes = tuple(dict.fromkeys((*after.notes, *before.notes)))
     changes = msgspec.structs.replace(
-        changes, old=old, new=new, report=report, notes=notes, missing=missing
+        changes,
+        old=old,
+        new=new,
+        report=report,
+        notes=notes,
+        missing=missing,
+        standing=_standing(before, intents, config) if report.scan.findings else frozenset(),
     )
 
     def write(format: str, screen: Screen, out: IO[str]) -> None:
@@ -83,8 +94,15 @@ def _report(
     more = (*(u for u in before.reading.unassessed if u.asked), *doubts)
     scan = msgspec.structs.replace(scan, unassessed=_distinct((*scan.unassessed, *more)))
     report = report_of(scan, checks, config, everything=flags["everything"])
-    following = f"martello network explain A B -f {after.reading.target}"
-    return msgspec.structs.replace(report, next=following if report.exit == 1 else "")
+    return msgspec.structs.replace(report, next="")
+
+
+def _standing(before: Opened, intents: Any, config: Config) -> frozenset[str]:
+    """What of the promises was broken in the old state, in the same words."""
+    scan, _ = promised(
+        [before.reading], config, Promises(intents, before.profile, before.reading.cluster)
+    )
+    return frozenset(found.message for found in scan.findings)
 
 
 def _doubts(before: Opened, after: Opened, changes: Changes) -> Iterator[Unassessed]:

@@ -35,10 +35,20 @@ class Breach(msgspec.Struct, frozen=True, eq=False):
     pairs: int = 1
 
     def __str__(self) -> str:
-        verb = "does not reach" if self.intent.kind == "must" else "reaches"
-        ends = f"{name_of(self.source)} {verb} {name_of(self.destination)}"
-        more = f" (and {self.pairs - 1:,} more pairs)" if self.pairs > 1 else ""
-        return f"{ends} on {self.conn}{more}; promised: {self.intent}"
+        return told((self,))
+
+
+def told(breaches: Sequence[Breach]) -> str:
+    """Breaches of one intent in words: those of one destination that differ in the source only."""
+    first, names = breaches[0], list(dict.fromkeys(name_of(b.source) for b in breaches))
+    verb = "reach" if len(names) > 1 else "reaches"
+    if first.intent.kind == "must":
+        verb = "do not reach" if len(names) > 1 else "does not reach"
+    many = f"{', '.join(names[:-1])} and {names[-1]}" if len(names) > 1 else names[0]
+    pairs = sum(b.pairs - 1 for b in breaches)
+    more = f" (and {pairs:,} more pair{'s' if pairs != 1 else ''})" if pairs else ""
+    ends = f"{many} {verb} {name_of(first.destination)}"
+    return f"{ends} on {first.conn}{more}; promised: {first.intent}"
 
 
 class Undecided(msgspec.Struct, frozen=True):

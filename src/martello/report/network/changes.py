@@ -6,6 +6,7 @@ from typing import IO, Final
 
 import msgspec
 
+from martello.core.finding import Finding
 from martello.report.model import Report, Screen
 from martello.report.network.json import write_plain
 from martello.report.network.text import hanging
@@ -46,6 +47,7 @@ class Changes(msgspec.Struct, frozen=True):
     report: Report | None = None
     notes: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
+    standing: frozenset[str] = frozenset()  # breaches of promises that the old state has as well
 
 
 def table(changes: Changes, screen: Screen, out: IO[str]) -> None:
@@ -111,7 +113,7 @@ def _end(changes: Changes, screen: Screen) -> list[str]:
     report = changes.report
     for found in report.scan.findings if report is not None else ():
         head = paint("broken", "high", screen.colour)
-        text = hanging(f"broken   {clean(found.message)}", screen.width, 9)
+        text = hanging(f"broken   {clean(found.message)}{_since(found, changes)}", screen.width, 9)
         text[0] = text[0].replace("broken", head, 1)
         lines += [*text, f"         {clean(str(found.location))}"]
     for entry in report.scan.unassessed if report is not None else ():
@@ -126,6 +128,10 @@ def _end(changes: Changes, screen: Screen) -> list[str]:
             reason = "no promises were given (--intents)"
         lines.append(f"{paint(f'exit {report.exit}', mark, screen.colour)}: {reason}{following}")
     return lines
+
+
+def _since(found: Finding, changes: Changes) -> str:
+    return " (before the change as well)" if found.message in changes.standing else ""
 
 
 def json(changes: Changes, screen: Screen, out: IO[str]) -> None:
@@ -153,7 +159,12 @@ def json(changes: Changes, screen: Screen, out: IO[str]) -> None:
         "removed": list(changes.removed),
         "more": changes.more,
         "broken": [
-            {"message": f.message, "where": str(f.location), "evidence": list(f.evidence)}
+            {
+                "message": f.message,
+                "where": str(f.location),
+                "evidence": list(f.evidence),
+                "before": f.message in changes.standing,
+            }
             for f in findings
         ],
         "unassessed": [u.reason for u in unassessed],
@@ -170,7 +181,12 @@ def markdown(changes: Changes, screen: Screen, out: IO[str]) -> None:
     out.write(f"**Network:** {_md(summary(changes))}\n")
     report = changes.report
     for found in report.scan.findings if report is not None else ():
-        out.write(f"\n- **broken promise**: {_md(found.message)} ({_md(str(found.location))})")
+        told = f"{found.message}{_since(found, changes)} ({found.location})"
+        out.write(f"\n- **broken promise**: {_md(told)}")
+    for entry in report.scan.unassessed if report is not None else ():
+        out.write(f"\n- **unassessed**: {_md(entry.reason)}")
+    if report is not None and (report.scan.findings or report.scan.unassessed):
+        out.write("\n")
     if not changes.rows:
         return
     out.write("\n<details><summary>what changes</summary>\n\n| | from | to | was | now | by |\n")
@@ -186,7 +202,4 @@ def markdown(changes: Changes, screen: Screen, out: IO[str]) -> None:
 
 
 def _md(text: str) -> str:
-    shown = clean(text)
-    for sign in "\\`*_[]<>|@#":
-        shown = shown.replace(sign, f"&#{ord(sign)};")
-    return shown
+    return clean(text).translate({ord(sign): f"&#{ord(sign)};" for sign in "\\`*_[]<>|@#&"})

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from martello.core.check import Example, Hit, check
 from martello.core.cluster import Cluster
 from martello.core.path import Path
 from martello.core.resource import Resource
 from martello.core.workload import workload_of
+from martello.practices.network.addresses import name_of
 from martello.practices.network.lint import Promises, reach_of_cluster
 from martello.practices.network.model import Endpoint, Node, Place
+
+if TYPE_CHECKING:
+    from martello.practices.network.intents import Breach
 
 _PODS = """
             {apiVersion: v1, kind: Namespace, metadata: {name: dev}}
@@ -79,29 +83,38 @@ def intent_broken(cluster: Cluster, *, facts: Mapping[str, Any]) -> Iterator[Hit
     The file of intents says what must never pass, who alone may reach something, and what must
     get through. Whatever the policies look like one by one, together they do something else.
     """
-    from martello.practices.network.intents import Undecided, judge, opened_by
+    from martello.practices.network.intents import Undecided, judge, told
 
     promises = facts["intents"]
     assert isinstance(promises, Promises)
     reach = reach_of_cluster(cluster, promises.profile)
+    alike: dict[tuple[object, ...], list[Breach]] = {}
     for outcome in judge(promises.intents, reach, promises.cluster):
         if isinstance(outcome, Undecided):
             for resource in cluster.resources[:1]:
                 reason = f"{outcome.intent} ({outcome.intent.where}): {outcome.reason}"
                 yield Hit(resource, (), reason, unassessed=True)
-            continue
-        step = opened_by(outcome)
-        if step is not None and step.policy is not None:
-            where, path = step.policy, step.path
-        else:
-            found = _place(outcome.destination) or _place(outcome.source)
-            if found is None and not cluster.resources:
-                continue
-            where, path = found or (cluster.resources[0], ())
-        promise = outcome.intent.where
-        element = f"{promise.file}:{promise.line}"
-        why = (outcome.intent.why,) if outcome.intent.why else ()
-        yield Hit(where, path, str(outcome), element, (f"promised at {element}", *why))
+        elif cluster.resources:
+            where, path = _where(outcome) or (cluster.resources[0], ())
+            target = name_of(outcome.destination)
+            key = (where.ref, path, outcome.intent.where, target, outcome.conn)
+            alike.setdefault(key, []).append(outcome)
+    for breaches in alike.values():
+        intent = breaches[0].intent
+        where, path = _where(breaches[0]) or (cluster.resources[0], ())
+        element = f"{intent.where.file}:{intent.where.line}"
+        why = (intent.why,) if intent.why else ()
+        yield Hit(where, path, told(breaches), element, (f"promised at {element}", *why))
+
+
+def _where(breach: Breach) -> tuple[Resource, Path] | None:
+    """The rule that opens the pair (of a `must`: closes it), or one of its ends."""
+    from martello.practices.network.intents import opened_by
+
+    step = opened_by(breach)
+    if step is not None and step.policy is not None:
+        return step.policy, step.path
+    return _place(breach.destination) or _place(breach.source)
 
 
 def _place(place: Place) -> tuple[Resource, Path] | None:

@@ -1,0 +1,1 @@
+"""What the commands of `martello paths` share: the facts, the words, the findings."""

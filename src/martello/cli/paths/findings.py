@@ -1,0 +1,132 @@
+"""Paths as findings: ACC-900 cluster-admin, 901 a node, 902 secrets, 903 what was named."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from hashlib import sha256
+from typing import Any, Final
+
+from martello.catalogue.group import groups, order
+from martello.cli.access.opening import Opened
+from martello.cli.network.linting import config_of
+from martello.cli.paths.places import words
+from martello.cli.run import report_of
+from martello.core.check import Check
+from martello.core.finding import Finding, Scan, Unassessed
+from martello.core.path import Path as Place
+from martello.core.resource import Resource
+from martello.paths.model import Fact, PathClass
+from martello.report.model import Report
+
+_WHY: Final = (
+    "Steps that are harmless one by one lead together from where an attacker may begin to what "
+    "must not be reached."
+)
+_FIX: Final = "Make the edits of `martello paths cut`, the cheapest that end it."
+_IDS: Final[Mapping[tuple[str, ...], str]] = {
+    ("admin", ""): "ACC-900",
+    ("goal", "node"): "ACC-901",
+    ("goal", "secrets"): "ACC-902",
+}
+
+
+def _check(id: str, name: str, title: str, severity: str) -> Check:
+    return Check(
+        id=id,
+        name=name,
+        title=title,
+        severity=severity,
+        profile="opt-in",
+        practice="access",
+        why=_WHY,
+        kinds=("cluster",),
+        fix=_FIX,
+        frameworks={"owasp-k8s": ["K03"]},
+        aliases={},
+        file="cli/paths/findings.py",
+    )
+
+
+CHECKS: Final[Mapping[str, Check]] = {
+    check.id: check
+    for check in (
+        _check("ACC-900", "path-to-cluster-admin", "Path to cluster-admin", "critical"),
+        _check("ACC-901", "path-to-node", "Path to a node", "critical"),
+        _check("ACC-902", "path-to-secrets", "Path to the secrets of a namespace", "high"),
+        _check("ACC-903", "path-to-goal", "Path to what was named", "high"),
+    )
+}
+
+
+def finding(found: PathClass, blame: Sequence[Fact] = (), fix: str = "") -> Finding | None:
+    """A class of paths at the place to blame: a changed fact, one that every way needs, or the
+    first that is written somewhere. None where nothing of it is.
+    """
+    placed = _place(found, blame)
+    if placed is None:
+        return None
+    resource, path = placed
+    check = _IDS.get(found.goal[:2], "ACC-903")
+    begin = words(found.path.foothold)
+    steps = len(found.path.steps)
+    message = f"leads from {begin} to {words(found.goal)} in {steps} step{'s' * (steps != 1)}"
+    if len(found.footholds) > 1:
+        message += f", and from {len(found.footholds) - 1} more footholds"
+    print_of = "\0".join(
+        (check, *found.goal, *found.path.foothold, *[s.edge for s in found.path.steps])
+    )
+    return Finding(
+        check=check,
+        ref=resource.ref,
+        path=path,
+        location=resource.locate(path),
+        message=message,
+        severity=found.severity,
+        evidence=tuple(_line(n, step) for n, step in enumerate(found.path.steps, 1)),
+        fix=fix or "; or ".join(edit.says for edit in found.choke[:3]) or _FIX,
+        fingerprint=sha256(print_of.encode()).hexdigest()[:32],
+        cause=check,
+    )
+
+
+def _line(number: int, step: Any) -> str:
+    where = next((fact.where for fact in step.facts if fact.where), "")
+    return f"{number} {step.says}" + (f" ({where})" if where else "")
+
+
+def _place(found: PathClass, blame: Sequence[Fact]) -> tuple[Resource, Place] | None:
+    facts: list[Fact] = list(blame)
+    choke = {edit.id for edit in found.choke}
+    own = [fact for step in found.path.steps for fact in step.facts]
+    facts += [fact for fact in own if any(edit.id in choke for edit in fact.edits)]
+    facts += own
+    for fact in facts:
+        if fact.resource is not None:
+            return fact.resource, fact.path
+    return None
+
+
+def reported(
+    world: Opened,
+    findings: Iterable[Finding | None],
+    flags: Mapping[str, Any],
+    next: str,
+    asked: Sequence[Unassessed] = (),
+) -> Report:
+    """The findings as a report, with the exit code by --fail-on."""
+    import msgspec
+
+    config = config_of(flags)
+    found = sorted((f for f in findings if f is not None), key=order)
+    unread = tuple(u for u in (*world.reading.unassessed, *asked) if u.asked)
+    scan = Scan(
+        target=world.reading.target,
+        findings=tuple(found),
+        groups=groups(found, CHECKS),
+        unassessed=tuple(dict.fromkeys(unread)),
+        objects=len(world.reading.resources),
+        files=world.reading.files,
+        checks=len(CHECKS),
+    )
+    report = report_of(scan, CHECKS, config, everything=flags["everything"])
+    return msgspec.structs.replace(report, next=next if found else "")

@@ -1,0 +1,112 @@
+"""Where paths begin and end: as people write it, and as it is told."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from martello.core.errors import BadInput
+from martello.paths.facts import Facts
+from martello.paths.find import ANONYMOUS, GOALS, Options, footholds_of
+from martello.paths.model import Proposition
+
+_WORDS: Final[dict[str, Proposition]] = {
+    "internet": ("internet",),
+    "anonymous": ANONYMOUS,
+    "cluster-admin": ("admin", ""),
+    "node": ("goal", "node"),
+    "secrets": ("goal", "secrets"),
+}
+# Pods of the control plane, as kubeadm and others call them.
+_PARTS: Final = (
+    "kube-apiserver",
+    "kube-controller-manager",
+    "kube-scheduler",
+    "kube-proxy",
+    "cloud-controller-manager",
+    "etcd",
+    "coredns",
+    "kube-dns",
+)
+_FROM: Final = "internet, anonymous, pods:NS/WORKLOAD, sa:NS/NAME, user:NAME, group:NAME"
+_TO: Final = "cluster-admin, admin:NS, node[:NAME], secrets[:NS], secret:NS/NAME, sa:NS/NAME"
+
+
+def footholds(words: Iterable[str], facts: Facts) -> tuple[Proposition, ...] | None:
+    """What --from names; None where it is not given. Raises BadInput for what is not there."""
+    found = tuple(_read(word, facts, _FROM, ("internet", "anonymous")) for word in words)
+    return found or None
+
+
+def goals(words: Iterable[str], facts: Facts) -> tuple[Proposition, ...] | None:
+    """What --to names; None where it is not given. Raises BadInput for what is not there."""
+    found = tuple(_read(word, facts, _TO, ("cluster-admin", "node", "secrets")) for word in words)
+    return found or None
+
+
+def everybody(facts: Facts, options: Options) -> tuple[Proposition, ...]:
+    """Everybody whom an attacker may begin as: in kube-system too, but for the control plane."""
+    found = footholds_of(facts, options)
+    more = [
+        ("pods-of", one.id)
+        for one in facts.world.classes
+        if one.namespace.startswith("kube-") and not one.id.partition("/")[2].startswith(_PARTS)
+    ]
+    return tuple(dict.fromkeys((*found, *more)))
+
+
+def _read(word: str, facts: Facts, forms: str, plain: tuple[str, ...]) -> Proposition:
+    if word in plain:
+        return _WORDS[word]
+    kind, _, rest = word.partition(":")
+    space, slash, name = rest.partition("/")
+    made: Proposition | None = None
+    if kind in ("user", "group", "node", "secrets", "admin") and rest:
+        made = (kind, rest)
+    elif kind == "pods" and slash:
+        made = ("pods-of", rest)
+    elif kind == "sa" and slash and space and name:
+        made = ("account", space, name)
+    elif kind == "secret" and slash and space and name:
+        made = ("secret", space, name)
+    if made is None:
+        raise BadInput(f"{word} is no place of a path", "", f"one of: {forms}")
+    if facts.program.find(made) is None:
+        known = [n for n in facts.program.names if n[0] == made[0] and len(n) == len(made)]
+        near = _nearest(made, known)
+        why = f"the nearest is {near}" if near else "nothing here is called so"
+        raise BadInput(f"there is no {words(made)} here", why, f"one of: {forms}")
+    return made
+
+
+def _nearest(made: Proposition, known: list[Proposition]) -> str:
+    from martello.cli.errors import nearest
+
+    if not known:
+        return ""
+    named = {"/".join(one[1:]): one for one in known}
+    return words(named[nearest("/".join(made[1:]), named)])
+
+
+def words(place: Proposition) -> str:
+    """A foothold or a goal as it is told."""
+    kind, *rest = place
+    name = "/".join(rest)
+    if kind == "pods-of":
+        return f"pods of {name}"
+    if kind == "admin":
+        return f"admin of {name}" if name else "cluster-admin"
+    if kind == "goal":
+        return {"node": "node", "secrets": "secrets of a namespace"}.get(name, name)
+    if kind in ("secrets", "pods"):
+        return f"{kind} of {name}"
+    if kind == "code":
+        return f"code in {rest[0]}"
+    if kind == "anonymous":
+        return "anybody without credentials"
+    return f"{kind} {name}" if name else kind
+
+
+def asked_goals(given: tuple[Proposition, ...] | None) -> tuple[Proposition, ...]:
+    """The goals that count."""
+    return given if given is not None else GOALS

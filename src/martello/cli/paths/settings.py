@@ -1,0 +1,52 @@
+"""Flags that the commands of paths share; one meaning each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+from martello.cli import options
+from martello.cli.access.settings import files_flag, system_flag
+from martello.cli.network.settings import output_flag
+
+__all__ = [
+    "from_flag",
+    "keep_flag",
+    "output_flag",
+    "system_flag",
+    "to_flag",
+    "world_flags",
+]
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+to_flag = click.option(
+    "--to",
+    "goals",
+    multiple=True,
+    metavar="GOAL",
+    help="cluster-admin, admin:NS, node[:NAME], secrets[:NS], secret:NS/NAME or sa:NS/NAME. "
+    "Repeatable [default: cluster-admin, node and secrets].",
+)
+from_flag = click.option(
+    "--from",
+    "footholds",
+    multiple=True,
+    metavar="WHO",
+    help="internet, anonymous, pods:NS/WORKLOAD, sa:NS/NAME, user:NAME or group:NAME. "
+    "Repeatable [default: all of them].",
+)
+keep_flag = click.option(
+    "--keep",
+    "keep",
+    multiple=True,
+    metavar="REF",
+    help="What a cut must not touch, such as shop/RoleBinding/ci. Repeatable.",
+)
+
+
+def world_flags(function: F) -> F:
+    """What is read; --allow-incomplete comes with the flags of the verdict."""
+    return files_flag(options.context(options.kubeconfig(function)))

@@ -1,0 +1,1 @@
+"""Reports of attack paths: the list, the cut, what a change opens."""

@@ -8,9 +8,9 @@ from typing import Any, Final
 
 Object = dict[str, Any]
 GROUP: Final = "rbac.authorization.k8s.io"
-SPACES: Final = ("shop", "ops", "dev")
-USERS: Final = ("jo", "kim", "system:serviceaccount:shop:api", "*", "system:anonymous")
-GROUPS: Final = ("team", "system:authenticated", "system:serviceaccounts:shop", "*")
+SPACES: Final = ("world-a", "world-b", "world-c")
+USERS: Final = ("jo", "kim", "system:serviceaccount:world-a:api", "*", "system:anonymous")
+GROUPS: Final = ("team", "system:authenticated", "system:serviceaccounts:world-a", "*")
 ACCOUNTS: Final = ("api", "web", "default")
 _VERBS: Final = ("get", "list", "create", "*", "update", "GET", "impersonate")
 _API: Final = ("", "apps", "*", "batch", "custom.example")

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
+from itertools import islice
 from typing import Final
 
 from martello.core.cluster import Cluster
 from martello.core.path import Path
 from martello.practices.access.bindings import Binding, Subject
 from martello.practices.access.chain import Chain, chain, may_deny, uncertain
-from martello.practices.access.cover import Single, singles
+from martello.practices.access.cover import MOST, Single, singles
 from martello.practices.access.gaps import gaps, phantom, unread_role
 from martello.practices.access.grants import Grants, grants
 from martello.practices.access.index import Index, scope_of
@@ -72,9 +73,10 @@ class Access:
             found.update(self.index.cells.get(key, ()))
         return tuple(sorted(found))
 
-    def atoms(self, who: Principal) -> Iterator[Atom]:
+    def atoms(self, who: Principal, most: int = MOST) -> Iterator[Atom]:
         """Everything that RBAC grants somebody, one thing at a time, by scope; `*` stands for all
-        of today and tomorrow. What is granted everywhere is not repeated for each namespace.
+        of today and tomorrow. What is granted everywhere is not repeated for each namespace. Ends
+        after `most` in a scope: hostile roles multiply.
         """
         asked = keys(who)
         for scope in self.scopes(who):
@@ -83,7 +85,7 @@ class Access:
                 if at == scope:
                     held.update(dict.fromkeys(self.index.role_of[b] for b in cell.bindings))
             rules = (rule for role in held for rule in self.index.roles[role].rules)
-            for single in dict.fromkeys(singles(rules)):
+            for single in dict.fromkeys(islice(singles(rules), most)):
                 if not scope or not single[4]:  # a RoleBinding grants no URLs
                     yield scope, single
 

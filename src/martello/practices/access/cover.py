@@ -6,26 +6,36 @@ be granted are broken into singles; each must be covered by one rule of the owne
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import product
 from typing import Final
 
 from martello.practices.access.rules import Rule, url_covers
+from martello.practices.access.symbols import Symbols
 
 Single = tuple[str, str, str, str | None, str]  # verb, group, resource, name or None, URL
+_FEW: Final = 300  # words of rules that are compared one by one
 MOST: Final = 100_000  # singles that are compared; beyond, a rule counts as not covered
 
 
 def covers(owner: Iterable[Rule], servant: Iterable[Rule]) -> tuple[bool, tuple[Single, ...]]:
     """Whether the owner's rules cover all of the servant's, and the singles that they do not."""
-    held = tuple(owner)
+    covered = _coverage(tuple(owner))
     missing: dict[Single, None] = {}
     for at, single in enumerate(singles(servant)):
-        if at >= MOST or not any(_covers(rule, single) for rule in held):
+        if at >= MOST or not covered(single):
             missing[single] = None
             if at >= MOST:
                 break
     return not missing, tuple(missing)
+
+
+def _coverage(owner: tuple[Rule, ...]) -> Callable[[Single], bool]:
+    """Says of a single whether one rule covers it; many rules are turned around first."""
+    if sum(len(words) for rule in owner for words in rule.lists) <= _FEW:
+        return lambda single: any(_covers(rule, single) for rule in owner)
+    symbols = Symbols(dict.fromkeys(rule.lists for rule in owner))
+    return lambda single: bool(symbols.covering(*single))
 
 
 def singles(rules: Iterable[Rule]) -> Iterator[Single]:

@@ -78,6 +78,16 @@ class Symbols:
         found &= self._resource(request.resource, request.subresource)
         return found & (self.unnamed | self.names.mask(request.name))
 
+    def covering(self, verb: str, group: str, resource: str, name: str | None, url: str) -> int:
+        """The rules that grant a whole single right: a wildcard is covered by a wildcard alone."""
+        found = self.verbs.mask(verb) | self.verbs.mask("*")
+        if url:
+            return found & self._url(url)
+        parent, _, sub = resource.partition("/")
+        found &= self.groups.mask(group) | self.groups.mask("*")
+        found &= self._resource(parent, sub)
+        return found & (self.unnamed | (self.names.mask(name) if name is not None else 0))
+
     def lacking(self, request: Request) -> dict[str, int]:
         """The rules that would allow a request but for one of its fields, by that field."""
         verbs = self.verbs.mask(request.verb) | self.verbs.mask("*")

@@ -1,25 +1,35 @@
-"""Access reviews of nodes in a real API server with the Node authorizer: ours must say the same."""
+"""The parts of a real control plane beside RBAC: its Node authorizer gives the answers that ours
+gives, and its controller gathers into roles what we compute in files.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import random
+import shutil
+import subprocess
 import time
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from tests.support.access.objects import Object, thing
-from tests.support.access.reviews import review, stored
-from tests.support.apiserver import ApiServer, Missing, run
+from tests.support.access.objects import Object, role, thing
+from tests.support.access.random_world import GROUP, rule
+from tests.support.access.reviews import LABEL, clear, review, stored
+from tests.support.apiserver import ApiServer, Missing, binaries, run
 
 from martello.core.cluster import Cluster
 from martello.core.resource import Nowhere, resource_of
 from martello.practices.access import Access
+from martello.practices.access.aggregate import read_roles
+from martello.practices.access.cover import covers
 from martello.practices.access.model import Request
 from martello.practices.access.principals import node
 
 pytestmark = pytest.mark.apiserver
 
+ROLES = 30
+_CLUSTER_ROLES = f"/apis/{GROUP}/v1/clusterroles"
 REVIEWS = 1500
 _LISTED = (
     ("v1", "Pod", "/api/v1/pods"),
@@ -144,3 +154,94 @@ def test_reviews_of_nodes_agree(server: ApiServer) -> None:
         assert found.verdict == ("allowed" if wanted else "denied"), (who.username, asked, found)
         seen[wanted] += 1
     assert min(seen.values()) > REVIEWS // 30
+
+
+@pytest.fixture
+def controller(server: ApiServer) -> Iterator[ApiServer]:
+    """The server with the controller that aggregates roles beside it."""
+    binary = shutil.which("kube-controller-manager", path=str(binaries()))
+    if binary is None:
+        pytest.skip("no kube-controller-manager in KUBEBUILDER_ASSETS")
+    command = [
+        binary,
+        f"--kubeconfig={server.kubeconfig()}",
+        "--controllers=clusterrole-aggregation",
+        "--leader-elect=false",
+        "--port=0",
+        "--secure-port=0",
+    ]
+    quiet = subprocess.DEVNULL
+    process = subprocess.Popen(command, stdin=quiet, stdout=quiet, stderr=quiet)
+    try:
+        yield server
+    finally:
+        process.terminate()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(10)
+        process.kill()
+        process.wait()
+        clear(server)
+
+
+def _roles(pick: random.Random) -> list[Object]:
+    """Roles that choose by labels those that come after them: nested, and each one by several."""
+    made: list[Object] = []
+    for number in range(ROLES):
+        labels = {LABEL: "yes", **{f"to-{pick.randrange(6)}": "y" for _ in range(2)}}
+        name = f"agg-{number:02}"
+        if number >= ROLES // 3:
+            rules = [rule(pick, True, True) for _ in range(pick.randint(0, 3))]
+            made.append(role(name, *rules, labels=labels))
+            continue
+        level = {"level": str(number)}
+        selectors: list[Object] = [{"matchLabels": {f"to-{pick.randrange(6)}": "y"}}]
+        if number:
+            selectors.append({"matchLabels": {"level": str(pick.randrange(number))}})
+        if pick.random() < 0.3:
+            odd = {"key": f"to-{pick.randrange(6)}", "operator": "Exists"}
+            selectors.append({"matchExpressions": [odd]})
+        chosen = {"clusterRoleSelectors": selectors}
+        made.append(role(name, labels={LABEL: "yes", **level}, aggregationRule=chosen))
+    return made
+
+
+def _same(server: ApiServer, written: list[Object]) -> list[str]:
+    """The aggregated roles in which the server and we differ."""
+    ours = read_roles(Cluster(resource_of(each, Nowhere()) for each in written))
+    listed = server.request("GET", _CLUSTER_ROLES)["items"]
+    api = {"apiVersion": f"{GROUP}/v1", "kind": "ClusterRole"}
+    theirs = read_roles(Cluster(resource_of({**api, **one}, Nowhere(), "s") for one in listed))
+    wrong = []
+    for each in written:
+        if "aggregationRule" in each:
+            key = ("ClusterRole", "", each["metadata"]["name"])
+            mine, stored = ours[key].rules, theirs[key].rules
+            if not (covers(mine, stored)[0] and covers(stored, mine)[0]):
+                wrong.append(each["metadata"]["name"])
+    return wrong
+
+
+def test_the_controller_gathers_what_we_gather(controller: ApiServer) -> None:
+    written = _roles(random.Random("aggregated"))
+    for each in written:
+        controller.request("POST", _CLUSTER_ROLES, each)
+    defaults = [
+        {"apiVersion": f"{GROUP}/v1", "kind": "ClusterRole", **one}
+        for one in controller.request("GET", _CLUSTER_ROLES)["items"]
+        if one["metadata"]["labels"].get(LABEL) != "yes"
+    ]
+    assert {"admin", "edit", "view"} <= {o["metadata"]["name"] for o in defaults}
+    everything = [*written, *(_unfilled(one) for one in defaults)]
+    deadline = time.monotonic() + 30
+    while wrong := _same(controller, everything):
+        assert time.monotonic() < deadline, wrong
+        time.sleep(0.2)
+    time.sleep(0.5)
+    assert _same(controller, everything) == []
+
+
+def _unfilled(one: Object) -> Object:
+    """A role as it would be written, without what the controller has put in."""
+    metadata = {k: one["metadata"].get(k) or {} for k in ("name", "labels")}
+    kept = {k: v for k, v in one.items() if k != "rules" or not one.get("aggregationRule")}
+    return {**kept, "metadata": metadata}

@@ -226,3 +226,38 @@ def test_pairs_are_counted_and_the_first_ones_named() -> None:
     found = outcomes(many.removeprefix("---\n"), never=one(from_="dev/w?*", to="prod/*"))
     assert len(found) == 5
     assert sum(b.pairs for b in found if isinstance(b, Breach)) == 21 * 2
+
+
+def _placed(name: str, address: str, node: str) -> str:
+    return (
+        f"{{apiVersion: v1, kind: Pod, metadata: {{name: {name}, namespace: shop}},"
+        f" spec: {{nodeName: {node}, containers: []}}, status: {{podIP: {address}}}}}\n---\n"
+    )
+
+
+NODES = "".join(
+    f"{{apiVersion: v1, kind: Node, metadata: {{name: n{n}}},"
+    f" status: {{addresses: [{{type: InternalIP, address: 192.0.2.{n}}}]}}}}\n---\n"
+    for n in (1, 2)
+)
+CLOSED = """
+{apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: {name: closed, namespace: shop},
+  spec: {podSelector: {}, policyTypes: [Ingress]}}
+"""
+
+
+@pytest.mark.parametrize("order", [(1, 2), (2, 1)])
+def test_the_own_node_is_another_question_than_other_nodes(order: tuple[int, int]) -> None:
+    text = NODES + "".join(_placed(f"db-{n}", f"10.0.0.{n}", f"n{n}") for n in order) + CLOSED
+    found = outcomes(text, never=one(from_="node/n1", to="shop/*"))
+    assert broken(found) == ["node/n1 reaches shop/db-1 on all"]
+
+
+def test_only_counts_other_nodes() -> None:
+    rule = "ingress: [{from: [{ipBlock: {cidr: 192.0.2.2/32}}]}]"
+    opened = CLOSED.replace("policyTypes: [Ingress]", rule)
+    text = NODES + _placed("db", "10.0.0.1", "n1") + _placed("api", "10.0.0.2", "n1") + opened
+    (breach,) = outcomes(text, only=one(from_="shop/api", to="shop/db"))
+    assert "node/n2" in broken([breach])[0]
+    for allowed in ("node/n2", "192.0.2.0/24"):
+        assert outcomes(text, only=one(from_=["shop/api", allowed], to="shop/db")) == []

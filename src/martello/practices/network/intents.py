@@ -10,8 +10,8 @@ import msgspec
 
 from martello.core.reach import Conn, Reachability
 from martello.practices.network.addresses import name_of
-from martello.practices.network.alike import Alike
-from martello.practices.network.model import Address, Endpoint, Place, Step
+from martello.practices.network.alike import Alike, own
+from martello.practices.network.model import Address, Endpoint, Node, Place, Step
 from martello.practices.network.outside import less, parts
 from martello.practices.network.promises import Intent, Spot
 
@@ -108,17 +108,19 @@ def _weighed(
         for (_, *into), begins in starting.items():
             if any(a and b for a, b in zip(into[1:], out[1:], strict=True)):  # an exception
                 continue
-            pair = next(_pairs(begins, ends, intent.kind), None)
-            if pair is None:
-                continue
-            broken, doubt = _broken(intent, reach.verdict(*pair), allowed, pair[0])
-            if broken:
-                for source, target in _pairs(begins, ends, intent.kind):
-                    key = (name_of(source), name_of(target))
-                    found.setdefault(key, []).append(Breach(intent, source, target, broken))
-            elif doubt is not None:
-                ends_named = f"{name_of(pair[0])} → {name_of(pair[1])}"
-                doubts.setdefault(doubt or f"{ends_named} is not decided")
+            for near in (False,) if _by_range(intent) else (False, True):
+                pairs = _pairs(begins, ends, intent.kind, near)
+                pair = next(pairs, None)
+                if pair is None:
+                    continue
+                broken, doubt = _broken(intent, reach.verdict(*pair), allowed, pair[0])
+                if broken:
+                    for source, target in (pair, *pairs):
+                        key = (name_of(source), name_of(target))
+                        found.setdefault(key, []).append(Breach(intent, source, target, broken))
+                elif doubt is not None:
+                    ends_named = f"{name_of(pair[0])} → {name_of(pair[1])}"
+                    doubts.setdefault(doubt or f"{ends_named} is not decided")
     shown = list(found.values())
     for index, same in enumerate(shown[:_WITNESSES]):
         more = sum(map(len, shown[_WITNESSES:])) if index == _WITNESSES - 1 else 0
@@ -145,13 +147,30 @@ def _grouped(
 
 
 def _pairs(
-    sources: Sequence[Place], targets: Sequence[Place], kind: str
+    sources: Sequence[Place], targets: Sequence[Place], kind: str, near: bool
 ) -> Iterator[tuple[Place, Place]]:
-    """The pairs that an intent speaks of."""
+    """The pairs that an intent speaks of: those of a pod and its own node (`near`), between which
+    no NetworkPolicy comes, or all others.
+    """
+    if near and not any(_on_node(ends[0]) for ends in (sources, targets)):
+        return
     for target in targets:
         for source in sources:
-            if not _same(source, target, kind):
+            beside = own(source, target) or own(target, source)
+            if beside == near and not _same(source, target, kind):
                 yield source, target
+
+
+def _by_range(intent: Intent) -> bool:
+    """Whether one end is told by ranges alone: these do not mean the own node of a pod, which
+    nothing keeps away from it.
+    """
+    ends = (intent.sources, intent.destinations)
+    return any(spots and all(s.internet or s.block is not None for s in spots) for spots in ends)
+
+
+def _on_node(place: Place) -> bool:
+    return isinstance(place, Node) or (isinstance(place, Endpoint) and place.host_network)
 
 
 def _key(place: Place) -> Key:
@@ -196,6 +215,8 @@ def _same(source: Place, target: Place, kind: str) -> bool:
     """
     if source is target:
         return True
+    if kind == "only" and isinstance(source, Node):
+        return isinstance(target, Node) or own(source, target)
     if not isinstance(source, Endpoint) or not isinstance(target, Endpoint) or kind != "only":
         return False
     if source.name == target.name and source.kind == target.kind:
@@ -204,8 +225,9 @@ def _same(source: Place, target: Place, kind: str) -> bool:
 
 
 def _everyone(reach: Reach, named: Iterable[Place]) -> Iterator[Place]:
-    """All pods, and all addresses outside, cut where those that are named begin and end."""
+    """All pods, nodes, and addresses outside, cut where those that are named begin and end."""
     yield from reach.world.endpoints
+    yield from reach.world.nodes
     own = [place for place in named if isinstance(place, Address)]
     yield from own
     for version in (4, 6):
@@ -228,16 +250,17 @@ def _meant(reach: Reach, spot: Spot) -> Iterator[Place]:
             yield from parts(reach, whole)
     elif spot.block is not None:
         yield from parts(reach, Address(*spot.block))
-        yield from (e for e in reach.world.endpoints if _inside(e, spot.block))
+        places: tuple[Endpoint | Node, ...] = (*reach.world.endpoints, *reach.world.nodes)
+        yield from (place for place in places if _inside(place, spot.block))
     elif spot.node:
         yield from (n for n in reach.world.nodes if _is(n.name, spot.node))
     else:
         yield from (e for e in reach.world.endpoints if _fits(e, spot))
 
 
-def _inside(endpoint: Endpoint, block: tuple[int, int, int]) -> bool:
+def _inside(place: Endpoint | Node, block: tuple[int, int, int]) -> bool:
     version, first, last = block
-    return any(v == version and first <= number <= last for v, number in endpoint.addresses)
+    return any(v == version and first <= number <= last for v, number in place.addresses)
 
 
 def _fits(endpoint: Endpoint, spot: Spot) -> bool:

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
+from dataclasses import replace
 
+import numpy as np
 import pytest
 from tests.support.network.objects import cluster, namespace, pod
-from tests.support.network.random_cluster import random_cluster
+from tests.support.network.random_cluster import ANY, random_cluster
 
 from martello.core.reach import Conn
+from martello.practices.network.engine.figures import _held
+from martello.practices.network.engine.pairs import Pairs
 from martello.practices.network.engine.reach import Reach, reach
+from martello.practices.network.engine.totals import figured, looked_at
 from martello.practices.network.model import Endpoint, Profile
 
 SEEDS = range(12)
@@ -67,3 +73,34 @@ def test_a_cluster_of_nothing_but_pods_on_the_network_of_their_nodes() -> None:
     found = reach(cluster([namespace("shop", {}), agent]))
     assert found.count().pairs == 1
     assert found.cells.count == 1
+
+
+@pytest.mark.parametrize("seed", range(24))
+def test_rows_give_the_figures_that_a_look_at_each_pair_gives(seed: int) -> None:
+    """Of pods with one family, or with addresses that are not known: all by one plane."""
+    shape = replace(ANY, host_network=False)
+    objects = []
+    for one in json.loads(json.dumps(random_cluster(seed, shape))):
+        if one["kind"] == "Pod":
+            held = [a for a in one["status"].pop("podIPs", []) if ":" not in a["ip"]]
+            one["status"].pop("podIP", None)
+            if seed % 3 and not held:
+                continue
+            if seed % 3:
+                one["status"] |= {"podIP": held[0]["ip"], "podIPs": held}
+        objects.append(one)
+    found = reach(cluster(objects), Profile(blocks_match_pods=(True, None, False)[seed % 3]))
+    pairs = Pairs(found.state, found.cells)
+    assert len(pairs.planes) == 1
+    for one_way, other in zip(figured(pairs), looked_at(pairs), strict=True):
+        assert one_way.pairs == other.pairs
+        assert one_way.own.tolist() == other.own.tolist()
+
+
+def test_masks_that_look_alike_are_still_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    grid = np.arange(12, dtype=np.uint64).reshape(3, 4) % 3
+    held = _held(grid)
+    assert np.array_equal(held.masks.T[:, held.of], grid)
+    monkeypatch.setattr("martello.practices.network.engine.figures._mixed", lambda g: g[0] * 0)
+    held = _held(grid)
+    assert np.array_equal(held.masks.T[:, held.of], grid)

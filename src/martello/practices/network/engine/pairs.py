@@ -96,8 +96,12 @@ class Pairs:
         self._rows = {way: state.rows(way) for way in (INGRESS, EGRESS)}
         self._decided = all(row.decided for rows in self._rows.values() for row in rows)
         alike = np.array_equal(units.column4, units.column6)
-        one = alike and bool((units.families == 3).all())
-        self._planes = (units.column4,) if one else (units.column4, units.column6)
+        if (units.families == 1).all() or (alike and (units.families == 3).all()):
+            self._planes: tuple[Numbers, ...] = (units.column4,)
+        elif (units.families == 2).all():
+            self._planes = (units.column6,)
+        else:
+            self._planes = (units.column4, units.column6)
 
     def blocks(self) -> Iterator[tuple[slice, Block, Block]]:
         """For runs of destinations the bounds of what passes from every cell to them: one array
@@ -106,6 +110,17 @@ class Pairs:
         for begin in range(0, self.cells.count, _AT_ONCE):
             to = slice(begin, min(begin + _AT_ONCE, self.cells.count))
             yield (to, *self._block(to))
+
+    @property
+    def planes(self) -> tuple[Numbers, ...]:
+        """The columns of the cells by which they are asked about: of one family where it tells all,
+        else of both.
+        """
+        return self._planes
+
+    def grids(self, way: str, bound: str) -> list[NDArray[np.uint64]]:
+        """The bound `sure` or `perhaps` of every group's row."""
+        return [_grid(row, bound) for row in self._rows[way]]
 
     def _block(self, to: slice) -> tuple[Block, Block]:
         planes = [self._plane(to, columns) for columns in self._planes]

@@ -228,3 +228,32 @@ def test_what_leads_there_from_the_internet_is_told_beside_the_policies(
     out = " ".join(ask("can", "internet", end, "-f", "demo").out.split())
     assert note in out
     assert ("note" in out) == bool(note)
+
+
+def test_whom_a_rule_wants_is_said_in_words() -> None:
+    out = " ".join(ask("can", "internet", "data/db:5432", "-f", "demo").out.split())
+    assert "isolated by netpol/default-deny, netpol/db; nearest rule ingress[0] of netpol/db" in out
+    assert "wants any pod of any namespace or pods with app=checkout of namespace data or" in out
+    assert "everything" not in out
+
+
+def test_an_answer_for_some_addresses_is_not_one_for_the_internet(tmp_path: Path) -> None:
+    text = BROKEN.partition("spec:")[0] + (
+        "spec: {podSelector: {}, ingress: [{from: [{ipBlock: {cidr: 8.8.8.8/32}}]}]}\n---\n"
+        "{apiVersion: v1, kind: Pod, metadata: {name: web, namespace: shop},"
+        " spec: {containers: [{name: c, image: x}]}}\n"
+    )
+    (tmp_path / "a.yaml").write_text(text)
+    done = ask("can", "internet", "shop/web:80", "-f", str(tmp_path))
+    first = "yes: internet → shop/web TCP 80 passes, but only from 8.8.8.8"
+    assert done.out.splitlines()[0] == first
+
+
+def test_a_policy_of_another_namespace_is_named() -> None:
+    done = ask("explain", "netpol/db", "-n", "shop", "-f", "demo")
+    assert done.code == 2
+    assert done.err.splitlines() == [
+        "no policy netpol/db in shop",
+        "because -n names another namespace",
+        "next: did you mean networkpolicy/db in data?",
+    ]

@@ -21,12 +21,13 @@ from martello.report.network.model import Answer, Line
 _TAIL: Final = re.compile(r"([0-9]{1,5}|[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)(?:/(tcp|udp|sctp))?", re.I)
 _VERDICTS: Final = {"allowed": "yes", "denied": "no", "unknown": "unknown"}
 _EXITS: Final = {"yes": 0, "no": 1, "unknown": 3}
-_SHORT: Final = {
-    "NetworkPolicy": "netpol",
-    "ClusterNetworkPolicy": "cnp",
-    "AdminNetworkPolicy": "anp",
+_SHORT: Final = {  # longer names first: some hold others
     "BaselineAdminNetworkPolicy": "banp",
+    "AdminNetworkPolicy": "anp",
+    "ClusterNetworkPolicy": "cnp",
+    "NetworkPolicy": "netpol",
 }
+_NAMED: Final = 3  # ranges of addresses in a sentence
 _PAIRS: Final = 200_000  # more of them are no question of one place
 
 
@@ -222,6 +223,8 @@ def _how(
     """The rest of the sentence."""
     count = sum(1 for pair in asked if pair.verdict == verdict)
     part = f" for {count:,} of {len(asked):,} pairs" if count < len(asked) else ""
+    if part and all(isinstance(pair.source, Address) for pair in asked):
+        part = _from([pair.source for pair in asked if pair.verdict == verdict])
     if verdict == "allowed":
         return f"passes{part}" if end.port or end.targets else f"passes on {passes}{part}"
     if verdict == "unknown":
@@ -230,6 +233,13 @@ def _how(
     both = " and ".join(dict.fromkeys(ways))
     dropped = f"is dropped on the way {both}" if both else "is dropped"
     return dropped if end.port or end.targets else f"{dropped}, whatever the port"
+
+
+def _from(sources: Iterable[Place]) -> str:
+    """The addresses that an answer for a range holds for: not for the whole range."""
+    told = list(dict.fromkeys(map(name_of, sources)))
+    more = f" and {len(told) - _NAMED:,} more ranges" if len(told) > _NAMED else ""
+    return f", but only from {', '.join(told[:_NAMED])}{more}"
 
 
 def _passing(asked: Sequence[Pair]) -> tuple[Conn, Conn]:
@@ -267,8 +277,9 @@ def _line(step: Step) -> Line:
     if step.policy is None:
         return Line(step.direction, step.place, step.verdict, step.why)
     ref = step.policy.ref
-    short = _SHORT.get(ref.kind, ref.kind.lower())
-    why = step.why.replace(ref.local, f"{short}/{ref.name}")
+    why = step.why
+    for kind, short in _SHORT.items():  # of one policy, or of several of the same namespace
+        why = why.replace(f"{ref.namespace}/{kind}/" if ref.namespace else kind + "/", f"{short}/")
     if step.path[:1] == ("spec",):
         why = why.replace(show(step.path), show(step.path[1:]))
     return Line(

@@ -41,7 +41,7 @@ def fleet_of(file: str, flags: Mapping[str, Any], progress: Progress) -> Fleeted
     try:
         text = Path(file).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        why = getattr(error, "strerror", None) or str(error)
+        why = (getattr(error, "strerror", None) or str(error)).lower()
         raise BadInput(f"cannot read {file}", why, "check --fleet") from None
     document = read_document(text, file)
     document.finish()

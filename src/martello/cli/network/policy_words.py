@@ -85,7 +85,10 @@ def _policy(world: Opened, word: str, namespaces: tuple[str, ...]) -> Policy:
         raise BadInput(f"no policy {word}", "there is no policy here")
     from martello.cli.errors import nearest
 
-    raise BadInput(f"no policy {word}", f"the nearest is '{nearest(word, known)}'", "check -n")
+    where = f" in {', '.join(namespaces)}" if named and namespaces else ""
+    why = f"there are {len(known):,} others here" if not where else "-n names another namespace"
+    hint = nearest(word, known)
+    raise BadInput(f"no policy {word}{where}", why, f"did you mean {hint}?")
 
 
 def _short(resource: Resource) -> str:

@@ -21,7 +21,7 @@ def read_intents(file: str) -> tuple[Intent, ...]:
     try:
         text = Path(file).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        why = getattr(error, "strerror", None) or str(error)
+        why = (getattr(error, "strerror", None) or str(error)).lower()
         raise BadInput(f"cannot read {file}", why, "check --intents") from None
     document = read_document(text, file)
 

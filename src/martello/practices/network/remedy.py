@@ -91,7 +91,8 @@ def _wants_peer(reach: Reach, question: Question, hit: Hit) -> str:
     pods = [who for who in peers if isinstance(who, Pods)]
     if not isinstance(place, Endpoint) or not pods:
         said = " or ".join(_peer(who) for who in peers[:_SHOWN])
-        return f"wants {said or 'nobody'}, and not {name_of(place)}"
+        said += f" or {len(peers) - _SHOWN} more" if len(peers) > _SHOWN else ""
+        return f"wants {said or 'nobody'}, not {name_of(place)}"
     best = min(pods, key=lambda who: len(_unmet(who.pods, place)))
     unmet = _unmet(best.pods, place)
     if unmet:
@@ -111,10 +112,13 @@ def _wants_peer(reach: Reach, question: Question, hit: Hit) -> str:
 
 def _peer(who: Who) -> str:
     if isinstance(who, Pods):
-        where = who.namespace or f"namespaces with {show_selector(who.namespaces)}"
-        return f"pods with {show_selector(who.pods)} in {where}"
+        where = f"namespaces with {show_selector(who.namespaces)}"
+        if not who.namespaces.requirements:
+            where = "any namespace"
+        pods = f"pods with {show_selector(who.pods)}" if who.pods.requirements else "any pod"
+        return f"{pods} of {f'namespace {who.namespace}' if who.namespace else where}"
     if isinstance(who, Block):
-        return f"{show_address(who.version, who.first)}-{show_address(who.version, who.last)}"
+        return name_of(Address(who.version, who.first, who.last))
     return type(who).__name__.lower()
 
 

@@ -140,7 +140,7 @@ def _twice(resources: Iterable[Resource]) -> Iterator[Fault]:
         key = (resource.ref.namespace or DEFAULT_NAMESPACE, resource.ref.name)
         before = first.setdefault(key, resource)
         if before is not resource:
-            reason = f"there are two: the first is at {before.locate()}"
+            reason = f"is the name of two objects here: the first is at {before.locate()}"
             yield Fault(resource, ("metadata", "name"), reason)
 
 
@@ -186,4 +186,5 @@ def refuse(policies: Policies) -> None:
     why = f"{show(first.path)} {first.reason}"
     if more:
         why += f" (and {len(more)} more)"
-    raise BadInput(what, why, "correct it, or run `martello network lint` for the whole list")
+    following = "correct it, or name fewer files with -f; `martello network lint` lists all"
+    raise BadInput(what, why, following)

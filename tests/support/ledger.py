@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from tests.support.access import known as access
 from tests.support.network import known as network
 
 from martello.core.approval import (
@@ -106,5 +107,10 @@ IMAGES: Final = ImageFacts(
 
 def world(images: ImageFacts = IMAGES, approvals: Approvals | None = APPROVALS) -> dict[str, Any]:
     """The facts that a scan is handed."""
-    facts: dict[str, Any] = {"images": images, "signers": (SIGNED,), **network.facts()}
+    facts: dict[str, Any] = {
+        "images": images,
+        "signers": (SIGNED,),
+        **network.facts(),
+        **access.facts(),
+    }
     return facts if approvals is None else {**facts, "approvals": approvals}

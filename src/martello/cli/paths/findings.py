@@ -18,44 +18,19 @@ from martello.core.resource import Resource
 from martello.paths.model import Fact, PathClass
 from martello.report.model import Report
 
-_WHY: Final = (
-    "Steps that are harmless one by one lead together from where an attacker may begin to what "
-    "must not be reached."
-)
 _FIX: Final = "Make the edits of `martello paths cut`, the cheapest that end it."
 _IDS: Final[Mapping[tuple[str, ...], str]] = {
     ("admin", ""): "ACC-900",
     ("goal", "node"): "ACC-901",
     ("goal", "secrets"): "ACC-902",
 }
+_NAMED: Final = "ACC-903"
 
 
-def _check(id: str, name: str, title: str, severity: str) -> Check:
-    return Check(
-        id=id,
-        name=name,
-        title=title,
-        severity=severity,
-        profile="opt-in",
-        practice="access",
-        why=_WHY,
-        kinds=("cluster",),
-        fix=_FIX,
-        frameworks={"owasp-k8s": ["K03"]},
-        aliases={},
-        file="cli/paths/findings.py",
-    )
+def _checks() -> Mapping[str, Check]:
+    from martello.catalogue.load import load
 
-
-CHECKS: Final[Mapping[str, Check]] = {
-    check.id: check
-    for check in (
-        _check("ACC-900", "path-to-cluster-admin", "Path to cluster-admin", "critical"),
-        _check("ACC-901", "path-to-node", "Path to a node", "critical"),
-        _check("ACC-902", "path-to-secrets", "Path to the secrets of a namespace", "high"),
-        _check("ACC-903", "path-to-goal", "Path to what was named", "high"),
-    )
-}
+    return {check.id: check for check in load() if check.id in {*_IDS.values(), _NAMED}}
 
 
 def finding(found: PathClass, blame: Sequence[Fact] = (), fix: str = "") -> Finding | None:
@@ -66,7 +41,7 @@ def finding(found: PathClass, blame: Sequence[Fact] = (), fix: str = "") -> Find
     if placed is None:
         return None
     resource, path = placed
-    check = _IDS.get(found.goal[:2], "ACC-903")
+    check = _IDS.get(found.goal[:2], _NAMED)
     begin = words(found.path.foothold)
     steps = len(found.path.steps)
     message = f"leads from {begin} to {words(found.goal)} in {steps} step{'s' * (steps != 1)}"
@@ -116,17 +91,17 @@ def reported(
     """The findings as a report, with the exit code by --fail-on."""
     import msgspec
 
-    config = config_of(flags)
+    config, checks = config_of(flags), _checks()
     found = sorted((f for f in findings if f is not None), key=order)
     unread = tuple(u for u in (*world.reading.unassessed, *asked) if u.asked)
     scan = Scan(
         target=world.reading.target,
         findings=tuple(found),
-        groups=groups(found, CHECKS),
+        groups=groups(found, checks),
         unassessed=tuple(dict.fromkeys(unread)),
         objects=len(world.reading.resources),
         files=world.reading.files,
-        checks=len(CHECKS),
+        checks=len(checks),
     )
-    report = report_of(scan, CHECKS, config, everything=flags["everything"])
+    report = report_of(scan, checks, config, everything=flags["everything"])
     return msgspec.structs.replace(report, next=next if found else "")

@@ -12,7 +12,7 @@ import pytest
 from martello.core.audit_policy import read_policy
 from martello.core.cluster import Cluster
 from martello.core.errors import BadInput, Refused, Stale
-from martello.core.event import AuditEvent
+from martello.core.event import Asked, AuditEvent
 from martello.core.resource import Nowhere, resource_of
 from martello.practices.access.answers import access
 from martello.practices.access.confidence import period
@@ -296,6 +296,35 @@ def test_what_is_only_checked_is_never_trimmed_on_silence(
     assert any("only checked" in one.why for one in found.stays)
 
 
+def test_what_others_ask_about_in_reviews_is_kept_unless_reviews_are_logged() -> None:
+    rights = role("r", rule("get", "nodes/metrics nodes"))
+    rights["rules"].append({"nonResourceURLs": ["/metrics"], "verbs": ["get"]})
+    world = cluster(rights, bound("b", "r", API))
+    found = trimmed(world)
+    assert found.objects[0].raw["rules"] == [
+        rule("get", "nodes/metrics"),
+        {"nonResourceURLs": ["/metrics"], "verbs": ["get"]},
+    ]
+    asked = Asked("get", API, (), path="/metrics")
+    review = did("create", "kubelet", "subjectaccessreviews", "", asked=asked)
+    logged = trimmed(world, msgspec.structs.replace(review, k8s_group="authorization.k8s.io"))
+    assert [one.raw.get("rules") for one in logged.objects] == [
+        [{"nonResourceURLs": ["/metrics"], "verbs": ["get"]}]
+    ]
+
+
+def test_what_another_authorizer_allowed_is_no_disagreement() -> None:
+    node = did("get", "system:node:n1", "secrets db", actor_groups=("system:nodes",))
+    cloud = did("get", "eve", "secrets db", api_grant="the cloud says so")
+    found = trimmed(cluster(READER, OWN), node, cloud, refused=True)
+    assert {one.use.principal.username for one in found.disagreements} & {
+        "eve",
+        "system:node:n1",
+    } == set()
+    granted = {edit.subjects for edit in found.edits if edit.kind == GRANT}
+    assert not granted & {("eve",), ("system:node:n1",)}
+
+
 def test_who_writes_roles_keeps_what_it_may_grant() -> None:
     rights = role("r", rule("*", "*", RBAC), rule("get", "pods"))
     event = did("create", API, "rolebindings", group=RBAC)
@@ -424,9 +453,15 @@ def test_confidence_is_lowered_by_rare_jobs_and_young_accounts() -> None:
             "jobTemplate": {"spec": {"template": {"spec": {"serviceAccountName": "api"}}}},
         },
     }
-    sure = trimmed(cluster(READER, OWN)).edits[0].confidence
-    assert (sure.level, sure.because) == ("high", ())
-    less = trimmed(cluster(READER, OWN, job)).edits[0].confidence
+    probe = EVERYDAY[0]
+    daily = [msgspec.structs.replace(probe, time=START + n * DAY) for n in range(31)]
+    sure = trimmed(cluster(READER, OWN), *daily).edits[0].confidence
+    assert (sure.level, sure.because, sure.active) == ("high", (), 32)
+    few = trimmed(cluster(READER, OWN)).edits[0].confidence
+    assert (few.level, few.active) == ("low", 2)
+    gaps = trimmed(cluster(READER, OWN), *daily, gaps=2).edits[0].confidence
+    assert (gaps.level, gaps.because) == ("medium", ("2 parts of the log could not be read",))
+    less = trimmed(cluster(READER, OWN, job), *daily).edits[0].confidence
     assert less.level == "medium"
     assert "yearly runs more rarely" in less.because[0]
     young = {**OWN, "metadata": {**OWN["metadata"], "creationTimestamp": "2024-10-20T00:00:00Z"}}

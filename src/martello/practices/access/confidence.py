@@ -20,28 +20,42 @@ _TEMPLATE: Final = ("spec", "jobTemplate", "spec", "template", "spec")
 
 
 class Confidence(msgspec.Struct, frozen=True):
-    """high (30 days and more), medium (a week) or low, the days watched, and what lowers it."""
+    """high (30 days and more), medium (a week) or low, and what lowers it. `days` is the length of
+    the window, `active` on how many days of it anything was seen: the fewer of both count.
+    """
 
     level: str
     days: float
     because: tuple[str, ...] = ()
+    active: int = 0
 
 
 def confidence(
-    cluster: Cluster, resource: Resource, subjects: tuple[Subject, ...], first: int, last: int
+    cluster: Cluster,
+    resource: Resource,
+    subjects: tuple[Subject, ...],
+    window: Confidence,
+    first: int,
 ) -> Confidence:
-    """Of saying that a binding's rights are not used. Times are ns since 1970."""
-    sure = watched(first, last)
-    because = tuple(dict.fromkeys(_doubts(cluster, resource, subjects, first, sure.days)))
-    if not because:
-        return sure
-    return Confidence(_LEVELS[max(_LEVELS.index(sure.level) - 1, 0)], sure.days, because)
+    """Of saying that a binding's rights are not used in a window that began at `first`, in ns since
+    1970.
+    """
+    because = tuple(dict.fromkeys(_doubts(cluster, resource, subjects, first, window.days)))
+    return lowered(window, because) if because else window
 
 
-def watched(first: int, last: int) -> Confidence:
-    """What the window alone is worth."""
+def watched(first: int, last: int, active: int, gaps: int = 0) -> Confidence:
+    """What the window alone is worth. `gaps` are parts of the log that could not be read."""
     days = (last - first) / (_DAY * 1e9)
-    return Confidence(_LEVELS[(days >= _MEDIUM) + (days >= _HIGH)], days)
+    least = min(days, active)
+    found = Confidence(_LEVELS[(least >= _MEDIUM) + (least >= _HIGH)], days, (), active)
+    return lowered(found, (f"{gaps} parts of the log could not be read",)) if gaps else found
+
+
+def lowered(found: Confidence, because: tuple[str, ...]) -> Confidence:
+    """The same, one level less sure."""
+    level = _LEVELS[max(_LEVELS.index(found.level) - 1, 0)]
+    return Confidence(level, found.days, (*found.because, *because), found.active)
 
 
 def born(resource: Resource) -> int:

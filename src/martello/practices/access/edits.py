@@ -53,8 +53,8 @@ class Fate(msgspec.Struct, frozen=True, eq=False):
 
     binding: Binding
     gone: tuple[int, ...]  # places of subjects that did nothing by it
-    needs: tuple[Need, ...]
-    kept: tuple[Single, ...]
+    needs: tuple[tuple[int, Need], ...]  # with the place of the subject
+    kept: tuple[tuple[int, Single], ...]
     whole: bool  # its role stays as it is
     used: int
     confidence: Confidence
@@ -122,8 +122,8 @@ def edit_of(world: World, fate: Fate, widen: frozenset[str]) -> Edit | None:
     if fate.whole or binding.role is None:
         return _fewer(fate) if fate.gone else None
     home = "" if binding.cluster_wide else binding.resource.ref.namespace
-    kept = [right for right in fate.kept if not (home and right[4])]
-    rules = scoped_rules(fate.needs, widen, home, binding.rules, kept)
+    kept = [right for _, right in fate.kept if not (home and right[4])]
+    rules = scoped_rules([need for _, need in fate.needs], widen, home, binding.rules, kept)
     own = rules.get(home, [])
     missing = _missing(own, binding)
     if set(rules) <= {home} and not missing:
@@ -137,7 +137,8 @@ def granted(
     world: World, who: Principal, rules: Mapping[str, list[Raw]], confidence: Confidence
 ) -> Edit:
     """New roles and bindings for what somebody wanted and may not."""
-    name = "martello-" + re.sub(r"[^a-z0-9.-]+", "-", who.username.lower()).strip("-.")
+    slug = re.sub(r"[^a-z0-9.-]+", "-", who.username.lower()[:_LONGEST_NAME]).strip("-.")
+    name = f"martello-{slug or 'user'}"
     account = account_of(who.username)
     subject: Raw = {"kind": "User", "apiGroup": RBAC, "name": who.username}
     if account:
@@ -212,10 +213,11 @@ def _split(
     binding = fate.binding
     assert binding.role is not None
     name = f"{binding.resource.ref.name}-used"
-    subjects = _subjects(fate)
-    changed = [
-        one for scope, some in rules.items() for one in _bound(world, scope, name, some, subjects)
-    ]
+    written = binding.resource.raw["subjects"]
+    changed: list[Resource] = []
+    for scope, some in rules.items():
+        subjects = [written[place] for place in _there(fate, scope, some)]
+        changed += _bound(world, scope, name, some, subjects)
     places = [scope for scope in rules if scope] if binding.cluster_wide else []
     because = f"{binding.role.resource.ref.local} grants more than was used by this binding"
     if places:
@@ -232,6 +234,19 @@ def _split(
         len(missing),
         fate.used,
     )
+
+
+def _there(fate: Fate, scope: str, rules: list[Raw]) -> list[int]:
+    """Which subjects need something of a scope."""
+    binding = fate.binding
+    home = "" if binding.cluster_wide else binding.resource.ref.namespace
+    made = rules_of(rules, binding)
+    places = {place for place, _ in fate.kept if scope == home}
+    for place, need in fate.needs:
+        here = not scope or need.request.namespace == scope
+        if here and place not in places and any(rule.allows(need.request) for rule in made):
+            places.add(place)
+    return sorted(places)
 
 
 def _bound(

@@ -59,6 +59,7 @@ class Silence:
         self._seen = observed.seen
         self._lost = observed.lost
         self._opaque = opaque
+        self._reviewed = any(use.how == "review" for use in observed.uses)
         self._writers: set[str] = set()
         self._during: dict[str, dict[tuple[str, str, str], None]] = {}
         for use in observed.uses:
@@ -83,17 +84,24 @@ class Silence:
         for single in dict.fromkeys(singles(binding.rules)):
             for right, why in _single(single, subject, where, silent, self._policy):
                 found.setdefault(why, {})[right] = None
+            if not self._reviewed and _by_review(single):
+                why = "kubelets and proxies ask about it in reviews, and the log holds none"
+                found.setdefault(why, {})[single] = None
         wild = [rule for rule in binding.rules if "*" in rule.verbs]
-        for verb, group, resource in self._during.get(subject_key(subject), ()) if wild else ():
-            if any(rule.permits(verb, group, resource) for rule in wild):
-                why = "it is checked while something that was done is done"
-                found.setdefault(why, {})[(verb, group, resource, None, "")] = None
+        for verb, group, resource in self._during.get(subject_key(subject), ()):
+            for rule in wild:
+                if any(rule.permits(verb, group, resource, "", n) for n in rule.names or ("",)):
+                    why = "it is checked while something that was done is done"
+                    rights = ((verb, group, resource, n, "") for n in rule.names or (None,))
+                    found.setdefault(why, {}).update(dict.fromkeys(rights))
         return tuple(Kept(why, tuple(rights)) for why, rights in found.items())
 
     def _whole(self, binding: Binding, subject: Subject) -> str:
         """Why nothing at all can be said of a binding's rights."""
         if size(binding) > LARGEST:
             return f"its role has more than {LARGEST} rights"
+        if size(binding) * len(binding.subjects) > 100 * LARGEST:
+            return "it has too many subjects for a role of this size"
         if binding.role is not None and binding.role.broken:
             return f"its role cannot be read: {binding.role.broken}"
         if not subject_key(subject):
@@ -124,6 +132,12 @@ def size(binding: Binding) -> int:
         len(r.verbs) * (len(r.groups) * len(r.resources) * max(len(r.names), 1) + len(r.urls))
         for r in binding.rules
     )
+
+
+def _by_review(right: Single) -> bool:
+    """Whether others than the API server serve this, and ask it by a SubjectAccessReview."""
+    _, group, resource, _, url = right
+    return bool(url) or (group in ("", "*") and resource.startswith("nodes/"))
 
 
 def _escalates(rules: tuple[Rule, ...]) -> bool:

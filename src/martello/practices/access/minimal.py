@@ -110,7 +110,7 @@ def _parts(needs: Iterable[Need], widen: frozenset[str], wide: bool) -> dict[str
 def _names(needs: list[Need], widen: frozenset[str]) -> set[str] | None:
     """The names that a rule asks for; None for any."""
     names = {need.request.name for need in needs}
-    if "" in names:
+    if any(need.free and not need.request.name for need in needs):
         return None
     if not all(need.free for need in needs):
         return names

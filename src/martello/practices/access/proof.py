@@ -60,8 +60,17 @@ def checked(cluster: Cluster, use: Use, some: Iterable[Explained]) -> Iterator[D
                 "read the cluster and its audit log again",
             )
         yield Disagreement(use, reason, "it is not among its grants")
-    if not said and not allowed:
+    if not said and not allowed and not by_another(use):
         yield Disagreement(use, "", "it is not allowed by what is known")
+
+
+def by_another(use: Use) -> bool:
+    """Whether another authorizer than RBAC allowed it: that of nodes, which gives no reason, or one
+    whose reason is not RBAC's.
+    """
+    if use.reasons:
+        return not any(binding_of(reason) for reason in use.reasons)
+    return use.principal.kind == "node"
 
 
 def proved(

@@ -19,6 +19,7 @@ from martello.practices.access.model import ACCOUNT, Principal, Request
 from martello.practices.access.principals import AUTHENTICATED, UNAUTHENTICATED, principal
 
 AUTHENTICATION: Final = "authentication.k8s.io"
+PARTIAL: Final = "a part of it could not be read"
 _METHODS: Final = {
     "post": "create",
     "put": "update",
@@ -54,7 +55,7 @@ def tried(event: AuditEvent) -> Iterator[Tried]:
     if event.api_stage == "RequestReceived":
         raise NotRead("it was not decided yet")
     if "partial" in event.flags:
-        raise NotRead("a part of it could not be read")
+        raise NotRead(PARTIAL)
     if not event.actor_user or event.api_code == 401:
         raise NotRead("nobody was authenticated")
     refused = was_refused(event)

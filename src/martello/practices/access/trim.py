@@ -6,7 +6,7 @@ or grants anybody more than before, nothing is handed out.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -15,10 +15,11 @@ from martello.core.audit_policy import AuditPolicy
 from martello.core.cluster import Cluster
 from martello.core.errors import BadInput
 from martello.core.resource import Ref, Resource
-from martello.practices.access.answers import Access, access
+from martello.practices.access.answers import access
 from martello.practices.access.bindings import Binding
-from martello.practices.access.confidence import born, confidence, watched
+from martello.practices.access.confidence import Confidence, born, confidence, watched
 from martello.practices.access.cover import Single
+from martello.practices.access.credit import Credit, Key
 from martello.practices.access.edits import (
     GRANT,
     NARROW,
@@ -33,13 +34,17 @@ from martello.practices.access.edits import (
     world,
 )
 from martello.practices.access.keep import Kept, Silence
+from martello.practices.access.merged import merged
 from martello.practices.access.minimal import WIDENINGS, Need, scoped_rules
-from martello.practices.access.model import Grant, Principal
-from martello.practices.access.proof import checked, enough, proved
+from martello.practices.access.model import Principal
+from martello.practices.access.proof import by_another, checked, enough, proved
 from martello.practices.access.replay import Disagreement, Explained, Replay, explained
-from martello.practices.access.rules import read_role
+from martello.practices.access.requests import PARTIAL
 from martello.practices.access.uses import Observed, Use
 
+_DAY: Final = 86_400_000_000_000
+_ROUNDS: Final = 3
+_UNASKED: Final = Kept("it is not asked about")
 _ORDER: Final = {UNBIND: 0, NARROW: 1, SPLIT: 2, GRANT: 3}
 
 
@@ -56,6 +61,7 @@ class Options(msgspec.Struct, frozen=True):
     refused: bool = False
     only: frozenset[str] = frozenset()
     since: int = 0
+    gaps: int = 0  # parts of the log that could not be read
 
 
 class Stays(msgspec.Struct, frozen=True):
@@ -105,49 +111,100 @@ def trim(
     if not isinstance(observed, Observed):
         observed = observed_of(observed)
     enough(observed, options.since)
+    survey = _survey(cluster, observed)
+    wanted = [u for u in survey.wanted if options.refused and _meant(u.principal.username, options)]
+    unread = observed.skipped.get(PARTIAL, 0)
+    window = watched(observed.first, observed.last, observed.days, options.gaps + unread)
+    silence = Silence(observed, options.policy, survey.opaque)
+    stays: list[Stays] = []
+    edits = _edits(cluster, survey.asked, silence, observed, options, window, stays)
+    after = _applied(cluster, edits)
+    for _ in range(_ROUNDS):
+        # Roles that have become narrow share less: what was put down to one may fit another now.
+        asked = tuple(explained(access(after), (*observed.uses, *observed.refused)))
+        more = _edits(after, asked, silence, observed, options, window, [])
+        if not more:
+            break
+        edits = merged(edits, more, cluster)
+        after = _applied(after, more)
+    given = list(_grants(world(after, access(after).grants), wanted, options, window))
+    after = _applied(after, given)
+    edits = sorted((*edits, *given), key=_surprise)
+    return Trim(
+        tuple(edits),
+        after,
+        proved(access(cluster), after, observed, wanted, edits),
+        tuple(stays),
+        observed.refused,
+        observed.asked,
+        survey.disagreements,
+        observed.first,
+        observed.last,
+    )
+
+
+class _Survey(msgspec.Struct, frozen=True):
+    """What a cluster says of all that was observed."""
+
+    asked: tuple[Explained, ...]
+    wanted: tuple[Use, ...]
+    disagreements: tuple[Disagreement, ...]
+    opaque: str
+
+
+def _survey(cluster: Cluster, observed: Observed) -> _Survey:
     found = access(cluster)
-    credit = _Credit(found)
     disagreements: list[Disagreement] = []
     wanted: list[Use] = []
+    asked: list[Explained] = []
     opaque = ""
     for use in observed.uses:
         some = tuple(explained(found, (use,)))
+        asked += some
         disagreements += checked(cluster, use, some)
-        if not credit.take(some):
+        if not _all_allowed(some) and not by_another(use):
             wanted.append(use)
             opaque = opaque or ("" if use.principal.groups_known else use.principal.username)
     for use in observed.refused:
         # Not annotated, a 403 may be the admission's: what the cluster allows was used then.
-        if not credit.take(explained(found, (use,))):
+        some = tuple(explained(found, (use,)))
+        asked += some
+        if not _all_allowed(some):
             wanted.append(use)
+    return _Survey(tuple(asked), tuple(wanted), tuple(disagreements), opaque)
+
+
+def _edits(
+    cluster: Cluster,
+    asked: Sequence[Explained],
+    silence: Silence,
+    observed: Observed,
+    options: Options,
+    window: Confidence,
+    stays: list[Stays],
+) -> list[Edit]:
+    """What becomes of each binding; fills `stays`."""
+    found = access(cluster)
     here = world(cluster, found.grants)
-    silence = Silence(observed, options.policy, opaque)
-    stays: list[Stays] = []
+    staying: dict[Key, tuple[Kept, ...]] = {}
+    for binding in found.grants.bindings:
+        for place, kept in _staying(binding, silence, options, observed.last):
+            staying[id(binding.resource), place] = kept
+    credit = Credit(found, staying)
+    credit.take(asked)
     edits: list[Edit] = []
     for binding in found.grants.bindings:
-        fate = _fate(binding, credit, silence, observed, options, cluster, stays)
-        edit = edit_of(here, fate, options.widen) if fate is not None else None
-        if edit is not None:
-            edits.append(edit)
-    wanted = [use for use in wanted if options.refused and _meant(use.principal.username, options)]
-    edits += _grants(here, found, wanted, observed, options)
-    edits.sort(key=_surprise)
-    after = cluster.apply(
-        [one for edit in edits for one in edit.changed],
-        [ref for edit in edits for ref in edit.removed],
-    )
-    proof = proved(found, after, observed, wanted, edits)
-    return Trim(
-        tuple(edits),
-        after,
-        proof,
-        tuple(stays),
-        observed.refused,
-        observed.asked,
-        tuple(disagreements),
-        observed.first,
-        observed.last,
-    )
+        if not _left_alone(binding):
+            fate = _fate(binding, credit, staying, observed, cluster, window, stays)
+            edit = edit_of(here, fate, options.widen)
+            edits += [edit] if edit is not None else []
+    return edits
+
+
+def _applied(cluster: Cluster, edits: Iterable[Edit]) -> Cluster:
+    changed = [one for edit in edits for one in edit.changed]
+    removed = [ref for edit in edits for ref in edit.removed]
+    return cluster.apply(changed, removed) if changed or removed else cluster
 
 
 def observed_of(uses: Sequence[Use]) -> Observed:
@@ -163,6 +220,7 @@ def observed_of(uses: Sequence[Use]) -> Observed:
         first=min(times, default=0),
         last=max(times, default=0),
         seen=classes,
+        days=len({at // _DAY for at in times}),
     )
 
 
@@ -183,99 +241,61 @@ def patches(trim: Trim, cluster: Cluster) -> Iterator[tuple[Ref, list[dict[str, 
         )
 
 
-class _Credit:
-    """Which subject of which binding each use is put down to: the narrowest grant that allows it,
-    but first one that stays anyway.
-    """
-
-    def __init__(self, found: Access) -> None:
-        self._found = found
-        self._breadth: dict[int, int] = {}
-        self.needs: dict[tuple[int, int], list[tuple[Need, Use]]] = {}
-        self.uncertain: set[tuple[int, int]] = set()  # of whose named rights not all are known
-
-    def take(self, some: Iterable[Explained]) -> bool:
-        """Puts requests down to grants. Whether all of them are allowed."""
-        return min([self._take(one) for one in some], default=True)
-
-    def _take(self, one: Explained) -> bool:
-        if one.answer.verdict != "allowed":
-            return False
-        if one.answer.grants:
-            best = min(one.answer.grants, key=self._rank)
-            place = best.subject[1]
-            assert isinstance(place, int)
-            more = one.use.more and not one.request.name
-            need = Need(one.request, not _names(best), more)
-            key = (id(best.binding), place)
-            if one.use.more and not need.free:
-                self.uncertain.add(key)
-            self.needs.setdefault(key, []).append((need, one.use))
-        return True
-
-    def _rank(self, grant: Grant) -> tuple[bool, bool, bool, int, str]:
-        kind = grant.binding.raw["subjects"][grant.subject[1]].get("kind")
-        key = id(grant.role)
-        if key not in self._breadth:
-            role = self._found.grants.role(grant.role)
-            self._breadth[key] = sum(
-                1_000_000
-                if "*" in (*rule.verbs, *rule.resources, *rule.groups)
-                else len(rule.verbs) * len(rule.resources) * len(rule.groups) + len(rule.urls)
-                for rule in role.rules
-            )
-        return (
-            not fixed(grant.binding),
-            not grant.scope,
-            kind == "Group",
-            self._breadth[key],
-            grant.binding.ref.local,
-        )
-
-
-def _names(grant: Grant) -> tuple[str, ...]:
-    rule = next(r for r in read_role(grant.rule_role).rules if r.index == grant.rule)
-    return rule.names
+def _staying(
+    binding: Binding, silence: Silence, options: Options, last: int
+) -> Iterator[tuple[int, tuple[Kept, ...]]]:
+    """What stays of a binding for each of its subjects, by their places."""
+    for subject, place in zip(binding.subjects, binding.places, strict=True):
+        if _left_alone(binding) or not _meant(_username(subject), options):
+            yield place, (_UNASKED,)
+        elif born(binding.resource) > last > 0:
+            yield place, (Kept("it is newer than the log"),)
+        else:
+            yield place, silence.kept(binding, subject)
 
 
 def _fate(
     binding: Binding,
-    credit: _Credit,
-    silence: Silence,
+    credit: Credit,
+    staying: Mapping[Key, tuple[Kept, ...]],
     observed: Observed,
-    options: Options,
     cluster: Cluster,
+    window: Confidence,
     stays: list[Stays],
-) -> Fate | None:
-    """What is known of a binding; None where it is not to be edited."""
+) -> Fate:
+    """What is known of a binding."""
     resource = binding.resource
-    if fixed(resource) or binding.role is None or binding.broken or binding.refused:
-        return None
     gone: list[int] = []
-    needs: list[Need] = []
-    kept: dict[Single, None] = {}
+    needs: list[tuple[int, Need]] = []
+    kept: list[tuple[int, Single]] = []
     whole = False
     used: dict[int, int] = {}
     for subject, place in zip(binding.subjects, binding.places, strict=True):
-        if not _meant(_username(subject), options):
-            whole = True
-            continue
         mine = credit.needs.get((id(resource), place), [])
-        needs += [need for need, _ in mine]
+        needs += [(place, need) for need, _ in mine]
         used.update((id(use), use.count) for _, use in mine)
-        reasons = silence.kept(binding, subject)
-        if born(resource) > observed.last > 0:
-            reasons = (Kept("it is newer than the log"),)
+        reasons = staying[id(resource), place]
         if (id(resource), place) in credit.uncertain:
             reasons = (Kept("more names were used than are kept"),)
         if not mine and not reasons:
             gone.append(place)
         for one in reasons:
             whole = whole or not one.rights
-            kept.update(dict.fromkeys(one.rights))
-            stays.append(Stays(resource.ref, str(subject), one.why, one.rights))
-    sure = confidence(cluster, resource, binding.subjects, observed.first, observed.last)
+            kept += [(place, right) for right in one.rights]
+            if one is not _UNASKED:
+                stays.append(Stays(resource.ref, str(subject), one.why, one.rights))
+    sure = confidence(cluster, resource, binding.subjects, window, observed.first)
     return Fate(binding, tuple(gone), tuple(needs), tuple(kept), whole, sum(used.values()), sure)
+
+
+def _left_alone(binding: Binding) -> bool:
+    """Whether a binding is never edited: the API server makes it, or nothing follows from it."""
+    unclear = binding.role is None or binding.broken or binding.refused
+    return bool(unclear) or fixed(binding.resource)
+
+
+def _all_allowed(some: Iterable[Explained]) -> bool:
+    return all(one.answer.verdict == "allowed" for one in some)
 
 
 def _meant(username: str, options: Options) -> bool:
@@ -289,9 +309,10 @@ def _username(subject: Any) -> str:
 
 
 def _grants(
-    here: World, found: Access, wanted: Sequence[Use], observed: Observed, options: Options
+    here: World, wanted: Sequence[Use], options: Options, window: Confidence
 ) -> Iterator[Edit]:
     """New objects for what was wanted, one principal after the other."""
+    found = access(here.cluster)
     needs: dict[str, list[Need]] = {}
     who: dict[str, Principal] = {}
     for use in wanted:
@@ -303,7 +324,7 @@ def _grants(
                 who[name] = use.principal
     for name, some in sorted(needs.items()):
         rules = scoped_rules(some, options.widen)
-        yield granted(here, who[name], rules, watched(observed.first, observed.last))
+        yield granted(here, who[name], rules, window)
 
 
 def _surprise(edit: Edit) -> tuple[int, str]:

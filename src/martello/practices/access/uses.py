@@ -21,6 +21,7 @@ MOST_USES: Final = 200_000  # distinct ones; refused ones, that anybody can make
 _MOST_SAMPLES: Final = 3
 _MOST_REASONS: Final = 8
 _RECENT: Final = 50_000  # events among which one that comes twice is known
+_MOST_DAYS: Final = 10_000
 _DAY: Final = 86_400_000_000_000
 READS: Final = frozenset({"get", "list", "watch"})
 
@@ -70,6 +71,7 @@ class Observed(msgspec.Struct, frozen=True):
     skipped: Mapping[str, int] = {}  # why an event told of no request → how many
     lost: frozenset[str] = frozenset()
     lost_refused: int = 0
+    days: int = 0  # on which anything was seen
 
 
 class _Tally:
@@ -117,12 +119,15 @@ def observe(events: Iterable[AuditEvent]) -> Observed:
     seen: Counter[str] = Counter()
     lost: set[str] = set()
     recent = _Recent()
+    days: set[int] = set()
     count = lost_refused = first = last = 0
     for event in events:
         count += 1
         if event.time:
             first = min(first or event.time, event.time)
             last = max(last, event.time)
+            if len(days) < _MOST_DAYS:
+                days.add(event.time // _DAY)
         try:
             for one in tried(event):
                 if recent.knows(event, one):
@@ -160,6 +165,7 @@ def observe(events: Iterable[AuditEvent]) -> Observed:
         dict(skipped),
         frozenset(lost),
         lost_refused,
+        len(days),
     )
 
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from martello.cli.network.opening import Opened, opened_reading, read_one
+from martello.cli.network.promising import text_of
 from martello.cli.progress import Progress
-from martello.core.errors import BadInput, MartelloError
+from martello.core.errors import MartelloError
 from martello.core.reading import Reading
 from martello.core.resource import Ref
 from martello.practices.network.addresses import name_of
@@ -38,12 +38,7 @@ def fleet_of(file: str, flags: Mapping[str, Any], progress: Progress) -> Fleeted
     """
     from martello.catalogue.document import read_document
 
-    try:
-        text = Path(file).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        why = (getattr(error, "strerror", None) or str(error)).lower()
-        raise BadInput(f"cannot read {file}", why, "check --fleet") from None
-    document = read_document(text, file)
+    document = read_document(text_of(file, "--fleet"), file)
     document.finish()
     found = members(document.data)
     clusters: dict[str, Opened] = {}

@@ -5,10 +5,15 @@ from __future__ import annotations
 import subprocess
 from typing import Final
 
+import msgspec
+
 from martello.core.errors import BadInput
+from martello.core.finding import Unassessed
 from martello.core.reading import Reading
+from martello.core.resource import Location
 
 _ENDS: Final = (".yaml", ".yml", ".json")
+_LINK: Final = "a symbolic link, which is not followed in a revision"
 _MOST_FILES: Final = 20_000
 _MOST_BYTES: Final = 256 << 20
 
@@ -24,8 +29,10 @@ def read_revision(word: str) -> Reading:
 
     revision, _, folder = word.removeprefix("git:").partition(":")
     commit = _commit(revision, word)
-    files = _files(commit, folder.strip("/"), word)
-    return read_texts(_texts(files, word), word)
+    files, links = _files(commit, folder.strip("/"), word)
+    found = read_texts(_texts(files, word), word)
+    left = tuple(Unassessed(_LINK, Location(path, 1, 1)) for path in links)
+    return msgspec.structs.replace(found, unassessed=(*found.unassessed, *left))
 
 
 def _git(*words: str, given: bytes = b"") -> bytes:
@@ -61,32 +68,42 @@ def _commit(revision: str, word: str) -> str:
     return found.decode().strip()
 
 
-def _files(commit: str, folder: str, word: str) -> list[tuple[str, str]]:
-    """(object, path) of the manifests, links and submodules left out."""
+def _files(commit: str, folder: str, word: str) -> tuple[list[tuple[str, str]], list[str]]:
+    """(object, path) of the manifests, and the paths of links; submodules are left out."""
     words = ["ls-tree", "-r", "-z", "--full-tree", commit]
     if folder and folder != ".":
         words += ["--", folder]
     found: list[tuple[str, str]] = []
+    links: list[str] = []
     for entry in _git(*words).split(b"\0"):
         head, _, raw = entry.partition(b"\t")
         path = raw.decode(errors="surrogateescape")
         parts = head.split()
-        if len(parts) == 3 and parts[0] in (b"100644", b"100755") and path.endswith(_ENDS):
+        if len(parts) != 3 or not path.endswith(_ENDS):
+            continue
+        if parts[0] in (b"100644", b"100755"):
             found.append((parts[2].decode(), path))
+        elif parts[0] == b"120000":
+            links.append(path)
     if not found:
         raise BadInput(
             f"no manifests in {word}", "no .yaml, .yml or .json lies there", "git ls-tree"
         )
     if len(found) > _MOST_FILES:
         raise BadInput(f"too many files in {word}", f"{len(found):,} manifests", "name a directory")
-    return found
+    return found, links
 
 
 def _texts(files: list[tuple[str, str]], word: str) -> dict[str, bytes]:
     """The contents by path."""
     asked = "".join(f"{name}\n" for name, _ in files).encode()
     told = _git("cat-file", "--batch-check", given=asked).splitlines()
-    total = sum(int(line.split()[2]) for line in told)
+    told_sizes = [line.split()[-1] for line in told]
+    for length, (_, path) in zip(told_sizes, files, strict=True):
+        if not length.isdigit():
+            why = f"{path} is not in this clone"
+            raise BadInput(f"cannot read all of {word}", why, "git fsck, or a whole clone")
+    total = sum(map(int, told_sizes))
     if total > _MOST_BYTES:
         raise BadInput(f"too much in {word}", f"{total >> 20} MiB", "name a directory")
     raw = _git("cat-file", "--batch", given=asked)

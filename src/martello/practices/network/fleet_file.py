@@ -92,8 +92,8 @@ def _member(name: Any, raw: Any) -> Member:
         context,
         exports=tuple(_export(one, f"{where}.exports[{n}]") for n, one in enumerate(exports)),
         cni=_text(fields.get("cni"), f"{where}.cni"),
-        mesh=fields.get("mesh") is True,
-        translated=fields.get("translated") is True,
+        mesh=_switch(fields.get("mesh"), f"{where}.mesh"),
+        translated=_switch(fields.get("translated"), f"{where}.translated"),
         **ranges,
     )
 
@@ -157,3 +157,9 @@ def _text(raw: Any, where: str) -> str:
     if not isinstance(raw, str):
         raise BadInput(f"{where}: {raw!r} is no text")
     return raw
+
+
+def _switch(raw: Any, where: str) -> bool:
+    if raw is None or isinstance(raw, bool):
+        return bool(raw)
+    raise BadInput(f"{where}: {raw!r} is neither true nor false")

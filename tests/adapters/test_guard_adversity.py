@@ -182,3 +182,12 @@ def test_f10_a_failed_change_takes_an_undecided_one_with_it(
     with pytest.raises(Refused, match="guard process did not start"):
         guard.apply(_table(2), 60.0, state=state, tool=tool)
     assert nft.listed(tool=tool) == ""
+
+
+def test_f10_a_change_that_was_never_loaded_is_not_confirmed(tool: Tool, state: Path) -> None:
+    """Whoever made it died before its guard was there."""
+    change = guard.apply(_table(1), 60.0, state=state, tool=tool)
+    os.kill(change.guard, signal.SIGKILL)
+    State(state).write(PENDING, msgspec.structs.replace(change, guard=0, since=0))
+    with pytest.raises(Refused, match="never loaded"):
+        guard.confirm(state=state)

@@ -111,6 +111,8 @@ def _confirm(held: State) -> Change:
         raise Refused("no change waits for confirmation", "it was confirmed or taken back already")
     if change.boot != boot():
         raise Refused("the machine has started anew since", "the rules went with it")
+    if not change.guard:
+        raise Refused("that change was never loaded", "whoever made it was stopped before")
     if change.connection and change.connection == connection():
         raise Refused(
             "this is the connection that made the change",

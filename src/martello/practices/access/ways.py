@@ -1,4 +1,4 @@
-"""Attack paths as the checks are told of them: found by `paths`, which stands above the practices."""
+"""Attack paths as checks are told of them: `paths`, above the practices, finds them."""
 
 from __future__ import annotations
 

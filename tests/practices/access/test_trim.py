@@ -419,6 +419,15 @@ def test_what_the_api_server_makes_itself_is_left_alone() -> None:
     assert "admin" not in {one.ref.name for one in found.objects}
 
 
+def test_what_grants_nothing_is_left_alone() -> None:
+    adrift = bound("adrift", "reader", API, space="shop")
+    del adrift["metadata"]["namespace"]
+    dangling = bound("dangling", "nothing", API)
+    mixed = role("mixed", {**rule("get", "pods"), "nonResourceURLs": ["/x"]})
+    found = trimmed(cluster(READER, adrift, dangling, mixed, bound("b", "mixed", API)))
+    assert not found.edits
+
+
 def test_an_aggregated_role_is_never_narrowed() -> None:
     label: Raw = {"labels": {"to-mine": "true"}}
     part = role("part", rule("get list", "pods"), **label)

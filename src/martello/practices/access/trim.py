@@ -40,6 +40,7 @@ from martello.practices.access.model import Principal
 from martello.practices.access.proof import by_another, checked, enough, proved
 from martello.practices.access.replay import Disagreement, Explained, Replay, explained
 from martello.practices.access.requests import PARTIAL
+from martello.practices.access.rules import stands
 from martello.practices.access.uses import Observed, Use
 
 _DAY: Final = 86_400_000_000_000
@@ -289,9 +290,12 @@ def _fate(
 
 
 def _left_alone(binding: Binding) -> bool:
-    """Whether a binding is never edited: the API server makes it, or nothing follows from it."""
-    unclear = binding.role is None or binding.broken or binding.refused
-    return bool(unclear) or fixed(binding.resource)
+    """Whether a binding is never edited: the API server makes it, or nothing follows from it as it
+    is written (other findings say so).
+    """
+    adrift = not binding.cluster_wide and not binding.resource.ref.namespace
+    unclear = binding.role is None or not stands(binding.role) or binding.broken or binding.refused
+    return adrift or bool(unclear) or fixed(binding.resource)
 
 
 def _all_allowed(some: Iterable[Explained]) -> bool:

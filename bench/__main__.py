@@ -30,7 +30,7 @@ def main() -> int:
     _small()
     _growth()
     tables = (layers, versions, sbom, live, flows, audit, access)
-    return max([table.main() for table in tables])
+    return max(int(table.main()) for table in tables)
 
 
 def _row(name: str, usage: Usage) -> None:

@@ -6,7 +6,7 @@ import re
 
 import msgspec
 
-from martello.core.event import COLUMNS, KINDS, AuditEvent
+from martello.core.event import COLUMNS, KINDS, AuditEvent, identity
 
 _OF_THE_BODY = {"asked", "actor_as_uid", "actor_as_extra", "api_message"}
 
@@ -39,3 +39,12 @@ def test_events_are_frozen() -> None:
     event = AuditEvent("get", "bob")
     assert msgspec.structs.replace(event, api_verb="list").api_verb == "list"
     assert hash(event) == hash(AuditEvent("get", "bob"))
+
+
+def test_e1_the_id_of_an_event_is_the_same_whenever_it_is_read() -> None:
+    one = AuditEvent("get", "bob", api_id="x")
+    assert identity("c", one) == identity("c", AuditEvent("list", "eve", api_id="x"))
+    started = msgspec.structs.replace(one, api_stage="ResponseStarted")
+    nameless = [AuditEvent("get", "bob"), AuditEvent("get", "eve")]
+    ids = {identity("c", each) for each in (one, started, *nameless)} | {identity("d", one)}
+    assert len(ids) == 5

@@ -313,6 +313,15 @@ def test_what_others_ask_about_in_reviews_is_kept_unless_reviews_are_logged() ->
     ]
 
 
+def test_a_review_of_what_is_denied_is_no_use() -> None:
+    asked = Asked("get", API, (), path="/metrics")
+    review = did("create", "kubelet", "subjectaccessreviews", "", asked=asked, actor_groups=("x",))
+    review = msgspec.structs.replace(review, k8s_group="authorization.k8s.io")
+    found = trimmed(cluster(READER, OWN), review, refused=True)
+    assert API not in {one.use.principal.username for one in found.disagreements}
+    assert (API,) not in [edit.subjects for edit in found.edits if edit.kind == GRANT]
+
+
 def test_what_another_authorizer_allowed_is_no_disagreement() -> None:
     node = did("get", "system:node:n1", "secrets db", actor_groups=("system:nodes",))
     cloud = did("get", "eve", "secrets db", api_grant="the cloud says so")

@@ -8,7 +8,7 @@ import msgspec
 
 from martello.core.cluster import Cluster
 from martello.core.resource import Ref, Resource
-from martello.practices.access.edits import Edit
+from martello.practices.access.edits import UNBIND, Edit
 
 
 def merged(first: Sequence[Edit], second: Sequence[Edit], before: Cluster) -> list[Edit]:
@@ -36,8 +36,13 @@ def _one(one: Edit, edit: Edit, before: Cluster) -> Edit:
         objects.pop(ref, None)
         objects = {r: each for r, each in objects.items() if not _role_of(each, ref, before)}
     removed = dict.fromkeys((*one.removed, *(r for r in edit.removed if _there(r, before))))
+    kind, because = one.kind, one.because
+    if kind == UNBIND:
+        kind, because = edit.kind, edit.because if edit.kind != UNBIND else because
     return msgspec.structs.replace(
         one,
+        kind=kind,
+        because=because,
         changed=tuple(objects.values()),
         removed=tuple(removed),
         closed=(*one.closed, *edit.closed)[:1000],

@@ -10,7 +10,7 @@ from martello.core.errors import Refused, Stale
 from martello.core.resource import Ref, Resource
 from martello.practices.access.answers import Access
 from martello.practices.access.cover import covers
-from martello.practices.access.edits import NARROW, SPLIT, Edit
+from martello.practices.access.edits import Edit
 from martello.practices.access.replay import (
     Disagreement,
     Explained,
@@ -65,9 +65,11 @@ def checked(cluster: Cluster, use: Use, some: Iterable[Explained]) -> Iterator[D
 
 
 def by_another(use: Use) -> bool:
-    """Whether another authorizer than RBAC allowed it: that of nodes, which gives no reason, or one
-    whose reason is not RBAC's.
+    """Whether RBAC need not allow it: another authorizer did (that of nodes gives no reason, others
+    give one that is not RBAC's), or it is the question of a review, whose answer is not logged.
     """
+    if use.how == "review":
+        return True
     if use.reasons:
         return not any(binding_of(reason) for reason in use.reasons)
     return use.principal.kind == "node"
@@ -94,7 +96,7 @@ def proved(
         why = f"{one.use.principal.username} could not {shown(one)} any more"
         raise Refused(f"the changed roles would deny {len(broken)} requests that were made", why)
     for edit in edits:
-        if edit.kind not in (NARROW, SPLIT) or edit.binding is None:
+        if edit.binding is None:
             continue
         before = found.grants.binding(_resource(found.cluster, edit.binding))
         for one_role in edit.changed:

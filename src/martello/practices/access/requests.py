@@ -19,6 +19,7 @@ from martello.practices.access.model import ACCOUNT, Principal, Request
 from martello.practices.access.principals import AUTHENTICATED, UNAUTHENTICATED, principal
 
 AUTHENTICATION: Final = "authentication.k8s.io"
+LONGEST: Final = 1 << 15  # of the texts of a request: names and paths are far shorter
 PARTIAL: Final = "a part of it could not be read"
 _METHODS: Final = {
     "post": "create",
@@ -58,6 +59,9 @@ def tried(event: AuditEvent) -> Iterator[Tried]:
         raise NotRead(PARTIAL)
     if not event.actor_user or event.api_code == 401:
         raise NotRead("nobody was authenticated")
+    path = "" if event.k8s_resource else event.api_uri
+    if len(event.actor_user) + len(event.actor_as) + len(event.k8s_name) + len(path) > LONGEST:
+        raise NotRead("it is longer than any request")
     refused = was_refused(event)
     if refused and not event.actor_as and "cannot impersonate" in event.api_message:
         raise NotRead("impersonation was refused")

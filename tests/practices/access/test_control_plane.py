@@ -123,7 +123,8 @@ def _cluster(server: ApiServer) -> Cluster:
         for one in server.request("GET", path)["items"]:
             raw = {"apiVersion": api, "kind": kind, **one}
             found.append(resource_of(raw, Nowhere(), "server"))
-    return Cluster(found)
+    minor = int(server.request("GET", "/version")["minor"].rstrip("+"))
+    return Cluster(found, kubernetes=minor)
 
 
 def test_reviews_of_nodes_agree(server: ApiServer) -> None:

@@ -85,6 +85,35 @@ def test_volumes_their_secrets_and_tokens() -> None:
         assert ours.can(N1, token).verdict == verdict
 
 
+@pytest.mark.parametrize(
+    ("asked", "before", "since"),
+    [
+        (Request("get", "", "nodes", name="n1"), "allowed", "allowed"),
+        (Request("get", "", "nodes", name="n2"), "allowed", "denied"),
+        (Request("list", "", "nodes"), "allowed", "denied"),
+        (Request("update", "", "nodes", name="n2"), "allowed", "allowed"),
+        (Request("get", "", "pods", name="web", namespace="shop"), "allowed", "allowed"),
+        (Request("get", "", "pods", name="far", namespace="shop"), "allowed", "denied"),
+        (Request("list", "", "pods", namespace="shop"), "allowed", "denied"),
+    ],
+)
+def test_nodes_read_themselves_alone_since_132(asked: Request, before: str, since: str) -> None:
+    far = _pod("far", "n2", {})
+    assert _world(far, kubernetes=31).can(N1, asked).verdict == before
+    assert _world(far, kubernetes=32).can(N1, asked).verdict == since
+
+
+def test_claims_and_slices_of_devices() -> None:
+    claims = {"resourceClaims": [{"name": "gpu", "resourceClaimName": "gpu"}]}
+    own = thing("ResourceSlice", "s", api="resource.k8s.io/v1", spec={"nodeName": "n1"})
+    ours = _world(_pod("dev", "n1", claims), own)
+    device = ("resource.k8s.io", "resourceclaims", "")
+    for name, verdict in (("gpu", "allowed"), ("other", "denied")):
+        assert ours.can(N1, Request("get", *device, name, "shop")).verdict == verdict
+    asked = Request("delete", "resource.k8s.io", "resourceslices", name="s")
+    assert [ours.can(w, asked).verdict for w in (N1, node("n2"))] == ["allowed", "denied"]
+
+
 def test_mirror_pods_refer_to_nothing() -> None:
     mirror = _pod("m", "n1", SPEC, annotations={"kubernetes.io/config.mirror": "x"})
     ours = ask(mirror, CLAIM, VOLUME)

@@ -43,6 +43,7 @@ _OF_PODS: Final = {  # asked apart: only what a pod of the node refers to
     ("", "persistentvolumes"): ("get",),
     ("resource.k8s.io", "resourceclaims"): ("get",),
 }
+SELECTORS_SINCE: Final = 32  # the minor version since which a node reads only itself and its pods
 Key = tuple[str, str, str]  # resource, namespace, name
 
 
@@ -78,10 +79,31 @@ def node_answer(who: Principal, request: Request, cluster: Cluster) -> Answer:
         return _own(name, request)  # whatever the subresource: there is none
     if key == ("storage.k8s.io", "csinodes"):
         return _own(name, request)
+    if key == ("resource.k8s.io", "resourceslices"):
+        return _slices(name, request, cluster)
+    narrow = cluster.kubernetes >= SELECTORS_SINCE and request.verb in _READ
+    if narrow and key == ("", "nodes"):
+        return Answer(
+            "allowed" if request.name == name else "denied", because=("its own Node only",)
+        )
+    if narrow and key == ("", "pods"):
+        return _by_pods(name, request, cluster, "pods")
     if request.verb in _RULES.get(key, ()):
         why = f"the Node authorizer lets nodes {request.verb} {whole}"
         return Answer("allowed", because=(why,))
     return Answer("denied")
+
+
+def _slices(name: str, request: Request, cluster: Cluster) -> Answer:
+    """Slices of devices: whole lists need a field selector, which a Request does not show."""
+    if request.verb == "create":
+        return Answer("allowed", because=("the Node authorizer lets nodes create resourceslices",))
+    if request.verb in ("list", "watch", "deletecollection"):
+        every = cluster.kubernetes < SELECTORS_SINCE
+        return Answer("allowed" if every else "denied", because=("by spec.nodeName of its own",))
+    found = cluster.get("ResourceSlice.resource.k8s.io", "", request.name)
+    own = found is not None and found.spec.get("nodeName") == name
+    return Answer("allowed" if own and request.verb in _ALL else "denied", because=(_OWN,))
 
 
 def _own(name: str, request: Request) -> Answer:
@@ -125,7 +147,7 @@ def references(cluster: Cluster, name: str) -> frozenset[Key]:
     found: set[Key] = set()
     for pod in _pods(cluster).get(name, ()):
         space = pod.ref.namespace
-        own = set(_referred(pod.spec))
+        own = {("pods", pod.ref.name), *_referred(pod.spec), *_claims(pod)}
         found.update((kind, space, each) for kind, each in own)
         for kind, each in own:
             if kind == "persistentvolumeclaims":
@@ -197,6 +219,17 @@ def _referred(spec: dict[str, Any]) -> Iterator[tuple[str, str]]:
             for word in ("secretName", "name") if field == "secret" else ():
                 if isinstance(value.get(word), str):
                     yield ("secrets", value[word])
+
+
+def _claims(pod: Resource) -> Iterator[tuple[str, str]]:
+    """The claims of devices: named in the spec, or made from a template and named in the status."""
+    status = pod.raw.get("status")
+    made = status.get("resourceClaimStatuses") if isinstance(status, dict) else None
+    for listed in (pod.spec.get("resourceClaims"), made):
+        for each in listed if isinstance(listed, list) else ():
+            named = each.get("resourceClaimName") if isinstance(each, dict) else None
+            if isinstance(named, str):
+                yield ("resourceclaims", named)
 
 
 def _mappings(value: Any) -> Iterator[dict[str, Any]]:

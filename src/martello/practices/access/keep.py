@@ -56,6 +56,13 @@ class Silence:
     ) -> None:
         """`opaque` names a principal whose groups are not known and explain what it did."""
         self._policy = policy
+        rules = policy.rules if policy is not None else ()
+        self._named = (
+            {user for rule in rules for user in rule.users},
+            {group for rule in rules for group in rule.groups},
+            {space for rule in rules for space in rule.namespaces},
+        )
+        self._known: dict[Asking, tuple[tuple[str, str], ...]] = {}
         self._seen = observed.seen
         self._lost = observed.lost
         self._opaque = opaque
@@ -82,7 +89,7 @@ class Silence:
         silent = self._missing(subject) if self._policy is None else {}
         where = "" if binding.cluster_wide else binding.resource.ref.namespace
         for single in dict.fromkeys(singles(binding.rules)):
-            for right, why in _single(single, subject, where, silent, self._policy):
+            for right, why in self._single(single, subject, where, silent):
                 found.setdefault(why, {})[right] = None
             if not self._reviewed and _by_review(single):
                 why = "kubelets and proxies ask about it in reviews, and the log holds none"
@@ -95,6 +102,40 @@ class Silence:
                     rights = ((verb, group, resource, n, "") for n in rule.names or (None,))
                     found.setdefault(why, {}).update(dict.fromkeys(rights))
         return tuple(Kept(why, tuple(rights)) for why, rights in found.items())
+
+    def _single(
+        self, single: Single, subject: Subject, where: str, silent: Mapping[str, str]
+    ) -> Iterator[tuple[Single, str]]:
+        """What stays of one right."""
+        verb, group, resource, name, url = single
+        if not url and verb != "*" and verb not in STANDARD:
+            yield single, f"{verb} is only checked, never requested"
+            return
+        for one in (METHODS if url else STANDARD) if verb == "*" else (verb,):
+            kind = "path" if url else "read" if one in READS else "write"
+            why = silent.get("") or silent.get(kind)
+            if why:
+                yield (one, group, resource, name, url), why
+            elif self._policy is not None:
+                asking = _asking(subject, one, group, resource, name, url, where)
+                for part in self._unlogged(self._policy, asking):
+                    right = (group, resource) if part == EVERYTHING else part
+                    yield (one, *right, name, url), "the audit policy does not log it"
+
+    def _unlogged(self, policy: AuditPolicy, asking: Asking) -> tuple[tuple[str, str], ...]:
+        """As the policy says; who and where the policy does not name are all alike to it."""
+        users, groups, spaces = self._named
+        alike = msgspec.structs.replace(
+            asking,
+            user=asking.user if asking.user is None or asking.user in users else "",
+            groups=tuple(group for group in asking.groups if group in groups),
+            namespace=asking.namespace
+            if asking.namespace is None or asking.namespace in spaces
+            else "*",
+        )
+        if alike not in self._known:
+            self._known[alike] = unlogged(policy, alike)
+        return self._known[alike]
 
     def _whole(self, binding: Binding, subject: Subject) -> str:
         """Why nothing at all can be said of a binding's rights."""
@@ -154,30 +195,6 @@ def _class(subject: Subject) -> str:
     if subject.name in ("system:authenticated", "system:unauthenticated"):
         return ""
     return "system" if subject.name.startswith("system:") else "user"
-
-
-def _single(
-    single: Single,
-    subject: Subject,
-    where: str,
-    silent: Mapping[str, str],
-    policy: AuditPolicy | None,
-) -> Iterator[tuple[Single, str]]:
-    """What stays of one right."""
-    verb, group, resource, name, url = single
-    if not url and verb != "*" and verb not in STANDARD:
-        yield single, f"{verb} is only checked, never requested"
-        return
-    for one in (METHODS if url else STANDARD) if verb == "*" else (verb,):
-        kind = "path" if url else "read" if one in READS else "write"
-        why = silent.get("") or silent.get(kind)
-        if why:
-            yield (one, group, resource, name, url), why
-        elif policy is not None:
-            asking = _asking(subject, one, group, resource, name, url, where)
-            for part in unlogged(policy, asking):
-                right = (group, resource) if part == EVERYTHING else part
-                yield (one, *right, name, url), "the audit policy does not log it"
 
 
 def _asking(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from typing import Any
 
 import pytest
@@ -114,3 +115,95 @@ def test_stages_that_the_whole_policy_omits() -> None:
 def test_what_is_no_policy_is_refused(raw: Any) -> None:
     with pytest.raises(BadInput):
         read_policy(raw)
+
+
+def _logged(raw: list[dict[str, Any]], one: dict[str, str]) -> bool:
+    """A literal reading of the API server's checker, for one request."""
+    for rule in raw:
+        if rule.get("users") and one["user"] not in rule["users"]:
+            continue
+        if rule.get("userGroups") and one["usergroup"] not in rule["userGroups"]:
+            continue
+        if rule.get("verbs") and one["verb"] not in rule["verbs"]:
+            continue
+        if rule.get("namespaces") or rule.get("resources"):
+            if rule.get("namespaces") and one["namespace"] not in rule["namespaces"]:
+                continue
+            if rule.get("resources") and not any(_hit(r, one) for r in rule["resources"]):
+                continue
+        elif rule.get("nonResourceURLs"):
+            continue
+        return bool(rule["level"] != "None")
+    return False
+
+
+def _hit(entry: dict[str, Any], one: dict[str, str]) -> bool:
+    if entry.get("group", "") != one["group"]:
+        return False
+    if not entry.get("resources"):
+        return True
+    if entry.get("resourceNames") and one["name"] not in entry["resourceNames"]:
+        return False
+    parent, _, sub = one["resource"].partition("/")
+    fits = {"*", one["resource"], *({f"*/{sub}", f"{parent}/*"} if sub else ())}
+    return bool(fits & set(entry["resources"]))
+
+
+def test_nothing_that_is_not_logged_is_overlooked() -> None:
+    words = {
+        "user": ("bob", "eve"),
+        "usergroup": ("devs", "ops"),
+        "verb": ("get", "create"),
+        "namespace": ("a", "b", ""),
+        "group": ("", "apps"),
+        "resource": ("pods", "pods/exec", "secrets", "secrets/exec"),
+        "name": ("x", "y", ""),
+    }
+    patterns = (*words["resource"], "*", "*/exec", "pods/*")
+    silent = 0
+    for seed in range(3000):
+        pick = random.Random(seed)
+
+        def some(of: tuple[str, ...], pick: random.Random = pick) -> list[str]:
+            return pick.sample(of, pick.choice((0, 0, 1, 2)))
+
+        rules: list[dict[str, Any]] = [
+            {
+                "level": pick.choice(("None", "Metadata")),
+                "users": some(words["user"]),
+                "userGroups": some(words["usergroup"]),
+                "verbs": some(words["verb"]),
+                "namespaces": some(words["namespace"]),
+                "resources": [
+                    {
+                        "group": pick.choice(words["group"]),
+                        "resources": some(patterns),
+                        "resourceNames": some(words["name"]),
+                    }
+                    for _ in range(pick.choice((0, 1, 2)))
+                ],
+            }
+            for _ in range(3)
+        ]
+        one = {key: pick.choice(values) for key, values in words.items()}
+        whole = {key: pick.random() < 0.5 for key in words}
+        asking = Asking(
+            one["verb"],
+            None if whole["user"] else one["user"],
+            () if whole["usergroup"] else (one["usergroup"],),
+            not whole["usergroup"],
+            None if whole["group"] else one["group"],
+            None if whole["resource"] else one["resource"],
+            None if whole["name"] else one["name"],
+            None if whole["namespace"] else one["namespace"],
+        )
+        found = unlogged(policy(*rules, ALL), asking)
+        if _logged([*rules, ALL], one):
+            if not any(whole.values()):
+                assert found == (), seed  # of a single request the answer is exact
+            continue
+        silent += 1
+        sub = one["resource"].partition("/")[2]
+        said = {"*", one["resource"], f"*/{sub}"}
+        assert any(g in ("*", one["group"]) and r in said for g, r in found), (seed, found)
+    assert silent > 300

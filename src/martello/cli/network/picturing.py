@@ -36,7 +36,7 @@ def rows(opened: Opened, namespaces: Sequence[str] = ()) -> Iterator[Row]:
     as one more place; of some namespaces both ends where these are given.
     """
     kept = frozenset(namespaces)
-    outside = _Outside(opened)
+    outside = Outside(opened)
     for source, destination, found in opened.reach.matrix(by="workload"):
         if not kept or (_space(source) in kept or _space(destination) in kept):
             yield Row(source, destination, found)
@@ -57,7 +57,7 @@ def representatives(opened: Opened) -> dict[str, list[Endpoint]]:
     return {name: list(members.values()) for name, members in found.items()}
 
 
-class _Outside:
+class Outside:
     """What passes between workloads and some public address, asked once for each kind of pods."""
 
     __slots__ = ("_alike", "_known", "_parts", "_reach")

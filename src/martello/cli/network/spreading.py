@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from importlib import import_module
-from typing import IO, Any
+from typing import IO, Any, Final
+
+import msgspec
 
 from martello.cli.network.opening import Opened
 from martello.cli.network.outputs import write_each
-from martello.cli.network.picturing import focus
+from martello.cli.network.picturing import INTERNET, Outside, focus, representatives
 from martello.cli.network.showing import only
 from martello.cli.reports import Output
 from martello.practices.network.spread import HOPS, Spread, spread
@@ -16,13 +18,15 @@ from martello.practices.network.world import find
 from martello.report.model import Screen
 from martello.report.network.model import Edge, Focus, Spot
 
+_NAMED: Final = 6
+
 
 def show_spread(opened: Opened, outputs: Sequence[Output], flags: dict[str, Any]) -> bool:
     """Writes the hops: as a list, a picture or data. Returns whether some are not known."""
     only(outputs, ("table", "json", "svg", "html", "dot"), "the way from a place")
     begin = flags["begin"]
     found = spread(opened.reach, find(opened.reach.world, begin), flags["hops"] or HOPS)
-    picture = picture_of(found, begin)
+    picture = msgspec.structs.replace(picture_of(found, begin), notes=_out(opened, found, begin))
     around = focus(opened, begin) if any(o.format == "html" for o in outputs) else None
 
     def write(format: str, screen: Screen, out: IO[str]) -> None:
@@ -42,6 +46,28 @@ def show_spread(opened: Opened, outputs: Sequence[Output], flags: dict[str, Any]
 
     write_each(outputs, write)
     return bool(found.maybe)
+
+
+def _out(opened: Opened, found: Spread, begin: str) -> tuple[str, ...]:
+    """Which of the places reached get out to the internet: it is no place of the cluster, and is
+    not counted.
+    """
+    if begin.lower() == INTERNET:
+        return ("that is what policies say; what leads in from outside: --exposure",)
+    outside, places = Outside(opened), representatives(opened)
+    sure = [
+        *found.source.split(", "),
+        *(row.place for hop in found.hops for row in hop.reached if row.sure),
+    ]
+    names = [
+        name
+        for name in dict.fromkeys(sure)
+        if name.startswith("node/") or outside.out(places.get(name, ())).yes
+    ]
+    more = f" and {len(names) - _NAMED:,} more" if len(names) > _NAMED else ""
+    if not names:
+        return ("none of these surely reaches the internet",)
+    return (f"the internet is reached from {', '.join(names[:_NAMED])}{more}",)
 
 
 def summary(found: Spread) -> str:

@@ -25,4 +25,6 @@ def write(picture: Focus, summary: str, screen: Screen, out: IO[str]) -> None:
         if len(members) > _MOST:
             lines.append(f"  and {len(members) - _MOST:,} more: -o json")
     lines.append(summary)
+    for note in picture.notes:
+        lines += hanging(f"note: {clean(note)}", screen.width, 6)
     out.writelines(f"{line}\n" for line in lines)

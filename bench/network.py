@@ -50,7 +50,8 @@ def _small() -> bool:
     explained = _explained(found)
     print(f"    one policy edited {edited * 1e3:.1f} ms, one pair explained {explained:.2f} ms")
     ratio = _beside_plain(objects, found, whole)
-    return max(whole / 0.6, edited / 0.06, explained / 5, text_seconds / 4) <= 1 and ratio >= 1000
+    # all that a fix would open is tried and told, which takes the most of an explanation
+    return max(whole / 0.6, edited / 0.06, explained / 10, text_seconds / 4) <= 1 and ratio >= 1000
 
 
 def _from_yaml(objects: list[Raw]) -> float:

@@ -105,7 +105,17 @@ def _after(one: Place, other: Place) -> Address | None:
 class _Trial:
     """A change, tried on pairs; on those that all policies treat alike once."""
 
-    __slots__ = ("_back", "_beside", "_change", "_known", "_reach", "_touched", "_way")
+    __slots__ = (
+        "_back",
+        "_beside",
+        "_change",
+        "_known",
+        "_numbers",
+        "_reach",
+        "_signs",
+        "_touched",
+        "_way",
+    )
 
     def __init__(self, reach: Reach, way: str, change: Change, beside: Sequence[Change]) -> None:
         self._reach = reach
@@ -115,6 +125,8 @@ class _Trial:
         self._touched = _touched(reach, way, change)
         self._beside = [(one, _touched(reach, self._back, one)) for one in beside]
         self._known: dict[object, bool] = {}
+        self._signs: dict[object, tuple[Spot, int]] = {}
+        self._numbers: dict[tuple[object, ...], int] = {}
 
     def pairs(self) -> Iterator[tuple[Place, Place]]:
         """A subject of the policy with every place that the changed part of it takes in."""
@@ -125,13 +137,13 @@ class _Trial:
 
     def opens(self, mine: Place, other: Place) -> bool | None:
         """Whether a pair passes only with the change; None where enough was tried."""
-        here, there = self._reach.spot(mine), self._reach.spot(other)
+        (here, one), (there, two) = self._signed(mine), self._signed(other)
         versions = tuple(
             v for v in self._touched.others[_key(other)][1] if here.families & FAMILY[v]
         )
         besides = tuple(self._added(here, there, version) for version in versions)
         declared = self._declared(mine, other)
-        alike = (*_sign(here), *_sign(there), declared, own_node(here, there), versions, besides)
+        alike = (one, two, declared, own_node(here, there), versions, besides)
         if alike not in self._known:
             if len(self._known) >= _PAIRS:
                 return None
@@ -140,6 +152,18 @@ class _Trial:
                 for version, added in zip(versions, besides, strict=True)
             )
         return self._known[alike]
+
+    def _signed(self, place: Place) -> tuple[Spot, int]:
+        """A place in the engine, and a number that places have in common if policies do not tell
+        them apart.
+        """
+        key = _key(place)
+        found = self._signs.get(key)
+        if found is None:
+            spot = self._reach.spot(place)
+            number = self._numbers.setdefault(_sign(spot), len(self._numbers))
+            found = self._signs[key] = (spot, number)
+        return found
 
     def _declared(self, mine: Place, other: Place) -> tuple[Declared, ...]:
         """The ports that the destination declares."""

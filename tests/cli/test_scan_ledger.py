@@ -86,10 +86,12 @@ def test_without_a_ledger_nothing_heavy_is_imported(world: Shop) -> None:
         "print(sorted({'sqlalchemy', 'cryptography', 'numpy', 'httpx'} & set(sys.modules)))"
     )
     (world.place / "pod.yaml").write_text(POD.replace("IMAGE", "web:1"))
+    nowhere = str(world.place / "nowhere")
+    cold = str(world.place / "cold")  # without a cache every check is imported
     done = subprocess.run(
         [sys.executable, "-c", code],
         cwd=world.place,
-        env={"PYTHONPATH": str(SRC), "XDG_STATE_HOME": str(world.place / "nowhere"), "HOME": "/"},
+        env={"PYTHONPATH": str(SRC), "XDG_STATE_HOME": nowhere, "XDG_CACHE_HOME": cold},
         capture_output=True,
         text=True,
         check=True,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from functools import partial
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
@@ -16,13 +16,15 @@ from martello.core.cluster import Cluster
 from martello.core.path import Path
 from martello.core.resource import Resource
 from martello.practices.network.decide import IN, Asked, decide
-from martello.practices.network.diff import Answers
 from martello.practices.network.ingress import Edge, edges
 from martello.practices.network.model import Address, Endpoint, Pods, Rule
 from martello.practices.network.openings import Opening, openings
 from martello.practices.network.outside import less, public
 from martello.practices.network.sides import Sides, spoken
 from martello.practices.network.witness import ANYONE, Reading, rule_takes
+
+if TYPE_CHECKING:  # numpy comes with it
+    from martello.practices.network.diff import Answers
 
 ALLOWED: Final = "allowed"
 DENIED: Final = "denied"

@@ -6,17 +6,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
 from martello.practices.network.alike import Alike
 from martello.practices.network.decide import IN, OUT, Asked, Passing, decide, rules_of
-from martello.practices.network.diff import Answers
 from martello.practices.network.model import Address, Block, Doubtful, Endpoint, Place, Policy, Rule
 from martello.practices.network.sides import Sides, named_ports, spoken
 from martello.practices.network.takes import place_takes
 from martello.practices.network.witness import Reading, Witness, rule_takes, witnesses
+
+if TYPE_CHECKING:  # numpy comes with it
+    from martello.practices.network.diff import Answers
 
 BUDGET: Final = 50_000
 _LIGHT: Final = 32  # peers of rules that one question may look at for nothing
@@ -39,10 +41,9 @@ class Shadows(msgspec.Struct, frozen=True):
 
 
 def shadowed(reach: Answers, budget: int = BUDGET) -> Shadows:
-    """The rules that may go, all of them together: of two that say the same, the first stays,
-    in the order of names and rules.
-    Policies that select no pod, and rules that are not understood, are not judged. A budget is a
-    number of questions of one place about one peer.
+    """The rules that may go, all of them together: of two that say the same, the first stays, in
+    the order of names and rules. Policies that select no pod, and rules that are not understood,
+    are not judged. A budget is a number of questions of one place about one peer.
     """
     search = _Search(reach, budget)
     found: list[Shadow] = []

@@ -110,7 +110,7 @@ def _made() -> Path:
     path = BUILD / "layer.tar.gz"
     if path.exists():
         return path
-    import zstandard
+    from martello.adapters.zstd import zstd
 
     raw = BUILD / "layer.tar"
     with tarfile.open(raw, "w", format=tarfile.PAX_FORMAT) as archive:
@@ -122,7 +122,7 @@ def _made() -> Path:
                     archive.add(file, f"usr/lib/{turn}/{file.name}")
                     size += file.stat().st_size
     content = raw.read_bytes()
-    (BUILD / "layer.tar.zst").write_bytes(zstandard.ZstdCompressor(level=3).compress(content))
+    (BUILD / "layer.tar.zst").write_bytes(zstd.compress(content, 3))
     path.write_bytes(gzip.compress(content, compresslevel=6, mtime=0))
     raw.unlink()
     return path
@@ -161,10 +161,16 @@ def _gzip() -> Callable[[bytes], Iterator[bytes]]:
 
 
 def _zstd() -> Callable[[bytes], Iterator[bytes]]:
-    import zstandard
+    from martello.adapters.zstd import zstd
 
-    unpack = zstandard.ZstdDecompressor().decompressobj()
-    return lambda part: iter((unpack.decompress(part),))
+    inflate = zstd.ZstdDecompressor()
+
+    def parts(part: bytes) -> Iterator[bytes]:
+        yield inflate.decompress(part, _MIB)
+        while not inflate.needs_input and not inflate.eof:
+            yield inflate.decompress(b"", _MIB)
+
+    return parts
 
 
 def _walked(path: Path) -> Work:

@@ -9,6 +9,7 @@ import pytest
 
 HEAVY = (
     "asyncio",
+    "backports.zstd",
     "dataclasses",
     "httpx",
     "jinja2",
@@ -22,7 +23,6 @@ HEAVY = (
     "isal",
     "orjson",
     "sqlite3",
-    "zstandard",
 )
 
 

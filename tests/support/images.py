@@ -16,8 +16,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-import zstandard
-
+from martello.adapters.zstd import zstd
 from martello.core import artifact
 from martello.core.artifact import Descriptor, Index, Manifest, Platform
 from martello.core.errors import BadInput
@@ -106,7 +105,7 @@ def compressed(content: bytes, how: Compression = "gzip") -> bytes:
     if how == "gzip":
         return gzip.compress(content, compresslevel=6, mtime=0)
     if how == "zstd":
-        return zstandard.ZstdCompressor(level=3).compress(content)
+        return zstd.compress(content, 3)
     return content
 
 
@@ -120,7 +119,7 @@ def uncompressed(blob: bytes) -> bytes:
     if blob[:2] == b"\x1f\x8b":
         return zlib.decompress(blob, wbits=31)
     if blob[:4] == b"\x28\xb5\x2f\xfd":
-        return zstandard.ZstdDecompressor().decompressobj().decompress(blob)
+        return zstd.decompress(blob)
     return blob
 
 

@@ -137,9 +137,10 @@ def _pressed(parts: Iterator[bytes], method: Method, size: int) -> Iterator[byte
             yield deflate.compress(part)
         yield deflate.flush()
         return
-    import zstandard
+    from martello.adapters.zstd import zstd
 
-    zstd = zstandard.ZstdCompressor(level=ZSTD_LEVEL).compressobj(size=size)
+    press = zstd.ZstdCompressor(level=ZSTD_LEVEL)
+    press.set_pledged_input_size(size)
     for part in parts:
-        yield zstd.compress(part)
-    yield zstd.flush()
+        yield press.compress(part)
+    yield press.flush()

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from itertools import chain
 from typing import Final, cast
 
-import zstandard
 from isal import igzip_lib
 
 from martello.adapters.tarheader import TarTrouble
+from martello.adapters.zstd import BOUNDED, zstd
 
 _MALFORMED: Final = cast(type[Exception], igzip_lib.IsalError)  # its stub has an instance
 LARGEST_PART: Final = 1 << 18  # bytes that come out at a time: hashed while in the cache
@@ -107,99 +108,47 @@ def _inflated(inflate: igzip_lib.IgzipDecompressor, data: bytes) -> bytes:
         raise TarTrouble("its gzip stream is malformed") from error
 
 
-class _Frames:
-    """Follows the frames of a zstd stream, as RFC 8878 lays them out, to know where it may end."""
-
-    def __init__(self) -> None:
-        self._held = b""
-        self._skip = 0
-        self._step: Callable[[bytes], int] = self._start
-        self._checksum = False
-
-    def feed(self, data: bytes) -> None:
-        """Takes the next bytes. What is no frame is left to the decompressor to refuse."""
-        at = 0
-        while at < len(data):
-            if self._skip:
-                taken = min(self._skip, len(data) - at)
-                self._skip -= taken
-                at += taken
-                continue
-            window = self._held + data[at : at + 16]
-            used = self._step(window)
-            if not used:
-                self._held = window
-                at += 16
-                continue
-            at += used - len(self._held)
-            self._held = b""
-
-    @property
-    def ended(self) -> bool:
-        """Whether a frame has just ended."""
-        return not self._held and not self._skip and self._step == self._start
-
-    def _start(self, window: bytes) -> int:
-        if _skippable(window):
-            if len(window) < 8:
-                return 0
-            self._skip = int.from_bytes(window[4:8], "little")
-            return 8
-        if len(window) < 5:
-            return 0
-        flags = window[4]
-        single = flags >> 5 & 1
-        content = (single, 2, 4, 8)[flags >> 6]
-        size = 5 + (1 - single) + (0, 1, 2, 4)[flags & 3] + content
-        self._checksum = bool(flags & 4)
-        self._skip, self._step = size - 5, self._block
-        return 5
-
-    def _block(self, window: bytes) -> int:
-        if len(window) < 3:
-            return 0
-        head = int.from_bytes(window[:3], "little")
-        self._skip = 1 if head >> 1 & 3 == 1 else head >> 3
-        if head & 1:
-            self._skip += 4 if self._checksum else 0
-            self._step = self._start
-        return 3
-
-
-def _skippable(start: bytes) -> bool:
-    return len(start) >= 4 and start[1:4] == b"\x2a\x4d\x18" and start[0] & 0xF0 == 0x50
-
-
-class _Followed:
-    """The `read` that the decompressor wants, over parts."""
-
-    def __init__(self, first: bytes, rest: Iterator[bytes]) -> None:
-        self._first = first
-        self._rest = rest
-        self.frames = _Frames()
-
-    def read(self, size: int = -1) -> bytes:
-        """The next part."""
-        part, self._first = self._first or next(self._rest, b""), b""
-        self.frames.feed(part)
-        return part
-
-
 def _unzstd(first: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
-    source = _Followed(first, rest)
-    reader = zstandard.ZstdDecompressor().stream_reader(
-        source,  # type: ignore[arg-type]  # its stub asks for more than `read`
-        read_size=_INPUT,
-        read_across_frames=True,
-        closefd=False,
-    )
-    while True:
-        try:
-            part = reader.read(LARGEST_PART)
-        except zstandard.ZstdError as error:
-            raise TarTrouble("its zstd stream is malformed") from error
-        if not part:
-            break
-        yield part
-    if not source.frames.ended:
+    """All frames, one after the other: each has a decompressor of its own."""
+    inflate: zstd.ZstdDecompressor | None = None
+    for data in chain((first,), rest):
+        left = memoryview(data)
+        while left:
+            if inflate is None:
+                size = _frame(left)
+                if size and _skippable(left):
+                    left = left[size:]
+                    yield b""
+                    continue
+                inflate = zstd.ZstdDecompressor(options=BOUNDED)
+                part, left = (left[:size], left[size:]) if size else (left, left[:0])
+            else:
+                part, left = left, left[:0]
+            yield _decompressed(inflate, part)
+            while not inflate.eof and not inflate.needs_input:
+                yield _decompressed(inflate, b"")
+            if inflate.eof:
+                if inflate.unused_data:
+                    left = memoryview(inflate.unused_data + left)
+                inflate = None
+    if inflate is not None:
         raise TarTrouble("its zstd stream ends early")
+
+
+def _frame(data: memoryview) -> int:
+    """The size of the frame that begins here; 0 where it is not all here, or malformed."""
+    try:
+        return zstd.get_frame_size(data)
+    except zstd.ZstdError:
+        return 0
+
+
+def _decompressed(inflate: zstd.ZstdDecompressor, data: bytes | memoryview) -> bytes:
+    try:
+        return inflate.decompress(data, LARGEST_PART)
+    except zstd.ZstdError as error:
+        raise TarTrouble("its zstd stream is malformed") from error
+
+
+def _skippable(start: bytes | memoryview) -> bool:
+    return len(start) >= 4 and start[1:4] == b"\x2a\x4d\x18" and start[0] & 0xF0 == 0x50

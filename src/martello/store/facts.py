@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any, Final, Generic, TypeVar
 
 import msgspec
-import zstandard
 from sqlalchemy import Select, select
 
 from martello.core.errors import MartelloError
@@ -13,6 +13,11 @@ from martello.store.state import State, now
 from martello.store.tables import facts as facts_table
 from martello.store.tables import layer
 from martello.store.upsert import replaced
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
 
 T = TypeVar("T")
 _LARGEST: Final = 256 << 20  # bytes of JSON; what is larger is read again from the layer
@@ -71,7 +76,7 @@ class LayerFactStore(Generic[T]):
 
 def packed(value: Any) -> bytes:
     """A value of a msgspec type as compressed JSON."""
-    return zstandard.ZstdCompressor(level=_LEVEL).compress(msgspec.json.encode(value))
+    return zstd.compress(msgspec.json.encode(value), _LEVEL)
 
 
 def unpacked(content: object, type: type[T]) -> T | None:
@@ -79,9 +84,10 @@ def unpacked(content: object, type: type[T]) -> T | None:
     if not isinstance(content, bytes):
         return None  # SQLite keeps in a column what anybody puts there
     try:
-        if zstandard.frame_content_size(content) > _LARGEST:
+        if (zstd.get_frame_info(content).decompressed_size or 0) > _LARGEST:
             return None
-        plain = zstandard.ZstdDecompressor().decompress(content, max_output_size=_LARGEST)
-        return msgspec.json.decode(plain, type=type)
-    except (zstandard.ZstdError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        inflate = zstd.ZstdDecompressor()
+        plain = inflate.decompress(content, _LARGEST)
+        return msgspec.json.decode(plain, type=type) if inflate.eof else None
+    except (zstd.ZstdError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None

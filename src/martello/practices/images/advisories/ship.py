@@ -7,12 +7,12 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 import msgspec
-import zstandard
 
 from martello.adapters.whole import whole
+from martello.adapters.zstd import BOUNDED, zstd
 from martello.core.artifact import OCI_MANIFEST, Descriptor, Manifest, digest_of
 from martello.core.errors import BadInput, Refused
 from martello.practices.images.advisories.db import open_database
@@ -66,17 +66,24 @@ def pack(database: Path, layer: Path) -> Parcel:
         label = Label(MAJOR, opened.digest, database.stat().st_size, opened.built, feeds,
                       opened.ecosystems())  # fmt: skip
     config = msgspec.json.encode(label)
-    compressor = zstandard.ZstdCompressor(level=_LEVEL, write_content_size=True)
     digest = hashlib.sha256()
     size = 0
     with database.open("rb") as source, whole(layer) as out:
-        for part in compressor.read_to_iter(source, size=label.size, read_size=_CHUNK):
+        for part in _pressed(source, label.size):
             digest.update(part)
             size += len(part)
             out.write(part)
     described = Descriptor(CONFIG, digest_of(config), len(config))
     packed = Descriptor(LAYER, f"sha256:{digest.hexdigest()}", size)
     return Parcel(_manifest(described, packed, label), config, described, layer, packed)
+
+
+def _pressed(source: BinaryIO, size: int) -> Iterator[bytes]:
+    press = zstd.ZstdCompressor(level=_LEVEL)
+    press.set_pledged_input_size(size)
+    while part := source.read(_CHUNK):
+        yield press.compress(part)
+    yield press.flush()
 
 
 def label_of(manifest: Manifest, config: bytes) -> Label:
@@ -107,15 +114,14 @@ def unpack(manifest: Manifest, label: Label, content: Iterator[bytes], out: Path
     packed = hashlib.sha256()
     plain = hashlib.sha256()
     size = taken = 0
-    inflate = zstandard.ZstdDecompressor(max_window_size=1 << 27).decompressobj()
+    inflate = zstd.ZstdDecompressor(options=BOUNDED)
     with whole(out) as place:
         for part in content:
             taken += len(part)
             if taken > layer.size:
                 raise Refused("the advisory layer is longer than promised", layer.digest)
             packed.update(part)
-            for start in range(0, len(part), _CHUNK >> 4):
-                made = _inflated(inflate, part[start : start + (_CHUNK >> 4)])
+            for made in _inflated(inflate, part):
                 size += len(made)
                 if size > label.size:
                     raise Refused("the advisory database is longer than promised", label.digest)
@@ -127,10 +133,15 @@ def unpack(manifest: Manifest, label: Label, content: Iterator[bytes], out: Path
             raise Refused("the advisory database is not what it says it is", label.digest)
 
 
-def _inflated(inflate: zstandard.ZstdDecompressionObj, part: bytes) -> bytes:
+def _inflated(inflate: zstd.ZstdDecompressor, part: bytes) -> Iterator[bytes]:
+    """What comes out, a MiB at a time; what follows the frame is let go."""
     try:
-        return b"" if inflate.eof else inflate.decompress(part)
-    except zstandard.ZstdError as error:
+        while not inflate.eof:
+            yield inflate.decompress(part, _CHUNK)
+            if inflate.needs_input:
+                return
+            part = b""
+    except zstd.ZstdError as error:
         raise BadInput("cannot read the advisory layer", str(error)) from None
 
 

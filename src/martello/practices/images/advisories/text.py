@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-import zstandard
+from martello.adapters.zstd import BOUNDED, zstd
 
 _SIZE: Final = 64 << 10
 _LARGEST: Final = 4 << 20
@@ -19,8 +19,8 @@ def trained(samples: Sequence[bytes]) -> bytes:
     if len(samples) < 64 or sum(map(len, samples)) < 8 * _SIZE:
         return b""
     try:
-        return zstandard.train_dictionary(_SIZE, list(samples), k=512, d=8).as_bytes()
-    except zstandard.ZstdError:
+        return zstd.train_dict(samples, _SIZE).dict_content
+    except zstd.ZstdError:
         return b""
 
 
@@ -28,27 +28,31 @@ class Compressor:
     """Compresses with a dictionary, or without one where it is empty."""
 
     def __init__(self, dictionary: bytes) -> None:
-        self._with = zstandard.ZstdCompressor(level=_LEVEL, dict_data=_dictionary(dictionary))
+        self._with = zstd.ZstdCompressor(level=_LEVEL, zstd_dict=_dictionary(dictionary))
 
     def __call__(self, content: bytes) -> bytes:
-        return self._with.compress(content)
+        return self._with.compress(content, zstd.ZstdCompressor.FLUSH_FRAME)
 
 
 class Decompressor:
     """Gives back what a `Compressor` of the same dictionary made. Raises ValueError."""
 
     def __init__(self, dictionary: bytes) -> None:
-        self._with = zstandard.ZstdDecompressor(dict_data=_dictionary(dictionary))
+        self._dictionary = _dictionary(dictionary)
 
     def __call__(self, content: bytes) -> bytes:
         try:
-            size = zstandard.frame_content_size(content)
-            if not 0 <= size <= _LARGEST:
+            size = zstd.get_frame_info(content).decompressed_size
+            if size is None or size > _LARGEST:
                 raise ValueError("a text of the advisory database is too large")
-            return self._with.decompress(content)
-        except zstandard.ZstdError as error:
+            inflate = zstd.ZstdDecompressor(self._dictionary, BOUNDED)
+            plain = inflate.decompress(content, _LARGEST)
+        except zstd.ZstdError as error:
             raise ValueError(f"a text of the advisory database is damaged: {error}") from None
+        if not inflate.eof:
+            raise ValueError("a text of the advisory database is damaged: it ends early")
+        return plain
 
 
-def _dictionary(content: bytes) -> zstandard.ZstdCompressionDict | None:
-    return zstandard.ZstdCompressionDict(content) if content else None
+def _dictionary(content: bytes) -> zstd.ZstdDict | None:
+    return zstd.ZstdDict(content) if content else None

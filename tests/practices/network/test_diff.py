@@ -97,15 +97,24 @@ def test_there_is_a_most_of_rows() -> None:
     assert not diff(before, after).more
 
 
-def _merged(found: Reach, sources: list[Endpoint], goals: list[Endpoint]) -> Reachability:
+def _merged(
+    found: Reach, sources: list[Endpoint], goals: list[Endpoint], near: bool = False
+) -> Reachability:
+    """Without a pod and its own node, or with them."""
     yes, maybe = NONE, NONE
     for source in sources:
         for goal in goals:
-            if source.node == goal.node and source.host_network != goal.host_network:
-                continue  # a pod and its own node
+            if not near and _own(source, goal):
+                continue
             answer = found.verdict(source, goal)
             yes, maybe = yes | answer.yes, maybe | answer.maybe
     return Reachability(yes, maybe - yes)
+
+
+def _own(source: Endpoint, goal: Endpoint) -> bool:
+    return bool(source.node) and (
+        source.node == goal.node and source.host_network != goal.host_network
+    )
 
 
 def _by_name(found: Reach) -> dict[str, list[Endpoint]]:
@@ -132,6 +141,8 @@ def test_every_pair_of_random_clusters(seed: int) -> None:
     told = {(c.source, c.destination): c for c in diff(before, after).changes}
     ones, others = _by_name(before), _by_name(after)
     names = [*dict.fromkeys((*ones, *others))]
+    states = ((before, ones), (after, others))
+    tiered = any(p.tier != "network" for found, _ in states for p in found.policies.policies)
     for source in names:
         for goal in names:
             if source == goal:
@@ -139,6 +150,15 @@ def test_every_pair_of_random_clusters(seed: int) -> None:
             was = _merged(before, ones.get(source, []), ones.get(goal, []))
             now = _merged(after, others.get(source, []), others.get(goal, []))
             change = told.get((source, goal))
+            pairs = [
+                [(a, b) for a in by.get(source, []) for b in by.get(goal, [])] for _, by in states
+            ]
+            if (
+                (was.yes, was.maybe) == (now.yes, now.maybe)
+                and tiered
+                and all(any(_own(*pair) for pair in both) for both in pairs)
+            ):
+                was, now = (_merged(f, by[source], by[goal], near=True) for f, by in states)
             if (was.yes, was.maybe) == (now.yes, now.maybe):
                 assert change is None, (source, goal)
             else:
@@ -197,3 +217,13 @@ def test_rules_beyond_the_budget_are_counted_and_not_called_shadowed() -> None:
     assert shadow.rule.path[-1] == 1
     nothing = shadowed(found, budget=0)
     assert (nothing.found, nothing.untried) == ((), 3)
+
+
+def test_a_cluster_wide_denial_of_the_own_node_is_told() -> None:
+    rule = {"action": "Deny", "to": [{"nodes": {}}]}
+    spec = {"tier": "Admin", "priority": 1, "subject": {"namespaces": {}}, "egress": [rule]}
+    deny = o.policy("policy.networking.k8s.io/v1alpha2", "ClusterNetworkPolicy", "deny", spec)
+    pod = o.pod("shop", "web", {}, ["10.0.0.1"], [], "n1")
+    objects = [o.namespace("shop", {}), pod, o.node("n1", ["192.0.2.1"], {})]
+    (change,) = diff(reach(o.cluster(objects)), reach(o.cluster([*objects, deny]))).changes
+    assert (change.kind, change.source, change.destination) == ("removed", "shop/web", "node/n1")

@@ -1,14 +1,14 @@
 """What changes between two states of a cluster, in meaning: who may reach whom, on which ports.
 
 Places are matched by name. Workloads that every rule of both states treats alike are compared
-once; addresses are cut at the boundaries of both. A pod and its own node are left out: they always
-reach each other.
+once; addresses are cut at the boundaries of both. A pod and its own node are left out where there
+are NetworkPolicies only: these never come between them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Iterator, Sequence
-from itertools import islice
+from itertools import islice, product
 from typing import Final, Protocol
 
 import msgspec
@@ -17,7 +17,16 @@ from martello.core.reach import NONE, Reachability
 from martello.practices.network import pairwise
 from martello.practices.network.addresses import name_of
 from martello.practices.network.alike import Alike, Celled
-from martello.practices.network.model import Address, Endpoint, Place, Policies, Profile, World
+from martello.practices.network.model import (
+    NETWORK,
+    Address,
+    Endpoint,
+    Node,
+    Place,
+    Policies,
+    Profile,
+    World,
+)
 
 ADDED: Final = "added"
 REMOVED: Final = "removed"
@@ -140,8 +149,24 @@ class _Both:
                 yield from self._pairs(*group, *other_group)
                 if self._is_plain(other_group[0]):
                     yield from self._pairs(*other_group, *group)
+        if self._before.is_tiered() or self._after.is_tiered():
+            yield from self._near()
         for version in (4, 6):
             yield from self._outside(version)
+
+    def _near(self) -> Iterator[Change]:
+        """Pods and their own nodes, between which cluster-wide policies may come; pairs of names of
+        which others change are told by these.
+        """
+        before, after = self._before.near(), self._after.near()
+        for ends in before.keys() & after.keys():
+            sides = ((self._before, before[ends]), (self._after, after[ends]))
+            others = [side.between(*(side.kinds[end] for end in ends)) for side, _ in sides]
+            if _kind(*others):
+                continue
+            was, now = (_merged((o, own)) for o, (_, own) in zip(others, sides, strict=True))
+            if kind := _kind(was, now):
+                yield Change(kind, ends[0][0], ends[1][0], was, now)
 
     def _is_plain(self, kinds: _Kinds) -> bool:
         """Whether a workload is of at most one kind of endpoints in each state."""
@@ -256,21 +281,56 @@ def _meet(one: Address, next_: Address) -> bool:
     return one.last + 1 == next_.first
 
 
+_Name = tuple[str, str]  # name and kind of a workload, or a node
+_Seen = tuple[_Name, int]
+
+
+def _name(place: Place) -> _Name:
+    return name_of(place), place.kind if isinstance(place, Endpoint) else ""
+
+
 class _Side:
     """One state: its places by name, in kinds that rules treat alike."""
 
-    __slots__ = ("_alike", "_known", "_reach", "kinds")
+    __slots__ = ("_alike", "_known", "_own", "_reach", "kinds")
 
     def __init__(self, reach: Answers, beside: Answers) -> None:
         self._reach = reach
         self._alike = Alike(reach, beside)
         self._known: dict[Hashable, Reachability] = {}
-        found: dict[tuple[str, str], set[int]] = {}
+        self._own: dict[tuple[int, int], Reachability] = {}
+        found: dict[_Name, set[int]] = {}
         places: tuple[Place, ...] = (*reach.world.endpoints, *reach.world.nodes)
         for place in places:
-            kind = place.kind if isinstance(place, Endpoint) else ""
-            found.setdefault((name_of(place), kind), set()).add(self._alike.number(place))
+            found.setdefault(_name(place), set()).add(self._alike.number(place))
         self.kinds = {name: tuple(sorted(numbers)) for name, numbers in found.items()}
+
+    def is_tiered(self) -> bool:
+        """Whether there are policies that may come between a pod and its own node."""
+        return any(policy.tier != NETWORK for policy in self._reach.policies.policies)
+
+    def near(self) -> dict[tuple[_Name, _Name], Reachability]:
+        """What passes between pods and their own nodes, or what is on the network of these."""
+        here: dict[str, tuple[dict[_Seen, Place], dict[_Seen, Place]]] = {}
+        places: tuple[Endpoint | Node, ...] = (
+            *self._reach.world.endpoints,
+            *self._reach.world.nodes,
+        )
+        for place in places:
+            on_node = isinstance(place, Node) or place.host_network
+            node = place.name if isinstance(place, Node) else place.node
+            seen = (_name(place), self._alike.number(place))
+            here.setdefault(node, ({}, {}))[on_node].setdefault(seen, place)
+        here.pop("", None)
+        found: dict[tuple[_Name, _Name], list[Reachability]] = {}
+        for pods, hosts in here.values():
+            for both in product(pods.items(), hosts.items()):
+                for (one, source), (other, destination) in (both, both[::-1]):
+                    key = (one[1], other[1])
+                    if key not in self._own:
+                        self._own[key] = self._reach.verdict(source, destination)
+                    found.setdefault((one[0], other[0]), []).append(self._own[key])
+        return {ends: _merged(answers) for ends, answers in found.items()}
 
     def addresses(self, version: int) -> tuple[Address, ...]:
         """The intervals outside that this state tells apart."""

@@ -180,12 +180,12 @@ def test_clusters_meet_by_their_exports_only(
     assert len(before) == pairs * len(ports)  # nothing is filtered yet
 
     for name, (cluster, _) in sides.items():
+        cluster.kubectl("delete", "networkpolicies", "-A", "--all")
         kept = martello(
             "scan", "cluster", "--kubeconfig", str(cluster.kubeconfig), "--fail-on", "never",
             "--save-bundle", str(tmp_path / f"{name}.bundle"),
         )  # fmt: skip
         assert (tmp_path / f"{name}.bundle").exists(), kept.err
-        cluster.kubectl("delete", "networkpolicies", "-A", "--all")
     fleet = tmp_path / "fleet.yaml"
     fleet.write_text(
         FLEET.format(
@@ -209,8 +209,9 @@ def test_clusters_meet_by_their_exports_only(
     assert len(exported) == 4
     assert passing() == exported
 
-    overlapping = fleet.read_text().replace(f"{west[0].net}.101.0/24", f"{shop[0].net}.101.0/24")
-    fleet.write_text(overlapping)
+    # east calls addresses its own that are those of west's pods
+    ours = f"{shop[0].net}.102.0/24"
+    fleet.write_text(fleet.read_text().replace(ours, f"{ours}, {west[0].net}.101.0/24"))
     asked = martello("network", "can", "east/shop/web", "west/shop/api:8080", "--fleet", str(fleet))
     assert asked.code == 3, asked.out + asked.err
     assert "both use" in asked.out + asked.err

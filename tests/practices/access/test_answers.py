@@ -91,6 +91,9 @@ def test_a_role_that_no_server_stores_grants_nothing_in_files(wrong: dict[str, o
     assert ask(made, bind("b", "r", "user:jo"), live=True).can(JO, GET).verdict == "allowed"
     ours = ask(made, bind("b", "r", "user:jo"))
     assert ours.grants.roles[("ClusterRole", "", "r")].refused
+    answer = ours.why(JO, GET)
+    assert answer.verdict == "denied"
+    assert answer.because[0].startswith("ClusterRole/r is refused by the API server: rules[1]")
 
 
 @pytest.mark.parametrize("resource", ["pods/*", "*/*", "Pods", "podz"])

@@ -114,8 +114,11 @@ class Access:
             return Answer("allowed", tuple(found))
         reasons = gaps(self.cluster, index, who, asked, request)
         nearest = self._nearest(asked, request) if whole else ()
+        verdict = "unknown" if reasons else "denied"
+        if whole:
+            reasons = (*reasons, *self._refused(asked, space))
         if reasons or nearest:
-            return Answer("unknown" if reasons else "denied", (), reasons, nearest)
+            return Answer(verdict, (), reasons, nearest)
         return _DENIED
 
     def _in_order(self, who: Principal, request: Request, rbac: Answer) -> Answer:
@@ -156,6 +159,11 @@ class Access:
                 yield Grant(bound.resource, subject, role.resource, rule.role, rule.index, scope)
                 if not whole:
                     return
+
+    def _refused(self, asked: tuple[str, ...], space: str) -> Iterator[str]:
+        """Bindings in files that would count here, did the API server take them."""
+        told = (each for key in asked for each in self.index.refused.get(key, ()))
+        yield from dict.fromkeys(fault for scope, fault in told if scope in ("", space))
 
     def _nearest(self, asked: tuple[str, ...], request: Request) -> tuple[tuple[Grant, str], ...]:
         """Grants that would allow the request but for one field of it."""

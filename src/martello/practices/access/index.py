@@ -37,7 +37,8 @@ class Index:
     """Bindings that grant something, compiled. A scope is a namespace, or empty for everywhere.
 
     `pending` are bindings that grant nothing as far as is known, because their role is not here;
-    `adrift` are RoleBindings in files that do not say their namespace.
+    `adrift` are RoleBindings in files that do not say their namespace; `refused` says by key and
+    scope which bindings in files grant nothing because no API server would store them.
     """
 
     __slots__ = (
@@ -52,6 +53,7 @@ class Index:
         "lists",
         "masks",
         "pending",
+        "refused",
         "role_of",
         "roles",
         "symbols",
@@ -64,16 +66,19 @@ class Index:
         self.cells: dict[str, dict[str, Cell]] = {}
         self.pending: dict[str, list[Binding]] = {}
         self.adrift: list[Binding] = []
+        self.refused: dict[str, list[tuple[str, str]]] = {}
         known: dict[int, int] = {}
         for binding in bindings:
-            if binding.refused and not stored(binding.resource):
-                continue
-            if not binding.cluster_wide and not binding.resource.ref.namespace:
+            fault = _fault(binding)
+            if fault:
+                for key in _keys(binding):
+                    self.refused.setdefault(key, []).append((scope_of(binding), fault))
+            elif not binding.cluster_wide and not binding.resource.ref.namespace:
                 self.adrift.append(binding)
             elif binding.role is None:
                 for key in _keys(binding):
                     self.pending.setdefault(key, []).append(binding)
-            elif stands(binding.role):
+            else:
                 self._add(binding, binding.role, known)
         self._bits: list[list[int]] = []
         self._positions: dict[int, dict[int, list[Rule]]] = {}
@@ -158,6 +163,16 @@ class Index:
 def scope_of(binding: Binding) -> str:
     """Where a binding grants: its namespace, or empty for everywhere."""
     return "" if binding.cluster_wide else binding.resource.ref.namespace
+
+
+def _fault(binding: Binding) -> str:
+    """Why a binding in files grants nothing: the API server refuses it, or its role."""
+    if binding.refused and not stored(binding.resource):
+        return f"{binding.resource.ref.local} is refused by the API server: {binding.refused}"
+    role = binding.role
+    if role is not None and not stands(role):
+        return f"{role.resource.ref.local} is refused by the API server: {role.refused}"
+    return ""
 
 
 def _keys(binding: Binding) -> list[str]:

@@ -188,6 +188,11 @@ class Grounding:
     ) -> Iterable[Any]:
         if domain == "namespace":
             return self._spaces(way, variable)
+        if domain == "clusterrole":
+            named = [x for c in way if isinstance(c, One) for x in c.clauses if x.name == variable]
+            names = {n for clause in named for n in self.holdings.names(clause, home)}
+            keys = [("ClusterRole", "", name) for name in sorted(names)]
+            return [(*key, home) for key in keys if key in self.world.roles]
         things = self._things(domain, home)
         if domain == "workload":
             kinds = {
@@ -196,10 +201,6 @@ class Grounding:
                 if isinstance(c, Clause) and c.name == variable
             }
             things = [one for one in things if one.workload.resource.ref.kind in kinds]
-        if domain == "clusterrole":
-            named = [x for c in way if isinstance(c, One) for x in c.clauses if x.name == variable]
-            allowed = {n for clause in named for n in self.holdings.names(clause, home)}
-            return [one for one in things if _name_of(one) in allowed]
         clauses = [c for c in way if isinstance(c, Clause) and c.name == variable]
         others = [
             c
@@ -245,9 +246,7 @@ class Grounding:
         if domain == "group":
             return world.groups
         if domain == "role":
-            return [(*k, home) for k in world.roles if k[0] == "Role" and k[1] == home]
-        if domain == "clusterrole":
-            return [(*k, home) for k in world.roles if k[0] == "ClusterRole"]
+            return world.local.get(home, ())
         if domain == "bound":
             return [(*k, scope) for k, scope in world.bound("ClusterRole")]
         if domain in ("rolebinding", "clusterrolebinding"):

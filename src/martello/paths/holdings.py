@@ -13,6 +13,7 @@ from martello.paths.world import World
 
 BINDING: Final = "binding"
 GROUP: Final = "group-member"
+EVERYTHING: Final = "* *.*"  # the right that is all rights
 _SCOPED: Final = Label("scope", "a right everywhere is a right here")
 _ROLE: Final = Label("role", "the role has the right")
 _ALL: Final = Label("role", "all rights, this one too")
@@ -28,6 +29,7 @@ class Holdings:
         "_cans",
         "_clauses",
         "_gained",
+        "_gains_of",
         "_masks",
         "_named",
         "_of_who",
@@ -54,6 +56,7 @@ class Holdings:
         self._ones: dict[tuple[str, ...], int | None] = {}
         self._candidates: dict[str, tuple[Proposition, ...]] = {}
         self._gained: dict[tuple[RoleKey, str], int] = {}
+        self._gains_of: dict[tuple[int, str], list[tuple[RoleKey, int]]] = {}
         self._of_who: dict[Proposition, list[Held]] = {}
         self.admins: set[str] = set()
         for one in world.held:
@@ -77,13 +80,18 @@ class Holdings:
     def _grant(self, one: Held) -> None:
         if not self._matters(one.role):
             return
-        self._of_who.setdefault(one.who, []).append(one)
+        if one.scope or not self._everything(one.role):  # an administrator needs no other way
+            self._of_who.setdefault(one.who, []).append(one)
         program = self.program
         fact = program.fact(one.name, one.fact)
         label = Label(BINDING, one.fact.says)
         head = program.id(("holds", *one.role, one.scope))
         program.rule(head, [program.id(one.who), fact], label)
         self._hold(one.role, one.scope)
+
+    def _everything(self, role: RoleKey) -> bool:
+        bit = self._bits.get(EVERYTHING)
+        return bit is not None and bool(self.rights(role).mask >> bit & 1)
 
     def _matters(self, role: RoleKey) -> bool:
         rights = self.rights(role)
@@ -117,6 +125,12 @@ class Holdings:
             holds = self.program.id(("holds", *role, scope))
             self.program.rule(holds, [gained], Label(BINDING, f"{role[0]} {role[2]} is bound"))
             self._hold(role, scope)
+            rights = self.rights(role)
+            mask = rights.mask
+            for held in rights.named.values():
+                mask |= held
+            for bit in bits(mask):
+                self._gains_of.setdefault((bit, scope), []).append((role, gained))
 
     def forget(self) -> None:
         """Lets rights be asked again after roles were gained."""
@@ -145,7 +159,7 @@ class Holdings:
         identities.update(dict.fromkeys(("user", name) for name in self.world.users))
         identities.update(dict.fromkeys(("group", name) for name in self.world.groups))
         identities[("user", "system:anonymous")] = None
-        holding = {name for name in self.world.groups if ("group", name) in self._of_who}
+        holding = {one.who[1] for one in self.world.held if one.who[0] == "group"}
         for who in identities:
             for group in groups_of(who):
                 if group in holding:
@@ -277,10 +291,12 @@ class Holdings:
         return bool(rights.mask >> bit & 1 or (rights.named.get(name, 0) >> bit & 1 and name))
 
     def _gains(self, clause: Clause, scope: str, name: str) -> list[int]:
+        bit = self._bits[clause.key]
         return [
             gained
-            for (role, space), gained in self._gained.items()
-            if space in ("", scope) and self._role_grants(role, clause, name)
+            for space in ({"", scope} if self._gains_of else ())
+            for role, gained in self._gains_of.get((bit, space), ())
+            if self._role_grants(role, clause, name)
         ]
 
 

@@ -29,6 +29,7 @@ class World:
         "control",
         "groups",
         "held",
+        "local",
         "namespaces",
         "nodes",
         "phantoms",
@@ -56,6 +57,10 @@ class World:
                 if name != UNPLACED:
                     self.nodes.setdefault(name, None)
         self.roles = grants(cluster).roles
+        self.local: dict[str, list[tuple[str, ...]]] = {}
+        for key in self.roles:
+            if key[0] == "Role":
+                self.local.setdefault(key[1], []).append((*key, key[1]))
         self.bindings: dict[str, list[Binding]] = {}
         for binding in grants(cluster).bindings:
             space = "" if binding.cluster_wide else binding.resource.ref.namespace

@@ -7,7 +7,7 @@ TESTS  ?=
 WORKERS ?= 2
 SEEDS  ?= 300
 
-.PHONY: help run test test-packets test-cluster check corpus bench docs golden lock wheel clean
+.PHONY: help run test test-packets test-cluster test-access check corpus bench docs golden lock wheel clean
 
 help: ## list the tasks
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | sort | expand -t 16
@@ -23,6 +23,9 @@ test-packets: $(VENV)/dev ## compare analyser, oracle and real packets on SEEDS 
 
 test-cluster: $(VENV)/dev ## networks and access on whole clusters with running pods (as root; MARTELLO_CLUSTER)
 	MARTELLO_CLUSTER=$${MARTELLO_CLUSTER:-../shared/k8s/cluster} $(BIN)/python -m pytest -q tests/acceptance/test_real_network.py tests/acceptance/test_real_access.py
+
+test-access: $(VENV)/dev ## compare access with a real API server on WORLDS random worlds
+	WORLDS=$(or $(WORLDS),500) $(BIN)/python -m pytest -q tests/practices/access/test_differential.py
 
 check: $(VENV)/dev ## format, lint, types, import layers, generated pages
 	$(BIN)/ruff format --check --quiet src tests bench tools

@@ -131,6 +131,6 @@ def write(
         else:
             from martello.cli.paths.picturing import picture
 
-            picture(format, told, classes, world, out)
+            picture(format, told, world, out)
 
     write_each(outputs, one)

@@ -101,10 +101,28 @@ def words(place: Proposition) -> str:
     if kind in ("secrets", "pods"):
         return f"{kind} of {name}"
     if kind == "code":
-        return f"code in {rest[0]}"
+        return f"code in {rest[0]}" + (f" on {rest[2]}" if len(rest) > 2 and rest[2] != "?" else "")
+    if kind == "holds":
+        role, home, called, scope = (*rest, "", "", "", "")[:4]
+        where = f" in {scope}" if scope else ""
+        return f"{role} {home}/{called}{where}" if home else f"{role} {called}{where}"
+    if kind == "reaches":
+        return f"port of {name}"
+    if kind == "node" and name == "?":
+        return "node"
     if kind == "anonymous":
         return "anybody without credentials"
     return f"{kind} {name}" if name else kind
+
+
+def space(place: Proposition) -> str:
+    """The namespace that a place lies in; empty outside of all."""
+    kind, *rest = place
+    if kind in ("pods-of", "code", "reaches"):
+        return rest[0].partition("/")[0]
+    if kind in ("account", "secret", "secrets", "admin", "pods", "accounts"):
+        return rest[0] if rest else ""
+    return rest[3] if kind == "holds" and len(rest) > 3 else ""
 
 
 def asked_goals(given: tuple[Proposition, ...] | None) -> tuple[Proposition, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from martello.cli.paths.places import words
+from martello.cli.paths.places import space, words
 from martello.paths import model
 from martello.paths.facts import Facts
 from martello.report.paths.model import Edit, Evidence, Remedy, Step, Way
@@ -23,6 +23,7 @@ def way(found: model.PathClass) -> Way:
         cost=found.path.cost,
         why=found.why,
         choke=tuple(edit.says for edit in found.choke),
+        kinds=tuple(one[0] for one in found.footholds),
     )
 
 
@@ -36,6 +37,9 @@ def steps(path: model.Path) -> tuple[Step, ...]:
             evidence=_evidence(step),
             attack=step.attack,
             trace=step.trace,
+            needs=tuple(words(one) for one in step.needs),
+            kind=step.gives[0],
+            group=space(step.gives),
         )
         for step in path.steps
     )

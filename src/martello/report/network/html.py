@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from html import escape
 from importlib.resources import files
 from typing import IO
@@ -28,6 +29,18 @@ _EXTRA = """
 
 def write(pictures: tuple[Matrix | Focus, ...], title: str, out: IO[str]) -> None:
     """Writes one self-contained page without script."""
+    page(title, _parts(pictures), out)
+
+
+def _parts(pictures: tuple[Matrix | Focus, ...]) -> Iterator[str]:
+    for picture in pictures:
+        yield section(picture)
+        if isinstance(picture, Matrix):
+            yield _table(picture)
+
+
+def page(title: str, parts: Iterable[str], out: IO[str]) -> None:
+    """Writes a page of these parts: its style within, no script, nothing from elsewhere."""
     css = files("martello.report").joinpath("html.css").read_text(encoding="utf-8")
     out.write(
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
@@ -38,10 +51,8 @@ def write(pictures: tuple[Matrix | Focus, ...], title: str, out: IO[str]) -> Non
     )
     out.write("<body>\n<main>\n<header>\n<p class=brand>Martello</p>\n")
     out.write(f"<h1>{_text(title)}</h1>\n</header>\n")
-    for picture in pictures:
-        out.write(section(picture))
-        if isinstance(picture, Matrix):
-            out.write(_table(picture))
+    for part in parts:
+        out.write(part)
     out.write("</main>\n</body>\n</html>\n")
 
 

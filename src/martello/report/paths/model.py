@@ -29,6 +29,9 @@ class Step(msgspec.Struct, frozen=True):
     evidence: tuple[Evidence, ...] = ()
     attack: tuple[str, ...] = ()
     trace: str = ""
+    needs: tuple[str, ...] = ()  # what the steps before gave: all of it
+    kind: str = ""  # of what it gives: account, code, node, …
+    group: str = ""  # the namespace of what it gives
 
     @property
     def sure(self) -> bool:
@@ -49,6 +52,7 @@ class Way(msgspec.Struct, frozen=True):
     cost: int
     why: tuple[str, ...] = ()
     choke: tuple[str, ...] = ()
+    kinds: tuple[str, ...] = ()  # of the footholds, in their order
 
 
 class Edit(msgspec.Struct, frozen=True):

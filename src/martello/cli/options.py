@@ -117,3 +117,30 @@ waiver_flags = _all(
     click.option("--baseline", metavar="FILE", help="Fail on new findings only."),
     click.option("--write-baseline", metavar="FILE", help="Accept today's findings."),
 )
+
+incomplete = click.option(
+    "--allow-incomplete/--no-allow-incomplete",
+    default=None,
+    help="Exit 0 although something could not be assessed.",
+)
+
+files = click.option(
+    "-f",
+    "--filename",
+    "files",
+    multiple=True,
+    metavar="TARGET",
+    help="What is read instead of the current cluster. Repeatable.",
+)
+
+
+def output_of(formats: tuple[str, ...]) -> Callable[[F], F]:
+    """`-o`, with the formats that a command has."""
+    return click.option(
+        "-o",
+        "--output",
+        "outputs",
+        multiple=True,
+        metavar="FORMAT[=FILE]",
+        help=f"{', '.join(formats[:-1])} or {formats[-1]}. Repeatable.",
+    )

@@ -37,6 +37,7 @@ class Holdings:
         "_roles",
         "_seen",
         "_spaces",
+        "_totals",
         "admins",
         "program",
         "world",
@@ -57,6 +58,7 @@ class Holdings:
         self._candidates: dict[str, tuple[Proposition, ...]] = {}
         self._gained: dict[tuple[RoleKey, str], int] = {}
         self._gains_of: dict[tuple[int, str], list[tuple[RoleKey, int]]] = {}
+        self._totals: dict[Proposition, int] = {}
         self._of_who: dict[Proposition, list[Held]] = {}
         self.admins: set[str] = set()
         for one in world.held:
@@ -102,6 +104,8 @@ class Holdings:
             return
         self._seen.add((role, scope))
         rights = self.rights(role)
+        if not scope and self._everything(role):
+            rights = Rights(1 << self._bits[EVERYTHING], {})
         for bit in bits(rights.mask):
             self._spaces[bit].add(scope)
         for name, mask in rights.named.items():
@@ -136,6 +140,7 @@ class Holdings:
         """Lets rights be asked again after roles were gained."""
         self._cans.clear()
         self._ones.clear()
+        self._candidates.clear()
 
     def close(self) -> None:
         """After the last gain: all rights in a namespace are each of them."""
@@ -256,23 +261,42 @@ class Holdings:
         return self.program.id(name) if found else None
 
     def _holders(self, one: One) -> tuple[Proposition, ...]:
-        """Who may have all of it: whoever holds one of the rights, groups as they are."""
+        """Who may have all of it, with the groups that everybody of the kind is in. Nobody is asked
+        who lacks a right that cannot be gained.
+        """
         found = self._candidates.get(one.key)
         if found is None:
-            mask = 0
+            winnable = 0
+            for bit, _ in self._gains_of:
+                winnable |= 1 << bit
+            wanted = 0
             for clause in one.clauses:
-                mask |= 1 << self._bits[clause.key]
+                wanted |= 1 << self._bits[clause.key]
             found = self._candidates[one.key] = tuple(
-                who for who, grants in self._of_who.items() if self._any(grants, mask)
+                who
+                for who in self._of_who
+                if self._reach_of(who) & wanted and not wanted & ~winnable & ~self._with_groups(who)
             )
         return found
 
-    def _any(self, grants: Sequence[Held], mask: int) -> bool:
-        for grant in grants:
-            rights = self.rights(grant.role)
-            if rights.mask & mask or any(held & mask for held in rights.named.values()):
-                return True
-        return False
+    def _reach_of(self, who: Proposition) -> int:
+        """The clauses that somebody has of his own, anywhere and for any name."""
+        found = self._totals.get(who)
+        if found is None:
+            found = 0
+            for grant in self._of_who.get(who, ()):
+                rights = self.rights(grant.role)
+                found |= rights.mask
+                for mask in rights.named.values():
+                    found |= mask
+            self._totals[who] = found
+        return found
+
+    def _with_groups(self, who: Proposition) -> int:
+        mask = self._reach_of(who)
+        for group in groups_of(who):
+            mask |= self._reach_of(("group", group))
+        return mask
 
     def _serving(self, who: Proposition, clause: Clause, scope: str, name: str) -> list[int]:
         groups = [("group", group) for group in groups_of(who)]

@@ -59,6 +59,22 @@ def wrap(text: str, columns: int, indent: str) -> list[str]:
     return [*lines, line]
 
 
+def hanging(text: str, columns: int, indent: int) -> list[str]:
+    """A text that is wrapped with what follows the first line further to the right."""
+    if columns <= 0 or width(text) <= columns:
+        return [text]
+    head = text[: len(text) - len(text.lstrip())]
+    words = text.strip().split(" ")
+    made, line, empty = [], head, True
+    for word in words:
+        if not empty and width(line) + 1 + width(word) > columns:
+            made.append(line.rstrip())
+            line, empty = " " * indent, True
+        line += word if empty else f" {word}"
+        empty = False
+    return [*made, line.rstrip()]
+
+
 def plural(count: int, noun: str, many: str = "") -> str:
     """`1 object`, `2 objects`."""
     return f"{count:,} {noun if count == 1 else many or noun + 's'}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import IO, Any
 
-from martello.cli.network.outputs import write_each
+from martello.cli.outputs import write_each
 from martello.cli.reports import parse_outputs
 from martello.report.access.model import Answer, Holders, Rights
 from martello.report.model import Screen

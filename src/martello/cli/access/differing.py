@@ -10,8 +10,8 @@ import msgspec
 
 from martello.cli.access.opening import Opened, state
 from martello.cli.access.telling import called, place, single_words
-from martello.cli.network.linting import config_of, judged
-from martello.cli.network.outputs import write_each
+from martello.cli.judging import config_of, judged
+from martello.cli.outputs import write_each
 from martello.cli.reports import Output
 from martello.cli.run import report_of
 from martello.core.finding import Scan, Unassessed

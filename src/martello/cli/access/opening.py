@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from martello.cli.network.opening import read_one
+from martello.cli.one_world import read_one
 from martello.cli.progress import Progress
 from martello.core.cluster import Cluster
 from martello.core.errors import BadInput

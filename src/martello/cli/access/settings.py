@@ -8,15 +8,12 @@ from typing import Any, TypeVar
 import click
 
 from martello.cli import options
-from martello.cli.network.settings import files_flag, incomplete_flag, output_flag
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 __all__ = [
     "asking_flags",
     "events_flag",
-    "files_flag",
-    "output_flag",
     "system_flag",
     "who_flags",
     "world_flags",
@@ -65,7 +62,7 @@ asking_flags = _all(
     ),
 )
 
-world_flags = _all(files_flag, options.context, options.kubeconfig, incomplete_flag)
+world_flags = _all(options.files, options.context, options.kubeconfig, options.incomplete)
 
 system_flag = click.option(
     "--system", is_flag=True, help="The control plane's own users, groups and accounts too."

@@ -11,7 +11,7 @@ from martello.cli.access.opening import Opened, opened
 from martello.cli.access.telling import single_words
 from martello.cli.access.windows import day, nanoseconds
 from martello.cli.access.writing import write_documents
-from martello.cli.network.outputs import write_each
+from martello.cli.outputs import write_each
 from martello.cli.progress import Progress
 from martello.cli.reports import Output
 from martello.core.audit_policy import AuditPolicy, read_policy

@@ -9,10 +9,12 @@ from typing import IO, Any, Final
 import msgspec
 
 from martello.cli.config import Config
-from martello.cli.network.linting import config_of, judged, promised
-from martello.cli.network.opening import Opened, opened_reading, read_one
-from martello.cli.network.outputs import write_each
+from martello.cli.judging import config_of, judged
+from martello.cli.network.linting import promised
+from martello.cli.network.opening import Opened, opened_reading
 from martello.cli.network.promising import read_intents
+from martello.cli.one_world import read_one
+from martello.cli.outputs import write_each
 from martello.cli.progress import Progress
 from martello.cli.reports import Output
 from martello.cli.run import report_of

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from typing import IO, Any, Final
 
 from martello.cli.network.opening import Opened
-from martello.cli.network.outputs import write_each
 from martello.cli.network.showing import only
+from martello.cli.outputs import write_each
 from martello.cli.reports import Output
 from martello.practices.network.decide import Passing
 from martello.practices.network.exposure import Exposed, Exposure, exposure

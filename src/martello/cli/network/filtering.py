@@ -10,7 +10,7 @@ from typing import IO, Any, Final
 import click
 
 from martello.cli.network.opening import opened
-from martello.cli.network.outputs import write_each
+from martello.cli.outputs import write_each
 from martello.cli.progress import Progress
 from martello.cli.reports import Output
 from martello.core.errors import BadInput, MartelloError

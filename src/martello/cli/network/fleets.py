@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from martello.cli.network.opening import Opened, opened_reading, read_one
+from martello.cli.network.opening import Opened, opened_reading
 from martello.cli.network.promising import text_of
+from martello.cli.one_world import read_one
 from martello.cli.progress import Progress
 from martello.core.errors import MartelloError
 from martello.core.reading import Reading

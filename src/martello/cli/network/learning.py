@@ -15,7 +15,7 @@ from typing import IO, TYPE_CHECKING, Any, Final
 import click
 
 from martello.cli.network.opening import Opened, opened
-from martello.cli.network.outputs import write_each
+from martello.cli.outputs import write_each
 from martello.cli.reports import Output
 from martello.core.errors import BadInput
 from martello.practices.network.learn import model

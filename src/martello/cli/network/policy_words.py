@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import IO, Any, Final
 
 from martello.cli.network.opening import Opened, opened
-from martello.cli.network.outputs import write_each
+from martello.cli.outputs import write_each
 from martello.cli.reports import parse_outputs
 from martello.core.errors import BadInput
 from martello.core.reach import Ports, conn

@@ -41,27 +41,12 @@ profile_flags = _all(
     ),
 )
 
-incomplete_flag = click.option(
-    "--allow-incomplete/--no-allow-incomplete",
-    default=None,
-    help="Exit 0 although something could not be assessed.",
-)
-
-files_flag = click.option(
-    "-f",
-    "--filename",
-    "files",
-    multiple=True,
-    metavar="TARGET",
-    help="What is read instead of the current cluster. Repeatable.",
-)
-
 world_flags = _all(
-    files_flag,
+    options.files,
     options.context,
     options.kubeconfig,
     profile_flags,
-    incomplete_flag,
+    options.incomplete,
 )
 
 intents_flag = click.option(
@@ -74,15 +59,3 @@ intents_flag = click.option(
 fleet_flag = click.option(
     "--fleet", default="", metavar="FILE", help="Several clusters: names become CLUSTER/NS/NAME."
 )
-
-
-def output_flag(formats: tuple[str, ...]) -> Callable[[F], F]:
-    """`-o`, with the formats that a command has."""
-    return click.option(
-        "-o",
-        "--output",
-        "outputs",
-        multiple=True,
-        metavar="FORMAT[=FILE]",
-        help=f"{', '.join(formats[:-1])} or {formats[-1]}. Repeatable.",
-    )

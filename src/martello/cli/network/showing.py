@@ -7,8 +7,8 @@ from importlib import import_module
 from typing import IO, Any
 
 from martello.cli.network.opening import Opened
-from martello.cli.network.outputs import write_each
 from martello.cli.network.picturing import by_namespace, by_workload
+from martello.cli.outputs import write_each
 from martello.cli.reports import Output
 from martello.core.errors import BadInput
 from martello.report.model import Screen

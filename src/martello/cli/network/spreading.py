@@ -9,9 +9,9 @@ from typing import IO, Any, Final
 import msgspec
 
 from martello.cli.network.opening import Opened
-from martello.cli.network.outputs import write_each
 from martello.cli.network.picturing import INTERNET, Outside, focus, representatives
 from martello.cli.network.showing import only
+from martello.cli.outputs import write_each
 from martello.cli.reports import Output
 from martello.practices.network.spread import HOPS, Spread, spread
 from martello.practices.network.world import find

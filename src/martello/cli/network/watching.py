@@ -14,9 +14,9 @@ from typing import IO, TYPE_CHECKING, Any
 import click
 import msgspec
 
-from martello.cli.network.linting import config_of, judged
+from martello.cli.judging import config_of, judged
 from martello.cli.network.opening import Opened
-from martello.cli.network.outputs import write_each
+from martello.cli.outputs import write_each
 from martello.cli.reports import Output, screen
 from martello.cli.run import report_of
 from martello.core.errors import BadInput
@@ -26,8 +26,7 @@ from martello.practices.network.lint import Noted
 from martello.report.model import Report, Screen
 from martello.report.network.lesson import Listed
 from martello.report.network.listed import Lists
-from martello.report.network.text import hanging
-from martello.report.text import clean, plural
+from martello.report.text import clean, hanging, plural
 
 if TYPE_CHECKING:
     from martello.adapters.flows.read import FlowReading

@@ -8,7 +8,7 @@ from typing import IO, Any
 
 import msgspec
 
-from martello.cli.network.outputs import write_each
+from martello.cli.outputs import write_each
 from martello.cli.paths import places
 from martello.cli.paths.finding import PLAIN
 from martello.cli.paths.findings import finding, reported

@@ -9,7 +9,7 @@ from typing import IO, Any
 import msgspec
 
 from martello.cli.access.writing import write_documents
-from martello.cli.network.outputs import write_each
+from martello.cli.outputs import write_each
 from martello.cli.paths import places
 from martello.cli.paths.findings import finding, reported
 from martello.cli.paths.opening import Known, inputs, known

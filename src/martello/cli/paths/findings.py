@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from martello.catalogue.group import groups, order
 from martello.cli.access.opening import Opened
-from martello.cli.network.linting import config_of
+from martello.cli.judging import config_of
 from martello.cli.paths.places import words
 from martello.cli.run import report_of
 from martello.core.check import Check

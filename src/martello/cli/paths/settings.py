@@ -8,13 +8,11 @@ from typing import Any, TypeVar
 import click
 
 from martello.cli import options
-from martello.cli.access.settings import files_flag, system_flag
-from martello.cli.network.settings import output_flag
+from martello.cli.access.settings import system_flag
 
 __all__ = [
     "from_flag",
     "keep_flag",
-    "output_flag",
     "system_flag",
     "to_flag",
     "world_flags",
@@ -49,4 +47,4 @@ keep_flag = click.option(
 
 def world_flags(function: F) -> F:
     """What is read; --allow-incomplete comes with the flags of the verdict."""
-    return files_flag(options.context(options.kubeconfig(function)))
+    return options.files(options.context(options.kubeconfig(function)))

@@ -8,9 +8,8 @@ import msgspec
 
 from martello.report.access.json import write_plain
 from martello.report.model import Report, Screen
-from martello.report.network.text import hanging
 from martello.report.table import flow
-from martello.report.text import clean, paint, plural
+from martello.report.text import clean, hanging, paint, plural
 
 _ROWS: Final = 30  # of the screen, and of a comment
 

@@ -6,9 +6,8 @@ from typing import IO, Final
 
 from martello.report.access.model import Answer, Chain, Holder, Holders, Near, Right, Rights
 from martello.report.model import Screen
-from martello.report.network.text import hanging
 from martello.report.table import flow
-from martello.report.text import clean, paint, plural
+from martello.report.text import clean, hanging, paint, plural
 
 _STYLE: Final = {"allowed": "good", "denied": "high", "unknown": "unassessed"}
 _SHOWN: Final = 12  # grants of one answer

@@ -8,9 +8,8 @@ import msgspec
 
 from martello.report.access.json import write_plain
 from martello.report.model import Screen
-from martello.report.network.text import hanging
 from martello.report.table import flow
-from martello.report.text import clean, paint, plural
+from martello.report.text import clean, hanging, paint, plural
 
 _STYLE: Final = {"unbind": "high", "narrow": "medium", "split": "medium", "grant": "low"}
 _ROWS: Final = 20

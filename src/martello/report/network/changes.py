@@ -9,8 +9,7 @@ import msgspec
 from martello.core.finding import Finding
 from martello.report.model import Report, Screen
 from martello.report.network.json import write_plain
-from martello.report.network.text import hanging
-from martello.report.text import clean, pad, paint, plural
+from martello.report.text import clean, hanging, pad, paint, plural
 
 _STYLE: Final = {
     "opens": "high",

@@ -9,8 +9,7 @@ import msgspec
 
 from martello.report.model import Screen
 from martello.report.network.json import write_plain
-from martello.report.network.text import hanging
-from martello.report.text import clean, pad, paint
+from martello.report.text import clean, hanging, pad, paint
 
 _STYLE = {"allowed": "high", "denied": "good", "unknown": "unassessed"}
 _WORD = {"allowed": "open", "denied": "shut", "unknown": "unknown"}

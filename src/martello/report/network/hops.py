@@ -6,8 +6,7 @@ from typing import IO, Final
 
 from martello.report.model import Screen
 from martello.report.network.model import Focus
-from martello.report.network.text import hanging
-from martello.report.text import clean, paint, plural
+from martello.report.text import clean, hanging, paint, plural
 
 _MOST: Final = 40  # places of a hop
 

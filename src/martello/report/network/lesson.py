@@ -9,8 +9,7 @@ import msgspec
 
 from martello.report.model import Screen
 from martello.report.network.json import write_plain
-from martello.report.network.text import hanging
-from martello.report.text import clean, paint, plural
+from martello.report.text import clean, hanging, paint, plural
 
 _MOST: Final = 10  # lines of a list on the screen
 

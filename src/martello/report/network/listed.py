@@ -8,8 +8,7 @@ import msgspec
 
 from martello.report.model import Screen
 from martello.report.network.lesson import Listed
-from martello.report.network.text import hanging
-from martello.report.text import clean, paint
+from martello.report.text import clean, hanging, paint
 
 _MOST: Final = 40
 

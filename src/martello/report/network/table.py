@@ -15,8 +15,7 @@ from martello.report.network.model import (
     SHUT,
     Matrix,
 )
-from martello.report.network.text import hanging
-from martello.report.text import clean, pad, paint, plural, width
+from martello.report.text import clean, hanging, pad, paint, plural, width
 
 _STYLE: Final = {OPEN: "high", PART: "medium", SHUT: "good", DOUBT: "unassessed", SELF: "dim"}
 _SHORT: Final = {OPEN: "everything", PART: "some", SHUT: "nothing", DOUBT: "not known"}

@@ -7,7 +7,7 @@ from typing import IO
 
 from martello.report.model import Screen
 from martello.report.network.model import Answer, Line
-from martello.report.text import clean, pad, paint, plural, width, wrap
+from martello.report.text import clean, hanging, pad, paint, plural, width, wrap
 
 _STYLE = {"yes": "good", "no": "high", "unknown": "unassessed"}
 _MARK = 7  # columns before the place
@@ -65,19 +65,3 @@ def _fit(parts: Iterable[tuple[Line, str, str]], columns: int) -> bool:
     return all(
         width(head) + max(_ROOM, *map(width, text.split(" "))) <= columns for _, head, text in parts
     )
-
-
-def hanging(text: str, columns: int, indent: int) -> list[str]:
-    """A text that is wrapped with what follows the first line further to the right."""
-    if columns <= 0 or width(text) <= columns:
-        return [text]
-    head = text[: len(text) - len(text.lstrip())]
-    words = text.strip().split(" ")
-    made, line, empty = [], head, True
-    for word in words:
-        if not empty and width(line) + 1 + width(word) > columns:
-            made.append(line.rstrip())
-            line, empty = " " * indent, True
-        line += word if empty else f" {word}"
-        empty = False
-    return [*made, line.rstrip()]

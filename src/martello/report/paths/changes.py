@@ -7,11 +7,10 @@ from typing import IO, Final
 import msgspec
 
 from martello.report.model import Report, Screen
-from martello.report.network.text import hanging
 from martello.report.paths.json import way, write_plain
 from martello.report.paths.model import Evidence, Way
 from martello.report.paths.text import way_lines
-from martello.report.text import clean, paint, plural
+from martello.report.text import clean, hanging, paint, plural
 
 _SHOWN: Final = 20
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import IO, Final
 
 from martello.report.model import Screen
-from martello.report.network.text import hanging
 from martello.report.paths.model import Edit, Evidence, Remedy, Step, Told, Way
-from martello.report.text import clean, paint, plural, width
+from martello.report.text import clean, hanging, paint, plural, width
 
 _SHOWN: Final = 6  # classes with their steps; more are one line each
 _FOOTHOLDS: Final = 4

@@ -17,7 +17,7 @@ from martello.cli.access import settings
 @click.option("--list", "listed", is_flag=True, help="Everything that WHO may do.")
 @settings.system_flag
 @settings.world_flags
-@settings.output_flag(("text", "json"))
+@options.output_of(("text", "json"))
 @options.debug
 def command(words: tuple[str, ...], listed: bool, **flags: Any) -> int:
     """Say whether WHO may do this, by which binding and rule. Without -n it is asked for all

@@ -7,7 +7,6 @@ from typing import Any, Final
 import click
 
 from martello.cli import options
-from martello.cli.access import settings
 
 FORMATS: Final = ("table", "json", "markdown", "sarif", "junit")
 
@@ -17,7 +16,7 @@ FORMATS: Final = ("table", "json", "markdown", "sarif", "junit")
 @click.argument("new", metavar="NEW")
 @options.kubeconfig
 @options.namespaces
-@settings.output_flag(FORMATS)
+@options.output_of(FORMATS)
 @options.verdict_flags
 @options.debug
 def command(old: str, new: str, **flags: Any) -> int:

@@ -42,7 +42,7 @@ FORMATS: Final = ("text", "json", "yaml")
 )
 @click.option("--refused", is_flag=True, help="What was refused was wanted: grant it.")
 @click.option("--write", "folder", default="", metavar="DIR", help="Write the objects there.")
-@settings.output_flag(FORMATS)
+@options.output_of(FORMATS)
 @options.debug
 def command(**flags: Any) -> int:
     """Read the audit log, and propose the edits that leave what was used: bindings that go, roles

@@ -15,7 +15,7 @@ from martello.cli.access import settings
 @settings.asking_flags
 @settings.system_flag
 @settings.world_flags
-@settings.output_flag(("text", "json"))
+@options.output_of(("text", "json"))
 @options.debug
 def command(words: tuple[str, ...], **flags: Any) -> int:
     """List every user, group and account that may do this, with the bindings that say so. Without

@@ -16,7 +16,7 @@ from martello.cli.access import settings
 @settings.asking_flags
 @settings.events_flag()
 @settings.world_flags
-@settings.output_flag(("text", "json"))
+@options.output_of(("text", "json"))
 @options.debug
 def command(words: tuple[str, ...], **flags: Any) -> int:
     """Say why WHO may do this, by every binding with its subject, role and rule; or why not, and

@@ -15,7 +15,7 @@ from martello.cli.network import settings
 @click.argument("destination", metavar="B[:PORT[/udp]]")
 @settings.world_flags
 @settings.fleet_flag
-@settings.output_flag(("text", "json"))
+@options.output_of(("text", "json"))
 @options.debug
 def command(source: str, destination: str, **flags: Any) -> int:
     """Say whether A reaches B on this port, and by which rule. Without a port: whether anything

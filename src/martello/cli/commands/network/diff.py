@@ -19,7 +19,7 @@ FORMATS: Final = ("table", "json", "markdown", "sarif", "junit")
 @settings.profile_flags
 @options.namespaces
 @settings.intents_flag
-@settings.output_flag(FORMATS)
+@options.output_of(FORMATS)
 @options.verdict_flags
 @options.debug
 def command(old: str, new: str, **flags: Any) -> int:

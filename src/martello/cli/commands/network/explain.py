@@ -14,7 +14,7 @@ from martello.cli.network import settings
 @click.argument("words", nargs=-1, required=True, metavar="A B[:PORT[/udp]] | KIND/NAME")
 @settings.world_flags
 @options.namespaces
-@settings.output_flag(("text", "json"))
+@options.output_of(("text", "json"))
 @options.debug
 def command(words: tuple[str, ...], **flags: Any) -> int:
     """Say why A reaches B or does not, by which rule of which file, and what would change it. With

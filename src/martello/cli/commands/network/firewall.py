@@ -51,7 +51,7 @@ FORMATS: Final = ("nft", "json", "calico", "cilium")
 )
 @click.option("--confirm", is_flag=True, help="Keep what was loaded: from a new connection.")
 @click.option("--rollback", is_flag=True, help="Put back what was there before.")
-@settings.output_flag(FORMATS)
+@options.output_of(FORMATS)
 @options.debug
 def command(node: str, **flags: Any) -> int:
     """Compile a packet filter (nftables) for a node: who may connect to it; with --pods, the

@@ -78,7 +78,7 @@ REASONS: Final = (
     default=30,
     help="How far back flows count for --drift [default: 30].",
 )
-@settings.output_flag(FORMATS)
+@options.output_of(FORMATS)
 @options.debug
 def command(**flags: Any) -> int:
     """Read flows, and propose the least policies that allow every one of them; the proposal is

@@ -11,7 +11,7 @@ from martello.cli.network import settings
 
 
 @click.command("lint")
-@settings.files_flag
+@options.files
 @options.context
 @options.kubeconfig
 @settings.profile_flags
@@ -35,9 +35,11 @@ def command(**flags: Any) -> int:
     """
     import msgspec
 
-    from martello.cli.network.linting import config_of, lint
-    from martello.cli.network.opening import profile_of, read_one
+    from martello.cli.judging import config_of
+    from martello.cli.network.linting import lint
+    from martello.cli.network.opening import profile_of
     from martello.cli.network.promising import read_intents
+    from martello.cli.one_world import read_one
     from martello.cli.progress import Progress
     from martello.cli.reports import parse_outputs, write_all
     from martello.cli.run import report_of

@@ -30,7 +30,7 @@ FORMATS: Final = ("table", "json", "csv", "html", "svg", "dot")
 @click.option(
     "--hops", type=click.IntRange(1, 16), default=None, help="How many hops [default: 3]."
 )
-@settings.output_flag(FORMATS)
+@options.output_of(FORMATS)
 @options.debug
 def command(**flags: Any) -> int:
     """Print who reaches whom. With --exposure: what a stranger reaches; with --from: how far a pod

@@ -21,7 +21,7 @@ FORMATS: Final = ("text", "json", "sarif", "junit")
 @events_flag()
 @settings.keep_flag
 @click.option("--write", "folder", default="", metavar="DIR", help="Write the objects there.")
-@settings.output_flag(FORMATS)
+@options.output_of(FORMATS)
 @options.verdict_flags
 @options.debug
 def command(**flags: Any) -> int:

@@ -19,7 +19,7 @@ FORMATS: Final = ("text", "json", "markdown", "sarif", "junit", "github")
 @settings.to_flag
 @settings.system_flag
 @options.kubeconfig
-@settings.output_flag(FORMATS)
+@options.output_of(FORMATS)
 @options.verdict_flags
 @options.debug
 def command(old: str, new: str, **flags: Any) -> int:

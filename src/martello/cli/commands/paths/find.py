@@ -23,7 +23,7 @@ FORMATS: Final = (
 @settings.world_flags
 @events_flag()
 @settings.keep_flag
-@settings.output_flag(FORMATS)
+@options.output_of(FORMATS)
 @options.verdict_flags
 @options.debug
 def command(**flags: Any) -> int:

@@ -1,4 +1,4 @@
-"""`-o FORMAT[=FILE]` of the network commands: at most one on stdout, files whole or not at all."""
+"""`-o FORMAT[=FILE]` of what is no scan: at most one on stdout, files whole or not at all."""
 
 from __future__ import annotations
 

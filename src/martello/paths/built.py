@@ -293,7 +293,11 @@ class Building:
             reason = f"whether {image} can be exploited was not looked at"
             return [Fact("a weakness of its image", sure=False, because=reason)]
         return [
-            Fact(f"{one.id}{f' in {one.says}' if one.says else ''}")
+            Fact(
+                f"{one.id}{f' in {one.says}' if one.says else ''}",
+                sure=not one.because,
+                because=one.because,
+            )
             for one in self.inputs.weaknesses
             if one.image == image and one.container in ("", name) and one.loaded is not False
         ]

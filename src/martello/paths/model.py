@@ -136,6 +136,7 @@ class Weakness(msgspec.Struct, frozen=True):
     says: str = ""
     container: str = ""
     loaded: bool | None = None  # seen in memory at run time
+    because: str = ""  # why nobody knows whether there is one at all
 
 
 class Admission(msgspec.Struct, frozen=True):

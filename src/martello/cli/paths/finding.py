@@ -89,7 +89,7 @@ def _cut(
     """The cut, tried on the edited cluster, of which every practice is asked anew."""
 
     def anew(cluster: Cluster) -> Inputs:
-        return inputs(cluster)[0]
+        return inputs(cluster, world.weak)[0]
 
     made = cut(world.facts, footholds=starts, goals=asked, options=options)
     return verified(world.facts, made, starts, places.asked_goals(asked), anew)

@@ -7,11 +7,12 @@ from typing import Any
 import msgspec
 
 from martello.cli.access.opening import Opened, opened, state
+from martello.cli.paths.weaknesses import weaknesses
 from martello.cli.progress import Progress
 from martello.core.cluster import Cluster
 from martello.core.errors import MartelloError
 from martello.paths.facts import Facts, facts
-from martello.paths.model import Inputs
+from martello.paths.model import Inputs, Weakness
 
 
 class Known(msgspec.Struct, frozen=True, eq=False):
@@ -20,6 +21,7 @@ class Known(msgspec.Struct, frozen=True, eq=False):
     opened: Opened
     facts: Facts
     notes: tuple[str, ...] = ()
+    weak: tuple[Weakness, ...] | None = None  # of images; None: nobody has looked
 
 
 def known(flags: dict[str, Any]) -> Known:
@@ -35,18 +37,26 @@ def known_state(word: str, flags: dict[str, Any]) -> Known:
 def _read(world: Opened) -> Known:
     with Progress() as progress:
         progress("joining the facts of all practices")
-        told, notes = inputs(world.cluster)
-        return Known(world, facts(world.cluster, told), notes)
+        weak, reasons = weaknesses(world.reading)
+        told, notes = inputs(world.cluster, weak)
+        return Known(world, facts(world.cluster, told), (*reasons, *notes), weak)
 
 
-def inputs(cluster: Cluster) -> tuple[Inputs, tuple[str, ...]]:
-    """What the other practices know of a cluster, and what they could not tell."""
+def inputs(cluster: Cluster, weak: tuple[Weakness, ...] | None) -> tuple[Inputs, tuple[str, ...]]:
+    """What the other practices know of a cluster, and what they could not tell. `weak` are the
+    weaknesses of images, which an edit of objects leaves as they are.
+    """
     from martello.paths.network import Network
 
-    notes = ["no image was scanned: whether one can be exploited is open"]
     try:
         network = Network(cluster)
-        return Inputs(exposed=network.exposed(), metadata=network.metadata()), tuple(notes)
+        sure = [one for one in weak or () if not one.because]
+        told = Inputs(
+            weaknesses=weak,
+            exposed=network.exposed(),
+            metadata=network.metadata(),
+            lateral=network.lateral(sure) if sure else (),
+        )
+        return told, ()
     except MartelloError as error:
-        notes.append(f"the network was not judged: {error.what}")
-        return Inputs(), tuple(notes)
+        return Inputs(weaknesses=weak), (f"the network was not judged: {error.what}",)

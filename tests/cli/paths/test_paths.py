@@ -132,3 +132,12 @@ def test_errors_say_what_and_what_next(words: str, what: str) -> None:
     assert done.code == 2
     assert done.err.splitlines()[0] == what
     assert done.err.splitlines()[-1].startswith("next: ")
+
+
+def test_a_scan_tells_paths_where_it_is_asked_for_them() -> None:
+    done = ask("scan", "demo", "--check", "ACC-900", "--check", "ACC-902", "-o", "json")
+    found = {(f["check"], f["severity"]) for f in json.loads(done.out)["findings"]}
+    assert found == {("ACC-900", "high"), ("ACC-902", "high"), ("ACC-902", "medium")}
+    assert done.code == 1
+    plain = json.loads(ask("scan", "demo", "-o", "json").out)
+    assert not [f for f in plain["findings"] if f["check"].startswith("ACC-90")]

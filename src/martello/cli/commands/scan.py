@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +12,13 @@ import click
 
 from martello.cli import options
 from martello.cli.config import Config, load_config
-from martello.cli.images.known import ImageSettings, world
+from martello.cli.images.known import ImageSettings, World, world
 from martello.cli.progress import Progress
 from martello.cli.readings import Source, read_targets
 from martello.cli.reports import parse_outputs, write_all
 from martello.cli.run import Judgement, judge, report_of
 from martello.cli.target import Target, in_context, parse_target
+from martello.core.reading import Reading
 
 
 @click.command("scan")
@@ -73,11 +75,12 @@ def command(targets: tuple[str, ...], **flags: Any) -> int:
         known = ImageSettings(
             config["state"], tuple(config["image-policy"]), tuple(config["approvers"])
         )
+        told = _paths(how)
         scan, checks = judge(
             readings,
             how,
             write_baseline=flags["write_baseline"] or "",
-            known=lambda reading: world(reading, known),
+            known=lambda reading: told(world(reading, known), reading),
         )
     report = report_of(scan, checks, config, everything=flags["everything"])
     if any(output.format == "html" for output in outputs):
@@ -86,6 +89,13 @@ def command(targets: tuple[str, ...], **flags: Any) -> int:
         report = with_pictures(report, readings)
     write_all(report, outputs)
     return report.exit
+
+
+def _paths(how: Judgement) -> Callable[[World, Reading], World]:
+    """What adds the attack paths to what is known, where checks of them run."""
+    from martello.cli.paths.scanning import wanted, with_paths
+
+    return with_paths if wanted(how.profile, how.only) else lambda known, reading: known
 
 
 def _config(flags: dict[str, Any]) -> Config:

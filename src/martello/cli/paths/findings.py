@@ -16,6 +16,7 @@ from martello.core.finding import Finding, Scan, Unassessed
 from martello.core.path import Path as Place
 from martello.core.resource import Resource
 from martello.paths.model import Fact, PathClass
+from martello.practices.access.ways import Way
 from martello.report.model import Report
 
 _FIX: Final = "Make the edits of `martello paths cut`, the cheapest that end it."
@@ -37,31 +38,41 @@ def finding(found: PathClass, blame: Sequence[Fact] = (), fix: str = "") -> Find
     """A class of paths at the place to blame: a changed fact, one that every way needs, or the
     first that is written somewhere. None where nothing of it is.
     """
+    way = way_of(found, blame)
+    placed = _place(found, blame)
+    if way is None or placed is None:
+        return None
+    resource, path = placed
+    edges = [step.edge for step in found.path.steps]
+    print_of = "\0".join((way.check, *found.goal, *found.path.foothold, *edges))
+    return Finding(
+        check=way.check,
+        ref=way.ref,
+        path=path,
+        location=resource.locate(path),
+        message=way.message,
+        severity=way.severity,
+        evidence=way.steps,
+        fix=fix or "; or ".join(edit.says for edit in found.choke[:3]) or _FIX,
+        fingerprint=sha256(print_of.encode()).hexdigest()[:32],
+        cause=way.check,
+    )
+
+
+def way_of(found: PathClass, blame: Sequence[Fact] = ()) -> Way | None:
+    """A class of paths as the checks are told of it."""
     placed = _place(found, blame)
     if placed is None:
         return None
     resource, path = placed
-    check = _IDS.get(found.goal[:2], _NAMED)
     begin = words(found.path.foothold)
     steps = len(found.path.steps)
     message = f"leads from {begin} to {words(found.goal)} in {steps} step{'s' * (steps != 1)}"
     if len(found.footholds) > 1:
         message += f", and from {len(found.footholds) - 1} more footholds"
-    print_of = "\0".join(
-        (check, *found.goal, *found.path.foothold, *[s.edge for s in found.path.steps])
-    )
-    return Finding(
-        check=check,
-        ref=resource.ref,
-        path=path,
-        location=resource.locate(path),
-        message=message,
-        severity=found.severity,
-        evidence=tuple(_line(n, step) for n, step in enumerate(found.path.steps, 1)),
-        fix=fix or "; or ".join(edit.says for edit in found.choke[:3]) or _FIX,
-        fingerprint=sha256(print_of.encode()).hexdigest()[:32],
-        cause=check,
-    )
+    told = tuple(_line(number, step) for number, step in enumerate(found.path.steps, 1))
+    check = _IDS.get(found.goal[:2], _NAMED)
+    return Way(check, resource.ref, path, begin, message, found.severity, told)
 
 
 def _line(number: int, step: Any) -> str:

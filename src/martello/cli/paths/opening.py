@@ -26,15 +26,16 @@ class Known(msgspec.Struct, frozen=True, eq=False):
 
 def known(flags: dict[str, Any]) -> Known:
     """Reads the world that the flags name. Raises BadInput, Unreachable, NotPermitted."""
-    return _read(opened(flags))
+    return known_reading(opened(flags))
 
 
 def known_state(word: str, flags: dict[str, Any]) -> Known:
     """One of two states that are compared."""
-    return _read(state(word, flags))
+    return known_reading(state(word, flags))
 
 
-def _read(world: Opened) -> Known:
+def known_reading(world: Opened) -> Known:
+    """What was read, with what every practice knows of it."""
     with Progress() as progress:
         progress("joining the facts of all practices")
         weak, reasons = weaknesses(world.reading)

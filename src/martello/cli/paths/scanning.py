@@ -1,0 +1,35 @@
+"""Paths for `martello scan`: the facts of the checks ACC-900 to ACC-902, where these run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import msgspec
+
+from martello.cli.images.known import World
+from martello.core.reading import Reading
+
+CHECKS: Final = frozenset(("ACC-900", "ACC-901", "ACC-902"))
+
+
+def wanted(profile: str, only: Sequence[str]) -> bool:
+    """Whether a scan is to look for paths: they are asked for by id, or all checks are."""
+    return bool(CHECKS & set(only)) if only else profile == "all"
+
+
+def with_paths(known: World, reading: Reading) -> World:
+    """What is known of a target, with its paths from all footholds to the usual goals."""
+    from martello.cli.access.opening import opened_reading
+    from martello.cli.paths.findings import way_of
+    from martello.cli.paths.opening import known_reading
+    from martello.cli.paths.places import everybody
+    from martello.paths import Options, find
+
+    if not reading.resources:
+        return known
+    world = known_reading(opened_reading(reading))
+    options = Options()
+    classes = find(world.facts, footholds=everybody(world.facts, options), options=options)
+    ways = tuple(way for way in map(way_of, classes) if way is not None)
+    return msgspec.structs.replace(known, facts={**known.facts, "paths": ways})

@@ -30,6 +30,9 @@ EXPLAINED: Final = {
     "POD-052": "the server fills in serviceAccountName",
     "RES-004": "the message names quantities, which the server puts into canonical form",
     "RES-022": "the server writes replicas: 1",
+    "ACC-900": "paths lead over nodes: files list none, so there is some; the server has none",
+    "ACC-901": "as ACC-900",
+    "ACC-902": "as ACC-900",
 }
 
 

@@ -48,12 +48,12 @@ class Clause(msgspec.Struct, frozen=True):
     scope: str = ""
     name: str = ""
     names: tuple[str, ...] = ()
+    key: str = ""  # what the right is called, wherever it is used
 
-    @property
-    def key(self) -> str:
-        """What the right is called, wherever it is used."""
+    def __post_init__(self) -> None:
         what = f"{','.join(self.verbs)} {','.join(self.resources)}"
-        return f"{what} named {','.join(self.names)}" if self.names else what
+        key = f"{what} named {','.join(self.names)}" if self.names else what
+        msgspec.structs.force_setattr(self, "key", key)
 
 
 class Has(msgspec.Struct, frozen=True):
@@ -93,11 +93,11 @@ class One(msgspec.Struct, frozen=True):
     """Rights that one identity must have, because one request asks for all of them."""
 
     clauses: tuple[Clause, ...]
+    key: str = ""  # what they are called, wherever they are used
 
-    @property
-    def key(self) -> str:
-        """What they are called, wherever they are used."""
-        return " + ".join(clause.key for clause in self.clauses)
+    def __post_init__(self) -> None:
+        key = " + ".join(clause.key for clause in self.clauses)
+        msgspec.structs.force_setattr(self, "key", key)
 
 
 class Traits(msgspec.Struct, frozen=True):

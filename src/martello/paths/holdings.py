@@ -10,6 +10,7 @@ from martello.paths.horn import Program
 from martello.paths.model import Label, Proposition
 from martello.paths.rights import Held, Masks, Rights, RoleKey, clauses_of, groups_of
 from martello.paths.world import World
+from martello.practices.access.principals import ACCOUNTS
 
 BINDING: Final = "binding"
 GROUP: Final = "group-member"
@@ -25,7 +26,6 @@ class Holdings:
 
     __slots__ = (
         "_bits",
-        "_candidates",
         "_cans",
         "_clauses",
         "_gained",
@@ -34,10 +34,10 @@ class Holdings:
         "_named",
         "_of_who",
         "_ones",
+        "_owners",
         "_roles",
         "_seen",
         "_spaces",
-        "_totals",
         "admins",
         "program",
         "world",
@@ -55,11 +55,11 @@ class Holdings:
         self._named: list[dict[str, set[str]]] = [{} for _ in self._clauses]
         self._cans: dict[tuple[str, str, str], int | None] = {}
         self._ones: dict[tuple[str, ...], int | None] = {}
-        self._candidates: dict[str, tuple[Proposition, ...]] = {}
         self._gained: dict[tuple[RoleKey, str], int] = {}
         self._gains_of: dict[tuple[int, str], list[tuple[RoleKey, int]]] = {}
-        self._totals: dict[Proposition, int] = {}
         self._of_who: dict[Proposition, list[Held]] = {}
+        # by clause and scope: who has the right there of his own, for some name at least
+        self._owners: list[dict[str, dict[Proposition, None]]] = [{} for _ in self._clauses]
         self.admins: set[str] = set()
         for one in world.held:
             self._grant(one)
@@ -84,6 +84,8 @@ class Holdings:
             return
         if one.scope or not self._everything(one.role):  # an administrator needs no other way
             self._of_who.setdefault(one.who, []).append(one)
+            for bit in bits(self._total(one.role)):
+                self._owners[bit].setdefault(one.scope, {})[one.who] = None
         program = self.program
         fact = program.fact(one.name, one.fact)
         label = Label(BINDING, one.fact.says)
@@ -129,18 +131,13 @@ class Holdings:
             holds = self.program.id(("holds", *role, scope))
             self.program.rule(holds, [gained], Label(BINDING, f"{role[0]} {role[2]} is bound"))
             self._hold(role, scope)
-            rights = self.rights(role)
-            mask = rights.mask
-            for held in rights.named.values():
-                mask |= held
-            for bit in bits(mask):
+            for bit in bits(self._total(role)):
                 self._gains_of.setdefault((bit, scope), []).append((role, gained))
 
     def forget(self) -> None:
         """Lets rights be asked again after roles were gained."""
         self._cans.clear()
         self._ones.clear()
-        self._candidates.clear()
 
     def close(self) -> None:
         """After the last gain: all rights in a namespace are each of them."""
@@ -213,6 +210,8 @@ class Holdings:
             return head
         if not self.unnamed(clause, scope):
             return None
+        if scope and scope not in spaces and scope not in self.admins:
+            return self.can(clause, "")  # nobody has it there alone
         head = program.id(("can", clause.key, scope))
         if scope and "" in spaces:
             program.rule(head, [program.id(("can", clause.key, ""))], _SCOPED)
@@ -224,10 +223,32 @@ class Holdings:
         """The proposition that one identity has all the rights, each in its scope and for its
         name; None where none may.
         """
-        key = (one.key, *scopes, *names)
-        if key not in self._ones:
-            self._ones[key] = self._one(one, scopes, names, ("one", *key))
-        return self._ones[key]
+        asked = (one.key, *scopes, *names)
+        if asked not in self._ones:
+            scopes, names = self._plainest(one, scopes, names)
+            key = (one.key, *scopes, *names)
+            if key not in self._ones:
+                self._ones[key] = self._one(one, scopes, names, ("one", *key))
+            self._ones[asked] = self._ones[key]
+        return self._ones[asked]
+
+    def _plainest(
+        self, one: One, scopes: Sequence[str], names: Sequence[str]
+    ) -> tuple[Sequence[str], Sequence[str]]:
+        """The same question without names that no rule names, and without namespaces in which
+        nobody holds anything of it.
+        """
+        clauses = one.clauses
+        names = [
+            name if name and name in self.names(clause, scope) else ""
+            for clause, scope, name in zip(clauses, scopes, names, strict=True)
+        ]
+        for clause, scope in zip(clauses, scopes, strict=True):
+            bit = self._bits[clause.key]
+            local = scope in self._owners[bit] or (bit, scope) in self._gains_of
+            if scope and (local or scope in self.admins):
+                return scopes, names
+        return [""] * len(clauses), names
 
     def _one(
         self, one: One, scopes: Sequence[str], names: Sequence[str], name: Proposition
@@ -235,7 +256,12 @@ class Holdings:
         asked = list(zip(one.clauses, scopes, names, strict=True))
         gained = [self._gains(*each) for each in asked]
         found = False
-        for who in self._holders(one):
+        if any(scopes):  # who has all of it everywhere has it here
+            everywhere = self.one(one, [""] * len(scopes), names)
+            if everywhere is not None:
+                self.program.rule(self.program.id(name), [everywhere], _SCOPED)
+                found = True
+        for who in self._holders(one, scopes, any(gained)):
             body = [self.program.id(who)]
             for (clause, scope, of), won in zip(asked, gained, strict=True):
                 serving = self._serving(who, clause, scope, of)
@@ -260,43 +286,38 @@ class Holdings:
             found = True
         return self.program.id(name) if found else None
 
-    def _holders(self, one: One) -> tuple[Proposition, ...]:
-        """Who may have all of it, with the groups that everybody of the kind is in. Nobody is asked
-        who lacks a right that cannot be gained.
+    def _holders(self, one: One, scopes: Sequence[str], winnable: bool) -> Iterable[Proposition]:
+        """Who may have all of it there, but not everywhere: who has one of the rights in one of the
+        namespaces, of his own or as everybody of a group; without a namespace, who has one at all.
         """
-        found = self._candidates.get(one.key)
-        if found is None:
-            winnable = 0
-            for bit, _ in self._gains_of:
-                winnable |= 1 << bit
-            wanted = 0
-            for clause in one.clauses:
-                wanted |= 1 << self._bits[clause.key]
-            found = self._candidates[one.key] = tuple(
-                who
-                for who in self._of_who
-                if self._reach_of(who) & wanted and not wanted & ~winnable & ~self._with_groups(who)
-            )
+        bits_of = [self._bits[clause.key] for clause in one.clauses]
+        wide = winnable or not any(scopes)
+        found: dict[Proposition, None] = {}
+        for bit, scope in zip(bits_of, scopes, strict=True):
+            for who in self._owners[bit].get(scope, ()) if scope else ():
+                found[who] = None
+                wide = wide or who[0] == "group"
+        if wide:
+            for bit in bits_of:
+                found.update(self._owners[bit].get("", {}))
+        return self._with_members(found)
+
+    def _with_members(self, found: dict[Proposition, None]) -> Iterable[Proposition]:
+        """With the accounts of a namespace where they are in two groups that hold something."""
+        for who in tuple(found):
+            _, _, space = who[1].partition(f"{ACCOUNTS}:") if who[0] == "group" else ("", "", "")
+            if space and ("group", ACCOUNTS) in self._of_who:
+                for name in sorted(self.world.accounts.get(space, ())):
+                    found["account", space, name] = None
         return found
 
-    def _reach_of(self, who: Proposition) -> int:
-        """The clauses that somebody has of his own, anywhere and for any name."""
-        found = self._totals.get(who)
-        if found is None:
-            found = 0
-            for grant in self._of_who.get(who, ()):
-                rights = self.rights(grant.role)
-                found |= rights.mask
-                for mask in rights.named.values():
-                    found |= mask
-            self._totals[who] = found
-        return found
-
-    def _with_groups(self, who: Proposition) -> int:
-        mask = self._reach_of(who)
-        for group in groups_of(who):
-            mask |= self._reach_of(("group", group))
-        return mask
+    def _total(self, role: RoleKey) -> int:
+        """The clauses that a role grants, for some name at least."""
+        rights = self.rights(role)
+        total = rights.mask
+        for mask in rights.named.values():
+            total |= mask
+        return total
 
     def _serving(self, who: Proposition, clause: Clause, scope: str, name: str) -> list[int]:
         groups = [("group", group) for group in groups_of(who)]

@@ -151,3 +151,20 @@ def test_errors_say_what_and_what_next(states: Path, words: str, what: str) -> N
     assert done.code == 2
     assert done.err.splitlines()[0] == what
     assert done.err.splitlines()[-1].startswith("next: ")
+
+
+def test_what_is_not_known_of_a_change_is_no_silence(tmp_path: Path) -> None:
+    old, new = tmp_path / "old.yaml", tmp_path / "new.yaml"
+    old.write_text("{apiVersion: v1, kind: Namespace, metadata: {name: shop}}\n")
+    binding = (
+        "{apiVersion: rbac.authorization.k8s.io/v1, kind: RoleBinding, metadata: {name: b}, "
+        "roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: view}, "
+        "subjects: [{kind: User, name: jo}]}\n"
+    )
+    new.write_text(f"{old.read_text()}---\n{binding}")
+    done = ask("access", "diff", "old.yaml", "new.yaml", cwd=tmp_path)
+    told = " ".join(done.out.split())
+    assert told.startswith("no effective change is known from old.yaml to new.yaml: see the notes")
+    assert "note: new: RoleBinding/b: its namespace is not written" in told
+    done = ask("access", "diff", "new.yaml", "new.yaml", cwd=tmp_path)
+    assert "note:" not in done.out

@@ -146,3 +146,61 @@ def test_names_of_an_attacker_reach_no_terminal(tmp_path: Path) -> None:
         assert "\x1b" not in done.out
         assert "\r" not in done.out
         assert "\\x1b" in done.out
+
+
+BOOLEAN = """
+apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata: {name: y, namespace: shop}
+subjects: [{kind: User, name: jo}]
+roleRef: {kind: ClusterRole, name: view, apiGroup: rbac.authorization.k8s.io}
+"""
+
+
+def test_a_no_is_unknown_where_not_everything_could_be_read(tmp_path: Path) -> None:
+    (tmp_path / "ci.yaml").write_text(f"{EDIT}---{BOOLEAN}")
+    words = ["access", "can", "get", "pods", "-n", "shop", "--as", "jo", "-f", "ci.yaml"]
+    done = ask(*words, "--as-group", "ops", cwd=tmp_path)
+    assert (done.code, done.out.splitlines()[0]) == (3, "unknown")
+    assert "metadata.name is a boolean" in " ".join(done.out.split())
+    done = ask(*words, "--as-group", "ops", "--allow-incomplete", cwd=tmp_path)
+    assert (done.code, done.out.splitlines()[0]) == (1, "denied")
+
+
+def test_what_admission_and_authentication_refuse_is_told_beside_the_answer(
+    tmp_path: Path,
+) -> None:
+    done = ask("access", "can", "update", "nodes/n2", "--as", "node/n1", "-f", "demo")
+    assert done.code == 0
+    assert "NodeRestriction" in done.out
+    command = "[kube-apiserver, --anonymous-auth=false, --authorization-mode=RBAC]"
+    (tmp_path / "server.yaml").write_text(
+        "apiVersion: v1\nkind: Pod\nmetadata: {name: a, namespace: kube-system}\n"
+        f"spec: {{containers: [{{name: c, image: x, command: {command}}}]}}\n"
+    )
+    words = ["access", "can", "get", "/version", "--as", "system:anonymous", "-f", "server.yaml"]
+    done = ask(*words, cwd=tmp_path)
+    assert done.code == 0
+    assert "lets no request in without credentials" in " ".join(done.out.split())
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        ("can get --as jo", "because 1 word was given"),
+        ("can get secrets/a/b/c --as jo", "a resource has a name and one subresource at most"),
+    ],
+)
+def test_words_that_are_no_question(words: str, why: str) -> None:
+    done = ask("access", *words.split(), "-f", "demo")
+    assert done.code == 2
+    assert why in done.err
+
+
+def test_who_can_lists_those_of_whom_it_is_not_known(tmp_path: Path) -> None:
+    text = BOOLEAN.replace("name: y, namespace: shop", "name: b")
+    (tmp_path / "b.yaml").write_text(text)
+    done = ask("access", "who-can", "get", "pods", "-n", "shop", "-f", "b.yaml", cwd=tmp_path)
+    assert done.code == 0
+    assert done.out.splitlines()[0] == "nobody is known for sure who may get pods in shop"
+    assert "User jo  perhaps" in done.out

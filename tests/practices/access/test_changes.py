@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 
 import pytest
-from tests.support.access.objects import GROUP, Object, ask, bind, resources, role, rule
+from tests.support.access.objects import GROUP, Object, ask, bind, resources, role, rule, thing
 from tests.support.access.random_world import person, request, world
 
 from martello.core.cluster import Cluster
@@ -130,3 +130,21 @@ def test_no_difference_means_that_no_answer_differs() -> None:
         assert not diff(sides[0].cluster, sides[0].cluster).changed
     assert same > 300
     assert differs > 5
+
+
+def test_a_binding_of_which_nothing_is_known_is_a_doubt_where_it_is_new() -> None:
+    bound = bind("b", "gone", "user:jo")
+    for complete, doubts in (
+        (True, ()),
+        (False, ("new: ClusterRoleBinding/b: ClusterRole gone is not in these files",)),
+    ):
+        sides = [ask(*objects, complete=complete).cluster for objects in (BEFORE, [*BEFORE, bound])]
+        assert diff(*sides).doubts == doubts
+        assert diff(sides[1], sides[1]).doubts == ()
+
+
+def test_other_authorizers_are_a_doubt() -> None:
+    api = "apiserver.config.k8s.io/v1"
+    config = thing("AuthorizationConfiguration", "c", api=api, authorizers=[{"type": "RBAC"}])
+    (doubt,) = diff(ask(*BEFORE).cluster, ask(*BEFORE, config).cluster).doubts
+    assert doubt.startswith("the authorizers change from Node, RBAC to RBAC")

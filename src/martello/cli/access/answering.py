@@ -13,9 +13,7 @@ FORMATS = ("text", "json")
 
 
 def tell(told: Answer | Holders | Rights, flags: dict[str, Any]) -> int:
-    """Writes what was found; the exit code of the question. Where a part of the cluster could not
-    be read a `no` is no more than unknown, unless --allow-incomplete.
-    """
+    """Writes what was found; the exit code of the question."""
     outputs = parse_outputs(flags["outputs"] or ("text",), FORMATS)
     name = {Answer: "write_answer", Holders: "write_holders", Rights: "write_rights"}[type(told)]
 
@@ -30,6 +28,4 @@ def tell(told: Answer | Holders | Rights, flags: dict[str, Any]) -> int:
             getattr(text, name)(told, screen, out)
 
     write_each(outputs, write)
-    if told.missing and told.exit == 1 and not flags["allow_incomplete"]:
-        return 3
     return told.exit

@@ -13,6 +13,8 @@ from martello.core.errors import BadInput
 from martello.practices.access import model
 from martello.practices.access.gaps import account_of, phantom
 from martello.practices.access.model import Principal
+from martello.practices.access.nodes import restricted
+from martello.practices.access.posture import anonymous_access
 from martello.report.access.model import Answer, Near
 
 EXITS: Final = {"allowed": 0, "denied": 1, "unknown": 3}
@@ -25,6 +27,10 @@ def answer(
     who = principal(opened, flags)
     asked = parse(words, opened.cluster, namespace(flags), flags["subresource"], flags["fields"])
     found = opened.access.why(who, asked.request)
+    if opened.missing and found.verdict == "denied" and not flags["allow_incomplete"]:
+        found = msgspec.structs.replace(
+            found, verdict="unknown", because=(*found.because, "not everything could be read")
+        )
     grants = found.grants if full else found.grants[:1]
     chains = tuple(chain(grant, who) for grant in grants)
     return Answer(
@@ -131,6 +137,17 @@ def _near(grant: model.Grant, field: str, asked: Asked) -> Near:
     return Near(made, field, wanted.get(field, f"it misses in {field}"))
 
 
+def _anonymous(opened: Opened) -> list[str]:
+    """What is known of requests without credentials getting as far as the authorizer."""
+    found = anonymous_access(opened.cluster)
+    if found.verdict == "no":
+        return [f"the API server lets no request in without credentials ({found.source})"]
+    if found.verdict == "paths":
+        paths = ", ".join(found.paths[:6])
+        return [f"without credentials only {paths} may be asked for ({found.source})"]
+    return []
+
+
 def _notes(opened: Opened, who: Principal, found: model.Answer, asked: Asked) -> tuple[str, ...]:
     notes: list[str] = []
     account = account_of(who.username)
@@ -139,7 +156,12 @@ def _notes(opened: Opened, who: Principal, found: model.Answer, asked: Asked) ->
         notes.append(
             f"no ServiceAccount {space}/{account.name} is here: who may create it gets its rights"
         )
-    if found.verdict == "denied" and not who.groups_known:
+    if who.kind == "anonymous":
+        notes += _anonymous(opened)
+    refused = restricted(who, asked.request, opened.cluster) if found.verdict == "allowed" else ""
+    if refused:
+        notes.append(f"{refused}, where the admission plugin NodeRestriction is on")
+    if found.verdict != "allowed" and not who.groups_known:
         notes.append("the groups of this user are not known: name them by --as-group")
     if not asked.request.namespace and asked.namespaced and found.verdict == "denied":
         spaces = [grant.scope for grant, field in found.nearest if field == "namespace"]

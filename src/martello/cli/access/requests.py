@@ -86,7 +86,7 @@ def parse(
     if len(words) != 2:
         raise BadInput(
             "a verb and one resource are asked for",
-            f"{len(words)} words were given",
+            f"{len(words)} word{'s were' if len(words) != 1 else ' was'} given",
             "such as: get secrets/db, create pods/exec, or get /healthz",
         )
     verb, what = words
@@ -94,6 +94,12 @@ def parse(
         request = as_sent(Request(verb, path=what), cluster)
         return Asked(request, f"{verb} {what}", False)
     resource, _, rest = what.partition("/")
+    if rest.count("/") > 1:
+        raise BadInput(
+            f"{what} has too many parts",
+            "a resource has a name and one subresource at most",
+            "such as: get secrets/db, or get pods/web-1/log",
+        )
     group, plural, inside, notes = _resource(resource, cluster)
     name, part = _rest(plural, rest, subresource)
     if rest and not subresource and part == rest:

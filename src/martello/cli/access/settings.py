@@ -49,7 +49,14 @@ who_flags = _all(
 )
 
 asking_flags = _all(
-    options.namespaces,
+    click.option(
+        "-n",
+        "--namespace",
+        "namespaces",
+        multiple=True,
+        metavar="NAME",
+        help="The namespace that is asked about [default: all of them].",
+    ),
     click.option(
         "--subresource", default="", metavar="NAME", help="A part of the resource, such as exec."
     ),

@@ -1,5 +1,6 @@
 """What a ClusterRole with an aggregationRule gathers: computed in files, taken as stored in a live
-cluster, where the controller has already written it into `rules`.
+cluster, where the controller has already written it into `rules`. What was exported into files is
+both: its parts may have stayed behind, or have been written anew.
 """
 
 from __future__ import annotations
@@ -8,7 +9,15 @@ from martello.core.cluster import Cluster
 from martello.core.labels import Labelled
 from martello.core.resource import Resource
 from martello.core.selector import MalformedSelector
-from martello.practices.access.rules import CLUSTER_ROLE, ROLE, Role, Rule, read_role, stands
+from martello.practices.access.rules import (
+    CLUSTER_ROLE,
+    ROLE,
+    Role,
+    Rule,
+    read_role,
+    stands,
+    stored,
+)
 
 RoleKey = tuple[str, str, str]  # kind, namespace (empty for ClusterRoles), name
 
@@ -41,6 +50,8 @@ def _aggregated(name: str, read: dict[str, Role], index: Labelled[str]) -> Role:
         return read[name]
     reached, broken = _reach(name, read, index)
     rules: dict[object, Rule] = {}
+    if stored(resource):
+        rules.update(((id(resource), rule.index), rule) for rule in read[name].rules)
     for member in reached:
         role = read[member]
         broken = broken or role.broken

@@ -15,12 +15,27 @@ from martello.core.path import Path
 from martello.practices.access.bindings import Binding, Subject
 from martello.practices.access.chain import Chain, chain, may_deny, uncertain
 from martello.practices.access.cover import MOST, Single, singles
-from martello.practices.access.gaps import gaps, phantom, unread_role
+from martello.practices.access.gaps import (
+    gaps,
+    may_allow,
+    phantom,
+    placed,
+    unplaced,
+    unread_role,
+)
 from martello.practices.access.grants import Grants, grants
 from martello.practices.access.index import Index, scope_of
 from martello.practices.access.model import MASTERS, Answer, Grant, Principal, Request
 from martello.practices.access.nodes import node_answer, node_of
-from martello.practices.access.principals import keys, node, of_subject, principal, subject_key
+from martello.practices.access.principals import (
+    AUTHENTICATED,
+    UNAUTHENTICATED,
+    keys,
+    node,
+    of_subject,
+    principal,
+    subject_key,
+)
 from martello.practices.access.rules import Rule
 
 Atom = tuple[str, Single]  # scope (empty: everywhere), and one thing that may be done there
@@ -212,8 +227,10 @@ class Access:
         rows = [(masters, _MASTERS)]
         for subject, grants_of in found.items():
             rows.append((subject, self._settled(subject, request, tuple(grants_of))))
+        rows = [row for row in rows if row[1].verdict != "denied"]  # RBAC may not be asked at all
+        rows.extend(self._everybody(request, found))
         rows.extend(self._nodes(request, found))
-        rows.extend(self._perhaps(space, found))
+        rows.extend(self._perhaps(request, space, found))
         return tuple(rows)
 
     def _settled(self, subject: Subject, request: Request, held: tuple[Grant, ...]) -> Answer:
@@ -222,6 +239,16 @@ class Access:
         if self._certain:
             return answer
         return self._in_order(of_subject(subject), request, answer)
+
+    def _everybody(
+        self, request: Request, found: dict[Subject, list[Grant]]
+    ) -> Iterator[tuple[Subject, Answer]]:
+        """Those whom no binding names, where an authorizer allows everything, or may allow it."""
+        for group in () if self._certain else (AUTHENTICATED, UNAUTHENTICATED):
+            subject = Subject("Group", group)
+            answer = self._in_order(of_subject(subject), request, _DENIED)
+            if subject not in found and answer.verdict != "denied":
+                yield subject, answer
 
     def _nodes(
         self, request: Request, found: dict[Subject, list[Grant]]
@@ -238,10 +265,17 @@ class Access:
                     yield subject, answer
 
     def _perhaps(
-        self, space: str, found: dict[Subject, list[Grant]]
+        self, request: Request, space: str, found: dict[Subject, list[Grant]]
     ) -> Iterator[tuple[Subject, Answer]]:
-        """Subjects of bindings whose role may grant it, but is not here."""
+        """Subjects of bindings whose role may grant it, but is not here, or whose namespace is not
+        written and may be this one.
+        """
         told: dict[Subject, dict[str, None]] = {}
+        for binding in self.index.adrift if space else ():
+            if may_allow(binding, request):
+                for subject in placed(binding, space):
+                    if subject not in found and subject_key(subject):
+                        told.setdefault(subject, {})[unplaced(binding)] = None
         for binding in dict.fromkeys(b for held in self.index.pending.values() for b in held):
             if scope_of(binding) in ("", space):
                 for reason in unread_role(self.cluster, binding):

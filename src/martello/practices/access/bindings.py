@@ -108,6 +108,9 @@ def _fault(raw: dict[str, Any], kind: str, wide: bool) -> str:
     group = raw.get("apiGroup") or ""
     if not raw.get("name"):
         return "has no name"
+    for field in ("apiGroup", "namespace"):
+        if not isinstance(raw.get(field) or "", str):
+            return f"has a {field} that is no text"
     if kind == "ServiceAccount":
         if group:
             return f"is a ServiceAccount of group {group}"
@@ -116,7 +119,7 @@ def _fault(raw: dict[str, Any], kind: str, wide: bool) -> str:
         )
     if kind in ("User", "Group"):
         return f"is of group {group}" if group not in ("", RBAC) else ""
-    return f"is a {kind}"
+    return f"is a {kind}, which is no kind of subject"
 
 
 def _subject(kind: str, name: str, namespace: Any, home: str) -> Subject:

@@ -16,7 +16,8 @@ from martello.core.resource import Resource
 from martello.practices.access.answers import Access, access
 from martello.practices.access.bindings import BINDINGS, Subject
 from martello.practices.access.cover import Single, covers
-from martello.practices.access.index import Index
+from martello.practices.access.gaps import unplaced, unread_role
+from martello.practices.access.index import Index, scope_of
 from martello.practices.access.model import MASTERS
 from martello.practices.access.principals import of_subject, subject_key
 from martello.practices.access.rules import ROLES, Lists, Rule
@@ -58,7 +59,7 @@ def diff(before: Cluster, after: Cluster) -> Changes:
 def changes(old: Access, new: Access) -> Changes:
     """The difference of two states. A refactoring that changes no right has none."""
     found: list[Changed] = []
-    doubts = tuple(_doubts(old.cluster, new.cluster))
+    doubts = tuple(dict.fromkeys((*_doubts(old.cluster, new.cluster), *_unclear(old, new))))
     told = 0
     for gained, before, after in ((True, old, new), (False, new, old)):
         for change in _gains(before, after, gained):
@@ -76,6 +77,31 @@ def _doubts(old: Cluster, new: Cluster) -> Iterator[str]:
                 yield f"{side}: {kind}: {cluster.unlisted[kind]}"
         if cluster.read:
             yield f"{side}: only {len(cluster.read)} namespaces were read"
+
+
+def _unclear(old: Access, new: Access) -> Iterator[str]:
+    """Bindings that one state alone has and whose rights are not known, and other authorizers."""
+    if old.chain.authorizers != new.chain.authorizers:
+        was, now = (", ".join(map(str, each.chain.authorizers)) for each in (old, new))
+        yield f"the authorizers change from {was} to {now}: that is more than roles can tell"
+    sides = [(side, dict(_open(each))) for side, each in (("old", old), ("new", new))]
+    for (side, own), (_, other) in (sides, reversed(sides)):
+        for key, reasons in own.items():
+            if key not in other:
+                yield from (f"{side}: {reason}" for reason in reasons)
+
+
+def _open(found: Access) -> Iterator[tuple[object, tuple[str, ...]]]:
+    """What each binding says whose rights are not known, and why they are not."""
+    pending = (binding for held in found.index.pending.values() for binding in held)
+    for binding in dict.fromkeys((*pending, *found.index.adrift)):
+        reasons = tuple(unread_role(found.cluster, binding)) if binding.role is None else ()
+        if not binding.cluster_wide and not binding.resource.ref.namespace:
+            reasons += (unplaced(binding),)
+        if reasons:
+            rules = frozenset(rule.lists for rule in binding.rules)
+            said = (binding.role_kind, binding.role_name, frozenset(binding.subjects), rules)
+            yield (scope_of(binding), binding.cluster_wide, said), reasons
 
 
 def _gains(old: Access, new: Access, gained: bool) -> Iterator[Changed]:

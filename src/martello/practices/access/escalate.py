@@ -139,7 +139,9 @@ def show(single: Single) -> str:
 
 
 def _aggregates(role: Resource) -> bool:
-    return bool(role.raw.get("aggregationRule"))
+    """Whether it gathers anything: a rule without selectors is none to the API server."""
+    written = role.raw.get("aggregationRule")
+    return bool(written.get("clusterRoleSelectors") if isinstance(written, Mapping) else written)
 
 
 def _everything(role: Resource) -> tuple[Rule, Rule]:

@@ -55,17 +55,29 @@ def unread_role(cluster: Cluster, binding: Binding) -> Iterator[str]:
 def _adrift(index: Index, asked: Sequence[str], request: Request) -> Iterator[str]:
     """RoleBindings whose namespace is filled in when they are applied: it may be this one."""
     for binding in index.adrift:
-        held = {subject_key(_placed(s, request.namespace)) for s in binding.subjects}
-        if held.isdisjoint(asked):
-            continue
-        if binding.role is None or any(rule.allows(request) for rule in binding.rules):
-            yield f"{binding.resource.ref.local}: its namespace is not written"
+        held = {subject_key(subject) for subject in placed(binding, request.namespace)}
+        if not held.isdisjoint(asked) and may_allow(binding, request):
+            yield unplaced(binding)
 
 
-def _placed(subject: Subject, space: str) -> Subject:
-    if subject.kind == "ServiceAccount" and not subject.namespace:
-        return Subject(subject.kind, subject.name, space)
-    return subject
+def unplaced(binding: Binding) -> str:
+    """Why it is not known where a binding grants anything."""
+    return f"{binding.resource.ref.local}: its namespace is not written"
+
+
+def may_allow(binding: Binding, request: Request) -> bool:
+    """Whether a binding would allow a request, in its own namespace."""
+    return binding.role is None or any(rule.allows(request) for rule in binding.rules)
+
+
+def placed(binding: Binding, space: str) -> tuple[Subject, ...]:
+    """The subjects of a binding, were it in this namespace."""
+    return tuple(
+        Subject(subject.kind, subject.name, space)
+        if subject.kind == "ServiceAccount" and not subject.namespace
+        else subject
+        for subject in binding.subjects
+    )
 
 
 def _conditions(index: Index, asked: Sequence[str], request: Request, space: str) -> Iterator[str]:

@@ -17,6 +17,15 @@ from martello.core.kinds import plural, table
 from martello.practices.access.model import Request
 
 _DEFINITION: Final = "CustomResourceDefinition.apiextensions.k8s.io"
+# What HTTP methods of a named object are to the authorizer.
+_METHODS: Final = {
+    "GET": "get",
+    "HEAD": "get",
+    "POST": "create",
+    "PUT": "update",
+    "PATCH": "patch",
+    "DELETE": "delete",
+}
 # What is asked of the authorizer without being a kind: (group, resource), all outside namespaces
 # but for accounts, which are a kind too.
 _ASKED_ONLY: Final = (
@@ -38,6 +47,9 @@ def as_sent(request: Request, cluster: Cluster) -> Request:
     """The request that the API server would put to the authorizer for what a person asks."""
     if request.path:
         return Request(request.verb.lower(), path=request.path)
+    verb = _METHODS.get(request.verb, request.verb)
+    if verb != request.verb:
+        return as_sent(msgspec.structs.replace(request, verb=verb), cluster)
     name, space = request.name, request.namespace
     if not request.subresource and request.verb in ("create", "deletecollection"):
         name = ""
@@ -57,8 +69,8 @@ def selected_name(field_selector: str) -> str:
     found = ""
     for term in field_selector.split(","):
         field, operator, value = term.partition("=")
-        if field.strip() == "metadata.name" and operator:
-            found = found or value.removeprefix("=").strip()
+        if field == "metadata.name" and operator:  # spaces are a part of what is selected
+            found = found or value.removeprefix("=")
     return found if valid_segment(found) else ""
 
 

@@ -43,21 +43,31 @@ def principal(text: str, groups: Iterable[str] = ()) -> Principal:
     """The principal that a person means by `system:serviceaccount:NS:NAME` or `NS/NAME` (an
     account), `node/NAME` (a node), `user:NAME`, `group:NAME` (somebody of whom no more is known),
     or any user name. Given groups replace those that an account or a node would have, as under
-    impersonation. Raises BadInput for an empty name.
+    impersonation (WithImpersonation in k8s.io/apiserver endpoints/filters). Raises BadInput for an
+    empty name.
     """
     given = tuple(groups)
     word, _, rest = text.partition(":")
     if not text or (word in ("user", "group") and not rest):
         raise BadInput("nobody is named", f"{text!r} has no name", "write NS/NAME or user:NAME")
     if word == "group":
-        return Principal("", tuple(dict.fromkeys((rest, *given, AUTHENTICATED))), "user")
+        return Principal("", let_in((rest, *given)), "user")
     found = _named(rest if word == "user" else text, word == "user")
     if not given:
         return found
     if found.kind == "anonymous":
-        return Principal(ANONYMOUS, tuple(dict.fromkeys(given)), "anonymous")
-    held = tuple(dict.fromkeys((*given, AUTHENTICATED)))
-    return Principal(found.username, held, found.kind)
+        return Principal(ANONYMOUS, tuple(dict.fromkeys((*given, UNAUTHENTICATED))), "anonymous")
+    return Principal(found.username, let_in(given), found.kind)
+
+
+def let_in(groups: Iterable[str]) -> tuple[str, ...]:
+    """Groups with the one that all have who are authenticated; those who say that they are not do
+    not get it.
+    """
+    given = tuple(dict.fromkeys(groups))
+    if AUTHENTICATED in given or UNAUTHENTICATED in given:
+        return given
+    return (*given, AUTHENTICATED)
 
 
 def _named(text: str, exact: bool) -> Principal:
@@ -80,8 +90,7 @@ def of_subject(subject: Subject) -> Principal:
     if subject.kind == "ServiceAccount":
         return account(subject.namespace, subject.name)
     if subject.kind == "Group":
-        held = () if subject.name == UNAUTHENTICATED else (AUTHENTICATED,)
-        return Principal("", tuple(dict.fromkeys((subject.name, *held))), "user")
+        return Principal("", let_in((subject.name,)), "user")
     return _named(subject.name, True)
 
 

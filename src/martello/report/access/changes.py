@@ -41,6 +41,8 @@ class Diff(msgspec.Struct, frozen=True):
 
 def summary(diff: Diff) -> str:
     """One sentence."""
+    if not diff.rows and (diff.notes or diff.missing):
+        return f"no effective change is known from {diff.old} to {diff.new}: see the notes"
     if not diff.rows:
         return f"no effective change from {diff.old} to {diff.new}: everybody may do what he might"
     gained = {s for row in diff.rows if row.gained for s in row.subjects}
@@ -105,7 +107,7 @@ def _end(diff: Diff, screen: Screen) -> list[str]:
         lines += hanging(f"note: {clean(note)}", screen.width, 6)
     if report is not None:
         style = {0: "good", 3: "unassessed"}.get(report.exit, "high")
-        reason = "no new finding" if report.exit == 0 else report.reason
+        reason = report.reason if report.exit or report.scan.findings else "no new finding"
         following = f"    next: {report.next}" if report.next else ""
         exit = paint(f"exit {report.exit}", style, screen.colour)
         lines.append(f"{exit}: {reason}{following}")

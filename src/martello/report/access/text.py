@@ -60,7 +60,9 @@ def write_holders(told: Holders, screen: Screen, out: IO[str]) -> None:
     """Writes who may, each with the bindings that say so."""
     sure = sum(1 for holder in told.holders if not holder.perhaps)
     head = f"{plural(sure, 'subject')} may {told.words}" if sure else f"nobody may {told.words}"
-    if not sure and told.folded:
+    if not sure and len(told.holders):
+        head = f"nobody is known for sure who may {told.words}"
+    elif not sure and told.folded:
         head = f"nobody but the control plane may {told.words}"
     lines = hanging(clean(head), screen.width, 2)
     for holder in told.holders[:_HOLDERS]:

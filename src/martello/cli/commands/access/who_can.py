@@ -19,7 +19,7 @@ from martello.cli.access import settings
 @options.debug
 def command(words: tuple[str, ...], **flags: Any) -> int:
     """List every user, group and account that may do this, with the bindings that say so. Without
-    -n: everywhere, and in which namespaces. Exit 0.
+    -n: everywhere, and in which namespaces. Exit 0, 3 where something could not be read.
     """
     from martello.cli.access.answering import tell
     from martello.cli.access.holding import holders

@@ -171,8 +171,8 @@ class Cluster:
         if self._makers is None:
             self._makers = {}
             for resource in self.resources:
-                workload = self.workload(resource)
-                if workload is not None and self.owner(resource) is None:
+                workload = self.workload(resource) if self.owner(resource) is None else None
+                if workload is not None:
                     self._makers.setdefault(resource.ref.namespace, []).append(workload)
         if namespace is not None:
             yield from self._makers.get(namespace, ())

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from itertools import pairwise
 from typing import Any, Final
 
 from martello.paths.edge import Edge
 from martello.paths.horn import Program
-from martello.paths.model import Exposed, Fact, Inputs, Label, Proposition
+from martello.paths.model import LEVELS, Exposed, Fact, Inputs, Label, Proposition
 from martello.paths.pods import UNPLACED, Class
-from martello.paths.world import LEVELS, World, admission
+from martello.paths.world import World, admission
 
 INTERNET: Final[Proposition] = ("internet",)
 CLUSTER_ADMIN: Final[Proposition] = ("admin", "")
@@ -78,7 +79,9 @@ class Building:
 
     def _levels(self, space: str) -> None:
         cluster, admits = self.world.cluster, self.inputs.admits
-        for level in (LEVELS[0], LEVELS[2]):
+        for less, more in pairwise(LEVELS):
+            self._rule(("admits", less, space), [("admits", more, space)])
+        for level in LEVELS:
             name = ("admits", level, space)
             found = admission(cluster, space, level, admits)
             if found is not None:
@@ -156,6 +159,7 @@ class Building:
                     self._rule(code, [(*code, node)])
                 else:
                     self._rule(code, [("node", node), *unsure], placed)
+            self._to_node(cls, [("kubelet", node), *unsure])
         for name in cls.containers:
             code = ("code", cls.id, name)
             if not cls.located:
@@ -172,6 +176,17 @@ class Building:
                 self.program.fact(mount, fact)
                 label = self.labels["secret-mounted"]
                 self._rule(("secret", cls.namespace, secret), [code, mount], label)
+
+    def _to_node(self, cls: Class, node: list[Proposition]) -> None:
+        """What the Node authorizer gives a node for its pods."""
+        label = self.labels["node-authorizer"]
+        says = (
+            f"the API server gives a node tokens of its pods: account {cls.namespace}/{cls.account}"
+        )
+        self._rule(("account", cls.namespace, cls.account), node, _said(label, says))
+        for name in cls.referred:
+            says = f"the API server gives a node the secrets of its pods: {cls.namespace}/{name}"
+            self._rule(("secret", cls.namespace, name), node, _said(label, says))
 
     def _nodes(self) -> None:
         world = self.world

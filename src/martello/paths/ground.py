@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from martello.paths.edge import WORKLOADS, Clause, Edge, Has, One, Traits
 from martello.paths.holdings import Holdings
-from martello.paths.model import Label, Proposition
+from martello.paths.model import LEVELS, Label, Proposition
 from martello.paths.pods import Class
 from martello.paths.rights import RoleKey
 
@@ -152,8 +152,17 @@ class Grounding:
         if has.kind in ("account", "secret"):
             return (has.kind, env[f"{has.of[0]} in"], first)
         if has.kind.startswith("admits "):
-            return ("admits", has.kind[7:], first)
+            level = has.kind[7:]
+            if level in env:  # that of a pod as it is
+                level = self._level(env[level], env["ns"])
+            return ("admits", level, first)
         return (has.kind, *map(_name_of, values))
+
+    def _level(self, pod: Any, space: str) -> str:
+        """The level that a pod needs as it is; that of the neediest for all of a namespace."""
+        world = self.world
+        pods = world.pods.get(space, ()) if pod == ANY else (pod,)
+        return max(map(world.level_needed, pods), key=LEVELS.index, default=LEVELS[0])
 
     def _of_unit(self, kind: str, unit: Unit) -> Proposition | None:
         cls, container, node = unit
@@ -213,6 +222,8 @@ class Grounding:
                 names = self.holdings.names(clauses[0], home)
                 return [one for one in things if _named(one, names)]
             return things
+        if Has(f"admits {variable}", ("ns",)) in way and self._level(ANY, home) != LEVELS[0]:
+            return [ANY, *things]
         names = {n for c in clauses for n in self.holdings.names(c, home)}
         return [ANY, *(one for one in things if _named(one, names))] if names else [ANY]
 

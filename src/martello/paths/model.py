@@ -12,6 +12,7 @@ from martello.core.resource import Ref, Resource
 
 # A kind and what it is said of: ("account", "shop", "api"), ("node", "worker-1"), ("admin", "").
 Proposition = tuple[str, ...]
+LEVELS: Final = ("restricted", "baseline", "privileged")  # of Pod Security, the strictest first
 FOREVER: Final = 1_000_000  # the weight of what is not to be changed
 DASHED: Final = 100  # what a fact costs that nobody could assess: paths without one come first
 

@@ -47,6 +47,7 @@ class Class(msgspec.Struct, frozen=True, eq=False):
     secrets: dict[str, dict[str, Fact]]  # container → secret → where it refers to it
     located: bool  # whether it matters on which node code runs
     pods: tuple[str, ...] = ()  # their names
+    referred: tuple[str, ...] = ()  # every secret that the pod itself refers to
 
 
 def classes(cluster: Cluster) -> tuple[Class, ...]:
@@ -131,6 +132,7 @@ def _class(
         _tokens(cluster, workload, text),
         {one.name: dict(_secrets(text, one)) for one in text.containers},
         located,
+        referred=_referred(text),
     )
 
 
@@ -321,6 +323,20 @@ def _projects_token(volume: dict[str, Any]) -> bool:
         if isinstance(token, dict) and not token.get("audience"):
             return True
     return False
+
+
+def _referred(workload: Workload) -> tuple[str, ...]:
+    """The secrets that a pod refers to, mounted or not: what its node may read."""
+    found = {name for one in workload.containers for name, _ in _secrets(workload, one)}
+    pulls = workload.pod.get("imagePullSecrets")
+    found |= {look_up(one, ("name",)) for one in (pulls if isinstance(pulls, list) else ())}
+    volumes = workload.pod.get("volumes")
+    for volume in volumes if isinstance(volumes, list) else ():
+        found.add(look_up(volume, ("secret", "secretName")))
+        sources = look_up(volume, ("projected", "sources"))
+        for source in sources if isinstance(sources, list) else ():
+            found.add(look_up(source, ("secret", "name")))
+    return tuple(sorted(one for one in found if isinstance(one, str) and one))
 
 
 def _secrets(workload: Workload, container: Container) -> Iterator[tuple[str, Fact]]:

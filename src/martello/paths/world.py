@@ -6,15 +6,14 @@ from collections.abc import Iterable
 from typing import Final
 
 from martello.core.cluster import Cluster
-from martello.core.resource import Resource
-from martello.paths.model import Admission, Admits, Change, Edit, Fact
+from martello.core.resource import Ref, Resource
+from martello.paths.model import LEVELS, Admission, Admits, Change, Edit, Fact
 from martello.paths.pods import UNPLACED, Class, classes
 from martello.paths.rights import Held, RoleKey, held
 from martello.practices.access.bindings import Binding
 from martello.practices.access.grants import grants
 
 ENFORCE: Final = "pod-security.kubernetes.io/enforce"
-LEVELS: Final = ("restricted", "baseline", "privileged")
 _CONTROL: Final = ("node-role.kubernetes.io/control-plane", "node-role.kubernetes.io/master")
 
 
@@ -22,6 +21,7 @@ class World:
     """The things of a cluster by what edges call them. Nothing of it changes."""
 
     __slots__ = (
+        "_needed",
         "accounts",
         "bindings",
         "classes",
@@ -42,6 +42,7 @@ class World:
 
     def __init__(self, cluster: Cluster) -> None:
         self.cluster = cluster
+        self._needed: dict[Ref, str] | None = None
         self.classes = classes(cluster)
         self.held: tuple[Held, ...] = tuple(held(cluster))
         self.namespaces = cluster.namespaces
@@ -105,9 +106,25 @@ class World:
                 if account:
                     tokens[(ref.namespace, ref.name)] = account
         for one in self.classes:
-            for secrets in one.secrets.values():
-                found.setdefault(one.namespace, set()).update(secrets)
+            if one.referred:
+                found.setdefault(one.namespace, set()).update(one.referred)
         return found, tokens
+
+    def level_needed(self, one: Class) -> str:
+        """The level of Pod Security that takes pods of a class, as they are."""
+        if self._needed is None:
+            from martello.paths.standard import levels_needed
+
+            resources = {
+                cls.workload.resource.ref: cls.workload.resource
+                for cls in self.classes
+                if self._enforces(cls.namespace)
+            }
+            self._needed = levels_needed(resources.values(), self.cluster.kubernetes)
+        return self._needed.get(one.workload.resource.ref, LEVELS[0])
+
+    def _enforces(self, namespace: str) -> bool:
+        return (self.cluster.namespace_labels(namespace) or {}).get(ENFORCE, LEVELS[2]) != LEVELS[2]
 
     def bound(self, kind: str) -> Iterable[tuple[RoleKey, str]]:
         """The roles of a kind that somebody is bound to, with the scope."""

@@ -135,3 +135,45 @@ def test_where_a_token_comes_from(
         world.append(resource_of({**own, "metadata": metadata}, Nowhere()))
     cluster = Cluster(world)
     assert mounted(next(cluster.workloads()), cluster) == path
+
+
+def _impersonate(resource: str, name: str) -> Resource:
+    rule = {"verbs": ["impersonate"], "apiGroups": [""], "resources": [resource]}
+    return _role(name, [rule])
+
+
+_OPS = {"kind": "Group", "name": "system:serviceaccounts:shop"}
+_API = {"kind": "ServiceAccount", "name": "api", "namespace": "shop"}
+
+
+@pytest.mark.parametrize(
+    ("groups_of", "users_of", "hits"),
+    [
+        (_JO, _JO, 1),
+        (_JO, {"kind": "User", "name": "kim"}, 0),
+        (_API, _OPS, 1),
+        (_OPS, _API, 1),
+        (_OPS, {**_API, "namespace": "ops"}, 0),
+        (_JO, {"kind": "Group", "name": "system:authenticated"}, 1),
+        ({"kind": "Group", "name": "system:masters"}, _JO, 0),
+    ],
+)
+def test_groups_count_where_the_same_one_may_be_a_user_too(
+    groups_of: Any, users_of: Any, hits: int
+) -> None:
+    world = (
+        _impersonate("groups", "g"),
+        _impersonate("users", "u"),
+        _binding("g", "g", [groups_of]),
+        _binding("u", "u", [users_of]),
+    )
+    found = [hit for hit in _hits("ACC-013", *world) if hit.resource.ref.name == "g"]
+    assert len(found) == hits
+
+
+def test_what_is_needed_beside_a_right_is_unassessed_where_bindings_were_refused() -> None:
+    refused = {f"RoleBinding.{_GROUP}": "forbidden"}
+    world = (_impersonate("groups", "g"), _binding("g"))
+    (hit,) = _hits("ACC-013", *world, unlisted=refused)
+    assert hit.unassessed
+    assert _hits("ACC-013", *world) == []

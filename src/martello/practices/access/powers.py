@@ -7,6 +7,7 @@ anything: in files, where it may be bound elsewhere, that is a note of low sever
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from typing import Final
 
 import msgspec
@@ -16,6 +17,7 @@ from martello.core.cluster import Cluster
 from martello.core.resource import Resource
 from martello.practices.access.bindings import CLUSTER_ROLE_BINDING, ROLE_BINDING, Binding, Subject
 from martello.practices.access.grants import grants
+from martello.practices.access.principals import keys, of_subject, subject_key
 from martello.practices.access.rules import CLUSTER_ROLE, RBAC, ROLE, Role, Rule
 
 KINDS: Final = (CLUSTER_ROLE_BINDING, ROLE_BINDING, CLUSTER_ROLE, ROLE)
@@ -30,7 +32,7 @@ _MASTERS: Final = Subject("Group", "system:masters")
 class Power(msgspec.Struct, frozen=True):
     """A right: any of the verbs on a resource. `named` ones count even where resourceNames narrows
     them down; `everywhere` ones concern what lies in no namespace, so that only a
-    ClusterRoleBinding gives them.
+    ClusterRoleBinding gives them. Without one of those in `beside` it is worth nothing.
     """
 
     verbs: tuple[str, ...]
@@ -40,6 +42,7 @@ class Power(msgspec.Struct, frozen=True):
     named: bool = False
     everywhere: bool = False
     namespaces: tuple[str, ...] = ()  # counts only where it is granted in one of these
+    beside: tuple[Power, ...] = ()
 
     def held(self, rule: Rule) -> str:
         """The first verb by which the rule gives this right, or nothing."""
@@ -64,6 +67,12 @@ _CHANGE: Final = ("update", "patch")
 _READ: Final = ("get", "list", "watch")
 _ADMISSION: Final = "admissionregistration.k8s.io"
 _CERTIFICATES: Final = "certificates.k8s.io"
+# A request that impersonates names a user or an account, whatever else it names.
+_SOMEBODY: Final = (
+    Power(("impersonate",), "", "users", named=True, everywhere=True),
+    Power(("impersonate",), "", "serviceaccounts", named=True),
+)
+_SIGNERS: Final = (Power(("approve",), _CERTIFICATES, "signers", named=True, everywhere=True),)
 _MAKERS: Final = (
     ("", "pods"),
     ("", "replicationcontrollers"),
@@ -91,14 +100,21 @@ POWERS: Final[dict[str, tuple[Power, ...]]] = {
         Power(("bind",), RBAC, "clusterroles"),
     ),
     "ACC-013": (
-        Power(("impersonate",), "", "users", named=True, everywhere=True),
-        Power(("impersonate",), "", "groups", named=True, everywhere=True),
-        Power(("impersonate",), "", "serviceaccounts", named=True),
+        _SOMEBODY[0],
+        Power(("impersonate",), "", "groups", named=True, everywhere=True, beside=_SOMEBODY),
+        _SOMEBODY[1],
     ),
     "ACC-014": (Power(("create",), "", "serviceaccounts", "token"),),
     "ACC-015": (Power(("get", "create"), "", "nodes", "proxy", named=True, everywhere=True),),
     "ACC-016": (
-        Power(_CHANGE, _CERTIFICATES, "certificatesigningrequests", "approval", everywhere=True),
+        Power(
+            _CHANGE,
+            _CERTIFICATES,
+            "certificatesigningrequests",
+            "approval",
+            everywhere=True,
+            beside=_SIGNERS,
+        ),
     ),
     "ACC-017": tuple(
         Power(_WRITE, _ADMISSION, name, named=True, everywhere=True)
@@ -177,8 +193,12 @@ def powerful(check: str, resource: Resource, cluster: Cluster, why: str = "") ->
     if reason:
         yield Hit(resource, ("roleRef",), f"the role could not be read: {reason}", unassessed=True)
         return
-    found = held_by(check, binding)
+    found = held_by(check, binding, cluster)
     if found is None:
+        reason = next((cluster.unlisted[kind] for kind in KINDS if kind in cluster.unlisted), "")
+        if reason and first_held(_shipped_less(check, binding), binding.rules, binding):
+            told = f"what is needed beside it could not be read: {reason}"
+            yield Hit(resource, ("roleRef",), told, unassessed=True)
         return
     rule, right = found
     who = people(gaining(binding))
@@ -201,11 +221,58 @@ def unread(binding: Binding, cluster: Cluster) -> str:
     return cluster.unlisted.get(f"{binding.role_kind}.{RBAC}", "")
 
 
-def held_by(check: str, binding: Binding) -> tuple[Rule, str] | None:
-    """The rule by which a binding gives one of a check's rights away, and the right in words."""
-    if check in SHIPPED.get(binding.role_name if binding.role_kind == "ClusterRole" else "", ()):
-        return None
-    return first_held(POWERS[check], binding.rules, binding)
+def held_by(
+    check: str, binding: Binding, cluster: Cluster, who: Subject | None = None
+) -> tuple[Rule, str] | None:
+    """The rule by which a binding gives one of a check's rights away, and the right in words. What
+    is worth nothing alone counts where one of the subjects (`who`, if given) holds the rest too.
+    """
+    powers = [
+        power
+        for power in _shipped_less(check, binding)
+        if not power.beside
+        or (
+            first_held((power,), binding.rules, binding)
+            and beside(power, (who,) if who else gaining(binding), cluster)
+        )
+    ]
+    return first_held(powers, binding.rules, binding)
+
+
+def _shipped_less(check: str, binding: Binding) -> tuple[Power, ...]:
+    """The rights of a check, none where the server itself ships the role with them."""
+    shipped = SHIPPED.get(binding.role_name if binding.role_kind == "ClusterRole" else "", ())
+    return () if check in shipped else POWERS[check]
+
+
+def beside(power: Power, subjects: Iterable[Subject], cluster: Cluster) -> bool:
+    """Whether one of the subjects, or somebody who is known to be in a group of them, holds what a
+    right needs beside it, by whatever binding.
+    """
+    holders, keys_of = _holders(cluster, power.beside)
+    for subject in subjects:
+        if not keys_of.isdisjoint(keys(of_subject(subject))):
+            return True
+        if subject.kind == "Group" and any(
+            subject.name in of_subject(holder).groups for holder in holders
+        ):
+            return True
+    return False
+
+
+@lru_cache(maxsize=4)
+def _holders(
+    cluster: Cluster, powers: tuple[Power, ...]
+) -> tuple[tuple[Subject, ...], frozenset[str]]:
+    """Everybody who holds one of these rights, and their keys."""
+    found = dict.fromkeys(
+        subject
+        for binding in grants(cluster).bindings
+        if first_held(powers, binding.rules, binding)
+        for subject in binding.subjects
+        if subject_key(subject)
+    )
+    return tuple(found), frozenset(map(subject_key, found))
 
 
 def first_held(
@@ -243,6 +310,7 @@ def _of_role(check: str, role: Role, bound: bool, why: str) -> Iterator[Hit]:
             for p in powers
             if not p.everywhere and (not p.namespaces or ref.namespace in p.namespaces)
         ]
+    powers = [p for p in powers if not p.beside or first_held(p.beside, role.rules)]
     found = first_held(powers, role.rules)
     if found is None:
         return

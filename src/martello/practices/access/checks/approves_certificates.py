@@ -15,7 +15,7 @@ from martello.practices.access.powers import KINDS, powerful
     severity="high",
     profile="default",
     kinds=KINDS,
-    fix="Remove update and patch on certificatesigningrequests/approval.",
+    fix=("Remove update and patch on certificatesigningrequests/approval, or approve on signers."),
     frameworks={
         "cis-kubernetes": ["5.1.11"],
         "nsa-cisa": ["authentication-authorization"],
@@ -70,12 +70,28 @@ from martello.practices.access.powers import KINDS, powerful
             """,
         ),
         Example(
-            False,
+            True,
             """
             {apiVersion: rbac.authorization.k8s.io/v1, kind: ClusterRole,
               metadata: {name: r},
               rules: [{verbs: [update], apiGroups: [certificates.k8s.io],
                 resources: [certificatesigningrequests/approval]}]}
+            ---
+            {apiVersion: rbac.authorization.k8s.io/v1, kind: ClusterRoleBinding,
+              metadata: {name: b},
+              roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: r},
+              subjects: [{kind: User, name: jo}]}
+            """,
+        ),
+        Example(
+            False,
+            """
+            {apiVersion: rbac.authorization.k8s.io/v1, kind: ClusterRole,
+              metadata: {name: r},
+              rules: [{verbs: [update], apiGroups: [certificates.k8s.io],
+                resources: [certificatesigningrequests/approval]},
+                {verbs: [approve], apiGroups: [certificates.k8s.io], resources: [signers],
+                resourceNames: [kubernetes.io/kube-apiserver-client]}]}
             ---
             {apiVersion: rbac.authorization.k8s.io/v1, kind: ClusterRoleBinding,
               metadata: {name: b},
@@ -90,7 +106,9 @@ from martello.practices.access.powers import KINDS, powerful
             {apiVersion: rbac.authorization.k8s.io/v1, kind: ClusterRole,
               metadata: {name: r},
               rules: [{verbs: [patch], apiGroups: [certificates.k8s.io],
-                resources: [certificatesigningrequests/approval]}]}
+                resources: [certificatesigningrequests/approval]},
+                {verbs: [approve], apiGroups: [certificates.k8s.io], resources: [signers],
+                resourceNames: [kubernetes.io/kube-apiserver-client]}]}
             ---
             {apiVersion: rbac.authorization.k8s.io/v1, kind: ClusterRoleBinding,
               metadata: {name: b},
@@ -105,7 +123,9 @@ from martello.practices.access.powers import KINDS, powerful
             {apiVersion: rbac.authorization.k8s.io/v1, kind: ClusterRole,
               metadata: {name: loose},
               rules: [{verbs: [update], apiGroups: [certificates.k8s.io],
-                resources: [certificatesigningrequests/approval]}]}
+                resources: [certificatesigningrequests/approval]},
+                {verbs: [approve], apiGroups: [certificates.k8s.io], resources: [signers],
+                resourceNames: [kubernetes.io/kube-apiserver-client]}]}
             """,
             at="rules[0]",
         ),
@@ -116,6 +136,6 @@ def approves_certificates(resource: Resource, cluster: Cluster) -> Iterator[Hit]
 
     An approved request becomes a client certificate, which is an identity that outlives its
     owner and cannot be revoked one by one. Approval belongs to the controllers that check what
-    they sign.
+    they sign. It takes both: to change the approval of a request, and approve on its signer.
     """
     yield from powerful("ACC-016", resource, cluster)

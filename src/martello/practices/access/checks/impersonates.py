@@ -71,6 +71,20 @@ from martello.practices.access.powers import KINDS, powerful
             """,
         ),
         Example(
+            True,
+            """
+            {apiVersion: rbac.authorization.k8s.io/v1, kind: ClusterRole,
+              metadata: {name: r},
+              rules: [{verbs: [impersonate], apiGroups: [""],
+                resources: [groups]}]}
+            ---
+            {apiVersion: rbac.authorization.k8s.io/v1, kind: ClusterRoleBinding,
+              metadata: {name: b},
+              roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: r},
+              subjects: [{kind: User, name: jo}]}
+            """,
+        ),
+        Example(
             False,
             """
             {apiVersion: rbac.authorization.k8s.io/v1, kind: ClusterRole,
@@ -108,6 +122,15 @@ from martello.practices.access.powers import KINDS, powerful
               rules: [{verbs: [impersonate], apiGroups: [""],
                 resources: [groups], resourceNames: [ops]}]}
             ---
+            {apiVersion: rbac.authorization.k8s.io/v1, kind: Role,
+              metadata: {name: as, namespace: shop},
+              rules: [{verbs: [impersonate], apiGroups: [""], resources: [serviceaccounts]}]}
+            ---
+            {apiVersion: rbac.authorization.k8s.io/v1, kind: RoleBinding,
+              metadata: {name: as, namespace: shop},
+              roleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: as},
+              subjects: [{kind: Group, name: "system:masters"}, {kind: User, name: jo}]}
+            ---
             {apiVersion: rbac.authorization.k8s.io/v1, kind: ClusterRoleBinding,
               metadata: {name: b},
               roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: r},
@@ -121,7 +144,7 @@ from martello.practices.access.powers import KINDS, powerful
             {apiVersion: rbac.authorization.k8s.io/v1, kind: ClusterRole,
               metadata: {name: loose},
               rules: [{verbs: [impersonate], apiGroups: [""],
-                resources: [groups]}]}
+                resources: [groups, users]}]}
             """,
             at="rules[0]",
         ),
@@ -132,5 +155,6 @@ def impersonates(resource: Resource, cluster: Cluster) -> Iterator[Hit]:
 
     A request that impersonates carries all rights of whom it names, up to system:masters where
     groups are open. The audit log then shows two names and most readers look at the wrong one.
+    Groups are impersonated beside a user or an account only: alone that right is worth nothing.
     """
     yield from powerful("ACC-013", resource, cluster)

@@ -8,7 +8,7 @@ from typing import Final
 from martello.core.check import Example, Hit, check
 from martello.core.cluster import Cluster
 from martello.core.workload import Workload
-from martello.practices.access.bindings import Binding
+from martello.practices.access.bindings import Binding, Subject
 from martello.practices.access.powers import EVERYTHING, held_by, unread
 from martello.practices.access.tokens import held, mounted, unlisted
 
@@ -134,9 +134,10 @@ def powerful_workload(workload: Workload, cluster: Cluster) -> Iterator[Hit]:
     if reason:
         yield Hit(resource, path, f"the grants could not be read: {reason}", unassessed=True)
         return
+    account = Subject("ServiceAccount", workload.service_account, workload.namespace)
     for binding in held(workload, cluster):
         reason = reason or unread(binding, cluster)
-        found = _worst(binding)
+        found = _worst(binding, account, cluster)
         if found is not None:
             named, right = found
             ref = binding.resource.ref
@@ -148,12 +149,12 @@ def powerful_workload(workload: Workload, cluster: Cluster) -> Iterator[Hit]:
         yield Hit(resource, path, f"the role could not be read: {reason}", unassessed=True)
 
 
-def _worst(binding: Binding) -> tuple[str, str] | None:
+def _worst(binding: Binding, account: Subject, cluster: Cluster) -> tuple[str, str] | None:
     """The check that names the binding, and the right in words."""
     if binding.role_kind == "ClusterRole" and binding.role_name == "cluster-admin":
         return EVERYTHING, "do everything"
     for check_id in (*_SEVERE, "ACC-009") if binding.cluster_wide else _SEVERE:
-        found = held_by(check_id, binding)
+        found = held_by(check_id, binding, cluster, account)
         if found is not None:
             return check_id, found[1]
     return None

@@ -73,8 +73,7 @@ def read_binding(resource: Resource, roles: dict[RoleKey, Role]) -> Binding:
         role = roles.get(("ClusterRole", "", name))
     elif kind == "Role" and not wide:
         role = roles.get(("Role", resource.ref.namespace, name))
-    if kind not in ("ClusterRole", "Role") or (wide and kind == "Role"):
-        refused = refused or f"roleRef to a {kind or 'nothing'}"
+    refused = refused or reference_fault(reference, wide)
     return Binding(resource, subjects, kind, name, role, broken, places, broken or refused)
 
 
@@ -93,9 +92,9 @@ def _subjects(resource: Resource) -> tuple[tuple[Subject, ...], tuple[int, ...],
         kind = raw.get("kind") if isinstance(raw, dict) else None
         name = raw.get("name") if isinstance(raw, dict) else None
         if not isinstance(kind, str) or not isinstance(name, str):
-            broken = broken or f"subjects[{index}] names no kind and name"
+            broken = broken or f"subjects[{index}] {subject_fault(raw, wide)}"
             continue
-        fault = "" if refused else _fault(raw, kind, wide)
+        fault = "" if refused else subject_fault(raw, wide)
         if fault:
             refused = f"subjects[{index}] {fault}"
         subjects.append(_subject(kind, name, raw.get("namespace"), home))
@@ -103,8 +102,32 @@ def _subjects(resource: Resource) -> tuple[tuple[Subject, ...], tuple[int, ...],
     return tuple(subjects), tuple(places), broken, refused
 
 
-def _fault(raw: dict[str, Any], kind: str, wide: bool) -> str:
-    """Why the API server refuses a subject. Source: ValidateRoleBindingSubject."""
+def reference_fault(raw: Any, wide: bool) -> str:
+    """Why the API server answers 422 to a binding with this roleRef, cluster-wide or not; empty
+    where it stores it. An empty apiGroup is filled in.
+
+    Source: ValidateRoleBinding and ValidateClusterRoleBinding in pkg/apis/rbac/validation.
+    """
+    kind, name, group = (
+        (raw.get(field) if isinstance(raw, dict) else None)
+        for field in ("kind", "name", "apiGroup")
+    )
+    if not isinstance(kind, str) or not isinstance(name, str) or not name:
+        return "roleRef names no kind and name"
+    if group not in (None, "", RBAC):
+        return f"roleRef is of group {group}"
+    if kind not in ("ClusterRole", "Role") or (wide and kind == "Role"):
+        return f"roleRef to a {kind or 'nothing'}"
+    return ""
+
+
+def subject_fault(raw: Any, wide: bool) -> str:
+    """Why the API server answers 422 to a binding, cluster-wide or not, with this subject; empty
+    where it stores it. Source: ValidateRoleBindingSubject.
+    """
+    kind = raw.get("kind") if isinstance(raw, dict) else None
+    if not isinstance(kind, str) or not isinstance(raw.get("name"), str):
+        return "names no kind and name"
     group = raw.get("apiGroup") or ""
     if not raw.get("name"):
         return "has no name"

@@ -46,8 +46,6 @@ class Building:
                 self._more_traits(cls, traits)
         for space in self.world.namespaces:
             self._levels(space)
-            if self.world.secrets.get(space):
-                self._fact(("some secret", space), "there are secrets")
             if any(True for _ in self.world.cluster.of_kind("PersistentVolumeClaim", space)):
                 self._fact(("some claim", space), "there are volume claims")
         self._clouds()
@@ -110,6 +108,7 @@ class Building:
             ("cloud identity manages clusters", "what the nodes' cloud identity may is not known"),
             ("aggregated api trusts it", "whether an aggregated API trusts that CA is not known"),
             ("credentials lie there", "whether a credential lies there was not looked at"),
+            ("template changes", "the API server keeps the template of a job as it is"),
             ("somebody creates pods", "whether somebody creates pods then is not known"),
         ):
             self._fact((name,), name, reason)
@@ -127,6 +126,9 @@ class Building:
             if world.cluster.kubernetes < LEGACY_TOKENS:
                 label = self.labels["token-secret-legacy"]
                 self._rule(("accounts", space), [("secrets", space)], label)
+            self._rule(("accounts", space), [("names", space)])
+            for name in world.phantoms.get(space, ()):
+                self._rule(("account", space, name), [("names", space)])
             for name in world.accounts.get(space, ()):
                 self._rule(("account", space, name), [("accounts", space)])
             for name in world.secrets.get(space, ()):

@@ -22,19 +22,30 @@ _REQUIRED: Final = ("name", "says", "gives", "cost", "attack", "trace", "example
 _VERSIONS: Final = re.compile(r">=1\.(\d+)|<1\.(\d+)|>=1\.(\d+) <1\.(\d+)")
 CUTS: Final = frozenset(("grant", "admission", "pod", "network", "image", "account", "none"))
 DOMAINS: Final = frozenset(
-    ("namespace", "account", "phantom", "secret", "pod", "container", "node", "role", "configmap")
+    (
+        "namespace",
+        "account",
+        "phantom",
+        "tokensecret",
+        "secret",
+        "pod",
+        "container",
+        "node",
+        "role",
+        "configmap",
+    )
 ) | frozenset(
     ("rolebinding", "clusterrole", "clusterrolebinding", "user", "group", "bound", "workload")
 )
 # Controllers by the resource that a rule names.
 WORKLOADS: Final = {
     "replicationcontrollers": "ReplicationController",
-    "deployments.apps": "Deployment",
-    "daemonsets.apps": "DaemonSet",
-    "statefulsets.apps": "StatefulSet",
-    "replicasets.apps": "ReplicaSet",
-    "jobs.batch": "Job",
-    "cronjobs.batch": "CronJob",
+    "deployments.apps": "Deployment.apps",
+    "daemonsets.apps": "DaemonSet.apps",
+    "statefulsets.apps": "StatefulSet.apps",
+    "replicasets.apps": "ReplicaSet.apps",
+    "jobs.batch": "Job.batch",
+    "cronjobs.batch": "CronJob.batch",
 }
 
 

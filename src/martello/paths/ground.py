@@ -50,7 +50,7 @@ class Grounding:
     def edges(self, edges: Iterable[Edge]) -> None:
         """The rules of edges: first of those that give roles, until none is new; then the rest."""
         giving = [e for e in edges if e.gives.kind in ("gained", "admin")]
-        for _ in range(6):
+        for _ in range(100):
             before = self.holdings.size
             for edge in giving:
                 self.edge(edge)
@@ -204,12 +204,7 @@ class Grounding:
             return [(*key, home) for key in keys if key in self.world.roles]
         things = self._things(domain, home)
         if domain == "workload":
-            kinds = {
-                WORKLOADS[c.resources[0]]
-                for c in way
-                if isinstance(c, Clause) and c.name == variable
-            }
-            things = [one for one in things if one.workload.resource.ref.kind in kinds]
+            return self._workloads(way, variable, home)
         clauses = [c for c in way if isinstance(c, Clause) and c.name == variable]
         others = [
             c
@@ -217,7 +212,7 @@ class Grounding:
             if (isinstance(c, Has) and variable in c.of)
             or (isinstance(c, One) and any(x.name == variable for x in c.clauses))
         ]
-        if not clauses or others or edge.gives.kind not in MANY:
+        if not clauses or others or edge.gives.kind not in MANY or domain == "phantom":
             if len(clauses) == 1 and not self.holdings.unnamed(clauses[0], home):
                 names = self.holdings.names(clauses[0], home)
                 return [one for one in things if _named(one, names)]
@@ -226,6 +221,24 @@ class Grounding:
             return [ANY, *things]
         names = {n for c in clauses for n in self.holdings.names(c, home)}
         return [ANY, *(one for one in things if _named(one, names))] if names else [ANY]
+
+    def _workloads(self, way: tuple[Any, ...], variable: str, home: str) -> list[str]:
+        """The controllers of a namespace that somebody may change, by name: scaled to none, too.
+        One is enough where all of a kind may be changed.
+        """
+        found: dict[str, None] = {}
+        for clause in way:
+            if not isinstance(clause, Clause) or clause.name != variable:
+                continue
+            kind = WORKLOADS[clause.resources[0]]
+            names = self.holdings.names(clause, home)
+            every = self.holdings.unnamed(clause, home)
+            for one in self.world.cluster.of_kind(kind, home):
+                if every or one.ref.name in names:
+                    found[one.ref.name] = None
+                    if every:
+                        break
+        return list(found)
 
     def _spaces(self, way: tuple[Any, ...], variable: str) -> Iterable[str]:
         narrow: set[str] | None = None
@@ -248,7 +261,9 @@ class Grounding:
             return sorted(world.phantoms.get(home, ()))
         if domain == "secret":
             return sorted(world.secrets.get(home, ()))
-        if domain in ("pod", "workload"):
+        if domain == "tokensecret":
+            return sorted(name for space, name in world.tokens if space == home)
+        if domain == "pod":
             return world.pods.get(home, ())
         if domain == "node":
             return list(world.nodes)

@@ -44,6 +44,7 @@ class Building:
         for cls in self.world.classes:
             for traits in cls.containers.values():
                 self._more_traits(cls, traits)
+            self._open(cls)
         for space in self.world.namespaces:
             self._levels(space)
             if any(True for _ in self.world.cluster.of_kind("PersistentVolumeClaim", space)):
@@ -65,6 +66,13 @@ class Building:
 
     def _fact(self, name: Proposition, says: str, because: str = "", **more: Any) -> None:
         self.program.fact(name, Fact(says, sure=not because, because=because, **more))
+
+    def _open(self, cls: Class) -> None:
+        """What a container that is added to a pod needs to reach the node."""
+        for traits in cls.containers.values():
+            for trait in ("host users", "plain runtime"):
+                if trait in traits:
+                    self.program.fact((trait, cls.id), traits[trait])
 
     def _more_traits(self, cls: Class, traits: dict[str, Fact]) -> None:
         cgroups = self.inputs.cgroups

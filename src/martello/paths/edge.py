@@ -27,6 +27,7 @@ DOMAINS: Final = frozenset(
         "account",
         "phantom",
         "tokensecret",
+        "name",
         "secret",
         "pod",
         "container",

@@ -202,6 +202,8 @@ class Grounding:
             names = {n for clause in named for n in self.holdings.names(clause, home)}
             keys = [("ClusterRole", "", name) for name in sorted(names)]
             return [(*key, home) for key in keys if key in self.world.roles]
+        if domain == "name":
+            return self._names(way, variable, home)
         things = self._things(domain, home)
         if domain == "workload":
             return self._workloads(way, variable, home)
@@ -221,6 +223,13 @@ class Grounding:
             return [ANY, *things]
         names = {n for c in clauses for n in self.holdings.names(c, home)}
         return [ANY, *(one for one in things if _named(one, names))] if names else [ANY]
+
+    def _names(self, way: tuple[Any, ...], variable: str, home: str) -> list[str]:
+        """The names for which somebody has a right, whatever they are names of."""
+        used = [x for c in way if isinstance(c, One) for x in c.clauses if x.name == variable]
+        if not used:
+            return [ANY]
+        return sorted({name for clause in used for name in self.holdings.names(clause, home)})
 
     def _workloads(self, way: tuple[Any, ...], variable: str, home: str) -> list[str]:
         """The controllers of a namespace that somebody may change, by name: scaled to none, too.

@@ -86,7 +86,10 @@ def test_trim_proposes_what_is_enough_and_proves_it(states: Path) -> None:
     words = ["access", "trim", "--events", "audit.log", "--since", "30d", "-f", "old"]
     done = ask(*words, cwd=states)
     told = " ".join(done.out.split())
-    assert done.code == 0, done
+    assert done.code == 1, done
+    assert done.out.splitlines()[-1].startswith("exit 1: unused: 2 high (fail-on high)")
+    assert ask(*words, "--fail-on", "never", cwd=states).code == 0
+    assert ask(*words, "--fail-on", "critical", cwd=states).code == 0
     assert "narrow RoleBinding shop/deployer" in told
     assert "closes get, watch deployments of apps" in told
     assert "split ClusterRoleBinding log-agent" in told
@@ -122,9 +125,20 @@ def test_half_a_line_is_a_gap_and_the_rest_is_read(states: Path) -> None:
     log.write_text(log.read_text() + line(9_999, "shop/deployer", "get", "pods")[:80])
     words = ["access", "trim", "--events", "audit.log", "-f", "old"]
     done = ask(*words, cwd=states)
-    assert done.code == 3
-    assert "audit.log at byte" in " ".join(done.out.split())
+    told = " ".join(done.out.split())
+    assert done.code == 1
+    assert "audit.log at byte" in told
+    assert "medium confidence: 30.8 days; 1 part of the log could not be read" in told
+    words += ["--fail-on", "never"]
+    assert ask(*words, cwd=states).code == 3
     assert ask(*words, "--allow-incomplete", cwd=states).code == 0
+
+
+def test_trim_tells_which_paths_it_closes(states: Path) -> None:
+    words = ["access", "trim", "--events", "audit.log", "-f", "old", "--paths", "-o", "json"]
+    told = json.loads(ask(*words, cwd=states).out)
+    assert told["paths"]["before"] > told["paths"]["after"]
+    assert "internet to secrets of a namespace" in told["paths"]["closed"]
 
 
 def test_why_tells_how_often_it_was_used(states: Path) -> None:

@@ -21,6 +21,7 @@ from martello.adapters.cluster.kubeconfig import Access
 from martello.core.errors import BadInput, Unreachable
 
 JSON: Final = "application/json"
+MERGE: Final = "application/merge-patch+json"
 METADATA: Final = "application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io"
 TRIES: Final = 3
 LARGEST: Final = 64 << 20  # bytes of one answer, unpacked
@@ -78,6 +79,20 @@ class Client:
         """Creates what is only asked, never kept: a review."""
         return await self._call("POST", path, None, body, JSON)
 
+    async def write(
+        self, method: str, path: str, body: Mapping[str, Any], *, dry_run: bool
+    ) -> dict[str, Any]:
+        """Creates (POST), merges into (PATCH) or deletes (DELETE) an object, or only tries to, in
+        the server, where it is a dry run. Raises Denied.
+        """
+        params = {"dryRun": "All"} if dry_run else None
+        if (
+            dry_run and method == "DELETE"
+        ):  # with options in the body, those of the URL do not count
+            params, body = None, {**body, "dryRun": ["All"]}
+        kind = MERGE if method == "PATCH" else JSON
+        return await self._call(method, path, params, body, JSON, kind)
+
     async def pages(
         self, path: str, *, limit: int, labels: str = "", accept: str = JSON
     ) -> AsyncIterator[tuple[int, list[Any]]]:
@@ -131,11 +146,14 @@ class Client:
         params: Mapping[str, str] | None,
         body: Mapping[str, Any] | None,
         accept: str,
+        kind: str = JSON,
     ) -> dict[str, Any]:
         for tried in range(1, TRIES + 1):
             wait = _WAIT * 2 ** (tried - 1)
             try:
-                status, headers, content = await self._send(method, path, params, body, accept)
+                status, headers, content = await self._send(
+                    method, path, params, body, accept, kind
+                )
             except (httpx.TransportError, OSError) as error:
                 trouble = lost(self.server, error, tried)
                 if tried == TRIES or trouble.what.startswith("cannot trust"):
@@ -157,10 +175,11 @@ class Client:
         params: Mapping[str, str] | None,
         body: Mapping[str, Any] | None,
         accept: str,
+        kind: str,
     ) -> tuple[int, httpx.Headers, bytes]:
         headers = {"Accept": accept}
         if body is not None:
-            headers["Content-Type"] = JSON
+            headers["Content-Type"] = kind
         request = self._http.build_request(
             method,
             path,

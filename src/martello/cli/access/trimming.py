@@ -7,6 +7,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from importlib import import_module
 from typing import IO, TYPE_CHECKING, Any
 
+import msgspec
+
+from martello.cli.access.applying import apply, live_only
+from martello.cli.access.closing import paths_closed
 from martello.cli.access.opening import Opened, opened
 from martello.cli.access.telling import single_words
 from martello.cli.access.windows import day, nanoseconds
@@ -17,13 +21,15 @@ from martello.cli.reports import Output
 from martello.core.audit_policy import AuditPolicy, read_policy
 from martello.core.errors import BadInput
 from martello.core.event import AuditEvent
+from martello.core.finding import SEVERITIES, rank
 from martello.core.resource import Ref, Resource
+from martello.practices.access.uses import Observed
 from martello.report.access.trimmed import Change, Kept, Trimmed
 from martello.report.model import Screen
 
 if TYPE_CHECKING:
     from martello.practices.access.trim import Trim
-    from martello.practices.access.uses import Observed, Use
+    from martello.practices.access.uses import Use
 
 _POLICY = "Policy.audit.k8s.io"
 
@@ -34,9 +40,12 @@ def trim_command(outputs: Sequence[Output], flags: dict[str, Any]) -> int:
     """
     from martello.practices.access.trim import Options, trim
 
+    if flags["apply"]:
+        live_only(flags)
     world = opened(flags)
     policy, notes = _policy(world, flags["audit_policy"])
-    observed, gaps = read_events(flags["events"])
+    log = read_log(flags["events"])
+    observed, gaps = log.observed, log.gaps
     only = frozenset(world.access.principal(who).username for who in flags["subjects"])
     options = Options(
         policy=policy,
@@ -44,22 +53,63 @@ def trim_command(outputs: Sequence[Output], flags: dict[str, Any]) -> int:
         refused=flags["refused"],
         only=only,
         since=nanoseconds(flags["since"]),
+        gaps=log.gap_count,
     )
     found = trim(observed, world.cluster, options)
     written: tuple[str, ...] = ()
     if flags["folder"]:
         written = _write(world, found, flags["folder"])
+    applied = apply(world, found, log.gap_count, flags) if flags["apply"] else ()
     told = _told(world, found, observed, (*notes, *gaps), written, flags)
+    incomplete = bool(world.missing or gaps) and not flags["allow_incomplete"]
+    told = msgspec.structs.replace(
+        told,
+        applied=applied,
+        paths=paths_closed(world, found.after) if flags["paths"] else None,
+        **_exit(told, flags["fail_on"] or _fail_on(flags), incomplete, bool(applied)),
+    )
 
     def write(format: str, screen: Screen, out: IO[str]) -> None:
         getattr(import_module("martello.report.access.trimmed"), format)(told, screen, out)
 
     write_each(outputs, write)
-    return 3 if (world.missing or gaps) and not flags["allow_incomplete"] else 0
+    return told.exit
+
+
+def _fail_on(flags: dict[str, Any]) -> str:
+    """What fails where nobody says it: edits that are asked for do not."""
+    return "never" if flags["folder"] or flags["apply"] else "high"
+
+
+def _exit(told: Trimmed, fail_on: str, incomplete: bool, applied: bool) -> dict[str, Any]:
+    """The exit code and its reason; edits that are made are none to be made."""
+    limit = -1 if fail_on == "never" else rank(fail_on)
+    severities = [c.severity for c in told.changes if c.severity and not applied]
+    failing = [severity for severity in severities if rank(severity) <= limit]
+    if failing:
+        counts = ", ".join(f"{failing.count(s)} {s}" for s in SEVERITIES if s in failing)
+        return {"exit": 1, "reason": f"unused: {counts} (fail-on {fail_on})"}
+    if incomplete:
+        return {"exit": 3, "reason": "incomplete: not everything could be read"}
+    return {"exit": 0, "reason": ""}
+
+
+class Log(msgspec.Struct, frozen=True):
+    """What some audit logs tell, and what of them could not be read: the first parts in words."""
+
+    observed: Observed
+    gaps: tuple[str, ...]
+    gap_count: int
 
 
 def read_events(paths: Sequence[str]) -> tuple[Observed, tuple[str, ...]]:
     """What some audit logs tell, and what of them could not be read. Raises BadInput."""
+    log = read_log(paths)
+    return log.observed, log.gaps
+
+
+def read_log(paths: Sequence[str]) -> Log:
+    """The same, with the number of parts that could not be read. Raises BadInput."""
     from martello.adapters.audit.files import read_audit
     from martello.practices.access.uses import observe
 
@@ -69,7 +119,8 @@ def read_events(paths: Sequence[str]) -> tuple[Observed, tuple[str, ...]]:
         observed = observe(_counted(reading, progress))
     gaps = tuple(f"{gap.where} at byte {gap.offset}: {gap.why}" for gap in reading.gaps[:3])
     more = reading.gap_count - len(gaps)
-    return observed, (*gaps, f"{more:,} more gaps in the events") if more > 0 else gaps
+    told = (*gaps, f"{more:,} more gaps in the events") if more > 0 else gaps
+    return Log(observed, told, reading.gap_count)
 
 
 def _counted(events: Iterable[AuditEvent], progress: Progress) -> Iterator[AuditEvent]:
@@ -130,6 +181,8 @@ def _told(
 
 
 def _change(world: Opened, edit: Any) -> Change:
+    from martello.practices.access.worth import severity
+
     resource = _resource(world, edit.binding) if edit.binding is not None else None
     return Change(
         kind=edit.kind,
@@ -141,6 +194,7 @@ def _change(world: Opened, edit: Any) -> Change:
         closed_count=edit.closed_count,
         used=edit.used,
         level=edit.confidence.level,
+        severity=severity(edit, resource),
         days=round(edit.confidence.days, 1),
         doubts=edit.confidence.because,
         changed=tuple(_named(one.ref) for one in edit.changed),

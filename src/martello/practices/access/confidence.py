@@ -49,7 +49,11 @@ def watched(first: int, last: int, active: int, gaps: int = 0) -> Confidence:
     days = (last - first) / (_DAY * 1e9)
     least = min(days, active)
     found = Confidence(_LEVELS[(least >= _MEDIUM) + (least >= _HIGH)], days, (), active)
-    return lowered(found, (f"{gaps} parts of the log could not be read",)) if gaps else found
+    return (
+        lowered(found, (f"{gaps:,} part{'s' * (gaps != 1)} of the log could not be read",))
+        if gaps
+        else found
+    )
 
 
 def lowered(found: Confidence, because: tuple[str, ...]) -> Confidence:

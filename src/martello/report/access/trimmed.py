@@ -33,6 +33,15 @@ class Change(msgspec.Struct, frozen=True):
     doubts: tuple[str, ...] = ()
     changed: tuple[str, ...] = ()
     removed: tuple[str, ...] = ()
+    severity: str = ""  # of what is closed; empty where something is granted
+
+
+class Paths(msgspec.Struct, frozen=True):
+    """Classes of attack paths before the edits and after them, and what is closed, in words."""
+
+    before: int
+    after: int
+    closed: tuple[str, ...] = ()
 
 
 class Kept(msgspec.Struct, frozen=True):
@@ -63,6 +72,10 @@ class Trimmed(msgspec.Struct, frozen=True):
     missing: tuple[str, ...] = ()
     written: tuple[str, ...] = ()
     folder: str = ""
+    applied: tuple[str, ...] = ()
+    paths: Paths | None = None
+    exit: int = 0
+    reason: str = ""
 
 
 def text(told: Trimmed, screen: Screen, out: IO[str]) -> None:
@@ -84,8 +97,14 @@ def text(told: Trimmed, screen: Screen, out: IO[str]) -> None:
         lines += hanging(f"note    {clean(note)}", screen.width, 8)
     for one in told.missing[:3]:
         lines += hanging(f"unread  {clean(one)}", screen.width, 8)
+    lines += _paths(told.paths, screen) if told.paths is not None else []
     lines += hanging(clean(proof(told)), screen.width, 2)
-    lines += hanging(clean(following(told)), screen.width, 2)
+    style = {0: "good", 3: "unassessed"}.get(told.exit, "high")
+    end = hanging(clean(f"exit {told.exit}: {following(told)}"), screen.width, 2)
+    end[0] = end[0].replace(
+        f"exit {told.exit}", paint(f"exit {told.exit}", style, screen.colour), 1
+    )
+    lines += end
     out.writelines(f"{line}\n" for line in lines)
 
 
@@ -101,7 +120,14 @@ def proof(told: Trimmed) -> str:
 
 
 def following(told: Trimmed) -> str:
-    """The next command."""
+    """What came of it, and the next command."""
+    done = _done(told)
+    return f"{told.reason}; {done}" if told.reason else done
+
+
+def _done(told: Trimmed) -> str:
+    if told.applied:
+        return f"{plural(len(told.applied), 'change')} made in the cluster"
     if told.folder:
         steps = []
         if told.objects:
@@ -110,7 +136,20 @@ def following(told: Trimmed) -> str:
             steps.append(f"kubectl delete -f {told.folder}/delete")
         done = f"{plural(len(told.written), 'file')} written"
         return f"{done}    next: {' && '.join(steps)}" if steps else f"{done}"
-    return "nothing is written    next: --write DIR" if told.changes else ""
+    return "nothing is written    next: --write DIR" if told.changes else "nothing to do"
+
+
+def _paths(paths: Paths, screen: Screen) -> list[str]:
+    """The count of classes, and what is closed."""
+    count = (
+        f"{plural(paths.before, 'class', 'classes')} of attack paths before, {paths.after} after"
+    )
+    lines = hanging(f"paths   {count}", screen.width, 8)
+    for one in paths.closed[:_RIGHTS]:
+        lines += hanging(f"{_IN}closed: {clean(one)}", screen.width, 16)
+    if len(paths.closed) > _RIGHTS:
+        lines.append(f"{_IN}and {len(paths.closed) - _RIGHTS:,} more: -o json")
+    return lines
 
 
 def _change(change: Change, screen: Screen) -> list[str]:
@@ -131,7 +170,8 @@ def _change(change: Change, screen: Screen) -> list[str]:
         lines.append(f"{_IN}        and {len(change.closed) - _RIGHTS} more")
     if change.used:
         lines.append(f"{_IN}keeps   what {plural(change.used, 'request')} used")
-    sure = f"{change.level} confidence: {change.days:g} days"
+    sure = f"{change.severity}, with " if change.severity else ""
+    sure += f"{change.level} confidence: {change.days:g} days"
     sure += "".join(f"; {doubt}" for doubt in change.doubts)
     return [*lines, *hanging(f"{_IN}{clean(sure)}", screen.width, 10)]
 

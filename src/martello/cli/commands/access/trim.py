@@ -8,6 +8,7 @@ import click
 
 from martello.cli import options
 from martello.cli.access import settings
+from martello.cli.exits import FAIL_ON
 
 FORMATS: Final = ("text", "json", "yaml")
 
@@ -20,7 +21,8 @@ FORMATS: Final = ("text", "json", "yaml")
     "subjects",
     multiple=True,
     metavar="WHO",
-    help="Whose rights: NS/ACCOUNT, a user name, node/NAME or group:NAME.",
+    help="Whose rights: NS/ACCOUNT, a user name, node/NAME or group:NAME [default: everybody's]. "
+    "Repeatable.",
 )
 @click.option(
     "--since",
@@ -42,12 +44,26 @@ FORMATS: Final = ("text", "json", "yaml")
 )
 @click.option("--refused", is_flag=True, help="What was refused was wanted: grant it.")
 @click.option("--write", "folder", default="", metavar="DIR", help="Write the objects there.")
+@click.option(
+    "--apply",
+    "apply",
+    is_flag=True,
+    help="Change the live cluster, where it takes all of it in a dry run.",
+)
+@click.option("--paths", "paths", is_flag=True, help="Which attack paths it closes, too.")
+@click.option(
+    "--fail-on",
+    type=click.Choice(list(FAIL_ON)),
+    help="Which unused rights fail [default: high, and never where they are written or applied].",
+)
 @options.output_of(FORMATS)
 @options.debug
 def command(**flags: Any) -> int:
     """Read the audit log, and propose the edits that leave what was used: bindings that go, roles
     that are narrowed, shared roles that are split. Every request is replayed on the result, and
-    nothing is shown that would deny one. Nothing is written without --write DIR.
+    nothing is shown that would deny one. Nothing is written without --write DIR, and nothing
+    changed without --apply. Exit 1 for unused rights at or above --fail-on: high are wildcards and
+    rights that a check names, unless the log is short.
     """
     from martello.cli.access.trimming import trim_command
     from martello.cli.reports import parse_outputs

@@ -42,6 +42,6 @@ def facts(
     building = Building(program, world, inputs, known)
     building.before()
     holdings = Holdings(program, world, usable)
-    Grounding(holdings).edges([edge for edge in usable if edge.kind != "built"])
+    Grounding(holdings, building.labels).edges([edge for edge in usable if edge.kind != "built"])
     building.after()
     return Facts(cluster, world, program, inputs)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
+from martello.paths.covered import Covered
 from martello.paths.edge import WORKLOADS, Clause, Edge, Has, One, Traits
 from martello.paths.holdings import Holdings
 from martello.paths.model import LEVELS, Label, Proposition
@@ -31,9 +32,10 @@ Env = dict[str, Any]
 class Grounding:
     """Makes the rules of edges. Rights must be known first, so edges that give them come first."""
 
-    __slots__ = ("_by_trait", "_facts", "holdings", "program", "world")
+    __slots__ = ("_by_trait", "_facts", "holdings", "labels", "program", "world")
 
-    def __init__(self, holdings: Holdings) -> None:
+    def __init__(self, holdings: Holdings, labels: Mapping[str, Label]) -> None:
+        self.labels = labels
         self.holdings = holdings
         self.program = holdings.program
         self.world = holdings.world
@@ -49,11 +51,13 @@ class Grounding:
 
     def edges(self, edges: Iterable[Edge]) -> None:
         """The rules of edges: first of those that give roles, until none is new; then the rest."""
+        covered = Covered(self.holdings, self.labels["binding-covered"])
         giving = [e for e in edges if e.gives.kind in ("gained", "admin")]
         for _ in range(100):
             before = self.holdings.size
             for edge in giving:
                 self.edge(edge)
+            covered.rules()
             if self.holdings.size == before:
                 break
             self.holdings.forget()
@@ -283,7 +287,9 @@ class Grounding:
         if domain == "role":
             return world.local.get(home, ())
         if domain == "bound":
-            return [(*k, scope) for k, scope in world.bound("ClusterRole")]
+            gained = (one for one in self.holdings.gained() if one[0][0] == "ClusterRole")
+            bound = dict.fromkeys((*world.bound("ClusterRole"), *gained))
+            return [(*k, scope) for k, scope in bound]
         if domain in ("rolebinding", "clusterrolebinding"):
             return [
                 (

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from martello.paths.edge import Clause, Edge, One
 from martello.paths.horn import Program
 from martello.paths.model import Label, Proposition
-from martello.paths.rights import Held, Masks, Rights, RoleKey, clauses_of, groups_of
+from martello.paths.rights import (
+    Held,
+    Masks,
+    Rights,
+    RoleKey,
+    clauses_of,
+    fillable,
+    groups_of,
+    together,
+)
 from martello.paths.world import World
 from martello.practices.access.principals import ACCOUNTS
 
@@ -28,6 +37,7 @@ class Holdings:
         "_bits",
         "_cans",
         "_clauses",
+        "_filled",
         "_gained",
         "_gains_of",
         "_masks",
@@ -38,6 +48,7 @@ class Holdings:
         "_roles",
         "_seen",
         "_spaces",
+        "_together",
         "admins",
         "program",
         "world",
@@ -49,6 +60,9 @@ class Holdings:
         self._clauses = clauses_of(edges)
         self._bits = {clause.key: bit for bit, clause in enumerate(self._clauses)}
         self._masks = Masks(self._clauses)
+        self._together = 0  # rights that count beside others of the same identity
+        for clause in together(edges):
+            self._together |= 1 << self._bits[clause.key]
         self._roles: dict[RoleKey, Rights] = {}
         self._seen: set[tuple[RoleKey, str]] = set()
         self._spaces: list[set[str]] = [set() for _ in self._clauses]  # unnamed
@@ -61,6 +75,7 @@ class Holdings:
         # by clause and scope: who has the right there of his own, for some name at least
         self._owners: list[dict[str, dict[Proposition, None]]] = [{} for _ in self._clauses]
         self.admins: set[str] = set()
+        self._filled = fillable(world.held, self.rights, self._bits, EVERYTHING)
         for one in world.held:
             self._grant(one)
         self._members()
@@ -99,7 +114,7 @@ class Holdings:
 
     def _matters(self, role: RoleKey) -> bool:
         rights = self.rights(role)
-        return bool(rights.mask or rights.named)
+        return bool(rights.mask or rights.named or {role[2], ""} & self._filled[role[0]])
 
     def _hold(self, role: RoleKey, scope: str) -> None:
         if (role, scope) in self._seen:
@@ -173,6 +188,28 @@ class Holdings:
         """Whether somebody may have the right without a name, there or everywhere."""
         spaces = self._spaces[self._bits[clause.key]]
         return "" in spaces or (bool(space) and space in spaces)
+
+    def knows(self, clause: Clause) -> bool:
+        """Whether some edge asks for the right."""
+        return clause.key in self._bits
+
+    def owners(self, clause: Clause, scope: str) -> Iterable[Proposition]:
+        """Who has the right there or everywhere of his own, for some name at least."""
+        owners = self._owners[self._bits[clause.key]]
+        return dict.fromkeys((*owners.get(scope, ()), *owners.get("", ())))
+
+    @property
+    def of_who(self) -> Mapping[Proposition, Sequence[Held]]:
+        """By identity, the grants that name it and matter to some edge."""
+        return self._of_who
+
+    def shared(self, role: RoleKey) -> bool:
+        """Whether a role has a right that counts beside others of the same identity."""
+        return bool(self._total(role) & self._together)
+
+    def gained(self) -> Iterable[tuple[RoleKey, str]]:
+        """The roles that may be gained, with the scope."""
+        return tuple(self._gained)
 
     def names(self, clause: Clause, space: str) -> set[str]:
         """The names for which somebody has the right."""
@@ -254,7 +291,7 @@ class Holdings:
         self, one: One, scopes: Sequence[str], names: Sequence[str], name: Proposition
     ) -> int | None:
         asked = list(zip(one.clauses, scopes, names, strict=True))
-        gained = [self._gains(*each) for each in asked]
+        gained = [self.gains(*each) for each in asked]
         found = False
         if any(scopes):  # who has all of it everywhere has it here
             everywhere = self.one(one, [""] * len(scopes), names)
@@ -264,7 +301,7 @@ class Holdings:
         for who in self._holders(one, scopes, any(gained)):
             body = [self.program.id(who)]
             for (clause, scope, of), won in zip(asked, gained, strict=True):
-                serving = self._serving(who, clause, scope, of)
+                serving = self.serving(who, clause, scope, of)
                 if not serving and not won:
                     break
                 if len(serving) + len(won) == 1:
@@ -282,7 +319,13 @@ class Holdings:
             self.program.rule(self.program.id(name), [self.program.id(("admin", space))], _ALL)
             found = True
         if all(gained):
-            self.program.rule(self.program.id(name), [won[0] for won in gained], _TOGETHER)
+            body = []
+            for (clause, scope, of), won in zip(asked, gained, strict=True):
+                has = self.program.id(("anybody", clause.key, scope, of))
+                for each in won:
+                    self.program.rule(has, [each], _ROLE)
+                body.append(has)
+            self.program.rule(self.program.id(name), body, _TOGETHER)
             found = True
         return self.program.id(name) if found else None
 
@@ -319,7 +362,8 @@ class Holdings:
             total |= mask
         return total
 
-    def _serving(self, who: Proposition, clause: Clause, scope: str, name: str) -> list[int]:
+    def serving(self, who: Proposition, clause: Clause, scope: str, name: str) -> list[int]:
+        """The grants that give somebody a right, of his own or of his groups."""
         groups = [("group", group) for group in groups_of(who)]
         return [
             self.program.id(grant.name)
@@ -335,7 +379,8 @@ class Holdings:
         rights, bit = self.rights(role), self._bits[clause.key]
         return bool(rights.mask >> bit & 1 or (rights.named.get(name, 0) >> bit & 1 and name))
 
-    def _gains(self, clause: Clause, scope: str, name: str) -> list[int]:
+    def gains(self, clause: Clause, scope: str, name: str) -> list[int]:
+        """The gained roles that give whoever the attacker is a right."""
         bit = self._bits[clause.key]
         return [
             gained

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Final
 
 import msgspec
@@ -16,6 +16,10 @@ from martello.practices.access.principals import ACCOUNTS, AUTHENTICATED, NODE, 
 from martello.practices.access.rules import Lists, Role, Rule, stands, stored
 
 RoleKey = tuple[str, str, str]  # kind, namespace, name
+_WRITTEN: Final = {
+    "Role": "roles.rbac.authorization.k8s.io",
+    "ClusterRole": "clusterroles.rbac.authorization.k8s.io",
+}
 _UNNAMED: Final = frozenset(("create", "deletecollection"))
 
 
@@ -51,6 +55,37 @@ def clauses_of(edges: Iterable[Edge]) -> tuple[Clause, ...]:
                 ):
                     found.setdefault(clause.key, clause)
     return tuple(found.values())
+
+
+def together(edges: Iterable[Edge]) -> Iterable[Clause]:
+    """The rights that edges ask for beside others, of one identity."""
+    for edge in edges:
+        for way in edge.ways:
+            for condition in way:
+                if isinstance(condition, One):
+                    yield from condition.clauses
+
+
+def fillable(
+    held: Iterable[Held],
+    rights: Callable[[RoleKey], Rights],
+    bits: Mapping[str, int],
+    everything: str,
+) -> dict[str, set[str]]:
+    """By kind, the names of roles into which somebody may write more than he has, or an empty one
+    for all: who is bound to them matters, whatever is in them now. Administrators do not count.
+    """
+    found: dict[str, set[str]] = {kind: set() for kind in _WRITTEN}
+    for role in dict.fromkeys(one.role for one in held):
+        has = rights(role)
+        if has.mask >> bits.get(everything, len(bits)) & 1:
+            continue
+        for kind, resource in _WRITTEN.items():
+            bit = bits.get(f"escalate {resource}", len(bits))
+            if has.mask >> bit & 1:
+                found[kind].add("")
+            found[kind].update(name for name, mask in has.named.items() if mask >> bit & 1)
+    return found
 
 
 class Masks:

@@ -101,6 +101,20 @@ def test_what_the_group_of_every_account_gave_is_no_gain() -> None:
     ]
 
 
+def test_a_user_without_a_name_hides_no_gain_of_a_group() -> None:
+    nobody = bind("nobody", "r", "user:")
+    after = [*BEFORE, nobody, bind("new", "r", "group:team", ns="shop")]
+    sides = [Cluster(resources(*each, live=True)) for each in ([*BEFORE, nobody], after)]
+    assert [str(change.subject) for change in diff(*sides).changed] == ["Group team"]
+
+
+def test_paths_in_a_rule_hide_no_gain_of_what_is_beside_them() -> None:
+    mixed = role("r", {**rule("get", "pods"), "nonResourceURLs": ["*"]})
+    after = [mixed, bind("b", "r", "user:jo", ns="shop")]
+    (change,) = diff(Cluster([]), Cluster(resources(*after, live=True))).changed
+    assert change.singles == (("get", "", "pods", None, ""),)
+
+
 def test_masters_gain_nothing() -> None:
     assert _told([], [role("r", READ), bind("b", "r", "group:system:masters")]) == []
 

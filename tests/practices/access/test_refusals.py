@@ -71,7 +71,7 @@ def _random(pick: random.Random, number: int) -> Object:
 
 def _subject(pick: random.Random, groups: tuple[str | None, ...]) -> Object:
     kind = pick.choice(("User", "Group", "ServiceAccount", "Thing"))
-    made: Object = {"kind": kind, "name": pick.choice(("a", "a", "a", ""))}
+    made: Object = {"kind": kind, "name": pick.choice(("a", "b-0.c", "a", "", "x:y", "A"))}
     if pick.random() < 0.6:
         made["namespace"] = pick.choice(("default", ""))
     return made | _group(pick.choice(groups))

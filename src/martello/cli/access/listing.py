@@ -32,7 +32,7 @@ def rights(opened: Opened, flags: dict[str, Any]) -> Rights:
                     continue
                 by = called(resource)
                 for rule in index.roles[index.role_of[binding]].rules:
-                    if scope and rule.urls:
+                    if scope and rule.urls and not rule.resources:
                         continue
                     row = rows.setdefault((scope, id(rule)), (scope, rule, []))
                     row[2].append(by)

@@ -5,6 +5,7 @@ A RoleBinding grants in its namespace only; a ClusterRoleBinding to a Role grant
 
 from __future__ import annotations
 
+import re
 from typing import Any, Final
 
 import msgspec
@@ -16,6 +17,9 @@ from martello.practices.access.rules import RBAC, Role, Rule
 
 ROLE_BINDING: Final = f"RoleBinding.{RBAC}"
 CLUSTER_ROLE_BINDING: Final = f"ClusterRoleBinding.{RBAC}"
+# What the name of an account may be: an RFC 1123 subdomain.
+_SUBDOMAIN: Final = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
+_LONGEST_NAME: Final = 253
 BINDINGS: Final = (CLUSTER_ROLE_BINDING, ROLE_BINDING)
 
 
@@ -137,6 +141,8 @@ def subject_fault(raw: Any, wide: bool) -> str:
     if kind == "ServiceAccount":
         if group:
             return f"is a ServiceAccount of group {group}"
+        if len(raw["name"]) > _LONGEST_NAME or not _SUBDOMAIN.fullmatch(raw["name"]):
+            return "is a ServiceAccount of a name that no account can have"
         return (
             "is a ServiceAccount without a namespace" if wide and not raw.get("namespace") else ""
         )

@@ -130,10 +130,11 @@ def _in_scope(
     wide = [rule for _, rule in _bound(new.index, key, "")] if scope else []
     known |= {rule.lists for rule in wide}
     for binding, rule in _bound(new.index, key, scope):
-        if rule.lists in known or (scope and rule.urls):
+        if rule.lists in known:
             continue
         known.add(rule.lists)
-        covered, missing = covers((*held, *wide), (rule,))
+        there = msgspec.structs.replace(rule, urls=()) if scope and rule.urls else rule
+        covered, missing = covers((*held, *wide), (there,))
         if not covered and missing:
             yield Changed(gained, subject, scope, missing, binding, rule)
             held = (*held, rule)

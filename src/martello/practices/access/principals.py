@@ -95,7 +95,11 @@ def of_subject(subject: Subject) -> Principal:
 
 
 def subject_key(subject: Subject) -> str:
-    """Which key of a principal the subject matches; empty where it matches nobody."""
+    """Which key of a principal the subject matches; empty where it matches nobody: a subject
+    without a name is stored by no API server, and a principal without one is any member of a group.
+    """
+    if not subject.name:
+        return ""
     if subject.kind == "User":
         return f"u{subject.name}"
     if subject.kind == "Group":

@@ -72,20 +72,20 @@ def one_proof(
     rules: Collection[int] | None,
 ) -> tuple[Proofs, int] | None:
     """A proof of one of the goals from one of the footholds: nobody is two of them at once."""
-    proofs = Proofs(program, footholds, without=without, rules=rules)
-    here = [goal for goal in goals if goal in proofs.cost]
+    wanted = list(goals)
     starts = set(footholds)
-    for goal in here:
-        if len(starts.intersection(proofs.leaves(goal))) < 2:
-            return proofs, goal
-    if not here:
+    proofs = Proofs(program, footholds, without=without, rules=rules, goals=wanted)
+    goal = next((one for one in wanted if one in proofs.cost), None)
+    if goal is None:
         return None
+    if len(starts.intersection(proofs.leaves(goal))) < 2:
+        return proofs, goal
     order = sorted(starts)
     who = reach(program, order, rules, without)
-    for goal in here:
+    for goal in wanted:
         if who[goal]:
             start = order[(who[goal] & -who[goal]).bit_length() - 1]
-            return Proofs(program, [start], without=without, rules=rules), goal
+            return Proofs(program, [start], without=without, rules=rules, goals=[goal]), goal
     return None
 
 

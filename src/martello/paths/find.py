@@ -81,7 +81,7 @@ def find(
     starts = {n: one for one in begun if (n := program.find(one)) is not None}
     ends = [n for one in asked if (n := program.find(one)) is not None]
     numbers = list(starts)
-    rules = relevant(program, ends)
+    rules = relevant(program, ends, closure(program, numbers))
     who = reach(program, numbers, rules)
     found: list[PathClass] = []
     told = 0
@@ -134,7 +134,9 @@ def _classes(
             together = [one for one in left if one[1] == start] or left
         names = tuple(program.names[number] for _, number in together)
         severity, why = _severity(path, options)
-        yield PathClass(path.goal, names, _shown(path), severity, _choke(facts, names, path), why)
+        yield PathClass(
+            path.goal, names, _shown(path), severity, _choke(facts, names, path, rules), why
+        )
         made += 1
         gone = {number for _, number in together}
         left = [one for one in left if one[1] not in gone]
@@ -149,7 +151,9 @@ def _shown(path: Path) -> Path:
     return msgspec.structs.replace(path, steps=kept or path.steps)
 
 
-def _choke(facts: Facts, footholds: Sequence[Proposition], path: Path) -> tuple[Edit, ...]:
+def _choke(
+    facts: Facts, footholds: Sequence[Proposition], path: Path, rules: Collection[int]
+) -> tuple[Edit, ...]:
     """The edits each of which ends every way of these footholds to the goal."""
     program = facts.program
     edits = {e.id: e for s in path.steps for f in s.facts for e in f.edits}
@@ -157,12 +161,9 @@ def _choke(facts: Facts, footholds: Sequence[Proposition], path: Path) -> tuple[
     starts = [n for one in footholds if (n := program.find(one)) is not None]
     found: list[Edit] = []
     for edit in edits.values():
-        gone = {
-            number
-            for number, fact in program.facts.items()
-            if any(one.id == edit.id for one in fact.edits)
-        }
-        if goal is not None and not closure(program, starts, gone)[goal]:
+        gone = frozenset(program.index.ends[edit.id])
+        known = closure(program, starts, gone, rules=rules, goal=goal)
+        if goal is not None and not known[goal]:
             found.append(edit)
     return tuple(found)
 

@@ -10,7 +10,7 @@ from martello.paths.model import Fact, Label, Proposition
 class Program:
     """Rules `body → head`. Propositions are ints; `facts` are those that are true by themselves."""
 
-    __slots__ = ("_ids", "_known", "_makes", "_uses", "bodies", "facts", "heads", "labels", "names")
+    __slots__ = ("_ids", "_index", "_known", "bodies", "facts", "heads", "labels", "names")
 
     def __init__(self) -> None:
         self.names: list[Proposition] = []
@@ -20,8 +20,7 @@ class Program:
         self.labels: list[Label] = []
         self._ids: dict[Proposition, int] = {}
         self._known: set[tuple[int, tuple[int, ...], str]] = set()
-        self._uses: list[list[int]] | None = None
-        self._makes: list[list[int]] | None = None
+        self._index: Index | None = None
 
     def id(self, name: Proposition) -> int:
         """The number of a proposition, a new one where it was never named."""
@@ -29,7 +28,7 @@ class Program:
         if found is None:
             found = self._ids[name] = len(self.names)
             self.names.append(name)
-            self._uses = self._makes = None
+            self._index = None
         return found
 
     def find(self, name: Proposition) -> int | None:
@@ -42,6 +41,7 @@ class Program:
         known = self.facts.get(number)
         if known is None or (fact.sure and not known.sure):
             self.facts[number] = fact
+            self._index = None
         return number
 
     def rule(self, head: int, body: Iterable[int], label: Label) -> None:
@@ -54,50 +54,101 @@ class Program:
         self.heads.append(head)
         self.bodies.append(needs)
         self.labels.append(label)
-        self._uses = self._makes = None
+        self._index = None
+
+    @property
+    def index(self) -> Index:
+        """The rules by what they need and give, as they are now."""
+        if self._index is None:
+            self._index = Index(self)
+        return self._index
 
     @property
     def uses(self) -> Sequence[Sequence[int]]:
         """By proposition: the rules that need it."""
-        if self._uses is None:
-            self._uses = [[] for _ in self.names]
-            for rule, body in enumerate(self.bodies):
-                for one in body:
-                    self._uses[one].append(rule)
-        return self._uses
+        return self.index.uses
 
     @property
     def makes(self) -> Sequence[Sequence[int]]:
         """By proposition: the rules that give it."""
-        if self._makes is None:
-            self._makes = [[] for _ in self.names]
-            for rule, head in enumerate(self.heads):
-                self._makes[head].append(rule)
-        return self._makes
+        return self.index.makes
+
+
+class Index:
+    """Rules by proposition. `wants` is of each rule what its body needs besides facts that are
+    sure: without footholds those hold anyway; `free` are the rules that want nothing.
+    """
+
+    __slots__ = ("ends", "free", "makes", "sure", "unsure", "uses", "wants")
+
+    def __init__(self, program: Program) -> None:
+        facts = program.facts
+        self.uses: list[list[int]] = [[] for _ in program.names]
+        self.makes: list[list[int]] = [[] for _ in program.names]
+        for rule, head in enumerate(program.heads):
+            self.makes[head].append(rule)
+        self.sure = sure = frozenset(one for one, fact in facts.items() if fact.sure)
+        self.unsure = [one for one in facts if one not in sure]
+        self.wants: list[tuple[int, ...]] = []
+        for rule, body in enumerate(program.bodies):
+            for one in body:
+                self.uses[one].append(rule)
+            if not sure.isdisjoint(body):
+                body = tuple(one for one in body if one not in sure)
+            self.wants.append(body)
+        self.free = [rule for rule, wants in enumerate(self.wants) if not wants]
+        self.ends: dict[str, list[int]] = {}  # by edit: the facts it ends
+        for one, fact in facts.items():
+            for edit in fact.edits:
+                self.ends.setdefault(edit.id, []).append(one)
+
+    def missing(self, without: Collection[int]) -> dict[int, int]:
+        """By rule that needs a sure fact which is taken as untrue: how much it wants."""
+        found: dict[int, int] = {}
+        for one in self.sure.intersection(without):
+            for rule in self.uses[one]:
+                found[rule] = found.get(rule, len(self.wants[rule])) + 1
+        return found
 
 
 def closure(
-    program: Program, given: Iterable[int], without: Collection[int] = frozenset()
+    program: Program,
+    given: Iterable[int],
+    without: Collection[int] = frozenset(),
+    *,
+    rules: Collection[int] | None = None,
+    goal: int | None = None,
 ) -> bytearray:
     """By proposition, 1 where it follows from the facts and what is given. Linear in the rules.
-    `without` are facts taken as untrue.
+    `without` are facts taken as untrue; `rules` narrows to some; it ends early at a `goal`.
     """
+    index, heads = program.index, program.heads
+    wants, uses = index.wants, index.uses
     known = bytearray(len(program.names))
-    missing = [len(body) for body in program.bodies]
-    uses = program.uses
-    queue = [*given, *(one for one in program.facts if one not in without)]
-    for rule, count in enumerate(missing):
-        if not count:
-            queue.append(program.heads[rule])
+    missing = index.missing(without)
+    queue = [*given, *(one for one in index.unsure if one not in without)]
+    queue += [
+        heads[rule]
+        for rule in index.free
+        if rule not in missing and (rules is None or rule in rules)
+    ]
+    for one in index.sure:
+        if one not in without:
+            known[one] = 1
     while queue:
         one = queue.pop()
         if known[one]:
             continue
         known[one] = 1
+        if one == goal:
+            break
         for rule in uses[one]:
-            missing[rule] -= 1
-            if not missing[rule] and not known[program.heads[rule]]:
-                queue.append(program.heads[rule])
+            if rules is not None and rule not in rules:
+                continue
+            left = missing.get(rule, 0) or len(wants[rule])
+            missing[rule] = left - 1
+            if left == 1 and not known[heads[rule]]:
+                queue.append(heads[rule])
     return known
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from heapq import heappop, heappush
+from heapq import heapify, heappop, heappush
 
 from martello.paths.horn import Program
 from martello.paths.model import DASHED, Path, Step
@@ -13,7 +13,7 @@ class Proofs:
     """The cheapest proof of every proposition that follows from some footholds.
 
     A proof costs what its edge does and the sum of its parts; a fact costs nothing where it is
-    sure.
+    sure. With `goals` it ends at the first of them.
     """
 
     __slots__ = ("_rule", "cost", "program")
@@ -28,21 +28,21 @@ class Proofs:
         goals: Iterable[int] = (),
     ) -> None:
         self.program = program
-        self.cost: dict[int, int] = {}
         self._rule: dict[int, int] = {}
-        heap: list[tuple[int, int, int]] = []
-        for one in footholds:
-            heappush(heap, (0, one, -1))
-        for one, fact in program.facts.items():
-            if one not in without:
-                heappush(heap, (0 if fact.sure else DASHED, one, -1))
-        missing = [len(body) for body in program.bodies]
-        total = [label.cost for label in program.labels]
-        for rule, count in enumerate(missing):
-            if not count and (rules is None or rule in rules):
-                heappush(heap, (total[rule], program.heads[rule], rule))
+        index, heads, labels = program.index, program.heads, program.labels
+        wants, uses = index.wants, index.uses
+        self.cost: dict[int, int] = dict.fromkeys(index.sure.difference(without), 0)
+        missing = index.missing(without)
+        total: dict[int, int] = {}
+        heap = [(0, one, -1) for one in footholds]
+        heap += [(DASHED, one, -1) for one in index.unsure if one not in without]
+        heap += [
+            (labels[rule].cost, heads[rule], rule)
+            for rule in index.free
+            if rule not in missing and (rules is None or rule in rules)
+        ]
+        heapify(heap)
         wanted = set(goals)
-        uses = program.uses
         while heap:
             cost, one, rule = heappop(heap)
             if one in self.cost:
@@ -50,16 +50,19 @@ class Proofs:
             self.cost[one] = cost
             if rule >= 0:
                 self._rule[one] = rule
-            wanted.discard(one)
-            if goals and not wanted:
+            if one in wanted:
                 return
             for next_rule in uses[one]:
                 if rules is not None and next_rule not in rules:
                     continue
-                missing[next_rule] -= 1
-                total[next_rule] += cost
-                if not missing[next_rule] and program.heads[next_rule] not in self.cost:
-                    heappush(heap, (total[next_rule], program.heads[next_rule], next_rule))
+                left = missing.get(next_rule, 0) or len(wants[next_rule])
+                missing[next_rule] = left - 1
+                spent = total.get(next_rule)
+                spent = total[next_rule] = cost + (
+                    labels[next_rule].cost if spent is None else spent
+                )
+                if left == 1 and heads[next_rule] not in self.cost:
+                    heappush(heap, (spent, heads[next_rule], next_rule))
 
     def rules(self, goal: int) -> tuple[int, ...]:
         """The rules of the proof of a goal, each after those it stands on."""

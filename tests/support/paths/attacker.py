@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterable, Sequence
-from itertools import chain
+from itertools import chain, product
 
 from tests.support.paths.server import (
     BINDINGS,
@@ -241,12 +241,7 @@ class Attacker:
         server = self.server
         for pod in server.of("Pod", space):
             name = pod["metadata"]["name"]
-            for verb, sub in (
-                ("create", "exec"),
-                ("get", "exec"),
-                ("create", "attach"),
-                ("get", "attach"),
-            ):
+            for verb, sub in product(("create", "get"), ("exec", "attach")):
                 if self._ask(who, verb, f"pods/{sub}", space, name):
                     self.run(pod)
             for verb in ("update", "patch"):

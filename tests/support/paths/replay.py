@@ -42,7 +42,8 @@ REQUESTS: Final = {
     "secret-issue-token": f"create get list watch/secrets {_MADE}",
     "secret-refill-token": "update patch/secrets",
     "token-request": "create/serviceaccounts/token",
-    "phantom-account": f"create update patch get list/serviceaccounts serviceaccounts/token {_MADE} secrets",
+    "phantom-account": "create update patch get list/"
+    f"serviceaccounts serviceaccounts/token {_MADE} secrets",
     "impersonate-user": "impersonate/users",
     "impersonate-account": "impersonate/serviceaccounts",
     "impersonate-phantom": "impersonate/serviceaccounts",

@@ -203,7 +203,25 @@ def _roles(pick: random.Random) -> list[Object]:
             selectors.append({"matchExpressions": [odd]})
         chosen = {"clusterRoleSelectors": selectors}
         made.append(role(name, labels={LABEL: "yes", **level}, aggregationRule=chosen))
-    return made
+    return [*made, *_odd()]
+
+
+def _odd() -> list[Object]:
+    """Roles in a circle with a leaf, one that gathers nothing, and a part of a role of old."""
+
+    def top(name: str, chosen: str, own: str) -> Object:
+        gathers = {"clusterRoleSelectors": [{"matchLabels": {chosen: "y"}}]}
+        return role(name, labels={LABEL: "yes", own: "y"}, aggregationRule=gathers)
+
+    part = {"rbac.authorization.k8s.io/aggregate-to-edit": "true"}
+    leaf = {"verbs": ["list"], "apiGroups": [""], "resources": ["secrets"]}
+    return [
+        top("odd-one", "into-one", "into-two"),
+        top("odd-two", "into-two", "into-one"),
+        top("odd-nothing", "into-nowhere", "x"),
+        role("odd-leaf", leaf, labels={LABEL: "yes", "into-one": "y"}),
+        role("odd-edit", {**leaf, "verbs": ["patch"]}, labels={LABEL: "yes", **part}),
+    ]
 
 
 def _same(server: ApiServer, written: list[Object]) -> list[str]:

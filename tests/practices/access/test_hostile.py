@@ -68,3 +68,29 @@ def test_very_long_paths_and_words() -> None:
     long = "/" + "a" * 200_000
     assert ours.can(JO, Request("get", path=long)).verdict == "allowed"
     assert ours.can(JO, Request(long, long, long, long, long, long)).verdict == "denied"
+
+
+def test_many_bindings_without_a_namespace_to_one_huge_role() -> None:
+    huge = role("r", *(rule("get", f"r{n}") for n in range(20_000)))
+    objects = [huge, *(bind(f"b{n}", "r", f"user:u{n}", wide=False) for n in range(1_000))]
+    cluster = Cluster(resources(*objects))
+    ours = Access(cluster)
+    asked = Request("get", "", "r19999", namespace="shop")
+    assert len(ours.who_can(asked)) == 1_001
+    assert ours.can(Principal("u5"), asked).verdict == "unknown"
+    assert len(diff(Cluster(resources(huge)), cluster).doubts) == 1_000
+
+
+def test_two_huge_roles_that_have_nothing_in_common_are_compared() -> None:
+    sides = [
+        Cluster(
+            resources(
+                role("r", *(rule("get", f"{word}{n}") for n in range(30_000))),
+                bind("b", "r", "user:jo"),
+            )
+        )
+        for word in "ab"
+    ]
+    found = diff(*sides)
+    assert found.more
+    assert len(found.changed) > 20_000

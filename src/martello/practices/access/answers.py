@@ -271,11 +271,10 @@ class Access:
         written and may be this one.
         """
         told: dict[Subject, dict[str, None]] = {}
-        for binding in self.index.adrift if space else ():
-            if may_allow(binding, request):
-                for subject in placed(binding, space):
-                    if subject not in found and subject_key(subject):
-                        told.setdefault(subject, {})[unplaced(binding)] = None
+        for binding in may_allow(self.index.adrift, request) if space else ():
+            for subject in placed(binding, space):
+                if subject not in found and subject_key(subject):
+                    told.setdefault(subject, {})[unplaced(binding)] = None
         for binding in dict.fromkeys(b for held in self.index.pending.values() for b in held):
             if scope_of(binding) in ("", space):
                 for reason in unread_role(self.cluster, binding):

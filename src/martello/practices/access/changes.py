@@ -15,7 +15,7 @@ from martello.core.cluster import Cluster
 from martello.core.resource import Resource
 from martello.practices.access.answers import Access, access
 from martello.practices.access.bindings import BINDINGS, Subject
-from martello.practices.access.cover import Single, covers
+from martello.practices.access.cover import Growing, Single, compared
 from martello.practices.access.gaps import unplaced, unread_role
 from martello.practices.access.index import Index, scope_of
 from martello.practices.access.model import MASTERS
@@ -94,12 +94,16 @@ def _unclear(old: Access, new: Access) -> Iterator[str]:
 def _open(found: Access) -> Iterator[tuple[object, tuple[str, ...]]]:
     """What each binding says whose rights are not known, and why they are not."""
     pending = (binding for held in found.index.pending.values() for binding in held)
-    for binding in dict.fromkeys((*pending, *found.index.adrift)):
+    said_by: dict[int, frozenset[Lists]] = {}
+    for binding in {id(each): each for each in (*pending, *found.index.adrift)}.values():
         reasons = tuple(unread_role(found.cluster, binding)) if binding.role is None else ()
         if not binding.cluster_wide and not binding.resource.ref.namespace:
             reasons += (unplaced(binding),)
         if reasons:
-            rules = frozenset(rule.lists for rule in binding.rules)
+            role = id(binding.role)
+            if role not in said_by:
+                said_by[role] = frozenset(rule.lists for rule in binding.rules)
+            rules = said_by[role]
             said = (binding.role_kind, binding.role_name, frozenset(binding.subjects), rules)
             yield (scope_of(binding), binding.cluster_wide, said), reasons
 
@@ -129,15 +133,16 @@ def _in_scope(
     known = {rule.lists for rule in held}
     wide = [rule for _, rule in _bound(new.index, key, "")] if scope else []
     known |= {rule.lists for rule in wide}
+    covered = Growing((*held, *wide))
     for binding, rule in _bound(new.index, key, scope):
         if rule.lists in known:
             continue
         known.add(rule.lists)
         there = msgspec.structs.replace(rule, urls=()) if scope and rule.urls else rule
-        covered, missing = covers((*held, *wide), (there,))
-        if not covered and missing:
+        _, missing = compared(covered, (there,))
+        if missing:
             yield Changed(gained, subject, scope, missing, binding, rule)
-            held = (*held, rule)
+            covered.add(there)
 
 
 def _bound(index: Index, key: str, scope: str) -> Iterator[tuple[Resource, Rule]]:

@@ -20,7 +20,13 @@ MOST: Final = 100_000  # singles that are compared; beyond, a rule counts as not
 
 def covers(owner: Iterable[Rule], servant: Iterable[Rule]) -> tuple[bool, tuple[Single, ...]]:
     """Whether the owner's rules cover all of the servant's, and the singles that they do not."""
-    covered = _coverage(tuple(owner))
+    return compared(_coverage(tuple(owner)), servant)
+
+
+def compared(
+    covered: Callable[[Single], bool], servant: Iterable[Rule]
+) -> tuple[bool, tuple[Single, ...]]:
+    """The same for owners that are turned around already."""
     missing: dict[Single, None] = {}
     for at, single in enumerate(singles(servant)):
         if at >= MOST or not covered(single):
@@ -36,6 +42,39 @@ def _coverage(owner: tuple[Rule, ...]) -> Callable[[Single], bool]:
         return lambda single: any(_covers(rule, single) for rule in owner)
     symbols = Symbols(dict.fromkeys(rule.lists for rule in owner))
     return lambda single: bool(symbols.covering(*single))
+
+
+class Growing:
+    """Whether one of the rules so far covers a single, while rules are added. The new ones are
+    compared one by one; many are turned around together, and with as many of before: adding
+    n rules costs n log n.
+    """
+
+    __slots__ = ("_few", "_levels", "_words")
+
+    def __init__(self, rules: Iterable[Rule]) -> None:
+        held = tuple(rules)
+        self._levels = [(held, _coverage(held))]
+        self._few: list[Rule] = []
+        self._words = 0
+
+    def add(self, rule: Rule) -> None:
+        """One more."""
+        self._few.append(rule)
+        self._words += sum(map(len, rule.lists))
+        if self._words <= _FEW:
+            return
+        held = tuple(self._few)
+        while len(self._levels) > 1 and len(self._levels[-1][0]) <= len(held):
+            held = (*self._levels.pop()[0], *held)
+        self._levels.append((held, _coverage(held)))
+        self._few, self._words = [], 0
+
+    def __call__(self, single: Single) -> bool:
+        """Whether one of them does."""
+        return any(level(single) for _, level in self._levels) or any(
+            _covers(rule, single) for rule in self._few
+        )
 
 
 def singles(rules: Iterable[Rule]) -> Iterator[Single]:

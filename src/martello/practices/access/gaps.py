@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from martello.core.cluster import Cluster
@@ -54,9 +54,9 @@ def unread_role(cluster: Cluster, binding: Binding) -> Iterator[str]:
 
 def _adrift(index: Index, asked: Sequence[str], request: Request) -> Iterator[str]:
     """RoleBindings whose namespace is filled in when they are applied: it may be this one."""
-    for binding in index.adrift:
+    for binding in may_allow(index.adrift, request):
         held = {subject_key(subject) for subject in placed(binding, request.namespace)}
-        if not held.isdisjoint(asked) and may_allow(binding, request):
+        if not held.isdisjoint(asked):
             yield unplaced(binding)
 
 
@@ -65,9 +65,15 @@ def unplaced(binding: Binding) -> str:
     return f"{binding.resource.ref.local}: its namespace is not written"
 
 
-def may_allow(binding: Binding, request: Request) -> bool:
-    """Whether a binding would allow a request, in its own namespace."""
-    return binding.role is None or any(rule.allows(request) for rule in binding.rules)
+def may_allow(bindings: Iterable[Binding], request: Request) -> Iterator[Binding]:
+    """The bindings that would allow a request in their own namespace; a role is asked once."""
+    asked: dict[int, bool] = {}
+    for binding in bindings:
+        role = binding.role
+        if role is not None and id(role) not in asked:
+            asked[id(role)] = any(rule.allows(request) for rule in role.rules)
+        if role is None or asked[id(role)]:
+            yield binding
 
 
 def placed(binding: Binding, space: str) -> tuple[Subject, ...]:

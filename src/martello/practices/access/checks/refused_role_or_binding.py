@@ -132,4 +132,4 @@ def refused_role_or_binding(resource: Resource, cluster: Cluster) -> Iterator[Hi
     """
     for path, fault in islice(refusals(resource), _MOST):
         because = ("ACC-030", resource.ref) if fault == _SAID_TOO else None
-        yield Hit(resource, path, f"the API server refuses it: {fault}", because=because)
+        yield Hit(resource, path, f"refused: {fault}", because=because)

@@ -14,6 +14,7 @@ from martello.paths.hitting import BUDGET
 from martello.paths.horn import closure, relevant
 from martello.paths.model import FOREVER, Cut, Edit, Path, PathClass, Proposition
 from martello.paths.must import must
+from martello.paths.pods import Class
 from martello.paths.proof import Proofs
 from martello.paths.reach import reach
 
@@ -21,6 +22,11 @@ ANONYMOUS: Final[Proposition] = ("anonymous",)
 GOALS: Final = (CLUSTER_ADMIN, ANY_NODE, ANY_SECRETS)
 SEVERITIES: Final = ("low", "medium", "high", "critical")
 _SYSTEM: Final = ("kube-system", "kube-public", "kube-node-lease")
+# Pods of the control plane, as kubeadm and others call them.
+_PARTS: Final = (
+    *("kube-apiserver", "kube-controller-manager", "kube-scheduler", "kube-proxy"),
+    *("cloud-controller-manager", "etcd", "coredns", "kube-dns"),
+)
 _LIMIT: Final = 20
 
 
@@ -44,14 +50,15 @@ _PLAIN: Final = Options()
 
 def footholds_of(facts: Facts, options: Options = _PLAIN) -> tuple[Proposition, ...]:
     """Everybody whom an attacker may begin as: the internet, somebody without credentials, the
-    pods of each workload, each user and group that is bound.
+    pods of each workload, each user and group that is bound. Of kube-system, agents that run there
+    count; the control plane itself does not.
     """
     world = facts.world
     found: list[Proposition] = [INTERNET, ANONYMOUS]
     found += [
         ("pods-of", cls.id)
         for cls in world.classes
-        if options.system or cls.namespace not in _SYSTEM
+        if options.system or not _of_control_plane(cls)
     ]
     for kind, names in (("user", world.users), ("group", world.groups)):
         found += [(kind, n) for n in names if options.system or not n.startswith("system:")]
@@ -63,6 +70,10 @@ def footholds_of(facts: Facts, options: Options = _PLAIN) -> tuple[Proposition, 
         if (who[1], who[2]) not in used and (options.system or who[1] not in _SYSTEM)
     ]
     return tuple(found)
+
+
+def _of_control_plane(cls: Class) -> bool:
+    return cls.namespace in _SYSTEM and cls.id.partition("/")[2].startswith(_PARTS)
 
 
 def find(

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from martello.cli.paths.opening import inputs
-from martello.cli.paths.places import everybody
 from martello.cli.paths.weaknesses import of_images
 from martello.cli.readings import read_demo
 from martello.core.cluster import Cluster
 from martello.core.image import parse_image
 from martello.paths import Options, facts, find
+from martello.paths.find import footholds_of
 from martello.paths.model import PathClass, Weakness
 from martello.practices.images.ledger import ImageFacts, ImageSummary, Known
 
@@ -40,7 +40,7 @@ def from_internet(weak: tuple[Weakness, ...] | None) -> tuple[PathClass, ...]:
     told, notes = inputs(cluster, weak)
     assert notes == ()
     read = facts(cluster, told)
-    assert ("internet",) in everybody(read, Options())
+    assert ("internet",) in footholds_of(read, Options())
     return find(read, footholds=[("internet",)])
 
 

@@ -19,6 +19,7 @@ from martello.cli.reports import Output
 from martello.paths import Options, diff
 from martello.paths.built import CLUSTER_ADMIN
 from martello.paths.diff import Difference
+from martello.paths.find import footholds_of
 from martello.paths.model import Proposition
 from martello.report.model import Screen
 from martello.report.paths.changes import Diff, Opens
@@ -27,7 +28,7 @@ from martello.report.paths.changes import Diff, Opens
 def _everybody(before: Known, after: Known, options: Options) -> tuple[Proposition, ...]:
     """The footholds of both states; an account whose token a pod of either has stands for it."""
     states = (before.facts, after.facts)
-    found = dict.fromkeys(one for state in states for one in places.everybody(state, options))
+    found = dict.fromkeys(one for state in states for one in footholds_of(state, options))
     used = {
         ("account", one.namespace, one.account) for state in states for one in state.world.classes
     }

@@ -20,6 +20,7 @@ from martello.cli.reports import Output
 from martello.core.cluster import Cluster
 from martello.paths import Options, cut, find
 from martello.paths.change import applied, verified
+from martello.paths.find import footholds_of
 from martello.paths.model import Cut, Inputs, PathClass, Proposition
 from martello.report.model import Screen
 from martello.report.paths.model import Told
@@ -57,7 +58,7 @@ def look(flags: dict[str, Any]) -> tuple[Told, tuple[PathClass, ...], Known]:
     )
     with Progress() as progress:
         progress("looking for paths")
-        starts = begun or places.everybody(world.facts, options)
+        starts = begun or footholds_of(world.facts, options)
         classes = find(world.facts, footholds=starts, goals=asked, options=options)
         progress("looking for the cheapest cut")
         ending = _cut(world, starts, asked, options) if classes else None

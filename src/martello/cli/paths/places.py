@@ -7,7 +7,7 @@ from typing import Final
 
 from martello.core.errors import BadInput
 from martello.paths.facts import Facts
-from martello.paths.find import ANONYMOUS, GOALS, Options, footholds_of
+from martello.paths.find import ANONYMOUS, GOALS
 from martello.paths.model import Proposition
 
 _WORDS: Final[dict[str, Proposition]] = {
@@ -17,17 +17,6 @@ _WORDS: Final[dict[str, Proposition]] = {
     "node": ("goal", "node"),
     "secrets": ("goal", "secrets"),
 }
-# Pods of the control plane, as kubeadm and others call them.
-_PARTS: Final = (
-    "kube-apiserver",
-    "kube-controller-manager",
-    "kube-scheduler",
-    "kube-proxy",
-    "cloud-controller-manager",
-    "etcd",
-    "coredns",
-    "kube-dns",
-)
 _FROM: Final = "internet, anonymous, pods:NS/WORKLOAD, sa:NS/NAME, user:NAME, group:NAME"
 _TO: Final = "cluster-admin, admin:NS, node[:NAME], secrets[:NS], secret:NS/NAME, sa:NS/NAME"
 
@@ -42,17 +31,6 @@ def goals(words: Iterable[str], facts: Facts) -> tuple[Proposition, ...] | None:
     """What --to names; None where it is not given. Raises BadInput for what is not there."""
     found = tuple(_read(word, facts, _TO, ("cluster-admin", "node", "secrets")) for word in words)
     return found or None
-
-
-def everybody(facts: Facts, options: Options) -> tuple[Proposition, ...]:
-    """Everybody whom an attacker may begin as: in kube-system too, but for the control plane."""
-    found = footholds_of(facts, options)
-    more = [
-        ("pods-of", one.id)
-        for one in facts.world.classes
-        if one.namespace.startswith("kube-") and not one.id.partition("/")[2].startswith(_PARTS)
-    ]
-    return tuple(dict.fromkeys((*found, *more)))
 
 
 def _read(word: str, facts: Facts, forms: str, plain: tuple[str, ...]) -> Proposition:

@@ -23,13 +23,13 @@ def with_paths(known: World, reading: Reading) -> World:
     from martello.cli.access.opening import opened_reading
     from martello.cli.paths.findings import way_of
     from martello.cli.paths.opening import known_reading
-    from martello.cli.paths.places import everybody
     from martello.paths import Options, find
+    from martello.paths.find import footholds_of
 
     if not reading.resources:
         return known
     world = known_reading(opened_reading(reading))
     options = Options()
-    classes = find(world.facts, footholds=everybody(world.facts, options), options=options)
+    classes = find(world.facts, footholds=footholds_of(world.facts, options), options=options)
     ways = tuple(way for way in map(way_of, classes) if way is not None)
     return msgspec.structs.replace(known, facts={**known.facts, "paths": ways})

@@ -15,7 +15,7 @@ from martello.paths.horn import closure, relevant
 from martello.paths.model import FOREVER, Cut, Edit, Path, PathClass, Proposition
 from martello.paths.must import must
 from martello.paths.pods import Class
-from martello.paths.proof import Proofs
+from martello.paths.proof import Proofs, towards
 from martello.paths.reach import reach
 
 ANONYMOUS: Final[Proposition] = ("anonymous",)
@@ -100,57 +100,42 @@ def find(
         left = who[end] & ~told if goals is None else who[end]
         if goals is None:
             told |= who[end]
-        for group in _kinds(numbers, left, program.names):
-            found.extend(_classes(facts, group, end, who, rules, options))
+        here = [one for bit, one in enumerate(numbers) if left >> bit & 1 and one != end]
+        found.extend(_classes(facts, here, end, rules, options))
     found.sort(key=lambda c: (-SEVERITIES.index(c.severity), asked.index(c.goal), c.path.cost))
     return tuple(found[: options.limit] if options.limit else found)
 
 
-def _kinds(
-    numbers: Sequence[int], bits: int, names: Sequence[Proposition]
-) -> Iterable[list[tuple[int, int]]]:
-    """The footholds (bit, number) among these bits, those of one kind together."""
-    kinds: dict[str, list[tuple[int, int]]] = {}
-    for bit, number in enumerate(numbers):
-        if bits >> bit & 1:
-            kinds.setdefault(names[number][0], []).append((bit, number))
-    return kinds.values()
+# What an attacker has of the pods that he begins in: their ways part after that.
+_OWN: Final = frozenset(("pods-of", "pod", "code"))
 
 
 def _classes(
-    facts: Facts,
-    group: list[tuple[int, int]],
-    end: int,
-    who: Sequence[int],
-    rules: Collection[int],
-    options: Options,
+    facts: Facts, footholds: Sequence[int], end: int, rules: Collection[int], options: Options
 ) -> Iterable[PathClass]:
-    """Footholds of one kind in classes: all that reach the first thing which the cheapest path
-    gains go its way.
+    """Footholds of one kind in classes: those whose cheapest way leads over the same thing, the
+    nearest classes first.
     """
     program = facts.program
-    left = [(bit, number) for bit, number in group if number != end]
-    made = 0
-    while left and (not options.limit or made < options.limit):
-        proved = one_proof(program, [number for _, number in left], [end], (), rules)
-        if proved is None:
-            return
-        path = proved[0].path(end)
-        first = next((s.gives for s in path.steps if path.foothold in s.needs), path.goal)
-        here = program.find(first)
-        assert here is not None
-        together = [one for one in left if who[here] >> one[0] & 1 or one[1] == here]
-        start = program.find(path.foothold)
-        if start not in [number for _, number in together]:
-            together = [one for one in left if one[1] == start] or left
-        names = tuple(program.names[number] for _, number in together)
-        severity, why = _severity(path, options)
-        yield PathClass(
-            path.goal, names, _shown(path), severity, _choke(facts, names, path, rules), why
-        )
-        made += 1
-        gone = {number for _, number in together}
-        left = [one for one in left if one[1] not in gone]
+    names = program.names
+    costs, nexts = towards(program, end, rules)
+    kinds: dict[str, dict[int, list[int]]] = {}
+    for one in footholds:
+        first = nexts.get(one, end)
+        while names[first][0] in _OWN and first in nexts:
+            first = nexts[first]
+        kinds.setdefault(names[one][0], {}).setdefault(first, []).append(one)
+    for classes in kinds.values():
+        nearest = sorted(classes.values(), key=lambda c: (min(costs[n] for n in c), c))
+        for members in nearest[: options.limit or None]:
+            proved = one_proof(program, members, [end], (), rules)
+            if proved is None:
+                continue
+            path = proved[0].path(end)
+            severity, why = _severity(path, options)
+            told = tuple(names[number] for number in members)
+            choke = _choke(facts, told, path, rules)
+            yield PathClass(path.goal, told, _shown(path), severity, choke, why)
 
 
 _QUIET: Final = frozenset(("scope", "role", "part", "one-request", "goal"))

@@ -145,7 +145,7 @@ def _traits(cluster: Cluster, workload: Workload, container: Container) -> dict[
     def add(trait: str, says: str, place: Place, value: Any, **more: Any) -> None:
         edit = Edit(
             f"pod {workload.resource.ref.local} {trait}",
-            f"{workload.resource.ref.local}: not {says}",
+            f"{workload.resource.ref.local}: no longer {says}",
             (Change(workload.resource.ref, place, value),),
             3,
             "pod",
@@ -255,6 +255,15 @@ def _guards(
                 f"whether the runtime {runtime} has a kernel of its own is not known",
             )
     user = workload.security(container, "runAsUser")
+    if "runtime socket" in found:
+        others = user != 0 and workload.security(container, "runAsNonRoot") is True
+        found["opens the socket"] = Fact(
+            "root, whom the socket belongs to" if not others else "may open the socket",
+            resource,
+            (*container.path, "securityContext", "runAsUser"),
+            not others,
+            f"whether user {user or 'of the image'} may open the socket is not known",
+        )
     if user == 0 or (user is None and workload.security(container, "runAsNonRoot") is not True):
         found["root"] = Fact(
             "runs as root" if user == 0 else "may run as root",

@@ -111,3 +111,31 @@ class Proofs:
 
     def _is_fact(self, one: int) -> bool:
         return one in self.program.facts and one not in self._rule
+
+
+def towards(
+    program: Program, goal: int, rules: Collection[int]
+) -> tuple[dict[int, int], dict[int, int]]:
+    """What it costs at least to come from a proposition to a goal, and which one is next on the
+    way: by plain arcs, as if whatever else a rule wants were there.
+    """
+    makes, wants, facts = program.makes, program.index.wants, program.facts
+    costs: dict[int, int] = {}
+    nexts: dict[int, int] = {}
+    heap = [(0, goal, -1)]
+    while heap:
+        cost, one, after = heappop(heap)
+        if one in costs:
+            continue
+        costs[one] = cost
+        if after >= 0:
+            nexts[one] = after
+        for rule in makes[one]:
+            if rule not in rules:
+                continue
+            dashed = DASHED * sum(want in facts for want in wants[rule])
+            spent = cost + program.labels[rule].cost + dashed
+            for want in wants[rule]:
+                if want not in costs:
+                    heappush(heap, (spent, want, one))
+    return costs, nexts

@@ -9,9 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final
 
-import msgspec
-
-from martello.adapters.audit.event import NotAnEvent, asked_of, loosely, nanoseconds
+from martello.adapters.audit.event import NotAnEvent, loosely
+from martello.adapters.audit.text import Parsed, parsed
 from martello.core.event import AuditEvent
 
 _LISTS: Final = ("items", "records", "logEvents", "Events")
@@ -37,40 +36,49 @@ _GRPC: Final = {
 }
 # What stands in the place of a name behind these is one more part of the path.
 _CLUSTER_WIDE_NAMESPACES: Final = "namespaces"
-_decode: Final = msgspec.json.Decoder().decode
 Raw = dict[str, Any]
 
 
-def unwrapped(raw: Any, depth: int = 0) -> Iterator[AuditEvent | NotAnEvent]:
+def unwrapped(raw: Any) -> Iterator[AuditEvent | NotAnEvent]:
     """The events that a parsed document holds, in order; NotAnEvent (not raised) for each part
     that is none.
     """
+    for one in documents(Parsed(raw)):
+        try:
+            yield one if isinstance(one, NotAnEvent) else loosely(one.value)
+        except NotAnEvent as fault:
+            yield fault
+
+
+def documents(document: Parsed, depth: int = 0) -> Iterator[Parsed | NotAnEvent]:
+    """The audit events that a parsed document holds as they are written, what a cloud rewrote
+    written back; NotAnEvent for each part that is none.
+    """
+    raw, flags = document.value, document.flags
     if depth > _DEEPEST:
         yield NotAnEvent("it lies in too many wrappers")
         return
     if isinstance(raw, list):
         for one in raw:
-            yield from unwrapped(one, depth + 1)
+            yield from documents(Parsed(one, flags), depth + 1)
         return
     if not isinstance(raw, dict):
         yield NotAnEvent("it is no JSON object")
         return
     if isinstance(raw.get("protoPayload"), dict):
-        yield _google(raw)
+        found = _google(raw)
+        yield found if isinstance(found, NotAnEvent) else Parsed(found, flags)
         return
     if isinstance(raw.get("verb"), str) and ("user" in raw or "objectRef" in raw):
-        try:
-            yield loosely(raw)
-        except NotAnEvent as fault:
-            yield fault
+        yield document
         return
-    yield from _within(raw, depth)
+    yield from _within(raw, flags, depth)
 
 
-def _within(raw: Raw, depth: int) -> Iterator[AuditEvent | NotAnEvent]:
+def _within(raw: Raw, flags: tuple[str, ...], depth: int) -> Iterator[Parsed | NotAnEvent]:
     for key in _LISTS:
         if isinstance(raw.get(key), list):
-            yield from unwrapped(raw[key], depth + 1)
+            yield from documents(Parsed(raw[key], flags), depth + 1)
             return
     inner = raw.get("properties")
     inner = inner.get("log") if isinstance(inner, dict) else None
@@ -78,18 +86,23 @@ def _within(raw: Raw, depth: int) -> Iterator[AuditEvent | NotAnEvent]:
         inner = inner if inner is not None else raw.get(key)
     if isinstance(inner, str):
         try:
-            inner = _decode(inner.encode("utf-8", "replace"))
-        except (msgspec.DecodeError, RecursionError):
-            inner = None
-    if isinstance(inner, dict | list):
-        yield from unwrapped(inner, depth + 1)
+            found = parsed(inner.encode("utf-8", "replace"))
+        except NotAnEvent:
+            found = Parsed(None)
+    else:
+        found = Parsed(inner)
+    if isinstance(found.value, dict | list):
+        found.flags = (*flags, *found.flags)
+        yield from documents(found, depth + 1)
         return
     yield NotAnEvent("it is no audit event")
 
 
-def _google(entry: Raw) -> AuditEvent | NotAnEvent:
-    """An entry of Cloud Audit Logs. Its groups, and whom it impersonates, are not said."""
-    payload: Raw = entry["protoPayload"]
+def _google(entry: Raw) -> Raw | NotAnEvent:
+    """An entry of Cloud Audit Logs written as the API server writes it; its bodies are moved, the
+    rest of the entry stays. Its groups, and whom it impersonates, are not said.
+    """
+    payload: Raw = dict(entry["protoPayload"])
     words = _text(payload, "methodName").split(".")
     if words[:2] != ["io", "k8s"] or len(words) < 3:
         return NotAnEvent("it is no request to a Kubernetes API server")
@@ -100,42 +113,37 @@ def _google(entry: Raw) -> AuditEvent | NotAnEvent:
         or _text(caller, "authoritySelector")
     )
     about = _part(payload, "requestMetadata")
-    labels = _part(entry, "labels")
     code = _part(payload, "status").get("code")
     path = _text(payload, "resourceName")
-    verb = words[-1]
     place = path_of(path) if len(words) > 3 else None
     operation = _part(entry, "operation")
-    at = nanoseconds(_text(entry, "timestamp") or _text(entry, "receiveTimestamp"))
-    group, resource, subresource, name, space = place or ("", "", "", "", "")
-    asked = None
-    if resource.endswith("subjectaccessreviews") and verb == "create":
-        asked = asked_of(msgspec.json.encode(payload.get("request")))
     ip = _text(about, "callerIp") or _text(about, "callerIP")
     going = operation.get("first") is True and operation.get("last") is not True
-    return AuditEvent(
-        api_verb=verb,
-        actor_user=user,
-        api_uri="" if place else "/" + path.lstrip("/"),
-        api_stage="ResponseStarted" if going else "ResponseComplete",
-        api_id=_text(operation, "id") or _text(entry, "insertId"),
-        time=at,
-        actor_agent=_text(about, "callerSuppliedUserAgent"),
-        actor_ips=(ip,) if ip else (),
-        k8s_group=group,
-        k8s_resource=resource,
-        k8s_subresource=subresource,
-        k8s_name=name,
-        k8s_ns=space,
-        api_code=_GRPC.get(code, 500) if isinstance(code, int) else 200,
-        api_message=_text(_part(payload, "status"), "message")[:1000],
-        api_decision=_text(labels, "authorization.k8s.io/decision"),
-        api_grant=labels.get("authorization.k8s.io/reason")
-        if isinstance(labels.get("authorization.k8s.io/reason"), str)
-        else None,
-        asked=asked,
-        flags=() if at else ("clock",),
-    )
+    event: Raw = {
+        "kind": "Event",
+        "apiVersion": "audit.k8s.io/v1",
+        "auditID": _text(operation, "id") or _text(entry, "insertId"),
+        "stage": "ResponseStarted" if going else "ResponseComplete",
+        "verb": words[-1],
+        "user": {"username": user},
+        "sourceIPs": [ip] if ip else [],
+        "userAgent": _text(about, "callerSuppliedUserAgent"),
+        "responseStatus": {
+            "code": _GRPC.get(code, 500) if isinstance(code, int) else 200,
+            "message": _text(_part(payload, "status"), "message"),
+        },
+        "stageTimestamp": _text(entry, "timestamp") or _text(entry, "receiveTimestamp"),
+        "annotations": {k: v for k, v in _part(entry, "labels").items() if isinstance(v, str)},
+    }
+    if place:
+        names = ("apiGroup", "resource", "subresource", "name", "namespace")
+        event["objectRef"] = dict(zip(names, place, strict=True))
+    else:
+        event["requestURI"] = "/" + path.lstrip("/")
+    for name in ("request", "response"):
+        if name in payload:
+            event[f"{name}Object"] = payload.pop(name)
+    return {**entry, "protoPayload": payload, **event}
 
 
 def path_of(path: str) -> tuple[str, str, str, str, str] | None:

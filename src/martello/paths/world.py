@@ -174,7 +174,8 @@ def admission(cluster: Cluster, namespace: str, level: str, admits: Admits | Non
         f"enforces {enforced}" if has else "has no pod-security level"
     )
     path = ("metadata", "labels", ENFORCE) if has else ("metadata", "name")
-    return Fact(says, resource, path, not doubt, doubt, (edit,))
+    edits = (edit,) if level != "restricted" else ()  # those are taken at every level
+    return Fact(says, resource, path, not doubt, doubt, edits)
 
 
 def _webhook(cluster: Cluster) -> str:

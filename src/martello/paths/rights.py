@@ -249,13 +249,14 @@ def held(cluster: Cluster) -> Iterator[Held]:
 def _fact(binding: Binding, subject: Subject, place: int) -> Fact:
     ref = binding.resource.ref
     what = f"{ref.kind} {ref.local.replace(ref.kind + '/', '')}"
-    if len(binding.subjects) == 1:
+    same = [p for p, s in zip(binding.places, binding.subjects, strict=True) if s == subject]
+    if len(binding.subjects) == len(same):
         edit = Edit(f"unbind {ref.local}", f"remove {what}", (Change(ref),))
     else:
         edit = Edit(
             f"unbind {ref.local} {subject}",
             f"take {subject} out of {what}",
-            (Change(ref, ("subjects", place)),),
+            tuple(Change(ref, ("subjects", one)) for one in same),  # some are written twice
         )
     says = f"{what} grants {subject} {binding.role_kind} {binding.role_name}"
     return Fact(says, binding.resource, ("subjects", place), edits=(edit,))

@@ -38,8 +38,14 @@ class Key(msgspec.Struct, frozen=True, tag=True):
 class Pointer(msgspec.Struct, frozen=True, tag=True):
     """A place in `raw`, which is JSON: the value's text, or the JSON text of what is not a text.
 
-    A step is a key or an index; the step `*` stands for every element of an array or object and
-    makes the term a list. Of a key written twice the last one counts.
+    A step is a key or an index. Of a key written twice the last one counts. Other steps begin with
+    a sign, and make the term a list but for `|` and `+`:
+      `*`         every element of an array or object; what is missing below one is left out
+      `*k=v`      every element whose key `k` is the text `v`
+      `~k`        the keys of an object other than `k`
+      `|a|b`      the first of these keys that is there
+      `+`         the texts of an array joined by blanks
+      `\\key`     the key after the backslash, whatever sign it begins with
     """
 
     path: tuple[str, ...]
@@ -70,8 +76,12 @@ FUNCTIONS: Final = {
     "basename": "what follows the last slash",
     "length": "characters of a text, elements of a list (0 of one that is missing)",
     "b64": "the text that a text in base64 stands for; missing where it is none",
+    "dirname": "what precedes the last slash; a slash where there is none, or it is the first sign",
     "join": "the texts of all terms joined by the first extra",
     "concat": "the texts of all terms, one after another",
+    "words": "those texts of the terms that are there and not empty, joined by blanks",
+    "first": "the first of the terms that is there",
+    "repository": "an image reference without its tag and digest",
     "param": "the value of a query parameter (the first extra) of a URI",
     "element": "every element of list columns of equal length that belongs to one slot",
 }
@@ -80,8 +90,10 @@ FUNCTIONS: Final = {
 #   = != < <= > >=       of one value; numbers with numbers, texts with texts, else false
 #   in                   the value is one of the operand's
 #   contains startswith endswith       of texts; with i: ASCII letters of either case are equal
-#   glob iglob           the whole text by * and ? and [...] (fnmatch; * crosses slashes)
-#   like ilike           the whole text by * and ? alone
+#   glob iglob           the whole text by * and ? and [...] as fnmatch does: * crosses slashes, a
+#                        backslash takes the next sign as it is
+#   like ilike           the whole text by * and ? alone; a backslash takes the next *, ? or
+#                        backslash as it is
 #   matches              an RE2 expression is found in the text; fullmatch: it is the whole text
 #   pmatch               the text is below one of the operand's paths, component by component
 #   cidr                 the address lies in one of the operand's networks

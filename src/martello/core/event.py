@@ -76,8 +76,8 @@ _SHAPE: Final[tuple[tuple[tuple[str, ...], str, str], ...]] = (
     (
         _HOST,
         "text",
-        "proc_exe proc_name proc_args proc_cwd proc_parent_name proc_parent_exe proc_tty "
-        "proc_exec_id sys_call sys_res",
+        "proc_exe proc_name proc_args proc_cwd proc_parent_name proc_parent_exe proc_parent_args "
+        "proc_tty proc_exec_id sys_call sys_res",
     ),
     (_HOST, "texts", "proc_argv proc_ancestors proc_flags"),
     (_HOST, "int", "proc_pid proc_ppid proc_uid proc_auid"),
@@ -138,6 +138,7 @@ _FALCO: Final[Mapping[str, str]] = {
     "proc_ppid": "proc.ppid",
     "proc_parent_name": "proc.pname",
     "proc_parent_exe": "proc.pexepath",
+    "proc_parent_args": "proc.pcmdline",
     "proc_tty": "proc.tty",
     "proc_uid": "user.uid",
     "proc_auid": "user.loginuid",
@@ -174,6 +175,7 @@ _SIGMA: Final[Mapping[str, str]] = {
     "proc_args": "CommandLine",
     "proc_cwd": "CurrentDirectory",
     "proc_parent_exe": "ParentImage",
+    "proc_parent_args": "ParentCommandLine",
     "file_path": "TargetFilename",
     "net_dst_ip": "DestinationIp",
     "net_dst_port": "DestinationPort",

@@ -86,7 +86,7 @@ class Grounding:
             self.holdings.gain(role, head[4])
         elif head[0] == "admin":
             self.holdings.admins.add(head[1])
-        self.program.rule(self.program.id(head), body, edge.label(_words(env)))
+        self.program.rule(self.program.id(head), body, edge.label(_words(edge, env)))
 
     def _body(self, condition: Any, env: Env) -> list[int] | None:
         if isinstance(condition, Clause) and condition.scope == "=any":
@@ -335,17 +335,33 @@ def _named(value: Any, names: set[str]) -> bool:
     return isinstance(value, Class) and not names.isdisjoint(value.pods)
 
 
-def _words(env: Mapping[str, Any]) -> dict[str, str]:
+# What a thing is called in a text, by its domain: with its namespace, or any of them.
+_NOUNS: Final = {
+    "account": "account",
+    "phantom": "account",
+    "secret": "secret",
+    "tokensecret": "token secret",
+    "pod": "pod",
+    "user": "user",
+    "group": "group",
+    "node": "node",
+}
+
+
+def _words(edge: Edge, env: Env) -> dict[str, str]:
     """What variables mean, in words."""
     words: dict[str, str] = {}
-    for variable, value in env.items():
+    for variable, (domain, _) in edge.each.items():
+        value, home = env[variable], env.get(f"{variable} in", "")
+        noun = _NOUNS.get(domain, "")
         if value == ANY:
-            words[variable] = "any"
+            words[variable] = f"any {noun} of {home}" if home else f"any {noun}"
         elif isinstance(value, Class):
-            words[variable] = value.id
+            words[variable] = f"{noun} {value.id}"
         elif isinstance(value, tuple) and isinstance(value[0], Class):
             words[variable] = value[0].id
-            words[f"{variable} node"] = value[2]
+        elif noun:
+            words[variable] = f"{noun} {home}/{value}" if home else f"{noun} {value}"
         else:
             words[variable] = _name_of(value)
     return words

@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
-from sqlalchemy import BigInteger, Connection, DateTime, insert, select, text
+from sqlalchemy import BigInteger, Connection, DateTime, insert, inspect, select, text
 
 from martello.core.errors import BadInput, MartelloError, Unreachable
 from martello.store.migrate import STEPS, migrate, schema
@@ -116,7 +116,7 @@ def test_a_full_disk_is_told(tmp_path: Path) -> None:
             _fill(state)
         assert caught.value.why == "the disk is full"
         with state.reading() as connection:
-            assert schema(connection) == 1
+            assert schema(connection) == len(STEPS)
 
 
 def _open(url: str, ready: object) -> None:
@@ -146,17 +146,17 @@ def _broken(connection: Connection) -> None:
 def test_t7_an_older_store_is_migrated_after_a_copy(tmp_path: Path) -> None:
     url = _url(tmp_path)
     with open_state(url) as state:
-        assert migrate(state, (*STEPS, _second)) == 2
+        assert migrate(state, (*STEPS, _second)) == len(STEPS) + 1
         with state.writing() as connection:
             connection.execute(text("INSERT INTO added VALUES (1)"))
-        assert migrate(state, (*STEPS, _second)) == 2
-    copy = tmp_path / "state" / "state.db.schema-1"
+        assert migrate(state, (*STEPS, _second)) == len(STEPS) + 1
+    copy = tmp_path / "state" / f"state.db.schema-{len(STEPS)}"
     assert stat.S_IMODE(copy.stat().st_mode) == 0o600
     with connect(f"sqlite:///{copy}") as old, old.reading() as connection:
-        assert schema(connection) == 1
+        assert schema(connection) == len(STEPS)
     with pytest.raises(BadInput) as caught:  # now it is newer than this program
         open_state(url)
-    assert "schema 2" in caught.value.why
+    assert f"schema {len(STEPS) + 1}" in caught.value.why
 
 
 def test_t7_a_migration_that_breaks_leaves_the_store_as_it_was(tmp_path: Path) -> None:
@@ -164,10 +164,24 @@ def test_t7_a_migration_that_breaks_leaves_the_store_as_it_was(tmp_path: Path) -
         with pytest.raises(MartelloError):
             migrate(state, (*STEPS, _second, _broken))
         with state.reading() as connection:
-            assert schema(connection) == 1
+            assert schema(connection) == len(STEPS)
             names = connection.execute(text("SELECT name FROM sqlite_master")).scalars().all()
         assert not {"half", "added"}.intersection(names)
-        assert migrate(state, (*STEPS, _second)) == 2
+        assert migrate(state, (*STEPS, _second)) == len(STEPS) + 1
+
+
+def test_t7_a_store_of_every_earlier_schema_is_migrated(tmp_path: Path) -> None:
+    for number in range(1, len(STEPS)):
+        with connect(f"sqlite:///{tmp_path / f'{number}.db'}") as state:
+            assert migrate(state, STEPS[:number]) == number
+            with state.writing() as connection:
+                row = {"name": "kept", "digest": "d", "resolved_at": 1, "not_after": 2}
+                connection.execute(insert(metadata.tables["ref"]).values(row))
+            assert migrate(state) == len(STEPS)
+            with state.reading() as connection:
+                assert connection.execute(select(metadata.tables["ref"])).all()
+                found = set(inspect(connection).get_table_names())
+        assert found == set(metadata.tables)
 
 
 def test_t5_no_table_holds_events() -> None:

@@ -11,6 +11,7 @@ from typing import Final
 from sqlalchemy import Connection, inspect, select, text
 
 from martello.core.errors import BadInput
+from martello.store.monitor_tables import MONITOR
 from martello.store.state import State, translated
 from martello.store.tables import meta, metadata
 from martello.store.upsert import replaced
@@ -19,11 +20,33 @@ Step = Callable[[Connection], None]
 _LOCK: Final = 0x6D617274  # of PostgreSQL's advisory locks
 
 
+_FIRST: Final = (
+    "meta",
+    "work",
+    "approval",
+    "head",
+    "ref",
+    "inventory",
+    "image",
+    "other",
+    "tag",
+    "layer",
+    "facts",
+)
+
+
 def _first(connection: Connection) -> None:
-    metadata.create_all(connection)
+    metadata.create_all(connection, tables=[metadata.tables[name] for name in _FIRST])
 
 
-STEPS: Final[tuple[Step, ...]] = (_first,)  # the schema's number is how many have been done
+def _monitor(connection: Connection) -> None:
+    metadata.create_all(connection, tables=list(MONITOR))
+
+
+STEPS: Final[tuple[Step, ...]] = (
+    _first,
+    _monitor,
+)  # the schema's number is how many have been done
 
 
 def migrate(state: State, steps: Sequence[Step] = STEPS) -> int:

@@ -1,0 +1,1 @@
+"""Sigma rules: read by pySigma (extra `monitor`), evaluated by us."""

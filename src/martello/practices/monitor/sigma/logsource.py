@@ -21,6 +21,7 @@ from martello.practices.monitor.sigma.lower import Field, Lowering, Unassessable
 _LISTS: Final = {"texts": "text", "ints": "int", "bools": "bool"}
 _ANNOTATION: Final = "annotations."
 _DEEPEST: Final = 32
+_SIGNS: Final = frozenset("*~|+\\")  # what steps of a pointer that are no keys begin with
 _STEP: Final = re.compile(r"\[([0-9]*|\*)\]")
 # Lists of audit.k8s.io/v1 that a rule may name without brackets: one element must do.
 LISTS: Final = frozenset(("sourceIPs", "user.groups", "impersonatedUser.groups"))
@@ -78,7 +79,7 @@ def path(name: str, lists: Iterable[str] = ()) -> Field:
     for part in name.split("."):
         plain = part.partition("[")[0]
         if plain or not part:
-            steps.append(plain)
+            steps.append(_key(plain))
         steps.extend("*" if found in ("", "*") else found for found in _STEP.findall(part))
     if len(steps) > _DEEPEST:
         raise Unassessable(f"a field has more than {_DEEPEST} steps")
@@ -89,7 +90,12 @@ def path(name: str, lists: Iterable[str] = ()) -> Field:
 
 def member(name: str) -> Field:
     """A member of the object in `raw`, whatever dots or blanks its name has."""
-    return Field(Pointer((name,)), "json")
+    return Field(Pointer((_key(name),)), "json")
+
+
+def _key(name: str) -> str:
+    """A key as a step of a pointer, where some signs mean more."""
+    return "\\" + name if name[:1] in _SIGNS else name
 
 
 _AUDIT: Final[Mapping[str, str]] = {

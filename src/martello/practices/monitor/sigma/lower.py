@@ -244,10 +244,7 @@ def comparison(value: SigmaString, cased: bool) -> tuple[str, str]:
             return f"{i}endswith", text
         case [str() as text, last] if last is many:
             return f"{i}startswith", text
-    if not any(isinstance(part, str) and ("*" in part or "?" in part) for part in parts):
-        return f"{i}like", "".join(part if isinstance(part, str) else _sign(part) for part in parts)
-    expression = "".join(_escaped(p, cased) if isinstance(p, str) else _any(p) for p in parts)
-    return "fullmatch", f"(?s){expression}"
+    return f"{i}like", "".join(_escaped(p) if isinstance(p, str) else _sign(p) for p in parts)
 
 
 def _parts(value: SigmaString) -> list[Any]:
@@ -274,21 +271,9 @@ def _sign(part: SpecialChars) -> str:
     return "*" if part is SpecialChars.WILDCARD_MULTI else "?"
 
 
-def _any(part: SpecialChars) -> str:
-    return ".*" if part is SpecialChars.WILDCARD_MULTI else "."
-
-
-def _escaped(text: str, cased: bool) -> str:
-    """A text as a regular expression of RE2; of either case only where the letter is ASCII."""
-    found = []
-    for char in text:
-        if char.isascii() and char.isalpha():
-            found.append(char if cased else f"[{char.lower()}{char.upper()}]")
-        elif char.isascii() and not char.isalnum() and char.isprintable() and char != " ":
-            found.append("\\" + char)
-        else:
-            found.append(char)
-    return "".join(found)
+def _escaped(text: str) -> str:
+    """A text as a pattern of stars and question marks that means just itself."""
+    return text.replace("\\", "\\\\").replace("*", "\\*").replace("?", "\\?")
 
 
 def _expression(value: SigmaRegularExpression) -> str:

@@ -128,7 +128,7 @@ class _Reader:
         for place, text, fatal in problems:
             (self.error if fatal else self.warn)(file, place, text)
         reason = next((text for _, text, fatal in problems if fatal), "")
-        if not reason and value.get("status") == "unsupported":
+        if not reason and value.get("status") == "unsupported" and not _counts(value):
             reason = "the rule says of itself that it is unsupported"
         if not reason and source is None:
             name = "/".join(shown(part) for part in (written[1], written[0], written[2]) if part)
@@ -205,7 +205,10 @@ class _Reader:
             count.type, (events.id,), by, count.within, count.op, count.value, field
         )
         self.read.append(Read(events, frozenset((events.id,)), written, source))
-        rule = msgspec.structs.replace(rule, tree=FALSE, correlate=counting)
+        note = "its old way of counting is read as a correlation"
+        rule = msgspec.structs.replace(
+            rule, tree=FALSE, correlate=counting, warnings=(*rule.warnings, note)
+        )
         self.read.append(Read(rule, names, written, source))
 
     def lazy(self, detections: SigmaDetections, source: LogSource) -> dict[str, Callable[[], Node]]:
@@ -271,6 +274,12 @@ class _Reader:
 def _steps(value: dict[str, Any], index: int) -> tuple[str | int, ...]:
     listed = isinstance(value["detection"]["condition"], list)
     return ("detection", "condition", index) if listed else ("detection", "condition")
+
+
+def _counts(value: dict[str, Any]) -> bool:
+    """Whether a rule counts in the old way: what Sigma's tools no longer support, but we do."""
+    given = value["detection"].get("condition")
+    return isinstance(given, str) and "|" in given
 
 
 def _without_timeframe(detection_: Mapping[str, Any]) -> dict[str, Any]:

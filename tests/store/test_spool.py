@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 import threading
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -14,12 +15,14 @@ from hypothesis import strategies as st
 from martello.core.errors import Unreachable
 from martello.store import spool as spools
 from martello.store.crc32c import crc32c
-from martello.store.spool import Full, Spool, scan
+from martello.store.frames import frame_head, scan
+from martello.store.spool import Full
 
 SOURCE = "prod/audit/webhook"
+Spool = partial(spools.Spool, start=lambda: 0)
 
 
-def _bodies(spool: Spool, source: str = SOURCE, first: int = 0) -> dict[int, bytes]:
+def _bodies(spool: spools.Spool, source: str = SOURCE, first: int = 0) -> dict[int, bytes]:
     return {frame.position: frame.body for frame in spool.read(source, first, 1 << 30)}
 
 
@@ -135,7 +138,7 @@ def test_a_body_cannot_pretend_to_be_a_frame(tmp_path: Path) -> None:
     with Spool(tmp_path) as spool:
         spool.append(SOURCE, b"x")
     path = _log(tmp_path)
-    forged = spools.frame_head(b"\0" * 8, 7, b"forged") + b"forged"
+    forged = frame_head(b"\0" * 8, 7, b"forged") + b"forged"
     with Spool(tmp_path) as spool:
         spool.append(SOURCE, forged)
     data = bytearray(path.read_bytes())
@@ -174,7 +177,7 @@ def test_a3_threads_share_a_sync_and_nobody_returns_before_it(
     assert len(synced) < 120
 
 
-def _fill(spool: Spool) -> int:
+def _fill(spool: spools.Spool) -> int:
     for kept in range(100):
         try:
             spool.append(SOURCE, b"x" * 100)
@@ -224,3 +227,16 @@ def test_a_long_log_is_of_several_files_and_freed_by_file(
         assert [frame.position for frame in some] == [25, 26]
     with Spool(tmp_path) as spool:
         assert sorted(_bodies(spool, first=20)) == list(range(20, 40))
+
+
+def test_positions_never_begin_again(tmp_path: Path) -> None:
+    with spools.Spool(tmp_path / "a") as spool:
+        first = spool.append(SOURCE, b"x")
+    with spools.Spool(tmp_path / "b") as spool:  # as if the directory were lost
+        assert spool.append(SOURCE, b"x") > first
+        spool.begin(SOURCE, first * 2)
+        assert spool.append(SOURCE, b"y") == first * 2
+        spool.begin(SOURCE, first)
+        assert spool.append(SOURCE, b"z") == first * 2 + 1
+    with spools.Spool(tmp_path / "b") as spool:
+        assert spool.append(SOURCE, b"z") == first * 2 + 2

@@ -1,10 +1,10 @@
 """The intake log: what a receiver has acknowledged is on the disk until it is in the lake.
 
-Each source has files of frames: mark, length, position, CRC-32C of both and of the body, body. The
-mark is eight random bytes that begin the file, so that no body can hold what looks like a frame.
-Positions count frames from 0 for ever; a file is named after its first. `append` returns after
-fsync (A3: one for all that arrive within 5 ms or 1 MiB). A1: a torn tail is cut at the last good
-frame; damage before good frames is told as a gap, never taken for a tail.
+Each source has files of frames (`frames`). Positions count frames, and only ever grow: those of a
+new log begin at the microseconds since 1970, so that one whose directory was lost does not begin
+again. A file is named after its first. `append` returns after fsync (A3: one for all that arrive
+within 5 ms or 1 MiB). A1: a torn tail is cut at the last good frame; damage before good frames is
+told as a gap, never taken for a tail.
 """
 
 from __future__ import annotations
@@ -13,25 +13,18 @@ import contextlib
 import fcntl
 import hashlib
 import os
-import struct
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Final
 
-import msgspec
-
 from martello.core.errors import MartelloError, Unreachable
 from martello.core.event import Gap
-from martello.store.crc32c import crc32c
 from martello.store.files import disk_error, sync_directory
+from martello.store.frames import HEAD, LARGEST, MARK, Frame, frame_head, frames, scan
 
-_MARK: Final = 8  # bytes
-_HEAD: Final = struct.Struct("<8sIQI")
-_FIELDS: Final = struct.Struct("<IQ")
-LARGEST: Final = 64 << 20  # bytes of one frame: a body of the webhook
 LIMIT: Final = 4 << 30  # bytes of all frames
 _GROUP_SECONDS: Final = 0.005
 _GROUP_BYTES: Final = 1 << 20
@@ -39,17 +32,14 @@ _FILE: Final = 16 << 20  # bytes after which a new file is begun
 _SUFFIX: Final = ".log"
 
 
+def _micros() -> int:
+    return time.time_ns() // 1000
+
+
 class Full(MartelloError):
     """There is no room: the receiver must shed, and write down that it did."""
 
     exit_code = 3
-
-
-class Frame(msgspec.Struct, frozen=True):
-    """One acknowledged body, and its position in its source."""
-
-    position: int
-    body: bytes
 
 
 class _Log:
@@ -67,9 +57,12 @@ class _Log:
         self.synced = 0  # frames before this position are on the disk
         self._file: int | None = None
 
-    def recover(self) -> None:
-        """Finds the end, and cuts a torn tail. Files with nothing good in them are begun anew."""
+    def recover(self, start: int = 0) -> None:
+        """Finds the end, and cuts a torn tail. A log without files begins at `start`."""
+        self.next = start
         self.files = [(_first(path), path) for path in sorted(self.directory.glob(f"*{_SUFFIX}"))]
+        if self.files:
+            self.next = 0
         for first, path in self.files:
             self.next = max(self.next, first)
             frames, gaps, end = scan(path)
@@ -123,7 +116,7 @@ class _Log:
 
     def free(self, position: int) -> None:
         """Deletes files whose frames are all before a position."""
-        if self.written > _MARK and position >= self.next:
+        if self.written > MARK and position >= self.next:
             self.rotate()
         while len(self.files) > 1 and self.files[1][0] <= position:
             _, path = self.files.pop(0)
@@ -139,9 +132,9 @@ class _Log:
     def _open(self, path: Path) -> None:
         self._file = os.open(path, os.O_RDWR | os.O_APPEND)
         self.written = os.fstat(self._file).st_size
-        self.mark = os.pread(self._file, _MARK, 0)
+        self.mark = os.pread(self._file, MARK, 0)
         if not self.written:
-            self.mark = os.urandom(_MARK)
+            self.mark = os.urandom(MARK)
             self.written = os.write(self._file, self.mark)
             self.size += self.written
 
@@ -149,9 +142,12 @@ class _Log:
 class Spool:
     """A directory of logs, for one process at a time; any of its threads may append."""
 
-    def __init__(self, directory: Path, limit: int = LIMIT) -> None:
+    def __init__(
+        self, directory: Path, limit: int = LIMIT, start: Callable[[], int] = _micros
+    ) -> None:
         self.directory = directory
         self.limit = limit
+        self._start = start
         self._lock = threading.Condition()
         self._logs: dict[str, _Log] = {}
         self._syncing: set[str] = set()
@@ -169,7 +165,7 @@ class Spool:
             why = "another process receives into it"
             raise Unreachable(f"cannot open the spool {directory}", why, "end that one") from None
         for log in _logs(directory):
-            log.recover()
+            log.recover(start())
             self._logs[log.source] = log
 
     def __enter__(self) -> Spool:
@@ -207,7 +203,7 @@ class Spool:
         with self._lock:
             if self._broken:
                 raise MartelloError(self._broken, "a write to the disk failed", "restart")
-            room = self.limit - self.size - _HEAD.size - len(body)
+            room = self.limit - self.size - HEAD - len(body)
             if room < 0:
                 what = f"the spool {self.directory} is full"
                 raise Full(what, f"it may hold {self.limit:,} bytes")
@@ -275,6 +271,14 @@ class Spool:
                     taken += len(frame.body)
         return found
 
+    def begin(self, source: str, position: int) -> None:
+        """Positions of a source are never below this one, whatever the clock said."""
+        with self._lock:
+            log = self._log(source)
+            if log.next < position:
+                log.next = log.synced = position
+                log.rotate()
+
     def end(self, source: str) -> int:
         """The position that the next frame of a source will have."""
         with self._lock:
@@ -317,62 +321,9 @@ class Spool:
             except OSError as error:
                 told = disk_error(f"cannot write to {directory}", error)
                 raise Full(told.what, told.why, told.next) from error
-            log.recover()
+            log.recover(self._start())
             self._logs[source] = log
         return log
-
-
-def frame_head(mark: bytes, position: int, body: bytes) -> bytes:
-    """The head of a frame: its checksum covers length, position and body."""
-    fields = _FIELDS.pack(len(body), position)
-    return _HEAD.pack(mark, len(body), position, crc32c(body, crc32c(fields)))
-
-
-def frames(path: Path) -> Iterator[Frame]:
-    """The good frames of a file."""
-    places, _, _ = scan(path)
-    with open(path, "rb") as file:
-        for position, start, size in places:
-            file.seek(start)
-            yield Frame(position, file.read(size))
-
-
-def scan(path: Path) -> tuple[list[tuple[int, int, int]], list[Gap], int]:
-    """The good frames of a file as position, offset and size of the body; what is damaged between
-    them; and where the last good one ends.
-    """
-    data = path.read_bytes()
-    mark = data[:_MARK]
-    places: list[tuple[int, int, int]] = []
-    gaps: list[Gap] = []
-    if len(mark) < _MARK:
-        return places, gaps, 0
-    next, end = 0, _MARK
-    at = end
-    while at < len(data):
-        found = _frame(data, at, mark)
-        if found is None or found[0] < next:
-            at = data.find(mark, at + 1)
-            if at < 0:
-                break
-            continue
-        if at > end:
-            gaps.append(Gap(str(path), end, at - end, "frames of the spool are damaged"))
-        places.append(found)
-        next = found[0] + 1
-        end = at = found[1] + found[2]
-    return places, gaps, end
-
-
-def _frame(data: bytes, at: int, mark: bytes) -> tuple[int, int, int] | None:
-    start = at + _HEAD.size
-    if start > len(data):
-        return None
-    found, size, position, crc = _HEAD.unpack_from(data, at)
-    if found != mark or size > LARGEST or start + size > len(data):
-        return None
-    told = crc32c(memoryview(data)[start : start + size], crc32c(_FIELDS.pack(size, position)))
-    return (position, start, size) if told == crc else None
 
 
 def _logs(directory: Path) -> Iterator[_Log]:

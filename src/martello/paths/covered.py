@@ -29,7 +29,7 @@ _ESCALATE: Final = tuple(
 class Covered:
     """Adds the rules of bindings that need no `bind`, where a role matters to somebody else."""
 
-    __slots__ = ("_filled", "_known", "_label", "holdings", "program", "world")
+    __slots__ = ("_filled", "_known", "_label", "_sharers", "holdings", "program", "world")
 
     def __init__(self, holdings: Holdings, label: Label) -> None:
         self.holdings = holdings
@@ -38,6 +38,7 @@ class Covered:
         self._label = label
         self._known: dict[tuple[tuple[Proposition, ...], RoleKey], bool] = {}
         self._filled: set[str] = set()
+        self._sharers: dict[str, dict[Proposition, None]] = {}  # by scope: whose rights count
 
     def rules(self) -> None:
         """One round: roles that were gained meanwhile serve, too."""
@@ -50,6 +51,11 @@ class Covered:
             for space in spaces
             for name in holdings.names(clause, space)
         }
+        self._sharers = {}
+        for who, grants in holdings.of_who.items():
+            for grant in grants:
+                if holdings.shared(grant.role):
+                    self._sharers.setdefault(grant.scope, {})[who] = None
         for wide in (False, True):
             create, update = _CREATE[wide], _UPDATE[wide]
             if holdings.knows(create):
@@ -72,10 +78,14 @@ class Covered:
         found = dict.fromkeys(self.holdings.owners(clause, scope))
         groups = {one[1] for one in found if one[0] == "group"}
         anybody = bool(self.holdings.gains(clause, scope, ""))
-        for who in self.holdings.of_who:
+        sharing = dict.fromkeys((*self._sharers.get(scope, ()), *self._sharers.get("", ())))
+        for who in sharing:
             if anybody or not groups.isdisjoint(groups_of(who)):
                 found.setdefault(who)
-        return list(found)
+        if self._filled:
+            return list(found)
+        member = {group for who in sharing for group in (who[1],) if who[0] == "group"}
+        return [w for w in found if w in sharing or not member.isdisjoint(groups_of(w))]
 
     def _grants(self, who: Proposition, scope: str) -> list[Held]:
         keys = (who, *(("group", group) for group in groups_of(who)))

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from datetime import date
 from functools import lru_cache
 
-from martello.catalogue.load import packaged, read
+from martello.catalogue.load import load
 from martello.catalogue.scan import scan
 from martello.core.check import Check
 from martello.core.reading import Reading
@@ -22,8 +22,7 @@ _TODAY = date(2000, 1, 1)  # nothing here expires
 
 @lru_cache(maxsize=1)
 def _checks() -> tuple[Check, ...]:
-    own = (read(source) for source in packaged() if source.practice == "access")
-    return tuple(check for check in own if "pss" in check.frameworks)
+    return tuple(check for check in load() if "pss" in check.frameworks)
 
 
 def levels_needed(resources: Iterable[Resource], kubernetes: int) -> dict[Ref, str]:

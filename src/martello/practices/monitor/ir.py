@@ -82,7 +82,13 @@ FUNCTIONS: Final = {
     "words": "those texts of the terms that are there and not empty, joined by blanks",
     "first": "the first of the terms that is there",
     "repository": "an image reference without its tag and digest",
+    "effective": "of every container (a list of JSON texts) what its securityContext says of the"
+    " first extra, else the second term, else the second extra",
+    "accounts": "of every subject (a list of JSON texts) its namespace, a colon, its name",
     "param": "the value of a query parameter (the first extra) of a URI",
+    "cel": "what the first extra, CEL over `e` and `params`, is of these columns, with the second "
+    "extra as parameters (JSON): true, false, or missing where CEL gives an error; no argument "
+    "need be there",
     "element": "every element of list columns of equal length that belongs to one slot",
 }
 

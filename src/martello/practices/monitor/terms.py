@@ -239,6 +239,11 @@ _BY_ELEMENT: Final[Mapping[str, Callable[[Any], Any]]] = {
 
 
 def _call(term: Call) -> Get:
+    if term.name == "cel":
+        from martello.practices.monitor import rowwise
+
+        columns = tuple(one.name for one in term.of if isinstance(one, Column))
+        return rowwise.value(str(term.extra[0]), str(term.extra[1]), columns)
     name, of = term.name, tuple(getter(one) for one in term.of)
     change = _BY_ELEMENT.get(name)
     if change is not None:
@@ -251,6 +256,10 @@ def _call(term: Call) -> Get:
         return _param(of[0], str(term.extra[0]))
     if name == "words":
         return lambda event: " ".join(w for get in of if (w := text(get(event)))) or None
+    if name == "effective":
+        return _effective(of[0], of[1], str(term.extra[0]), str(term.extra[1]))
+    if name == "accounts":
+        return _accounts(of[0])
     if name in ("join", "concat"):
         return _joined(of, str(term.extra[0]) if name == "join" else "")
     raise ValueError(f"{name} is no function of terms")
@@ -307,3 +316,38 @@ def _joined(of: Sequence[Get], by: str) -> Get:
         return by.join(parts)
 
     return joined
+
+
+def _objects(value: Any) -> Iterator[dict[str, Any]]:
+    """The objects of a JSON text, or of a list of them."""
+    for one in value if isinstance(value, list) else (value,):
+        try:
+            found = _decode(one) if isinstance(one, str) else None
+        except (msgspec.DecodeError, UnicodeError, RecursionError):
+            found = None
+        if isinstance(found, dict):
+            yield found
+
+
+def _effective(of: Get, outer: Get, key: str, default: str) -> Get:
+    def effective(event: Event) -> Any:
+        general = outer(event)
+        found = []
+        for one in _objects(of(event)):
+            own = _step(one.get("securityContext"), key)
+            found.append(_told(own) if own is not None else general or default)
+        return found
+
+    return effective
+
+
+def _accounts(of: Get) -> Get:
+    def accounts(event: Event) -> Any:
+        named = [
+            (one.get("namespace"), name)
+            for one in _objects(of(event))
+            if isinstance(name := one.get("name"), str)
+        ]
+        return [f"{space}:{name}" for space, name in named if isinstance(space, str)]
+
+    return accounts

@@ -244,11 +244,6 @@ def _call(term: Call) -> Get:
 
         columns = tuple(one.name for one in term.of if isinstance(one, Column))
         return rowwise.value(str(term.extra[0]), str(term.extra[1]), columns)
-    if term.name == "cel":
-        from martello.practices.monitor import rowwise
-
-        columns = tuple(one.name for one in term.of if isinstance(one, Column))
-        return rowwise.value(str(term.extra[0]), str(term.extra[1]), columns)
     name, of = term.name, tuple(getter(one) for one in term.of)
     change = _BY_ELEMENT.get(name)
     if change is not None:

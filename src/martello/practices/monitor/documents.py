@@ -1,6 +1,6 @@
 """The YAML documents of a file of rules: plain values, bounded, with the place of every key.
 
-Scalars are read as PyYAML reads them (YAML 1.1), which is what Sigma's tools do.
+Scalars are read as PyYAML reads them (YAML 1.1), which is what Sigma's tools do; times stay texts.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ MOST: Final = 20_000  # nodes of a document
 DEEPEST: Final = 40  # mappings and lists in one another
 EXPANDED: Final = 10_000  # nodes that aliases may add to a document
 _MERGE: Final = "tag:yaml.org,2002:merge"
+_TIMESTAMP: Final = "tag:yaml.org,2002:timestamp"
+_TEXT: Final = "tag:yaml.org,2002:str"
 _LOADER: Final[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 Steps = tuple[str | int, ...]
 
@@ -136,6 +138,8 @@ def _check(root: Any) -> None:
     while stack:
         node, depth, done = stack.pop()
         if isinstance(node, yaml.ScalarNode):
+            if node.tag == _TIMESTAMP:
+                node.tag = _TEXT  # events and rules write times as texts
             if id(node) not in sizes:
                 own += 1
                 sizes[id(node)] = 1
@@ -182,7 +186,7 @@ def _check_keys(node: Any) -> None:
         if key.value in seen:
             raise _at(key, "the key is written twice")
         seen.add(key.value)
-        key.tag = "tag:yaml.org,2002:str"  # `on`, `1` and the like are names here
+        key.tag = _TEXT  # `on`, `1` and the like are names here
     if len(seen) > MOST:
         raise _at(node, f"more than {MOST:,} keys")
 

@@ -52,7 +52,7 @@ def table(kind: str, events: Iterable[Event]) -> pa.Table:
 
 
 def events(rows: pa.Table) -> list[dict[str, Any]]:
-    """The rows as scalar events: nulls and empty lists are absent, times ns since 1970."""
+    """The rows as scalar events: nulls are absent, times ns since 1970."""
     found: list[dict[str, Any]] = [{} for _ in range(rows.num_rows)]
     for name, column in zip(rows.column_names, rows.columns, strict=True):
         if column.null_count == len(column):
@@ -61,7 +61,7 @@ def events(rows: pa.Table) -> list[dict[str, Any]]:
             column = column.cast(pa.int64())
         as_map = pa.types.is_map(column.type)
         for event, value in zip(found, column.to_pylist(), strict=True):
-            if value is not None and value != []:
+            if value is not None:
                 event[name] = dict(value) if as_map else value
     return found
 

@@ -164,7 +164,8 @@ def _make(directory: Path) -> list[Path]:
     while not directory.is_dir():
         directory = directory.parent
         changed.append(directory)
-    changed[0].mkdir(mode=0o700, parents=True, exist_ok=True)
+    for one in changed[-2::-1]:
+        one.mkdir(mode=0o700, exist_ok=True)  # `parents` would leave them open to others
     return changed
 
 

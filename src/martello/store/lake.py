@@ -63,6 +63,7 @@ class Segment(msgspec.Struct, frozen=True):
     raw_file: str = ""
     raw_hash: str = ""
     raw_size: int = 0
+    origins: tuple[str, ...] = ()  # the segments that it was compacted from
 
 
 class Lake:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, Table, Text
+from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, Table, Text, text
 
 from martello.store.tables import metadata
 
@@ -40,13 +40,14 @@ segment = Table(
     Column("rows", BigInteger, nullable=False),
     Column("first_at", BigInteger, nullable=False),  # of its events
     Column("last_at", BigInteger, nullable=False),
+    Column("origins", Text, nullable=False),  # JSON: the segments that it was compacted from
     Column("shape", Text, nullable=False),  # of its columns: names and types, hashed
     Column("columns_root", Text, nullable=False),  # Merkle roots; empty: sealed as its origins
     Column("raw_root", Text, nullable=False),
     Column("leaves", Text, nullable=False),  # its leaves whatever their order, hashed
     Column("columns_file", Text, nullable=False),
     Column("columns_hash", Text, nullable=False),
-    Column("columns_size", BigInteger, nullable=False),
+    Column("columns_size", BigInteger, nullable=False),  # -1: the file is deleted
     Column("raw_file", Text, nullable=False),  # empty: nothing raw was kept
     Column("raw_hash", Text, nullable=False),
     Column("raw_size", BigInteger, nullable=False),
@@ -59,7 +60,13 @@ segment = Table(
     Column("columns_ended_n", BigInteger, nullable=False),
     Column("raw_ended_n", BigInteger, nullable=False),
     Index("segment_seen", "columns_ended_at", "kind", "cluster", "last_at"),
-    Index("segment_once", "source", "first", "kind", "cluster", "day", unique=True),
+    Index(
+        "segment_once",
+        *("source", "first", "kind", "cluster", "day"),
+        unique=True,
+        sqlite_where=text("source <> ''"),
+        postgresql_where=text("source <> ''"),
+    ),
     Index("segment_unsealed", "added_n"),
 )
 
@@ -73,6 +80,7 @@ checkpoint = Table(
     Column("segments", BigInteger, nullable=False),  # since the first checkpoint
     Column("peaks", Text, nullable=False),  # JSON: to go on with the tree
     Column("made_at", BigInteger, nullable=False),
+    Column("content", LargeBinary, nullable=False),  # signed; empty once its file is written
 )
 
 witness = Table(

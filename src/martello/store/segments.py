@@ -207,6 +207,7 @@ def row_of(one: Segment, at: int) -> dict[str, Any]:
     """A segment as a row of the catalogue."""
     return {
         **{name: getattr(one, name) for name in _FIELDS},
+        "origins": msgspec.json.encode(one.origins).decode(),
         "made_at": at,
         "columns_ended_at": 0,
         "raw_ended_at": 0,
@@ -220,7 +221,8 @@ def row_of(one: Segment, at: int) -> dict[str, Any]:
 def of_row(row: Row[Any]) -> Segment:
     """A segment from its row."""
     found = row._mapping
-    return Segment(**{name: found[name] for name in _FIELDS})
+    origins = msgspec.json.decode(found["origins"], type=tuple[str, ...])
+    return Segment(**{**{name: found[name] for name in _FIELDS}, "origins": origins})
 
 
 def _new(name: Name) -> dict[str, Any]:

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 import msgspec
 
@@ -63,7 +63,7 @@ class Check(msgspec.Struct, frozen=True):
     left: Operand
     op: str
     right: Operand | None = None
-    over: str = ""
+    over: Literal["", "oneof", "anyof", "allof"] = ""
     at: int = 0
 
 

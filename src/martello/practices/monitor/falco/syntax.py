@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Final, NoReturn
+from typing import Final, Literal, NoReturn
 
 from martello.practices.monitor.falco.expression import (
     All,
@@ -50,6 +50,7 @@ TEXTUAL: Final = (
     "endswith",
     "regex",
 )
+_PLAIN: Final = ""
 MODIFIERS: Final = ("oneof", "anyof", "allof")
 OPERATORS: Final = ("exists", *NUMERIC, *TEXTUAL, *LISTED)
 TRANSFORMERS: Final = (
@@ -156,7 +157,7 @@ class _Parser:
         """`or` of `and`s, with its closing bracket where it is embedded. The depths are those of
         Falco's functions, one within another.
         """
-        self.deep(depth + 3)
+        self.deep(depth + 4)
         start = self.at
         self.blank()
         parts = [self.conjunction(depth + 1)]
@@ -282,9 +283,11 @@ class _Parser:
 
     def condition(self, left: Operand, start: int, depth: int) -> Check:
         self.blank()
+        self.deep(depth)
         if self.takes("exists"):
             return Check(left, "exists", at=start)
         self.blank()
+        self.deep(depth + 2)
         op = next((one for one in NUMERIC if self.takes(one)), None)
         if op is not None:
             return Check(left, op, self.numeric(depth + 1), at=start)
@@ -295,7 +298,7 @@ class _Parser:
             self.last = op
         if op is not None:
             blank = self.blank() or worded is not None
-            over = self.modifier() if blank else ""
+            over = self.modifier() if blank else _PLAIN
             right = self.listed(depth + 1, fields=False) if over else self.textual(depth + 1)
             return Check(left, op, right, over, start)
         op = next((one for one in LISTED if self.takes(one)), None)
@@ -303,7 +306,7 @@ class _Parser:
             self.fail(f"expected a valid check operator: one of {', '.join(OPERATORS)}")
         return Check(left, op, self.listed(depth + 1, fields=True), at=start)
 
-    def modifier(self) -> str:
+    def modifier(self) -> Literal["", "oneof", "anyof", "allof"]:
         """The word before a list that says how many must match; empty where it is a value."""
         found = _MODIFIER.match(self.text, self.at)
         if found is None:
@@ -315,7 +318,7 @@ class _Parser:
         if not follows:
             return ""
         self.at, self.last = end, found[1]
-        return found[1]
+        return "oneof" if self.last == "oneof" else "anyof" if self.last == "anyof" else "allof"
 
     def numeric(self, depth: int) -> Operand:
         self.blank()

@@ -1,8 +1,9 @@
 """The cheapest set of edits after which no goal can be derived: implicit hitting sets.
 
-A proof is found, the edits that break it become a set to hit, the cheapest hitting set is taken
-away, and so on until nothing is left to prove. Each round's cost is a lower bound, so the last one
-is the cheapest of all.
+The rules are first reduced to what a cut depends on (`kernel`). Proofs are harvested from it, the
+edits that break each become a set to hit, and the cheapest hitting set is a lower bound. Where it
+leaves nothing to prove it is the cheapest cut; where proofs are left they are harvested and hit,
+too, until none is: that is a cut and an upper bound. The two meet, or the budget ends.
 """
 
 from __future__ import annotations
@@ -10,8 +11,10 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from typing import Final
 
-from martello.paths.hitting import BUDGET, cheapest
-from martello.paths.horn import Program, relevant
+from martello.paths.harvest import Harvest
+from martello.paths.hitting import BUDGET, cheapest, greedy
+from martello.paths.horn import Program, closure, relevant
+from martello.paths.kernel import kernel
 from martello.paths.model import FOREVER, Cut, Edit, Path
 from martello.paths.proof import Proofs
 from martello.paths.reach import reach
@@ -32,36 +35,22 @@ def cheapest_cut(
     """The cut between footholds, each somebody else, and goals. `weights` replaces those of edits,
     by id; what weighs FOREVER is left alone. `only` are the facts that may be touched. A goal that
     has a proof without such an edit is in `open`, and the cut is for the others.
+
+    `budget` counts looks at rules and sets, so the answer is the same on every machine.
     """
-    cutting = _Cutting(program, weights or {}, only)
-    wanted = [goal for goal in dict.fromkeys(goals) if goal not in set(footholds)]
-    rules = relevant(program, wanted)
-    still: list[Path] = []
-    sets: list[frozenset[int]] = []
-    best = cheapest([], {})
-    exact = True
-    without: set[int] = set()
-    for _ in range(rounds):
-        proved = one_proof(program, footholds, wanted, without, rules)
-        if proved is None:
-            break
-        proofs, goal = proved
-        breaking = cutting.breaking(proofs.leaves(goal))
-        if not breaking:
-            still.append(proofs.path(goal))
-            wanted.remove(goal)
-            sets = cutting.for_rest(sets, still)
-            continue
-        sets.append(breaking)
-        best = cheapest(sets, cutting.weights, budget)
-        exact = best.bound == best.cost
-        without = {fact for one in best.chosen for fact in cutting.facts[one]}
-    else:
-        exact = False
-    if not exact:
-        return _within(cutting, program, footholds, wanted, best.chosen, best.bound, still)
-    edits = tuple(cutting.edits[one] for one in sorted(best.chosen))
-    return Cut(edits, best.cost, True, 0, tuple(still))
+    edits = _Edits(program, weights or {}, only)
+    starts = set(footholds)
+    wanted = [goal for goal in dict.fromkeys(goals) if goal not in starts]
+    still = _open(program, footholds, wanted, edits.of_fact)
+    wanted = [goal for goal in wanted if goal not in still]
+    made = kernel(program, sorted(starts), wanted, edits.of_fact, edits.weights)
+    search = _Search(Harvest(made), edits.weights, budget, rounds)
+    search.run()
+    chosen = sorted(search.best | made.forced)
+    cost = sum(edits.weights[one] for one in chosen)
+    gap = search.cost - search.bound
+    found = tuple(edits.edits[one] for one in chosen)
+    return Cut(found, cost, gap == 0, gap, tuple(still.values()))
 
 
 def one_proof(
@@ -89,68 +78,110 @@ def one_proof(
     return None
 
 
-def _within(
-    cutting: _Cutting,
+def _open(
     program: Program,
     footholds: Collection[int],
-    wanted: list[int],
-    chosen: frozenset[int],
-    bound: int,
-    still: list[Path],
-) -> Cut:
-    """A cut that was not proved: what was found, and the cheapest edit of every proof that is
-    left.
-    """
-    taken = set(chosen)
-    while True:
-        without = {fact for one in taken for fact in cutting.facts[one]}
-        proved = one_proof(program, footholds, wanted, without, None)
-        if proved is None:
-            break
-        proofs, goal = proved
-        breaking = cutting.breaking(proofs.leaves(goal))
-        if not breaking:
-            still.append(proofs.path(goal))
-            wanted.remove(goal)
-            continue
-        taken.add(min(breaking, key=lambda e: (cutting.weights[e], e)))
-    cost = sum(cutting.weights[one] for one in taken)
-    edits = tuple(cutting.edits[one] for one in sorted(taken))
-    return Cut(edits, cost, False, cost - bound, tuple(still))
+    goals: Iterable[int],
+    ending: Mapping[int, frozenset[int]],
+) -> dict[int, Path]:
+    """The goals that follow though every fact that may be ended is, each with its path."""
+    known = closure(program, footholds, ending)
+    found: dict[int, Path] = {}
+    for goal in goals:
+        if known[goal]:
+            rules = relevant(program, [goal], known)
+            proved = one_proof(program, footholds, [goal], ending, rules)
+            if proved is not None:
+                found[goal] = proved[0].path(goal)
+    return found
 
 
-class _Cutting:
-    """The edits of a program by number, with the facts that each ends."""
+class _Search:
+    """Lower bounds by hitting sets and upper bounds by cuts, until they meet."""
 
-    __slots__ = ("_of_fact", "edits", "facts", "weights")
+    __slots__ = ("_budget", "_family", "_harvest", "_rounds", "_weights", "best", "bound", "cost")
+
+    def __init__(
+        self, harvest: Harvest, weights: Mapping[int, int], budget: int, rounds: int
+    ) -> None:
+        self._harvest = harvest
+        self._weights = weights
+        self._budget = budget
+        self._rounds = rounds
+        self._family = dict.fromkeys(harvest.direct())
+        self.best: set[int] = harvest.edits
+        self.cost = self._price(self.best)
+        self.bound = 0
+
+    def run(self) -> None:
+        """Searches; then `best` is a cut of this `cost`, and none costs less than `bound`."""
+        for _ in range(self._rounds):
+            found = cheapest(self._family, self._weights, self._left())
+            self._budget -= found.work
+            self.bound = max(self.bound, found.bound)
+            known = len(self._family)
+            self._complete(set(found.chosen))
+            self.bound = min(self.bound, self.cost)
+            if self.bound == self.cost or known == len(self._family) or not self._left():
+                return
+
+    def _left(self) -> int:
+        return max(0, self._budget - self._harvest.work)
+
+    def _complete(self, chosen: set[int]) -> None:
+        """A cut that begins with these edits: what is left to prove is hit, too, as it comes."""
+        last = self._harvest.work + 2 * self._left() + 1_000_000
+        while sets := self._harvest.sets(chosen):
+            self._family.update(dict.fromkeys(sets))
+            chosen |= greedy(sets, self._weights)
+            if self._harvest.work > last:
+                return
+        for dear in self._needless(chosen):
+            if not self._left():
+                break
+            if not self._harvest.sets(chosen - {dear}, 1):
+                chosen.discard(dear)
+        cost = self._price(chosen)
+        if cost < self.cost:
+            self.best, self.cost = chosen, cost
+
+    def _needless(self, chosen: set[int]) -> list[int]:
+        """The edits, the dearest first, without which every known proof is broken all the same."""
+        needed: set[int] = set()
+        for one in self._family:
+            hits = one & chosen
+            if len(hits) == 1:
+                needed |= hits
+        return sorted(chosen - needed, key=lambda e: (-self._weights[e], e))
+
+    def _price(self, chosen: Iterable[int]) -> int:
+        return sum(self._weights[one] for one in chosen)
+
+
+class _Edits:
+    """The edits of a program by number, and by fact those that end it."""
+
+    __slots__ = ("edits", "of_fact", "weights")
 
     def __init__(
         self, program: Program, weights: Mapping[str, int], only: Collection[int] | None
     ) -> None:
         numbers: dict[str, int] = {}
         self.edits: list[Edit] = []
-        self.facts: list[set[int]] = []
         self.weights: dict[int, int] = {}
-        self._of_fact: dict[int, list[int]] = {}
+        self.of_fact: dict[int, frozenset[int]] = {}
         for fact, told in program.facts.items():
+            if only is not None and fact not in only:
+                continue
+            ending: set[int] = set()
             for edit in told.edits:
                 weight = weights.get(edit.id, edit.weight)
-                if weight >= FOREVER or (only is not None and fact not in only):
+                if weight >= FOREVER:
                     continue
                 number = numbers.setdefault(edit.id, len(self.edits))
                 if number == len(self.edits):
                     self.edits.append(edit)
-                    self.facts.append(set())
                     self.weights[number] = weight
-                self.facts[number].add(fact)
-                self._of_fact.setdefault(fact, []).append(number)
-
-    def breaking(self, leaves: Iterable[int]) -> frozenset[int]:
-        """The edits each of which takes away a fact of a proof."""
-        return frozenset(e for leaf in leaves for e in self._of_fact.get(leaf, ()))
-
-    def for_rest(self, sets: list[frozenset[int]], still: list[Path]) -> list[frozenset[int]]:
-        """The sets that are kept when a goal turns out to be open: none, as they may have come of
-        its proofs.
-        """
-        return [] if still else sets
+                ending.add(number)
+            if ending:
+                self.of_fact[fact] = frozenset(ending)

@@ -47,7 +47,7 @@ def reach(
             arcs[body[0]].append(head)
         else:
             joint.append((head, body))
-    return _solve(_components(arcs), arcs, joint, start)
+    return _solve(components(arcs), arcs, joint, start)
 
 
 def _solve(
@@ -100,7 +100,7 @@ def _solve(
     return [found[here] for here in place]
 
 
-def _components(arcs: list[list[int]]) -> list[int]:
+def components(arcs: list[list[int]]) -> list[int]:
     """By proposition, its strongly connected component (Tarjan), numbered sinks first."""
     order = [0] * len(arcs)  # when a proposition was met, from 1
     low = [0] * len(arcs)

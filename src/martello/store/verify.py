@@ -57,7 +57,7 @@ def verify(
         origins = [chain.sealed[id] for id in entry.origins or (entry.id,) if id in chain.sealed]
         if tier == RAW:
             origins = [origin for origin in origins if origin.raw_root]
-        found, rows = _check_file(files, file, tier, origins)
+        found, rows = _check_file(files, file, tier, origins, chain)
         problems += found
         if tier == COLUMNS:
             events += rows
@@ -101,7 +101,7 @@ def _nowhere(chain: Chain, checked: set[str]) -> Iterator[Problem]:
 
 
 def _check_file(
-    files: Files, file: File, tier: str, origins: Sequence[Added]
+    files: Files, file: File, tier: str, origins: Sequence[Added], chain: Chain
 ) -> tuple[list[Problem], int]:
     """The problems of one file, and how many rows it has."""
 
@@ -119,6 +119,8 @@ def _check_file(
         if size < file.size:
             return everywhere("truncated", f"its file has {size:,} of {file.size:,} bytes"), 0
         return everywhere("flipped", "its file is damaged"), 0
+    if any(id not in chain.sealed for id in rows):
+        return everywhere("flipped", "it holds rows of no segment that was sealed"), table.num_rows
     intact = hashlib.sha256(content).hexdigest() == file.hash
     problems: list[Problem] = []
     for origin in origins:
@@ -126,8 +128,8 @@ def _check_file(
         what, says = _judge(part, tier, origin)
         if what:
             problems.append(Problem(what, origin.id, file.path, says))
-    for id in sorted(rows, key=str):
-        says = f"it holds rows of {id or 'no segment'}, which belong elsewhere"
+    for id in sorted(rows):
+        says = f"it holds rows of {id}, which belong elsewhere"
         problems += everywhere("reordered", says)
     if not intact and not problems:
         says = "its bytes are not those that were sealed, though its events are"
@@ -135,12 +137,11 @@ def _check_file(
     return problems, table.num_rows
 
 
-def _by_origin(table: pa.Table) -> Iterator[tuple[str | None, pa.Table]]:
+def _by_origin(table: pa.Table) -> Iterator[tuple[str, pa.Table]]:
     """The rows of each segment that a file holds, in that segment's order."""
-    names = table["o_seg"]
+    names = pc.fill_null(table["o_seg"], "")
     for id in pc.unique(names).to_pylist():
-        mask = pc.is_null(names) if id is None else pc.equal(names, id)
-        yield id, table.filter(mask).sort_by("o_pos")
+        yield id, table.filter(pc.equal(names, id)).sort_by("o_pos")
 
 
 def _judge(rows: pa.Table, tier: str, origin: Added) -> tuple[str, str]:

@@ -1,0 +1,119 @@
+"""The tests that rules carry: raw source events, read as any others, and what each rule must say.
+
+A test names the source of its event by `from` (`audit` where it names none; `columns` means that
+the event is given column by column).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, Final, TypeAlias
+
+import msgspec
+
+from martello.practices.monitor.ir import Node
+from martello.practices.monitor.rule import Pack, Rule
+from martello.practices.monitor.scalar import holds
+
+Event: TypeAlias = Mapping[str, Any]
+Reader: TypeAlias = Callable[[bytes], Iterable[Event]]
+Decide: TypeAlias = Callable[[Rule, tuple[Event, ...]], bool]
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """One test of one rule: whether it said what it must, and else why not."""
+
+    rule: str
+    test: str
+    passed: bool
+    why: str = ""
+
+
+class Prepared(msgspec.Struct, frozen=True, eq=False):
+    """A test with its events read: they do not change when the rule does."""
+
+    rule: Rule
+    name: str
+    events: tuple[Event, ...]
+    fires: bool
+    fault: str = ""
+
+
+def audit(line: bytes) -> Iterator[Event]:
+    """Audit events, redacted and with all columns."""
+    from martello.adapters.audit import columns
+
+    for one in columns.read(line, columns.Origin(b"\0" * 32)):
+        if isinstance(one, dict):
+            yield one
+
+
+READERS: Final[Mapping[str, Reader]] = {"audit": audit}
+
+
+def prepare(rule: Rule, readers: Mapping[str, Reader] | None = None) -> tuple[Prepared, ...]:
+    """The tests of a rule; one whose events cannot be read has a fault and no events."""
+    known = {**READERS, **(readers or {})}
+    found = []
+    for index, test in enumerate(rule.tests):
+        name = str(test.get("name") or index + 1)
+        raw = test["events"] if "events" in test else [test.get("event")]
+        events: list[Event] = []
+        fault = ""
+        for one in raw:
+            read, fault = _read(rule, one, str(test.get("from", "audit")), known)
+            events.extend(read)
+            if fault:
+                break
+        fires = test.get("expect") == "fire"
+        found.append(Prepared(rule, name, () if fault else tuple(events), fires, fault))
+    return tuple(found)
+
+
+def _read(
+    rule: Rule, raw: Any, source: str, readers: Mapping[str, Reader]
+) -> tuple[list[Event], str]:
+    if source == "columns":
+        if not isinstance(raw, dict):
+            return [], "its event is no mapping"
+        return [{"kind": next(iter(rule.kinds), ""), **raw}], ""
+    reader = readers.get(source)
+    if reader is None:
+        return [], f"there is no reader for events from {source}"
+    try:
+        line = raw.encode() if isinstance(raw, str) else msgspec.json.encode(raw)
+        events = list(reader(line))
+    except (TypeError, ValueError, OverflowError, RecursionError) as error:
+        return [], f"its event cannot be read: {type(error).__name__}"
+    return events, "" if events else "its event gives no event of ours"
+
+
+def run(
+    pack: Pack,
+    readers: Mapping[str, Reader] | None = None,
+    decide: Decide | None = None,
+) -> tuple[Outcome, ...]:
+    """Every test of every rule of a pack. `decide` says whether a correlation fires for events in
+    their order; without it tests of correlations are not passed.
+    """
+    found = []
+    for rule in pack:
+        found.extend(judged(one, rule.tree, decide) for one in prepare(rule, readers))
+    return tuple(found)
+
+
+def judged(test: Prepared, tree: Node, decide: Decide | None = None) -> Outcome:
+    """What a test says of a tree."""
+    rule = test.rule
+    if test.fault or rule.unassessed:
+        return Outcome(rule.id, test.name, False, test.fault or rule.unassessed)
+    if rule.correlate is not None:
+        if decide is None:
+            return Outcome(rule.id, test.name, False, "correlations are not run here")
+        fired = decide(rule, test.events)
+    else:
+        tried = (event for event in test.events if event.get("kind") in rule.kinds)
+        fired = any(holds(tree, event) is True for event in tried)
+    said = "fired" if fired else "was quiet"
+    passed = fired is test.fires
+    return Outcome(rule.id, test.name, passed, "" if passed else f"it {said}")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,9 @@ from tests.support.monitor.falco_events import scalar
 
 from martello.practices.monitor.falco.fields import Known, Source, sources
 from martello.practices.monitor.falco.filter import CannotRun, lower
+from martello.practices.monitor.falco.items import PRIORITIES
+from martello.practices.monitor.falco.load import Loaded, load
+from martello.practices.monitor.falco.problems import Problem
 from martello.practices.monitor.falco.syntax import Malformed, parse
 from martello.practices.monitor.ir import (
     And,
@@ -26,6 +31,7 @@ from martello.practices.monitor.ir import (
     either,
     opposite,
 )
+from martello.practices.monitor.rule import Rule
 from martello.practices.monitor.scalar import holds
 
 Case = tuple[str, bool, str]
@@ -43,6 +49,10 @@ def replay(path: Path) -> Iterator[Case]:
     """Filters, files that load or do not, and captures."""
     for number, row in enumerate(_rows(path / "filters.jsonl")):
         yield _filter(number, row)
+    for row in _rows(path / "load.jsonl"):
+        yield f"load {row['name']}", *_loads(row)
+    for row in _rows(path / "detect.jsonl"):
+        yield f"detect {row['name']}", *_detects(row, path / "captures")
 
 
 def _rows(file: Path) -> Iterator[Row]:
@@ -111,3 +121,117 @@ def _mocked(node: Node) -> Node:
 
 def _name(term: Term) -> str:
     return term.name if isinstance(term, Column) else ""
+
+
+def _texts(row: Row) -> list[tuple[str, str]]:
+    return [(one["file"], one["yaml"]) for one in row["rules"]]
+
+
+def _loads(row: Row) -> tuple[bool, str]:
+    """The verdict, and every further fact that the case states."""
+    texts = _texts(row)
+    found = load(texts, strict=True)
+    wrong = [fact for fact, right in _facts(row, found, texts) if not right]
+    return (
+        not wrong,
+        f"{', '.join(wrong)}: {[*map(str, found.errors)]} {[*map(str, found.warnings)]}",
+    )
+
+
+def _facts(row: Row, found: Loaded, texts: list[tuple[str, str]]) -> Iterator[tuple[str, bool]]:
+    errors, warnings = found.errors, found.warnings
+    yield "expect", bool(errors) is (row["expect"] == "load_error")
+    for name, problems in (("errors", errors), ("warnings", warnings)):
+        for wanted in row.get(name, ()):
+            yield f"{name} {wanted}", any(_is(one, wanted) for one in problems)
+        for part in row.get(f"{name}_contain", ()):
+            yield f"{name} {part}", any(part in one.why for one in problems)
+        for part in row.get(f"{name}_do_not_contain", ()):
+            yield f"{name} {part}", not any(part in one.why for one in problems)
+        if f"{name[:-1]}_count" in row:
+            yield f"count of {name}", len(problems) == row[f"{name[:-1]}_count"]
+    if "has_warnings" in row:
+        yield "has_warnings", bool(warnings) is row["has_warnings"]
+    if row.get("first_file_loads"):
+        yield "first file", not load(texts[:1], strict=True).errors
+    for name, condition in row.get("compiled_condition", {}).items():
+        yield f"condition {name}", found.described[name]["condition"] == condition
+    for name, says in row.get("described", {}).items():
+        told = {key: str(value).lower() for key, value in found.described[name].items()}
+        for key, value in says.items():
+            yield f"{name} {key}", told.get(key) == str(value).lower()
+    if "enabled_rules" in row:
+        usable = [one for one in found.pack if one.enabled and not one.unassessed]
+        yield "enabled_rules", len(usable) == row["enabled_rules"]
+
+
+def _is(found: Problem, wanted: Row) -> bool:
+    """Of one code and about one item; the words of a parser of YAML are its own."""
+    named = dict(found.place.items)
+    item, name = wanted["item_type"], wanted.get("item_name")
+    return found.code == wanted["code"] and item in named and (name is None or named[item] == name)
+
+
+def _detects(row: Row, captures: Path) -> tuple[bool, str]:
+    """The alerts of a capture: an event stops at the first rule that is true of it."""
+    found = load(_texts(row), strict=True)
+    if found.errors:
+        return False, str(found.errors[0])
+    rules = _enabled(found, row.get("options", {}))
+    counts: dict[str, int] = {}
+    lines: list[str] = []
+    for flat in _rows(captures / f"{row['capture']}.jsonl"):
+        event = scalar(flat)
+        rule = next((one for one in rules if holds(one.tree, event)), None)
+        if rule is None:
+            continue
+        counts[rule.title] = counts.get(rule.title, 0) + 1
+        level = found.described[rule.title]["priority"].capitalize()
+        lines.append(f"{_clock(event['time'])}: {level} {found.outputs[rule.title].render(event)}")
+    levels = {found.described[name]["priority"] for name in counts}
+    wrong = [fact for fact, right in _alerts(row, counts, levels, lines) if not right]
+    return not wrong, f"{', '.join(wrong)}: {counts} {lines[:3]}"
+
+
+def _alerts(
+    row: Row, counts: Mapping[str, int], levels: set[str], lines: list[str]
+) -> Iterator[tuple[str, bool]]:
+    expect, total = row["expect"], sum(counts.values())
+    if expect.get("none"):
+        yield "none", not total
+    if expect.get("some"):
+        yield "some", total > 0
+    if "total" in expect:
+        yield "total", total == expect["total"]
+    for name, count in expect.get("rules", {}).items():
+        yield name, counts.get(name, 0) == count
+    for level in expect.get("priorities_present", ()):
+        yield level, {"INFO": "informational"}.get(level, level.lower()) in levels
+    if "output_lines" in row:
+        yield "output_lines", lines == row["output_lines"]
+    if "output_regex" in row:
+        yield "output_regex", any(re.search(row["output_regex"], line) for line in lines)
+
+
+def _enabled(found: Loaded, options: Row) -> list[Rule]:
+    rules = [one for one in found.pack if not one.unassessed]
+    tags = set(options.get("enabled_tags", ()))
+    off = set(options.get("disabled_tags", ()))
+    names = set(options.get("disabled_rules", ()))
+    levels = list(PRIORITIES)
+    least = options.get("min_priority", "debug").lower()
+    least = levels.index("informational" if least == "info" else least)
+    return [
+        one
+        for one in rules
+        if (tags & set(one.tags) if tags else one.enabled)
+        and not off & set(one.tags)
+        and one.title not in names
+        and levels.index(found.described[one.title]["priority"]) <= least
+    ]
+
+
+def _clock(at: int) -> str:
+    seconds, rest = divmod(at, 1_000_000_000)
+    moment = datetime.fromtimestamp(seconds, UTC)
+    return f"{moment:%Y-%m-%dT%H:%M:%S}.{rest:09d}+0000"

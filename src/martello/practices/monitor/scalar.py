@@ -19,7 +19,7 @@ from martello.practices.monitor.terms import Event, Get, getter
 Truth: TypeAlias = bool | None
 Judge: TypeAlias = Callable[[Event], Truth]
 
-MOST_DEPTH: Final = 300  # of a tree; a deeper one is refused
+MOST_DEPTH: Final = 200  # of a tree; a deeper one is refused
 _KEPT: Final = 4096
 _judges: dict[int, tuple[Node, Judge]] = {}
 

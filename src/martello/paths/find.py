@@ -56,9 +56,7 @@ def footholds_of(facts: Facts, options: Options = _PLAIN) -> tuple[Proposition, 
     world = facts.world
     found: list[Proposition] = [INTERNET, ANONYMOUS]
     found += [
-        ("pods-of", cls.id)
-        for cls in world.classes
-        if options.system or not _of_control_plane(cls)
+        ("pods-of", cls.id) for cls in world.classes if options.system or not _of_control_plane(cls)
     ]
     for kind, names in (("user", world.users), ("group", world.groups)):
         found += [(kind, n) for n in names if options.system or not n.startswith("system:")]
@@ -103,7 +101,7 @@ def find(
         here = [one for bit, one in enumerate(numbers) if left >> bit & 1 and one != end]
         found.extend(_classes(facts, here, end, rules, options))
     found.sort(key=lambda c: (-SEVERITIES.index(c.severity), asked.index(c.goal), c.path.cost))
-    return tuple(found[: options.limit] if options.limit else found)
+    return tuple(_told(facts, one, rules) for one in found[: options.limit or None])
 
 
 # What an attacker has of the pods that he begins in: their ways part after that.
@@ -134,8 +132,7 @@ def _classes(
             path = proved[0].path(end)
             severity, why = _severity(path, options)
             told = tuple(names[number] for number in members)
-            choke = _choke(facts, told, path, rules)
-            yield PathClass(path.goal, told, _shown(path), severity, choke, why)
+            yield PathClass(path.goal, told, path, severity, (), why)
 
 
 _QUIET: Final = frozenset(("scope", "role", "part", "one-request", "goal"))
@@ -147,21 +144,19 @@ def _shown(path: Path) -> Path:
     return msgspec.structs.replace(path, steps=kept or path.steps)
 
 
-def _choke(
-    facts: Facts, footholds: Sequence[Proposition], path: Path, rules: Collection[int]
-) -> tuple[Edit, ...]:
-    """The edits each of which ends every way of these footholds to the goal."""
-    program = facts.program
+def _told(facts: Facts, one: PathClass, rules: Collection[int]) -> PathClass:
+    """A class with the edits each of which ends every way of its footholds to the goal."""
+    program, path = facts.program, one.path
     edits = {e.id: e for s in path.steps for f in s.facts for e in f.edits}
     goal = program.find(path.goal)
-    starts = [n for one in footholds if (n := program.find(one)) is not None]
+    starts = [n for who in one.footholds if (n := program.find(who)) is not None]
     found: list[Edit] = []
     for edit in edits.values():
         gone = frozenset(program.index.ends[edit.id])
-        known = closure(program, starts, gone, rules=rules, goal=goal)
-        if goal is not None and not known[goal]:
+        left = Proofs(program, starts, without=gone, rules=rules, goals=[goal or 0])
+        if goal not in left.cost:
             found.append(edit)
-    return tuple(found)
+    return msgspec.structs.replace(one, path=_shown(path), choke=tuple(found))
 
 
 def _severity(path: Path, options: Options) -> tuple[str, tuple[str, ...]]:

@@ -96,7 +96,7 @@ def run(
     """Every test of every rule of a pack. `decide` says whether a correlation fires for events in
     their order; without it tests of correlations are not passed.
     """
-    found = []
+    found: list[Outcome] = []
     for rule in pack:
         found.extend(judged(one, rule.tree, decide) for one in prepare(rule, readers))
     return tuple(found)

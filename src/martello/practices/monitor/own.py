@@ -71,6 +71,17 @@ def load(texts: Mapping[str, str | bytes]) -> Loaded:
     return Loaded(Pack(rules), tuple(errors))
 
 
+def aliases(pack: Pack) -> dict[str, tuple[str, ...]]:
+    """Names that other rule sets give (`falco:Terminal shell in container`) → rules of ours."""
+    found: dict[str, tuple[str, ...]] = {}
+    for rule in pack:
+        if rule.correlate is None and "/" in rule.id and rule.id.partition("/")[0] in pack.rules:
+            continue  # a part of a correlation; the whole one has the name
+        for name in rule.aliases:
+            found[name] = (*found.get(name, ()), rule.id)
+    return found
+
+
 def _written(document: Document) -> Iterator[Steps]:
     if isinstance(document.value, list):
         yield from ((index,) for index in range(len(document.value)))

@@ -9,6 +9,7 @@ from sigma.filters import SigmaFilter
 
 from martello.practices.monitor.ir import Node
 from martello.practices.monitor.sigma import condition, meta
+from martello.practices.monitor.sigma.engine import POLICY
 
 
 class Filter:
@@ -17,7 +18,7 @@ class Filter:
     __slots__ = ("_condition", "_rules", "_written", "detections")
 
     def __init__(self, value: dict[str, Any]) -> None:
-        parsed = SigmaFilter.from_dict(value)
+        parsed = SigmaFilter.from_dict(value, policy=POLICY)
         self.detections = parsed.filter
         self._condition = str(parsed.filter.condition[0])
         rules = parsed.filter.rules

@@ -20,6 +20,7 @@ from martello.practices.monitor.ir import FALSE, Node, both, either
 from martello.practices.monitor.problems import Loaded, Problem, shown
 from martello.practices.monitor.rule import Correlation, Pack, Rule
 from martello.practices.monitor.sigma import condition, corrections, correlation, meta, old
+from martello.practices.monitor.sigma.engine import POLICY
 from martello.practices.monitor.sigma.filters import Filter
 from martello.practices.monitor.sigma.logsource import KUBERNETES, SOURCES, LogSource, find
 from martello.practices.monitor.sigma.lower import Unassessable, detection
@@ -159,7 +160,7 @@ class _Reader:
         if self.correct and source is KUBERNETES:
             changed, notes = corrections.kubernetes(value["detection"])
             if notes:
-                detections = SigmaDetections.from_dict(_without_timeframe(changed))
+                detections = SigmaDetections.from_dict(_without_timeframe(changed), policy=POLICY)
         lazy = self.lazy(detections, source)
         counts: list[old.Count] = []
         trees: list[Node] = []
@@ -301,7 +302,7 @@ def _parsed(value: dict[str, Any], document: Document) -> tuple[SigmaRule | None
     if given.get("id") is not None:
         given["id"] = str(given["id"])
     try:
-        rule = SigmaRule.from_dict(given, collect_errors=True)
+        rule = SigmaRule.from_dict(given, collect_errors=True, policy=POLICY)
     except Exception as error:
         return None, [(document.place(), _words(error), True)]
     return rule, [_judged(error, value, document) for error in rule.errors]
@@ -370,7 +371,7 @@ def _blame(detections: Mapping[str, Any]) -> tuple[str | int, ...]:
 
 def _takes(definition: Any) -> bool:
     try:
-        SigmaDetection.from_definition(definition)
+        SigmaDetection.from_definition(definition, policy=POLICY)
     except Exception:
         return False
     return True

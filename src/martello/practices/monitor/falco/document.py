@@ -95,7 +95,7 @@ def _node(event: Any, anchors: dict[str, Node], place: Place) -> Node:
             raise Fault("LOAD_ERR_YAML_PARSE", f"unknown anchor {event.anchor!r}", at)
         return node
     if isinstance(event, yaml.ScalarEvent):
-        null = event.implicit[0] and event.style is None and event.value in _NULL
+        null = event.implicit[0] and not event.style and event.value in _NULL
         node = Node("null" if null else "scalar", event.start_mark, event.value)
     else:
         kind = "list" if isinstance(event, yaml.SequenceStartEvent) else "map"

@@ -29,6 +29,8 @@ SHARES = {
     "rbac-tables": 1.0,
     "escalation": 1.0,
     "kubehound": 0.97,
+    "falco-lang": 1.0,
+    "falco-audit": 1.0,
 }
 
 

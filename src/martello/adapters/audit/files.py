@@ -55,9 +55,7 @@ class AuditReading:
         """
         self._begin()
         for path in self._files:
-            for found in _Values(
-                path, shown(path) if path != STDIN else "stdin", self._parts(path)
-            ):
+            for found in _Values(path, shown(path) if path != STDIN else "stdin", self.parts(path)):
                 if isinstance(found, AuditEvent):
                     self.events += 1
                     yield found
@@ -73,7 +71,8 @@ class AuditReading:
         if len(self.gaps) < _MOST_GAPS:
             self.gaps += (gap,)
 
-    def _parts(self, path: str) -> Iterator[bytes]:
+    def parts(self, path: str) -> Iterator[bytes]:
+        """The unpacked bytes of one of the files. Raises BadInput, NotPermitted."""
         name = shown(path)
         try:
             if path == STDIN:

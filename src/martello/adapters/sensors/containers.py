@@ -1,0 +1,339 @@
+"""Which container a process is in: from its control group or its mount namespace to the container's
+id, and from there to pod, namespace and workload.
+
+The id stands in /proc/PID/cgroup (kubelet with runc, containerd, CRI-O, Docker) or in a runtime's
+state directory, for processes that are gone too; names come from the pods that are handed in, else
+from the annotations that the runtime keeps beside the container.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from martello.adapters.sensors.shape import Json, part, text
+from martello.adapters.sensors.tree import mount_namespace
+
+# Where runtimes keep the state of containers: runc's roots, and containerd's bundles.
+STATES: Final = (
+    "/run/containerd/runc/k8s.io",
+    "/run/runc",
+    "/run/crio/runc",
+    "/run/docker/runtime-runc/moby",
+    "/run/containerd/io.containerd.runtime.v2.task/k8s.io",
+)
+CGROUPS: Final = "/sys/fs/cgroup"
+_ID: Final = re.compile(r"(?:^|[/:-])([0-9a-f]{64})(?:\.scope)?(?:/|$)")
+_POD: Final = re.compile(
+    r"pod([0-9a-f]{8}[-_][0-9a-f]{4}[-_][0-9a-f]{4}[-_][0-9a-f]{4}[-_][0-9a-f]{12}|[0-9a-f]{32})"
+)
+_CRONJOB: Final = re.compile(r"(.+)-\d{8,10}")
+_MOST: Final = 16_384  # containers remembered
+_MOST_STATES: Final = 4096  # directories looked at
+_LARGEST_STATE: Final = 4 << 20
+_AGAIN: Final = 0.1  # seconds until what was not found is looked for again
+_MOST_WAIT: Final = 60.0
+_KINDS: Final = {"DaemonSet": "ds", "StatefulSet": "sts", "Job": "job", "Deployment": "deploy"}
+_NAMES: Final = {  # of annotations: containerd's, then CRI-O's
+    "container_name": ("io.kubernetes.cri.container-name", "io.kubernetes.container.name"),
+    "pod_name": ("io.kubernetes.cri.sandbox-name", "io.kubernetes.pod.name"),
+    "k8s_ns": ("io.kubernetes.cri.sandbox-namespace", "io.kubernetes.pod.namespace"),
+    "pod_uid": ("io.kubernetes.cri.sandbox-uid", "io.kubernetes.pod.uid"),
+    "image_ref": ("io.kubernetes.cri.image-name", "io.kubernetes.cri-o.ImageName"),
+}
+
+
+class Pods:
+    """The pods that are handed in, by their containers' ids, their uid and their name."""
+
+    def __init__(self, pods: Iterable[Json] = ()) -> None:
+        self._containers: dict[str, Mapping[str, str]] = {}
+        self._uids: dict[str, Mapping[str, str]] = {}
+        self._names: dict[tuple[str, str], Mapping[str, str]] = {}
+        for pod in pods:
+            self.add(pod)
+
+    def add(self, pod: Json) -> None:
+        """A pod as the API server gives it."""
+        meta, spec, status = part(pod, "metadata"), part(pod, "spec"), part(pod, "status")
+        columns = {
+            "k8s_ns": text(meta, "namespace"),
+            "pod_name": text(meta, "name"),
+            "pod_uid": text(meta, "uid"),
+            "pod_workload": workload(pod),
+            "pod_sa": text(spec, "serviceAccountName", "serviceAccount"),
+            "pod_template": template(pod),
+        }
+        whole = {column: value for column, value in columns.items() if value}
+        if not whole.get("pod_name"):
+            return
+        # The kubelet names static pods by the hash in this annotation.
+        mirror = text(part(meta, "annotations"), "kubernetes.io/config.hash")
+        for uid in (whole.get("pod_uid"), mirror):
+            if uid:
+                self._uids[uid.replace("_", "-")] = whole
+        self._names[whole.get("k8s_ns", ""), whole["pod_name"]] = whole
+        for state in _objects(
+            status, "containerStatuses", "initContainerStatuses", "ephemeralContainerStatuses"
+        ):
+            found = (text(state, "containerID") or "").rpartition("://")[2]
+            if found:
+                self._containers[found] = {**whole, **_image(state)}
+
+    def container(self, found: str) -> Mapping[str, str]:
+        """The columns of a container's pod and its own, by its id or what Tetragon leaves of it
+        (the first 31 characters). Nothing where it is not known.
+        """
+        known = self._containers.get(found)
+        if known is None and 12 <= len(found) < 64:
+            same = [one for one in self._containers if one.startswith(found)]
+            known = self._containers[same[0]] if len(same) == 1 else None
+        return known or {}
+
+    def pod(self, uid: str = "", namespace: str = "", name: str = "") -> Mapping[str, str]:
+        """The columns of a pod, by its uid or its name."""
+        return self._uids.get(uid.replace("_", "-")) or self._names.get((namespace, name)) or {}
+
+
+def workload(pod: Json) -> str:
+    """Whose pod it is, as `deploy/NAME`; `pod/NAME` where it is nobody's. A ReplicaSet's Deployment
+    is told by the hash that its name ends in, a Job's CronJob by the minute.
+    """
+    meta = part(pod, "metadata")
+    owners = _objects(meta, "ownerReferences")
+    owner = next((one for one in owners if one.get("controller") is True), None)
+    kind, name = (text(owner, "kind"), text(owner, "name")) if owner else (None, None)
+    if not kind or not name or kind == "Node":
+        own = text(meta, "name")
+        return f"pod/{own}" if own else ""
+    if kind == "ReplicaSet":
+        end = f"-{text(part(meta, 'labels'), 'pod-template-hash') or ''}"
+        made = len(end) > 1 and name.endswith(end)
+        return f"deploy/{name.removesuffix(end)}" if made else f"rs/{name}"
+    if kind == "Job" and (found := _CRONJOB.fullmatch(name)):
+        return f"cronjob/{found[1]}"
+    return f"{_KINDS.get(kind, kind.lower())}/{name}"
+
+
+def template(pod: Json) -> str:
+    """A hash of what the pod runs: names, images by digest where known, and commands."""
+    digests = {
+        text(one, "name"): _image(one).get("image_digest", "")
+        for one in _objects(part(pod, "status"), "containerStatuses", "initContainerStatuses")
+    }
+    told = [
+        (
+            text(one, "name"),
+            digests.get(text(one, "name")) or text(one, "image"),
+            one.get("command"),
+            one.get("args"),
+        )
+        for one in _objects(part(pod, "spec"), "initContainers", "containers")
+    ]
+    return hashlib.sha256(msgspec.json.encode(told)).hexdigest()[:16] if told else ""
+
+
+def _objects(raw: Json, *keys: str) -> list[Json]:
+    lists = [raw.get(key) for key in keys]
+    return [
+        one for all_ in lists if isinstance(all_, list) for one in all_ if isinstance(one, dict)
+    ]
+
+
+def _image(state: Json) -> dict[str, str]:
+    digest = (text(state, "imageID") or "").rpartition("@")[2].rpartition("://")[2]
+    return {
+        column: value
+        for column, value in {
+            "container_name": text(state, "name"),
+            "container_id": (text(state, "containerID") or "").rpartition("://")[2],
+            "image_ref": text(state, "image"),
+            "image_digest": digest if digest.startswith("sha256:") else "",
+        }.items()
+        if value
+    }
+
+
+class Containers:
+    """From a key (P5: the control group's id, unless that is 1 as under cgroup v1; else the inode
+    of the mount namespace) to the columns of its container and pod.
+    """
+
+    def __init__(
+        self,
+        pods: Pods | None = None,
+        *,
+        states: Sequence[str] = STATES,
+        proc: str = "/proc",
+        cgroups: str = CGROUPS,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.pods = pods or Pods()
+        self._states = tuple(states)
+        self._proc = proc
+        self._cgroups = cgroups
+        self._clock = clock
+        self._known: OrderedDict[int, dict[str, str]] = OrderedDict()
+        self._missed: OrderedDict[int, tuple[float, float]] = OrderedDict()
+        self._groups: OrderedDict[int, bool] = OrderedDict()
+
+    def key(self, cgroup: int, mount: int, pid: int) -> int:
+        """What tells containers apart (P5). A control group counts where its path names one:
+        beside cgroup v1 a runtime's containers may all be in its own group of version 2.
+        """
+        if cgroup <= 1:
+            return mount
+        told = self._groups.get(cgroup)
+        if told is None:
+            try:
+                paths = Path(f"{self._proc}/{pid}/cgroup").read_text("utf-8", "replace")
+            except OSError:
+                return cgroup
+            line = next((one for one in paths.splitlines() if one.startswith("0::")), "")
+            told = self._groups[cgroup] = bool(_ID.search(line))
+            if len(self._groups) > _MOST:
+                self._groups.popitem(last=False)
+        return cgroup if told else mount
+
+    def forget(self, key: int) -> None:
+        """The key is used again by another container."""
+        self._known.pop(key, None)
+        self._missed.pop(key, None)
+
+    def columns(self, key: int, mount: int, pid: int) -> dict[str, str]:
+        """The columns that are known; none for what is in no container. What is not found is looked
+        for again later and later.
+        """
+        known = self._known.get(key)
+        if known is not None:
+            return known
+        now = self._clock()
+        until, wait = self._missed.get(key, (now, _AGAIN))
+        if now < until:
+            return {}
+        found = self._from_process(pid) or self._from_states(mount) or self._from_cgroups(key)
+        if not found:
+            self._missed[key] = (now + wait, min(2 * wait, _MOST_WAIT))
+            if len(self._missed) > _MOST:
+                self._missed.popitem(last=False)
+            return {}
+        self._remember(key, found)
+        return found
+
+    def _remember(self, key: int, found: dict[str, str]) -> None:
+        self._known[key] = found
+        if len(self._known) > _MOST:
+            self._known.popitem(last=False)
+
+    def _from_process(self, pid: int) -> dict[str, str]:
+        try:
+            told = Path(f"{self._proc}/{pid}/cgroup").read_text("utf-8", "replace")
+        except OSError:
+            return {}
+        return self.of_cgroup(told)
+
+    def of_cgroup(self, told: str) -> dict[str, str]:
+        """The columns by what /proc/PID/cgroup or a path under /sys/fs/cgroup says."""
+        ids = [found for line in told.splitlines() for found in _ID.findall(line)]
+        if not ids:
+            return {}
+        pod = _POD.search(told)
+        return self._whole(ids[-1], pod[1].replace("_", "-") if pod else "")
+
+    def _whole(
+        self, found: str, uid: str = "", kept: Mapping[str, str] | None = None
+    ) -> dict[str, str]:
+        kept = kept if kept is not None else self._kept(found)
+        by_id = self.pods.container(found)
+        by_pod = by_id or self.pods.pod(uid or kept.get("pod_uid", ""))
+        columns = {"container_id": found, **({"pod_uid": uid} if uid else {}), **kept, **by_pod}
+        return {**columns, **by_id, "container_id": found}
+
+    def _kept(self, found: str) -> dict[str, str]:
+        """What a runtime's directory says of a container by its id."""
+        for state in self._states:
+            told = _told(Path(state) / found)
+            if told:
+                return told
+        return {}
+
+    def _from_states(self, mount: int) -> dict[str, str]:
+        """Looks through the runtimes' directories for the container with this mount namespace."""
+        for directory in self._directories():
+            first = _first(directory)
+            if first and mount == mount_namespace(first, self._proc):
+                return self._from_process(first) or self._whole(
+                    directory.name, kept=_told(directory)
+                )
+        return {}
+
+    def _directories(self) -> list[Path]:
+        found: list[Path] = []
+        for state in self._states:
+            try:
+                with os.scandir(state) as entries:
+                    found += (Path(one.path) for one in entries if one.is_dir())
+            except OSError:
+                continue
+        return found[:_MOST_STATES]
+
+    def _from_cgroups(self, key: int) -> dict[str, str]:
+        """A control group of version 2 by its inode, for a process that is gone already."""
+        looked = 0 if key < 1 << 31 else _MOST_STATES  # inodes of namespaces are larger
+        for path, directories, _ in os.walk(self._cgroups):
+            for name in directories:
+                looked += 1
+                if looked > _MOST_STATES:
+                    return {}
+                whole = os.path.join(path, name)
+                try:
+                    if _ID.search(whole) and os.stat(whole).st_ino == key:
+                        return self.of_cgroup(whole)
+                except OSError:
+                    continue
+        return {}
+
+
+def _first(directory: Path) -> int:
+    """The number of a container's first process, from runc's state or containerd's file."""
+    state = _json(directory / "state.json")
+    found = state.get("init_process_pid")
+    if isinstance(found, int):
+        return found
+    try:
+        return int((directory / "init.pid").read_text("ascii")[:12])
+    except (OSError, ValueError):
+        return 0
+
+
+def _told(directory: Path) -> dict[str, str]:
+    """The names that the annotations of a container give."""
+    config = _json(directory / "config.json")
+    if not config:
+        labels = part(_json(directory / "state.json"), "config").get("labels")
+        bundles = [
+            one.removeprefix("bundle=")
+            for one in (labels if isinstance(labels, list) else [])
+            if isinstance(one, str) and one.startswith("bundle=")
+        ]
+        config = _json(Path(bundles[0]) / "config.json") if bundles else {}
+    notes = part(config, "annotations")
+    names = {column: text(notes, *keys) for column, keys in _NAMES.items()}
+    return {column: value for column, value in names.items() if value}
+
+
+def _json(path: Path) -> Json:
+    try:
+        with path.open("rb") as file:
+            raw: Any = msgspec.json.decode(file.read(_LARGEST_STATE))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return raw if isinstance(raw, dict) else {}

@@ -1,0 +1,396 @@
+"""The records of the probes (probes/*.bt) as events.
+
+A record is a line of bpftrace's JSON whose text has fields between `|`, at most one of them of the
+attacker's making, and that the last. Some events are several records of one thread: an exec (X, D,
+A), an open whose real names are told (D, O), a mount (M, P).
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Any, Final
+
+from martello.adapters.sensors import calls
+from martello.adapters.sensors.containers import Containers
+from martello.adapters.sensors.execs import Exec, arguments, executable, in_memory
+from martello.adapters.sensors.records import name, record, result, unescaped
+from martello.adapters.sensors.records import path as path_of
+from martello.adapters.sensors.shape import (
+    SECOND,
+    Event,
+    NotRead,
+    Place,
+    finished,
+    gap,
+    identity,
+    named,
+    parsed,
+    text_of,
+)
+from martello.adapters.sensors.tree import Process, Tree, link, looked_up
+
+SOURCE: Final = "bpftrace"
+LONGEST_STRING: Final = 199  # of str(): longer ones are cut
+_LATE: Final = SECOND  # ns until an exec is told without the records that did not come
+_MOST_PENDING: Final = 4096
+_NOT_SET: Final = 4_294_967_295
+_SOCKET: Final = 0o140000
+
+
+class Decoder:
+    """Feeds on lines, gives events. `boot` is the wall time (ns) at which the machine booted;
+    `host` the inode of the host's mount namespace.
+    """
+
+    def __init__(
+        self,
+        place: Place,
+        containers: Containers,
+        *,
+        host: int,
+        boot: int,
+        proc: str = "/proc",
+        tree: Tree | None = None,
+    ) -> None:
+        self.place, self.containers, self.host, self.boot = place, containers, host, boot
+        self.tree = tree or Tree()
+        self.lost = self.unread = 0
+        self.canaries: set[int] = set()  # processes of the sensor's own that are watched for
+        self.own: set[int] = set()  # what the sensor itself does is no event
+        self.heard: set[int] = set()  # those that were seen
+        self._proc = proc
+        self._execs: OrderedDict[int, Exec] = OrderedDict()
+        self._names: OrderedDict[int, tuple[list[bytes], bytes]] = OrderedDict()
+        self._texts: dict[int, dict[str, str]] = {}
+        self._kinds: dict[bytes, Callable[[list[bytes], bytes, int], list[Event]]] = {
+            b"O": self._open,
+            b"U": self._changed,
+            b"C": self._connect,
+            b"L": self._listen,
+            b"P": self._call,
+            b"Y": self._failed,
+            b"X": self._exec,
+            b"A": self._argument,
+            b"D": self._named,
+            b"M": self._text,
+            b"K": self._fork,
+            b"Q": self._exit,
+        }
+
+    def feed(self, line: bytes, seen: int) -> list[Event]:
+        """The events that a line completes; `seen` is now (ns)."""
+        found = record(line)
+        if found is None:
+            return self._other(line, seen)
+        try:
+            return self._kinds[found.kind](found.fields, found.raw, seen)
+        except (KeyError, ValueError, IndexError):
+            self.unread += 1
+            why = "a record of the probes cannot be read"
+            return [gap(self.place, SOURCE, "unread", seen, seen, why, 1)]
+
+    def late(self, seen: int) -> list[Event]:
+        """The execs whose other records did not come within a second."""
+        found: list[Event] = []
+        for pid, pending in list(self._execs.items()):
+            if pending.seen + _LATE > seen:
+                break
+            found += self._executed(pid, self._execs.pop(pid), seen)
+        return found
+
+    def _other(self, line: bytes, seen: int) -> list[Event]:
+        try:
+            raw = parsed(line, set())
+        except NotRead as error:
+            self.unread += 1
+            return [gap(self.place, SOURCE, "unread", seen, seen, str(error), 1)]
+        if raw.get("type") != "lost_events":
+            return []  # attached_probes, and maps at the end
+        data = raw.get("data")
+        count = data.get("events") if isinstance(data, dict) else None
+        count = count if isinstance(count, int) else 0
+        self.lost += count
+        why = "the kernel's buffer was full: these records are lost"
+        return [gap(self.place, SOURCE, "lost", seen, seen, why, count)]
+
+    def _process(self, pid: int, mount: int, cgroup: int) -> Process:
+        known = self.tree.get(pid)
+        if known is not None and known.alive and known.columns:
+            return known
+        return self._look_up(pid, self._key(cgroup, mount, pid), mount)
+
+    def _key(self, cgroup: int, mount: int, pid: int) -> int:
+        key = self.containers.key(cgroup, mount, pid)
+        known = self.tree.get(pid)
+        # A namespace that a container made for itself, or the host's that it went into.
+        if key == mount and known is not None and known.alive and self.tree.first(mount) is None:
+            return known.key
+        return key
+
+    def _look_up(self, pid: int, key: int, mount: int) -> Process:
+        """A process that was there before the sensor."""
+        found, ppid, _ = looked_up(pid, key, self._proc)
+        process = self.tree.executed(pid, ppid, key, self._outside(ppid))
+        process.name, process.exe, process.cwd = found.name, found.exe, found.cwd
+        process.columns = self._columns(process, mount)
+        return process
+
+    def begin(self, process: Process, ppid: int, mount: int) -> None:
+        """A process that runs as the sensor begins."""
+        key = self.containers.key(0, mount, process.pid)
+        known = self.tree.executed(process.pid, ppid, key, self._outside(ppid))
+        known.name, known.exe, known.cwd = process.name, process.exe, process.cwd
+        known.columns = self._columns(known, mount)
+
+    def _outside(self, pid: int) -> Process | None:
+        """A parent that is in no container, as it is now."""
+        if pid <= 0 or self.tree.get(pid) is not None:
+            return None
+        found, _, _ = looked_up(pid, self.host, self._proc)
+        return found if found.alive else None
+
+    def _columns(self, process: Process, mount: int) -> Event:
+        columns: Event = {
+            "proc_pid": process.pid,
+            "proc_name": process.name,
+            "proc_exe": process.exe or None,
+            "proc_ppid": process.parent[0] or None,
+            "proc_parent_name": process.parent[1] or None,
+            "proc_parent_exe": process.parent[2] or None,
+            "proc_ancestors": list(process.ancestors) or None,
+            "proc_flags": ["entered"] if process.entered else None,
+            **self.containers.columns(process.key, mount, process.pid),
+        }
+        return {column: value for column, value in columns.items() if value is not None}
+
+    def _event(
+        self,
+        kind: str,
+        action: str,
+        fields: list[bytes],
+        raw: bytes,
+        seen: int,
+        flags: set[str],
+        columns: Event,
+    ) -> list[Event]:
+        """An event of a record that begins as most do: time, pid, tid, mount, cgroup, uid."""
+        pid, tid = int(fields[2]), int(fields[3])
+        if pid in self.canaries or pid in self.own:
+            return []
+        process = self._process(pid, int(fields[4]), int(fields[5]))
+        at = int(fields[1])
+        event: Event = {
+            **process.columns,
+            "id": identity(self.place, SOURCE, at, tid, action),
+            "kind": kind,
+            "action": action,
+            "source": SOURCE,
+            "time": self.boot + at,
+            "seen": seen,
+            "seq": at,
+            "proc_uid": int(fields[6]),
+            "sys_res": result(int(fields[7])),
+            "raw": raw.decode("utf-8", "backslashreplace"),
+            **columns,
+        }
+        return [finished(named(event, self.place), flags)]
+
+    def _fork(self, fields: list[bytes], raw: bytes, seen: int) -> list[Event]:
+        parent, child, mount, cgroup = map(int, fields[2:6])
+        if self.tree.get(parent) is None:
+            self._process(parent, mount, cgroup)
+        self.tree.fork(parent, child, self._key(cgroup, mount, parent), int(fields[1]))
+        return []
+
+    def _exec(self, fields: list[bytes], raw: bytes, seen: int) -> list[Event]:
+        pid = int(fields[2])
+        before = self._execs.pop(pid, None)
+        events = self._executed(pid, before, seen) if before else []
+        if pid in self.canaries:
+            self.heard.add(pid)
+            return events
+        pending = self._execs[pid] = Exec(fields, seen)
+        pending.raw.append(raw)
+        if len(self._execs) > _MOST_PENDING:
+            events += self._executed(*self._execs.popitem(last=False), seen)
+        return events
+
+    def _argument(self, fields: list[bytes], raw: bytes, seen: int) -> list[Event]:
+        pending = self._execs.get(int(fields[2]))
+        if pending is not None and int(fields[3]) == sum(map(len, pending.got)):
+            pending.got.append(bytes.fromhex(fields[4].decode("ascii")))
+            pending.raw.append(raw)
+        return self._finish(int(fields[2]), pending, seen)
+
+    def _named(self, fields: list[bytes], raw: bytes, seen: int) -> list[Event]:
+        tid = int(fields[2])
+        names = [name(field) for field in fields[4:9]]
+        if root := int(fields[3]):  # where the process' root is, it has no name
+            names[root] = b"/"
+        pending = self._execs.get(tid)
+        if pending is not None and pending.names is None:
+            pending.names = names
+            pending.raw.append(raw)
+            return self._finish(tid, pending, seen)
+        if tid not in self.canaries:
+            self._names[tid] = (names, raw)
+            if len(self._names) > _MOST_PENDING:
+                self._names.popitem(last=False)
+        return []
+
+    def _finish(self, pid: int, pending: Exec | None, seen: int) -> list[Event]:
+        if pending is None or not pending.whole:
+            return []
+        del self._execs[pid]
+        return self._executed(pid, pending, seen)
+
+    def _executed(self, pid: int, pending: Exec, seen: int) -> list[Event]:
+        flags: set[str] = set()
+        fields = pending.fields
+        ppid, mount, cgroup, uid, euid = map(int, fields[3:8])
+        self.tree.newer(pid, int(fields[14]))
+        key = self._key(cgroup, mount, pid)
+        first = self.tree.first(key)
+        process = self.tree.executed(pid, ppid, key, self._outside(ppid))
+        if self.tree.first(key) != first:
+            self.containers.forget(key)
+        argv = arguments(pending, self._proc, flags)
+        process.name = text_of(name(fields[15]), flags)
+        process.exe = executable(pending, self._proc, flags)
+        process.cwd = link(f"{self._proc}/{pid}/cwd") or process.cwd
+        auid = int(fields[8]) & _NOT_SET
+        marks = {
+            "entered": process.entered,
+            "memfd": in_memory(pending),
+            "setuid": uid != euid,
+            "socket": int(fields[9], 8) & 0o170000 == _SOCKET,
+            "escaped": fields[12] not in (b"0", b""),
+        }
+        process.columns = {
+            **self._columns(process, mount),
+            "proc_args": " ".join(argv) or None,
+            "proc_argv": argv,
+            "proc_cwd": process.cwd or None,
+            "proc_auid": None if auid == _NOT_SET else auid,
+            "proc_tty": text_of(name(fields[16]), flags) or None,
+            "proc_exec_id": f"{pid}.{pending.at}",
+            "proc_flags": [mark for mark, there in marks.items() if there],
+        }
+        head = [b"X", fields[1], fields[2], fields[2], fields[4], fields[5], fields[6], b"0"]
+        raw = b"\n".join(pending.raw)
+        columns = {"sys_call": "execve"}
+        return self._event("process", "exec", head, raw, seen, flags, columns)
+
+    def _failed(self, fields: list[bytes], raw: bytes, seen: int) -> list[Event]:
+        flags: set[str] = set()
+        path = self._string(fields[8], flags)
+        columns = {"proc_args": path, "sys_call": "execve"}
+        return self._event("process", "exec_failed", fields, raw, seen, flags, columns)
+
+    def _exit(self, fields: list[bytes], raw: bytes, seen: int) -> list[Event]:
+        pid = int(fields[2])
+        pending = self._execs.pop(pid, None)
+        events = self._executed(pid, pending, seen) if pending else []
+        process = self.tree.exit(pid)
+        self._names.pop(pid, None)
+        self._texts.pop(pid, None)
+        if pid in self.canaries or process is None or "proc_exec_id" not in process.columns:
+            return events  # a child that never executed anything is no event
+        at, code = int(fields[1]), int(fields[3])
+        event: Event = {
+            **process.columns,
+            "id": identity(self.place, SOURCE, at, pid, "exit"),
+            "kind": "process",
+            "action": "exit",
+            "source": SOURCE,
+            "time": self.boot + at,
+            "seen": seen,
+            "seq": at,
+            "sys_res": f"signal {code & 127}" if code & 127 else f"exit {code >> 8 & 255}",
+            "raw": raw.decode("ascii", "replace"),
+        }
+        return [*events, finished(named(event, self.place), set())]
+
+    def _open(self, fields: list[bytes], raw: bytes, seen: int) -> list[Event]:
+        flags: set[str] = set()
+        tid, asked, told = int(fields[3]), int(fields[8], 16), int(fields[9], 16)
+        given = self._string(fields[10], flags)
+        names, more = self._names.pop(tid, ([], b""))
+        path = self._real(int(fields[2]), given, names, bool(told & 0x10000), flags)
+        columns = {"file_path": path, "file_flags": calls.open_flags(asked), "sys_call": "open"}
+        raw = raw if not more else more + b"\n" + raw
+        return self._event("file", "open", fields, raw, seen, flags, columns)
+
+    def _real(
+        self, pid: int, given: str, names: list[bytes], own: bool, flags: set[str]
+    ) -> str | None:
+        """The path of a file: the kernel's names where they reach up to the process' root; else as
+        it was given, made absolute.
+        """
+        if names and own and (path := path_of(names)) is not None:
+            flags.discard("truncated")
+            return text_of(path, flags)
+        whole = self._absolute(pid, given, flags)
+        if names and whole is not None and not own:
+            last = text_of(names[0], flags)
+            if whole.rpartition("/")[2] != last and not last.startswith(".."):
+                flags.add("guessed")  # a link or a raced path on another mount
+                return f"{whole.rpartition('/')[0]}/{last}"
+        return whole
+
+    def _absolute(self, pid: int, given: str, flags: set[str]) -> str | None:
+        if not given:
+            flags.add("partial")
+            return None
+        if not given.startswith("/"):
+            process = self.tree.get(pid)
+            where = link(f"{self._proc}/{pid}/cwd") or (process.cwd if process else "")
+            if not where:
+                flags.add("partial")
+                return given
+            flags.add("guessed")  # it may be relative to a directory that was opened
+            given = f"{where}/{given}"
+        return calls.normal(given)
+
+    def _changed(self, fields: list[bytes], raw: bytes, seen: int) -> list[Event]:
+        """unlink, rename (the new name), link and symlink (the old one), chmod that sets ids."""
+        flags: set[str] = set()
+        action = fields[8].decode("ascii")
+        mode = int(fields[9], 16)
+        marks = [mark for bit, mark in ((0o4000, "setuid"), (0o2000, "setgid")) if mode & bit]
+        path = self._absolute(int(fields[2]), self._string(fields[10], flags), flags)
+        columns = {"file_path": path, "file_flags": marks, "sys_call": action}
+        return self._event("file", action, fields, raw, seen, flags, columns)
+
+    def _connect(self, fields: list[bytes], raw: bytes, seen: int) -> list[Event]:
+        flags: set[str] = set()
+        path = self._string(fields[14], flags) if fields[8] == b"1" else ""
+        columns = {**calls.connection(fields, path), "sys_call": "connect"}
+        return self._event("network", "connect", fields, raw, seen, flags, columns)
+
+    def _listen(self, fields: list[bytes], raw: bytes, seen: int) -> list[Event]:
+        columns = {**calls.listening(fields), "sys_call": "listen"}
+        return self._event("network", "listen", fields, raw, seen, set(), columns)
+
+    def _text(self, fields: list[bytes], raw: bytes, seen: int) -> list[Event]:
+        held = self._texts.setdefault(int(fields[2]), {})
+        held[fields[3].decode("ascii")] = self._string(fields[4], set())
+        if len(self._texts) > _MOST_PENDING:
+            self._texts.pop(next(iter(self._texts)))
+        return []
+
+    def _call(self, fields: list[bytes], raw: bytes, seen: int) -> list[Event]:
+        flags: set[str] = set()
+        which = fields[8].decode("ascii")
+        numbers = [int(field) for field in fields[9:12]]
+        held = self._texts.pop(int(fields[3]), {})
+        given = calls.arguments(which, numbers, self._string(fields[12], flags), held)
+        columns: dict[str, Any] = {"priv_arg": given, "sys_call": which}
+        return self._event("priv", which, fields, raw, seen, flags, columns)
+
+    def _string(self, field: bytes, flags: set[str]) -> str:
+        value = unescaped(field)
+        if len(value) >= LONGEST_STRING:
+            flags.add("truncated")
+        return text_of(value, flags)

@@ -1,0 +1,184 @@
+"""The processes of containers as a sensor sees them come and go: parents, and who was let in.
+
+A process is *entered* where it is not the container's first process and no child of it: somebody
+came in from outside (exec, nsenter). Ancestors are kept as names, so that neither long chains nor
+numbers that are used again grow or mislead the tree.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import OrderedDict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+MOST: Final = 65_536  # processes, the dead that children may still name among them
+MOST_ANCESTORS: Final = 16
+Key = int  # of a container: see containers.py
+
+
+@dataclass(slots=True)
+class Process:
+    """One process. `columns` are those of its last exec, as events of other kinds repeat them."""
+
+    pid: int
+    key: Key
+    name: str = ""
+    exe: str = ""
+    cwd: str = ""
+    ancestors: tuple[str, ...] = ()  # names, the parent first
+    parent: tuple[int, str, str] = (0, "", "")  # pid, name, path
+    entered: bool = False
+    known: int = 1 << 63  # ns since boot when it was there: what began later is another one
+    alive: bool = True
+    columns: dict[str, Any] = field(default_factory=dict)
+
+
+class Tree:
+    """Every process seen in a container; the least recently used are forgotten beyond `most`."""
+
+    def __init__(self, most: int = MOST) -> None:
+        self._most = most
+        self._known: OrderedDict[int, Process] = OrderedDict()
+        self._first: OrderedDict[Key, int] = OrderedDict()
+        self.forgotten = 0
+
+    def get(self, pid: int) -> Process | None:
+        """The process, or None."""
+        return self._known.get(pid)
+
+    def newer(self, pid: int, start: int) -> None:
+        """A process that began at `start` (ns since boot): one of its number that was there before
+        has ended, though that was not seen.
+        """
+        process = self._known.get(pid)
+        if process is not None and start > process.known:
+            process.alive = False
+
+    def fork(self, parent: int, child: int, key: Key, at: int) -> None:
+        """A child that runs what its parent runs, until it executes something."""
+        from_ = self._known.get(parent)
+        process = Process(child, key, known=at)
+        if from_ is not None:
+            process.name, process.exe, process.cwd = from_.name, from_.exe, from_.cwd
+            process.ancestors = (from_.name, *from_.ancestors)[:MOST_ANCESTORS]
+            process.parent = (parent, from_.name, from_.exe)
+            process.entered = from_.entered if from_.key == key else True
+            process.columns = {
+                **from_.columns,
+                "proc_pid": child,
+                "proc_ppid": parent,
+                "proc_parent_name": from_.name,
+                "proc_parent_exe": from_.exe,
+                "proc_ancestors": list(process.ancestors),
+            }
+        self._keep(process)
+
+    def executed(self, pid: int, ppid: int, key: Key, outside: Process | None) -> Process:
+        """The process that has executed something. Its parent is the one that forked it, where that
+        was seen; else `ppid`; else what is told of a parent outside of containers.
+        """
+        process = self._known.get(pid)
+        if process is None or not process.alive:
+            process = Process(pid, key)
+            self._come(process, self._known.get(ppid) or outside)
+        elif process.key != key:
+            process.entered = True  # from one container into another
+        elif not process.parent[0] and outside is not None:
+            self._come(process, outside)
+        process.key, process.alive = key, True
+        self._keep(process)
+        return process
+
+    def first(self, key: Key) -> int | None:
+        """The first process of a container."""
+        return self._first.get(key)
+
+    def _come(self, process: Process, parent: Process | None) -> None:
+        key = process.key
+        if parent is not None:
+            process.ancestors = (parent.name, *parent.ancestors)[:MOST_ANCESTORS]
+            process.parent = (parent.pid, parent.name, parent.exe)
+            if parent.key == key:
+                process.entered = parent.entered
+                return
+        first = self._known.get(self._first.get(key, 0))
+        if first is None or not first.alive or first.pid == process.pid:
+            # A dead one was a hook that a runtime ran there, or the inode is used again.
+            self._first[key] = process.pid
+            self._first.move_to_end(key)
+            if len(self._first) > self._most:
+                self._first.popitem(last=False)
+            process.entered = False
+        else:
+            process.entered = True
+
+    def exit(self, pid: int) -> Process | None:
+        """A process ends. Its children may still name it."""
+        process = self._known.get(pid)
+        if process is not None:
+            process.alive = False
+        return process
+
+    def _keep(self, process: Process) -> None:
+        self._known[process.pid] = process
+        self._known.move_to_end(process.pid)
+        if len(self._known) > self._most:
+            self._known.popitem(last=False)
+            self.forgotten += 1
+
+    def __len__(self) -> int:
+        return len(self._known)
+
+
+def running(host: int, proc: str = "/proc") -> Iterator[tuple[Process, int]]:
+    """The processes that are in another mount namespace than the host's now, with their parents'
+    numbers, the oldest first.
+    """
+    found: list[tuple[int, Process, int]] = []
+    for name in os.listdir(proc):
+        if not name.isdigit():
+            continue
+        key = mount_namespace(int(name), proc)
+        if key and key != host:
+            process, ppid, start = looked_up(int(name), key, proc)
+            found.append((start, process, ppid))
+    for _, process, ppid in sorted(found, key=lambda one: (one[0], one[1].pid)):
+        yield process, ppid
+
+
+def mount_namespace(pid: int, proc: str = "/proc") -> int:
+    """The inode of a process' mount namespace; 0 where it is not there any more."""
+    try:
+        return os.stat(f"{proc}/{pid}/ns/mnt").st_ino
+    except OSError:
+        return 0
+
+
+def looked_up(pid: int, key: Key, proc: str = "/proc") -> tuple[Process, int, int]:
+    """A process as /proc tells it now, its parent and its start (clock ticks)."""
+    process = Process(pid, key)
+    ppid = start = 0
+    try:
+        stat = Path(f"{proc}/{pid}/stat").read_bytes()
+        fields = stat[stat.rindex(b")") + 2 :].split()
+        ppid, start = int(fields[1]), int(fields[19])
+        name = Path(f"{proc}/{pid}/comm").read_bytes()
+        process.name = name.rstrip(b"\n").decode("utf-8", "backslashreplace")
+    except (OSError, ValueError, IndexError):
+        process.alive = False
+        return process, ppid, start
+    process.exe = link(f"{proc}/{pid}/exe")
+    process.cwd = link(f"{proc}/{pid}/cwd")
+    return process, ppid, start
+
+
+def link(path: str) -> str:
+    """Where a link of /proc leads; nothing where it cannot be read."""
+    try:
+        found = os.fsencode(os.readlink(path))
+    except OSError:
+        return ""
+    return found.removesuffix(b" (deleted)").decode("utf-8", "backslashreplace")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ import msgspec
 from tests.support.monitor.falco_events import scalar
 
 from martello.practices.monitor.falco.fields import Known, Source, sources
-from martello.practices.monitor.falco.filter import CannotRun, lower
+from martello.practices.monitor.falco.filter import CannotRun, Lowering, lower
 from martello.practices.monitor.falco.items import PRIORITIES
 from martello.practices.monitor.falco.load import Loaded, load
 from martello.practices.monitor.falco.problems import Problem
@@ -91,7 +92,10 @@ def _judged(row: Row) -> Any:
 
 
 def _warnings(row: Row) -> int:
-    return len(lower(parse(row["filter"]), _source(row))[1])
+    lowering = Lowering(_source(row))
+    with suppress(CannotRun):
+        lowering.tree(parse(row["filter"]))
+    return len(lowering.warnings)
 
 
 def _source(row: Row) -> Source:
@@ -155,14 +159,21 @@ def _facts(row: Row, found: Loaded, texts: list[tuple[str, str]]) -> Iterator[tu
     if row.get("first_file_loads"):
         yield "first file", not load(texts[:1], strict=True).errors
     for name, condition in row.get("compiled_condition", {}).items():
-        yield f"condition {name}", found.described[name]["condition"] == condition
+        yield f"condition {name}", found.described[name]["compiled"] == condition
     for name, says in row.get("described", {}).items():
-        told = {key: str(value).lower() for key, value in found.described[name].items()}
+        told = {**found.described[name], "name": name}
+        told["description"] = told["desc"]
         for key, value in says.items():
-            yield f"{name} {key}", told.get(key) == str(value).lower()
+            yield f"{name} {key}", _plain(told.get(key)) == _plain(value)
     if "enabled_rules" in row:
         usable = [one for one in found.pack if one.enabled and not one.unassessed]
         yield "enabled_rules", len(usable) == row["enabled_rules"]
+
+
+def _plain(value: Any) -> Any:
+    """A value as it is compared: levels and booleans in small letters, info by its long name."""
+    text = str(value).lower()
+    return "informational" if text == "info" else text
 
 
 def _is(found: Problem, wanted: Row) -> bool:
@@ -217,7 +228,7 @@ def _enabled(found: Loaded, options: Row) -> list[Rule]:
     rules = [one for one in found.pack if not one.unassessed]
     tags = set(options.get("enabled_tags", ()))
     off = set(options.get("disabled_tags", ()))
-    names = set(options.get("disabled_rules", ()))
+    names = options.get("disabled_rules", ())
     levels = list(PRIORITIES)
     least = options.get("min_priority", "debug").lower()
     least = levels.index("informational" if least == "info" else least)
@@ -226,7 +237,7 @@ def _enabled(found: Loaded, options: Row) -> list[Rule]:
         for one in rules
         if (tags & set(one.tags) if tags else one.enabled)
         and not off & set(one.tags)
-        and one.title not in names
+        and not any(name in one.title for name in names)
         and levels.index(found.described[one.title]["priority"]) <= least
     ]
 

@@ -153,7 +153,7 @@ class Collector:
             return
         given = one.says.get("source", "")
         changed = one.append or one.replace or one.appended
-        if changed and not ({"condition"} & one.says.keys()):
+        if (one.append or one.replace) and "condition" not in one.says:
             given = ""
         if not changed:
             given = given or "syscall"

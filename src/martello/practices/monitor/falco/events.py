@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import Final
 
-from martello.practices.monitor.falco.catalogue import CALLS, EVENTS, OTHERS
+from martello.practices.monitor.falco.calls import ARGUMENTS, CALLS, EVENTS, OTHERS
 from martello.practices.monitor.falco.expression import (
     All,
     Any,
@@ -32,6 +32,12 @@ def kinds() -> Mapping[str, int]:
 def names() -> frozenset[str]:
     """Every name that an event may have."""
     return frozenset(kinds()) | frozenset(CALLS.split()) | frozenset(OTHERS.split())
+
+
+@cache
+def arguments() -> frozenset[str]:
+    """The arguments that events may have."""
+    return frozenset(ARGUMENTS.split())
 
 
 class Admitted:

@@ -10,6 +10,8 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
+from martello.practices.monitor.falco.quoting import escaped
+
 
 class Field(msgspec.Struct, frozen=True):
     """A field, with the argument in its brackets."""
@@ -123,18 +125,6 @@ def told(one: Expression | Operand) -> str:
 
 def _argument(arg: str | None) -> str:
     return "" if arg is None else f"[{escaped(arg)}]" if arg else '[""]'
-
-
-_ESCAPES = {"\b": "\\b", "\f": "\\f", "\n": "\\n", "\r": "\\r", "\t": "\\t", "\\": "\\\\"}
-_QUOTED = frozenset(" =\"'\0") | frozenset(_ESCAPES)
-
-
-def escaped(text: str) -> str:
-    """A constant in double quotes where it needs them."""
-    if not _QUOTED.intersection(text):
-        return text
-    inside = "".join(_ESCAPES.get(sign, '\\"' if sign == '"' else sign) for sign in text)
-    return f'"{inside}"'
 
 
 def depth(one: Expression) -> int:

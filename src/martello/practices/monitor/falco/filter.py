@@ -261,6 +261,8 @@ _LEADING: Final = re.compile(r"\s*(0[xX][0-9a-fA-F]+|[+-]?[0-9]+)")
 
 def _constant(value: str, type_: str, at: int) -> Value:
     """A constant as the type has it. Raises Malformed."""
+    if "\0" in value:
+        raise Malformed("filter error: filter value cannot contain a NUL byte (\\x00)", at)
     if type_ == "bool":
         if value not in ("true", "false"):
             raise Malformed(f"filter error: unrecognized boolean value {value}", at)

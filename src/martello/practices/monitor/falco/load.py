@@ -126,9 +126,9 @@ class _Load:
             return
         for document in found:
             try:
-                refuse(
-                    document.kind != "list", "Rules content is not yaml array of objects", top, YAML
-                )
+                why = "Rules content is not yaml"
+                refuse(document.kind == "scalar", why, top, YAML)
+                refuse(document.kind != "list", f"{why} array of objects", top, YAML)
             except Fault as fault:
                 self.failed(fault.problem)
                 if self.strict:
@@ -363,7 +363,8 @@ class _Load:
 
     def _describe(self, one: RuleText, condition: str) -> None:
         self.described[one.name] = {
-            "condition": condition,
+            "condition": one.condition,
+            "compiled": condition,
             "output": one.output,
             "desc": one.desc,
             "priority": one.priority,

@@ -6,6 +6,7 @@ from typing import Final
 
 import msgspec
 
+from martello.practices.monitor.falco.events import arguments
 from martello.practices.monitor.falco.expression import Field, Made, Operand, Operands, Text
 from martello.practices.monitor.falco.fields import BOTH, Known, Source
 from martello.practices.monitor.falco.shape import Cases, Unknown, change
@@ -59,7 +60,7 @@ def _field(source: Source, one: Field) -> Side:
         raise Malformed(f"filter_check called with nonexistent field {one.full}", one.at)
     known, arg = found
     if known.marks & {"may", "must"} and arg is not None:
-        _indexed(known, arg, one.at)
+        _argued(known, arg, one.at)
     several = known.several and not (known.name == "fd.types" and arg is not None)
     if known.name in BOTH:
         return Side(BOTH[known.name], known.type, False, known.name, known.marks, True)
@@ -101,13 +102,16 @@ def _joined(source: Source, one: Made) -> Side:
     return Side((Call(one.function, tuple(terms), extra),), "text", False, one.function)
 
 
-def _indexed(known: Known, arg: str, at: int) -> None:
-    """Lists of containers and rules, and ancestors, are asked by number."""
-    numbered = known.name in ("proc.aname", "proc.apid", "proc.aexe", "proc.aexepath") or (
-        known.several and known.name.startswith("ka.")
-    )
+_NUMBERED: Final = frozenset(("proc.aname", "proc.apid", "proc.aexe", "proc.aexepath"))
+
+
+def _argued(known: Known, arg: str, at: int) -> None:
+    """Ancestors, containers and rules are asked by number, arguments by number or name."""
+    numbered = known.name in _NUMBERED or (known.several and known.name.startswith("ka."))
     if numbered and not arg.isdigit():
         raise Malformed(f"filter_check called with nonexistent field {known.name}[{arg}]", at)
+    if known.name == "evt.arg" and not arg.isdigit() and arg not in arguments():
+        raise Malformed(f"unknown event argument {arg}", at)
 
 
 def _transformed(one: Made, inner: Side) -> Side:

@@ -19,6 +19,7 @@ from martello.practices.monitor.falco.expression import (
     Several,
     Text,
 )
+from martello.practices.monitor.falco.quoting import Malformed, unescaped
 
 LONGEST: Final = 4_000_000  # characters of a condition after its lists are put in
 _SPACE: Final = " \t\n\v\f\r"
@@ -65,24 +66,6 @@ TRANSFORMERS: Final = (
 )
 IDENTIFIER: Final = _NAME
 BARE: Final = _BARE
-_ESCAPED: Final = {
-    "b": "\b",
-    "f": "\f",
-    "n": "\n",
-    "r": "\r",
-    "t": "\t",
-    " ": "\\",
-    "\\": "\\",
-    "/": "/",
-}
-
-
-class Malformed(Exception):
-    """A text that is no condition: why, and where (an offset into it)."""
-
-    def __init__(self, why: str, at: int) -> None:
-        super().__init__(why)
-        self.why, self.at = why, at
 
 
 def parse(text: str, depth: int = 100) -> Expression:
@@ -390,36 +373,11 @@ class _Parser:
         end = self.at + 1
         while (end := self.text.find(delimiter, end)) > 0:
             if self.text[end - 1] != "\\":
-                inside = self.unescaped(self.at + 1, end, delimiter)
+                inside = unescaped(self.text[self.at + 1 : end], delimiter, self.at + 1)
                 self.at, self.last = end + 1, inside
                 return inside
             end += 1
         return None
 
-    def unescaped(self, start: int, end: int, delimiter: str) -> str:
-        text = self.text[start:end]
-        if "\\" not in text:
-            return text
-        made: list[str] = []
-        at = 0
-        while at < len(text):
-            sign = text[at]
-            at += 1
-            if sign != "\\" or at >= len(text):
-                made.append(sign if sign != "\\" else "")
-                continue
-            sign = text[at]
-            at += 1
-            if sign == "x":
-                digits = text[at : at + 2]
-                if not re.fullmatch("[0-9a-fA-F]{2}", digits):
-                    raise Malformed("invalid hex char escape sequence", start + at)
-                made.append(chr(int(digits, 16)))
-                at += 2
-            elif sign in _ESCAPED:
-                made.append(_ESCAPED[sign])
-            elif sign == delimiter:
-                made.append(sign)
-            else:
-                raise Malformed(f"unsupported string escape sequence: \\{sign}", start + at)
-        return "".join(made)
+
+__all__ = ["Malformed", "parse", "parse_field"]

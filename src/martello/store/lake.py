@@ -84,7 +84,7 @@ class Lake:
             raise BadInput(f"no kind of event: {kind}", "", ", ".join(KINDS))
         if not table.num_rows:
             return ()
-        told = settled(table)
+        told = settled(placed(table, source.partition("/")[0]))
         days = pc.cast(pc.floor_temporal(told["time"], unit="day"), pa.timestamp("s"))
         clusters = told["cluster"]
         found: list[Segment] = []
@@ -118,6 +118,8 @@ class Lake:
             parts = {"o_seg": own[0], "o_pos": own[1], "raw": rows["raw"]}
             raw = self.put(RAW, kind, cluster, day, id, pa.table(parts))
         low, high = bounds(rows["time"])
+        if kind == "gap":  # it ends when it was seen
+            high = max(high, bounds(rows["seen"].fill_null(rows["time"][0]))[1])
         return Segment(
             id,
             source,
@@ -177,8 +179,6 @@ def settled(table: pa.Table) -> pa.Table:
     """Events whose time is absent, or more than a day after they were seen, are stored by when they
     were seen, and flagged `clock`; those without either, at 1970.
     """
-    if "cluster" not in table.column_names or table["cluster"].null_count:
-        raise BadInput("events without a cluster", "the lake is laid out by cluster")
     time, seen = table["time"], table["seen"]
     late = pc.add(pc.cast(seen, pa.int64()), _DAY)
     wrong = pc.or_kleene(pc.is_null(time), pc.greater(pc.cast(time, pa.int64()), late))
@@ -194,6 +194,14 @@ def settled(table: pa.Table) -> pa.Table:
     names = table.column_names
     table = table.set_column(names.index("time"), "time", mended)
     return table.set_column(names.index("flags"), "flags", pa.array(flags, pa.list_(pa.string())))
+
+
+def placed(table: pa.Table, cluster: str) -> pa.Table:
+    """Events that do not say their cluster are of their source's."""
+    if not table["cluster"].null_count:
+        return table
+    at = table.column_names.index("cluster")
+    return table.set_column(at, "cluster", pc.fill_null(table["cluster"], cluster))
 
 
 def with_own(rows: pa.Table, own: Sequence[pa.Array]) -> pa.Table:

@@ -27,6 +27,8 @@ KINDS: Final = (
 FLAGS: Final = ("truncated", "duplicate_key", "bad_utf8", "partial", "clock", "guessed")
 _HOST: Final = ("process", "file", "network", "priv")
 _PLACED: Final = ("audit", *_HOST, "kernel", "log", "k8s_event", "alert")
+# The kernel and alerts of other systems tell of processes too.
+_RUNNING: Final = (*_HOST, "kernel", "alert")
 
 
 class Column(msgspec.Struct, frozen=True):
@@ -74,19 +76,20 @@ _SHAPE: Final[tuple[tuple[tuple[str, ...], str, str], ...]] = (
     (("audit",), "bool", "spec_host_network spec_host_pid spec_host_ipc"),
     (("audit",), "text", "spec_sa rbac_role svc_type"),
     (
-        _HOST,
+        _RUNNING,
         "text",
         "proc_exe proc_name proc_args proc_cwd proc_parent_name proc_parent_exe proc_parent_args "
         "proc_tty proc_exec_id sys_call sys_res",
     ),
-    (_HOST, "texts", "proc_argv proc_ancestors proc_flags"),
-    (_HOST, "int", "proc_pid proc_ppid proc_uid proc_auid"),
-    (("file",), "text", "file_path"),
-    (("file",), "texts", "file_flags"),
-    (("network",), "text", "net_proto net_src_ip net_dst_ip net_dst_name"),
-    (("network",), "int", "net_src_port net_dst_port"),
-    (("priv",), "texts", "priv_arg"),
-    (("log", "kernel"), "text", "log_stream log_text"),
+    (_RUNNING, "texts", "proc_argv proc_ancestors proc_flags"),
+    (_RUNNING, "int", "proc_pid proc_ppid proc_uid proc_auid"),
+    (("file", "alert"), "text", "file_path"),
+    (("file", "alert"), "texts", "file_flags"),
+    (("network", "alert"), "text", "net_proto net_src_ip net_dst_ip net_dst_name"),
+    (("network", "alert"), "int", "net_src_port net_dst_port"),
+    (("priv", "alert"), "texts", "priv_arg"),
+    (("log", "kernel"), "text", "log_stream"),
+    (("log", "kernel", "k8s_event"), "text", "log_text"),
     (("k8s_event",), "text", "ev_reason ev_type"),
     (("k8s_event", "gap"), "int", "ev_count"),
     (("alert",), "text", "rule_name rule_priority rule_output"),

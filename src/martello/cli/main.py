@@ -16,6 +16,7 @@ COMMANDS: Final = {
     "demo": ("demo", "Scan a small bundled cluster and see what Martello tells."),
     "image": ("image", "Scan, gate, sign and promote images; approve what may run."),
     "network": ("network", "Who can talk to whom, who needs to, and rules that allow just that."),
+    "monitor": ("monitor", "Logs and sensors in one place, rules, alerts that say why."),
     "access": ("access", "Who can do what, why, and what nobody needs."),
     "paths": ("paths", "How an attacker gets from A to B, and the cheapest fix."),
     "gate": ("gate", "The door of the cluster: only approved images get in."),

@@ -1,0 +1,27 @@
+"""`martello monitor VERB`: what happens in a cluster, what rules say of it, and why."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import click
+
+from martello.cli.lazy import LazyGroup
+
+VERBS: Final = {
+    "replay": ("replay", "What rules would have said about a log; writes nothing."),
+}
+
+
+class _Verbs(LazyGroup):
+    """The verbs of the table above."""
+
+    table = VERBS
+    package = "martello.cli.commands.monitor"
+
+
+@click.group("monitor", cls=_Verbs)
+def command() -> None:
+    """Logs and monitoring: audit logs and sensors in one place, rules of Falco, Sigma and our own,
+    and alerts that say why.
+    """

@@ -1,0 +1,47 @@
+"""`martello monitor replay FILE…`: what rules say about a log."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import click
+
+from martello.cli import options
+from martello.cli.exits import FAIL_ON
+
+FORMATS: Final = ("text", "json", "jsonl")
+
+
+@click.command("replay")
+@click.argument("files", nargs=-1, required=True, metavar="FILE…")
+@click.option(
+    "--rules",
+    "rules",
+    multiple=True,
+    metavar="PATH",
+    help="`default`, a file or a directory of rules (Falco, Sigma, Martello) [default: default]. "
+    "Repeatable.",
+)
+@click.option(
+    "--explain", "explain", multiple=True, metavar="RULE", help="Why a rule fired or did not."
+)
+@click.option("--cluster", default="", metavar="NAME", help="The name of the cluster.")
+@click.option(
+    "--fail-on",
+    type=click.Choice(list(FAIL_ON)),
+    default="high",
+    show_default=True,
+    help="The least severity of an alert that gives exit 1.",
+)
+@options.output_of(FORMATS)
+@options.debug
+def command(files: tuple[str, ...], **flags: Any) -> int:
+    """Read audit logs (files, directories, - for stdin; rotated and compressed ones too; of the API
+    server, EKS, AKS and GKE) and tell what the rules find. Exit 1 for an alert at or above
+    --fail-on, else 3 where a part of the log could not be read or a rule could not run, else 0.
+    """
+    from martello.cli.monitor.replaying import replay_command
+    from martello.cli.reports import parse_outputs
+
+    outputs = parse_outputs(flags["outputs"] or ("text",), FORMATS)
+    return replay_command(files, outputs, flags)

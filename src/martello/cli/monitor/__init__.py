@@ -1,0 +1,1 @@
+"""Monitor's commands: what they read, ask and tell."""

@@ -1,0 +1,97 @@
+"""Why a rule fired or did not: the events that came nearest to it, part by part."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any, Final
+
+import pyarrow as pa  # type: ignore[import-untyped]
+
+from martello.practices.monitor import check
+from martello.practices.monitor.ir import Atom, Call, Column, Literally, Pointer, Term
+from martello.practices.monitor.rule import Pack, Rule
+from martello.practices.monitor.say import plain
+from martello.practices.monitor.scalar import explain, holds
+from martello.report.monitor.model import Explained, Near
+
+_KEPT: Final = 3
+_MOST: Final = 200_000  # events looked at for each rule
+
+
+class Explaining:
+    """Looks at every batch for the rules that were asked about."""
+
+    def __init__(self, pack: Pack, names: Sequence[str]) -> None:
+        from martello.cli.monitor.replaying import only
+
+        self._rules = [pack.rules[name] for name in only(pack, names)]
+        self._near: dict[str, list[tuple[float, dict[str, Any]]]] = {
+            rule.id: [] for rule in self._rules
+        }
+        self._looked = 0
+
+    def look(self, rows: pa.Table) -> None:
+        """Keeps the events of a batch that come nearest."""
+        if not self._rules or self._looked > _MOST:
+            return
+        from martello.adapters.batch import events
+
+        for event in events(rows):
+            self._looked += 1
+            for rule in self._rules:
+                if event["kind"] in rule.kinds and not rule.unassessed:
+                    self._weigh(rule, event)
+
+    def _weigh(self, rule: Rule, event: dict[str, Any]) -> None:
+        parts = explain(rule.tree, event)
+        score = sum(one.truth is True for one in parts) / max(1, len(parts))
+        score += 2 * (holds(rule.tree, event) is True)
+        kept = self._near[rule.id]
+        if len(kept) < _KEPT or score > kept[-1][0]:
+            kept.append((score, event))
+            kept.sort(key=lambda one: -one[0])
+            del kept[_KEPT:]
+
+    def told(self, judged: check.Judgement, hits: Counter[str]) -> tuple[Explained, ...]:
+        """What was found, in the order asked."""
+        return tuple(self._one(rule, judged.of(rule.id), hits[rule.id]) for rule in self._rules)
+
+    def _one(self, rule: Rule, verdict: check.Verdict, hits: int) -> Explained:
+        near = tuple(
+            Near(
+                str(event.get("id", "")),
+                int(event.get("time") or 0),
+                holds(rule.tree, event) is True,
+                tuple(
+                    (words(told.atom), told.truth, plain(told.value))
+                    for told in explain(rule.tree, event)
+                ),
+            )
+            for _, event in self._near[rule.id]
+        )
+        return Explained(rule.id, rule.title, verdict.state, verdict.why, hits, near)
+
+
+def words(atom: Atom) -> str:
+    """A comparison as a person reads it: `api_verb in (get, list)`."""
+    if isinstance(atom.operand, tuple):
+        values = [plain(one) for one in atom.operand[:8]]
+        more = ["…"] if len(atom.operand) > 8 else []
+        operand = f"({', '.join(values + more)})" if len(atom.operand) != 1 else values[0]
+    else:
+        operand = _term(atom.operand)
+    over = "" if atom.over == "one" else f"{atom.over} "
+    return f"{_term(atom.term)} {atom.op} {over}{operand}".rstrip(" ()")
+
+
+def _term(term: Term) -> str:
+    if isinstance(term, Column):
+        return term.name
+    if isinstance(term, Literally):
+        return plain(term.value)
+    if isinstance(term, Pointer):
+        return ".".join(term.path)
+    if isinstance(term, Call):
+        return f"{term.name}({', '.join(map(_term, term.of))})"
+    return f"{_term(term.of)}[{term.key if hasattr(term, 'key') else term.index}]"

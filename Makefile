@@ -7,7 +7,7 @@ TESTS  ?=
 WORKERS ?= 2
 SEEDS  ?= 300
 
-.PHONY: help run test test-packets test-cluster test-access check corpus bench docs golden lock wheel clean
+.PHONY: help run test test-packets test-cluster test-access test-faults check corpus bench docs golden lock wheel clean
 
 help: ## list the tasks
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | sort | expand -t 16
@@ -26,6 +26,9 @@ test-cluster: $(VENV)/dev ## networks on whole clusters with running pods (as ro
 
 test-access: $(VENV)/dev ## compare access with a real API server on WORLDS random worlds
 	WORLDS=$(or $(WORLDS),500) $(BIN)/python -m pytest -q tests/practices/access/test_differential.py
+
+test-faults: $(VENV)/dev ## kill the writer of the store ROUNDS times, and fill disks (as root)
+	ROUNDS=$(or $(ROUNDS),50) $(BIN)/python -m pytest -q tests/store/test_faults.py
 
 check: $(VENV)/dev ## format, lint, types, import layers, generated pages
 	$(BIN)/ruff format --check --quiet src tests bench tools

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
+from sqlalchemy import Connection
+
 from martello.store import segments
 from martello.store.frames import Frame
 from martello.store.lake import Lake, Segment
@@ -12,7 +14,9 @@ from martello.store.segments import Name, Owned
 from martello.store.spool import Spool
 from martello.store.state import State
 
-Decode = Callable[[Sequence[Frame]], Mapping[str, Any]]  # frames → table by kind, as `batch` has it
+Tables = Mapping[str, Any]  # by kind, as `adapters.batch` has them
+Decode = Callable[[Sequence[Frame]], Tables]
+Within = Callable[[Connection, Tables], None]  # what else is kept in the same transaction: alerts
 LEASE: Final = 60.0  # seconds
 
 
@@ -38,7 +42,9 @@ class Intake:
             self.mine = kept
         return kept is not None
 
-    def flush(self, decode: Decode, most: int = 32 << 20) -> tuple[Segment, ...] | None:
+    def flush(
+        self, decode: Decode, within: Within | None = None, most: int = 32 << 20
+    ) -> tuple[Segment, ...] | None:
         """Writes what has come since the last commit, up to so many bytes, and frees it. Returns
         the segments (none: nothing had come), or None where another writer has the source.
         `decode` must give the same for the same frames; it may not raise for a bad event.
@@ -53,9 +59,12 @@ class Intake:
             written += self._lake.write(kind, tables[kind], self.name.key, first, last)
         if not self.renew():
             return None
-        mine = segments.commit(self._state, self.mine, last, written)
-        if mine is None:
-            return None
+        with self._state.writing() as connection:
+            mine = segments.commit_in(connection, self.mine, last, written)
+            if mine is None:
+                return None
+            if within is not None:
+                within(connection, tables)
         self.mine = mine
         for table in tables.values():
             self._lake.recent.keep(table["id"].to_pylist())

@@ -143,6 +143,8 @@ def _check(root: Any) -> None:
             if id(node) not in sizes:
                 own += 1
                 sizes[id(node)] = 1
+            if own > MOST:
+                raise _at(node, f"more than {MOST:,} values in a document")
             continue
         below = _children(node)
         if done:

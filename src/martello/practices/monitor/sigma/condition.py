@@ -31,10 +31,10 @@ class Wrong(Exception):
         self.offset = offset
 
 
-def parts_of(condition: str) -> tuple[str, str, int]:
-    """The condition proper, what follows its first `|`, and where that begins."""
+def parts_of(condition: str) -> tuple[str, str | None]:
+    """The condition proper, and what follows its first `|`; None where there is none."""
     before, bar, after = condition.partition("|")
-    return before, after, len(before) + 1 if bar else len(before)
+    return before, after if bar else None
 
 
 def chosen(pattern: str, names: Collection[str]) -> tuple[str, ...]:

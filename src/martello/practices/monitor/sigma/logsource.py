@@ -17,6 +17,7 @@ from martello.core.event import COLUMNS
 from martello.practices.monitor.ir import Atom, Column, Constant, Key, Node, Pointer, Term, opposite
 from martello.practices.monitor.problems import shown
 from martello.practices.monitor.sigma.lower import Field, Lowering, Unassessable, comparison
+from martello.practices.monitor.sources import values
 
 _LISTS: Final = {"texts": "text", "ints": "int", "bools": "bool"}
 _ANNOTATION: Final = "annotations."
@@ -112,7 +113,10 @@ def audit(name: str) -> Field:
     """
     found = _AUDIT.get(name)
     if found is not None:
-        return column(found)
+        field, few = column(found), values(found, "audit")
+        if few is None or isinstance(few, range):
+            return field
+        return msgspec.structs.replace(field, values=few)
     if name.startswith(_ANNOTATION):
         key = name.removeprefix(_ANNOTATION)
         known = {_DECISION: "api_decision", _GRANT: "api_grant"}.get(key)

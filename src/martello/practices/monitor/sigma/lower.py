@@ -46,6 +46,7 @@ from martello.practices.monitor.ir import (
     Node,
     Over,
     Term,
+    Value,
     both,
     either,
     opposite,
@@ -76,13 +77,15 @@ class Unassessable(Exception):
 class Field(msgspec.Struct, frozen=True):
     """What a Sigma field is of an event. `type` is text, int, bool, or json (the text of whatever
     stands in `raw`); `many`: the term is a list, one of its elements must do. `special` is a field
-    that is no term: it turns a value into a tree.
+    that is no term: it turns a value into a tree. `values` are all that it can be, if they are
+    few.
     """
 
     term: Term
     type: str = "text"
     many: bool = False
     special: Callable[[Any], Node] | None = None
+    values: tuple[str, ...] = ()
 
 
 class Lowering(msgspec.Struct, frozen=True, eq=False):
@@ -124,27 +127,28 @@ def _item(item: SigmaDetectionItem, how: Lowering) -> Node:
 def _joined(parts: Sequence[Node], every: bool) -> Node:
     """The parts joined; comparisons of one term by one operator become one atom."""
     kept: list[Node] = []
-    groups: dict[tuple[Term, str], int] = {}
+    groups: dict[tuple[Term, str], tuple[int, dict[Value, None]]] = {}
     for part in parts:
-        if not (isinstance(part, Atom) and part.over == "one" and _grows(part)):
+        operand = part.operand if isinstance(part, Atom) and part.over == "one" else ()
+        if not isinstance(part, Atom) or not isinstance(operand, tuple) or len(operand) != 1:
             kept.append(part)
             continue
-        assert isinstance(part.operand, tuple)
-        at = groups.setdefault((part.term, part.op), len(kept))
-        if at == len(kept):
+        group = groups.get((part.term, part.op))
+        if group is None:
+            groups[part.term, part.op] = (len(kept), {operand[0]: None})
             kept.append(part)
-            continue
-        first = kept[at]
-        assert isinstance(first, Atom)
-        assert isinstance(first.operand, tuple)
-        if part.operand[0] not in first.operand:
-            over: Over = "allof" if every else "anyof"
-            kept[at] = Atom(first.term, first.op, (*first.operand, *part.operand), over)
+        else:
+            group[1][operand[0]] = None
+    for (term, op), (at, values) in groups.items():
+        if len(values) > 1:
+            kept[at] = _together(term, op, tuple(values), every)
     return both(*kept) if every else either(*kept)
 
 
-def _grows(atom: Atom) -> bool:
-    return isinstance(atom.operand, tuple) and len(atom.operand) == 1
+def _together(term: Term, op: str, values: tuple[Value, ...], every: bool) -> Atom:
+    if op == "=" and not every:
+        return Atom(term, "in", values)
+    return Atom(term, op, values, "allof" if every else "anyof")
 
 
 def _value(field: Field, value: Any, how: Lowering, cased: bool) -> Node:
@@ -214,6 +218,10 @@ def _text(field: Field, value: SigmaString, cased: bool) -> Node:
         return Atom(field.term, "exists")
     if field.type == "int" and op == "iequals" and _is_number(operand):
         return Atom(field.term, "=", (int(operand),), over)
+    if op == "iequals" and field.values:
+        # written as events write it, so that the rule can be looked up by this value
+        written = next((v for v in field.values if v.lower() == operand.lower()), operand)
+        return Atom(field.term, "=", (written,), over)
     if op == "iequals" and not any(c.isascii() and c.isalpha() for c in operand):
         op = "="
     return Atom(_texts(field), op, (operand,), over)
@@ -278,6 +286,8 @@ def _escaped(text: str) -> str:
 
 def _expression(value: SigmaRegularExpression) -> str:
     """A regular expression with its flags, as the linear engine takes it."""
+    if not isinstance(value.regexp, SigmaString):
+        raise Unassessable("a regular expression is a text")
     if value.contains_placeholder():
         raise Unassessable("no value is given for a placeholder in a regular expression")
     flags = "".join(sorted(_FLAGS[flag] for flag in value.flags))

@@ -43,9 +43,8 @@ class Count(msgspec.Struct, frozen=True):
     within: int
 
 
-def read(text: str, offset: int, timeframe: Any) -> Count:
+def read(text: str, timeframe: Any) -> Count:
     """What follows the `|` of a condition. Raises Unassessable."""
-    del offset
     if text.strip().lower().startswith("near"):
         raise Unassessable("`near` is not translated: write a temporal correlation")
     match = _FORM.fullmatch(text)

@@ -168,12 +168,12 @@ class _Reader:
             steps = _steps(value, index)
             if not isinstance(text, str):
                 raise self.wrong(file, document.place(*steps), "a condition is a text")
-            proper, after, offset = condition.parts_of(text)
+            proper, after = condition.parts_of(text)
             try:
                 trees.append(condition.parse(proper, lazy))
-                if after or offset != len(text):
+                if after is not None:
                     frame = value["detection"].get("timeframe")
-                    counts.append(old.read(after, offset, frame))
+                    counts.append(old.read(after, frame))
             except condition.Wrong as error:
                 place = document.inside(error.offset, *steps)
                 raise self.wrong(file, place, error.text) from None

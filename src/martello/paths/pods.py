@@ -278,10 +278,11 @@ def _tokens(cluster: Cluster, workload: Workload, text: Workload) -> dict[str, F
     """
     found: dict[str, Fact] = {}
     volumes = workload.pod.get("volumes")
+    prefix = f"{workload.service_account}-token-"
     holding = {
         v["name"]: index
         for index, v in enumerate(volumes if isinstance(volumes, list) else ())
-        if isinstance(v, dict) and isinstance(v.get("name"), str) and _projects_token(v)
+        if isinstance(v, dict) and isinstance(v.get("name"), str) and _holds_token(v, prefix)
     }
     own = workload.pod.get("automountServiceAccountToken")
     account = cluster.get("ServiceAccount", workload.namespace, workload.service_account)
@@ -303,7 +304,7 @@ def _tokens(cluster: Cluster, workload: Workload, text: Workload) -> dict[str, F
             name = mount.get("name") if isinstance(mount, dict) else None
             if isinstance(name, str) and name in holding:
                 auto = str(mount.get("mountPath", "")).startswith(TOKEN_PATH) and (
-                    name.startswith(("kube-api-access-", "default-token-"))
+                    name.startswith(("kube-api-access-", prefix))
                 )
                 place = (*workload.path, "volumes", holding[name])
                 found[container.name] = Fact(
@@ -324,8 +325,13 @@ def _tokens(cluster: Cluster, workload: Workload, text: Workload) -> dict[str, F
     return found
 
 
-def _projects_token(volume: dict[str, Any]) -> bool:
-    """Whether a volume holds a token that the API server takes: one without another audience."""
+def _holds_token(volume: dict[str, Any], prefix: str) -> bool:
+    """Whether a volume holds a token that the API server takes: a projected one without another
+    audience, or the Secret that servers before 1.21 mount by themselves, named after the account.
+    """
+    secret = look_up(volume, ("secret", "secretName"))
+    if volume["name"].startswith(prefix) and isinstance(secret, str) and secret.startswith(prefix):
+        return True
     sources = look_up(volume, ("projected", "sources"))
     for source in sources if isinstance(sources, list) else ():
         token = source.get("serviceAccountToken") if isinstance(source, dict) else None

@@ -148,3 +148,37 @@ def test_a_scan_tells_paths_where_it_is_asked_for_them() -> None:
     assert done.code == 1
     plain = json.loads(ask("scan", "demo", "-o", "json").out)
     assert not [f for f in plain["findings"] if f["check"].startswith("ACC-90")]
+
+
+LEGACY = """
+apiVersion: v1
+kind: ServiceAccount
+metadata: {name: agent, namespace: ops}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRoleBinding
+metadata: {name: agent}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: cluster-admin}
+subjects: [{kind: ServiceAccount, name: agent, namespace: ops}]
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: agent, namespace: ops}
+spec:
+  serviceAccountName: agent
+  containers:
+  - name: agent
+    image: example.com/agent:1
+    volumeMounts:
+    - {name: VOLUME, mountPath: /var/run/secrets/kubernetes.io/serviceaccount}
+  volumes: [{name: VOLUME, secret: {secretName: VOLUME}}]
+"""
+
+
+@pytest.mark.parametrize(("volume", "code"), [("agent-token-x7k2p", 1), ("settings", 0)])
+def test_the_token_that_servers_before_1_21_mount_as_a_secret_counts(
+    volume: str, code: int, tmp_path: Path
+) -> None:
+    (tmp_path / "pod.yaml").write_text(LEGACY.replace("VOLUME", volume))
+    done = ask("paths", "--from", "pods:ops/agent", "-f", "pod.yaml", cwd=tmp_path)
+    assert done.code == code, done.out

@@ -55,6 +55,7 @@ def replayed(files: Sequence[str], loaded: Loaded, flags: dict[str, Any]) -> Rep
         for one in pipeline.feed(rows):
             alerts[one.id] = one
         explaining.look(rows)
+    alerts.update((one.id, one) for one in pipeline.end())
     found = tuple(sorted(alerts.values(), key=lambda a: (a.first, a.id)))
     unable = _unable(judged.verdicts)
     code, because = verdict(found, flags["fail_on"], batches.gap_count, unable)

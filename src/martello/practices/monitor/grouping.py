@@ -56,7 +56,7 @@ class Grouping:
                 continue
             key = (rule.id, *(plain(hit.event.get(name)) for name in _group(rule)))
             known = self._open.pop(key, None)
-            if known is not None and _time(hit) - known.last <= rule.window * _SECOND:
+            if known is not None and _time(hit) - known.last <= _window(rule) * _SECOND:
                 again = known.id in changed
                 alert = self._grown(known, rule, hit, known.revision + (not again))
             else:
@@ -92,7 +92,7 @@ class Grouping:
             fix=rule.fix,
             cluster=str(event.get("cluster") or self._cluster),
             attack=rule.attack,
-            evidence=(self._evidence(rule, event),),
+            evidence=tuple(self._evidence(rule, one) for one in hit.related or (event,)),
             raised=raised,
         )
 
@@ -121,7 +121,13 @@ class Grouping:
 
 
 def _group(rule: Rule) -> tuple[str, ...]:
-    return rule.group or _ENTITY
+    by = rule.correlate.by if rule.correlate is not None else ()
+    return rule.group or by or _ENTITY
+
+
+def _window(rule: Rule) -> int:
+    """Seconds. A correlation is armed again when it was false for as long as it looks back."""
+    return rule.window if rule.correlate is None else max(1, rule.correlate.within)
 
 
 def _time(hit: Hit) -> int:

@@ -7,6 +7,7 @@ from collections import Counter
 import pyarrow as pa  # type: ignore[import-untyped]
 
 from martello.core.alert import Alert
+from martello.practices.monitor.correlate import Correlator
 from martello.practices.monitor.detect import detect
 from martello.practices.monitor.grouping import Grouping, Raise
 from martello.practices.monitor.rule import Hit, Pack
@@ -23,6 +24,7 @@ class Pipeline:
         self.events: Counter[str] = Counter()  # by kind
         self.first = self.last = 0  # ns UTC of the events seen
         self._grouping = Grouping(pack, cluster=cluster, raised=raised)
+        self._correlator = Correlator(pack)
 
     def feed(self, rows: pa.Table) -> tuple[Alert, ...]:
         """The alerts that a batch of one kind begins or changes."""
@@ -30,11 +32,17 @@ class Pipeline:
             return ()
         self._seen(rows)
         hits = detect(self.pack, rows)
-        self.hits.update(hit.rule for hit in hits)
-        return self._grouping.add(self._alerting(hits))
+        together = self._correlator.add(hits)
+        return self._alerts([*hits, *together])
 
-    def _alerting(self, hits: list[Hit]) -> list[Hit]:
-        return hits
+    def end(self) -> tuple[Alert, ...]:
+        """The alerts of what waited for the events before it: none will come."""
+        return self._alerts(self._correlator.flush())
+
+    def _alerts(self, hits: list[Hit]) -> tuple[Alert, ...]:
+        self.hits.update(hit.rule for hit in hits)
+        silent = self._correlator.silent
+        return self._grouping.add(hit for hit in hits if hit.rule not in silent)
 
     def _seen(self, rows: pa.Table) -> None:
         import pyarrow.compute as pc  # type: ignore[import-untyped]
@@ -45,3 +53,4 @@ class Pipeline:
         if first:
             self.first = min(self.first or first, first)
             self.last = max(self.last, last)
+            self._correlator.seen(rows["source"][0].as_py() or "", last)

@@ -104,8 +104,11 @@ class Pack:
 
 
 class Hit(msgspec.Struct, frozen=True, eq=False):
-    """A rule that was true of an event, and which atoms of its tree (in their order) were."""
+    """A rule that was true of an event, and which atoms of its tree (in their order) were.
+    `related` are the events that a correlation stands on, the last of them this one.
+    """
 
     rule: str
     event: Mapping[str, Any]
     true: tuple[int, ...] = ()
+    related: tuple[Mapping[str, Any], ...] = ()

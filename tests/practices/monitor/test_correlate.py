@@ -1,0 +1,232 @@
+"""Correlations against a naive reading of each type, and what must not matter to them."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from random import Random
+from statistics import median
+from typing import Any
+
+import pytest
+
+from martello.practices.monitor.correlate import Correlator, percentile
+from martello.practices.monitor.grouping import Grouping
+from martello.practices.monitor.ir import TRUE
+from martello.practices.monitor.rule import Correlation, Hit, Pack, Rule
+
+SECOND = 1_000_000_000
+PARTS = ("A", "B", "C")
+
+
+def pack(correlation: Correlation) -> Pack:
+    """Three rules and what they are together."""
+    rules = [Rule(name, name, TRUE, ("audit",)) for name in PARTS]
+    return Pack([*rules, Rule("Z", "together", correlate=correlation)])
+
+
+def events(seed: int, count: int = 60) -> list[Hit]:
+    """Hits of random rules, users and values, at random seconds, no two at once."""
+    random = Random(seed)
+    seconds = sorted(random.sample(range(400), count))
+    return [
+        Hit(
+            random.choice(PARTS),
+            {
+                "id": f"{n:04}",
+                "kind": "audit",
+                "time": second * SECOND,
+                "actor_user": random.choice("uv"),
+                "api_code": random.choice([200, 403, 404, 500]),
+            },
+        )
+        for n, second in enumerate(seconds)
+    ]
+
+
+def naive(hits: list[Hit], asked: Correlation) -> list[str]:
+    """The ids of the events whose window makes the correlation true, by looking at all of them."""
+    found = []
+    for end in hits:
+        if end.rule not in asked.of:
+            continue
+        if asked.field and end.event.get(asked.field) is None:
+            continue
+        window = [
+            one
+            for one in hits
+            if one.rule in asked.of
+            and all(one.event.get(n) == end.event.get(n) for n in asked.by)
+            and end.event["time"] - asked.within * SECOND < one.event["time"] <= end.event["time"]
+        ]
+        values: list[Any] = [one.event[asked.field] for one in window] if asked.field else []
+        if asked.type == "sequence":
+            if ends_sequence(window, asked.of):
+                found.append(end.event["id"])
+            continue
+        figure: float = {
+            "count": len(window),
+            "values": len(set(values)),
+            "all": len({one.rule for one in window}),
+            "sum": sum(values),
+            "avg": sum(values) / len(values) if values else 0,
+            "median": median(values or [0]),
+            "percentile": percentile([float(x) for x in values or [0]], asked.percentile),
+        }[asked.type]
+        compared = {
+            ">=": figure >= asked.value,
+            ">": figure > asked.value,
+            "<": figure < asked.value,
+            "<=": figure <= asked.value,
+            "=": figure == asked.value,
+            "!=": figure != asked.value,
+        }[asked.op]
+        if compared:
+            found.append(end.event["id"])
+    return found
+
+
+def ends_sequence(window: list[Hit], of: tuple[str, ...]) -> bool:
+    """Whether the window's last hit ends a sequence of all of them, within the window."""
+    if window[-1].rule != of[-1]:
+        return False
+    wanted = list(of[:-1])
+    for one in reversed(window[:-1]):
+        if wanted and one.rule == wanted[-1]:
+            wanted.pop()
+    return not wanted
+
+
+CASES = [
+    Correlation("count", PARTS, ("actor_user",), 30, ">=", 4),
+    Correlation("count", ("A",), (), 40, "<", 2),
+    Correlation("count", ("A", "B"), (), 60, "=", 3),
+    Correlation("values", PARTS, ("actor_user",), 60, ">=", 3, field="api_code"),
+    Correlation("values", ("A",), (), 60, "!=", 2, field="api_code"),
+    Correlation("all", PARTS, ("actor_user",), 40, ">=", 3),
+    Correlation("sequence", PARTS, ("actor_user",), 60, ">=", 3),
+    Correlation("sequence", ("B", "A"), (), 25, ">=", 2),
+    Correlation("sum", PARTS, (), 20, ">", 1200, field="api_code"),
+    Correlation("avg", PARTS, ("actor_user",), 60, ">=", 350, field="api_code"),
+    Correlation("median", PARTS, (), 60, ">=", 403, field="api_code"),
+    Correlation("percentile", PARTS, (), 60, ">", 450, field="api_code", percentile=80),
+]
+
+
+@pytest.mark.parametrize("asked", CASES, ids=lambda one: f"{one.type}{one.op}{one.value:g}")
+def test_c1_every_type_is_what_a_naive_reading_says(asked: Correlation) -> None:
+    fired = 0
+    for seed in range(30):
+        hits = events(seed)
+        correlator = Correlator(pack(asked))
+        assert correlator.add(hits) == []  # nobody has said that nothing earlier comes
+        told = [one.event["id"] for one in correlator.flush()]
+        assert told == naive(hits, asked)
+        fired += len(told)
+    assert fired
+
+
+@pytest.mark.parametrize("asked", CASES, ids=lambda one: f"{one.type}{one.op}{one.value:g}")
+def test_c1_the_order_of_arrival_does_not_matter_within_the_lateness(asked: Correlation) -> None:
+    for seed in range(10):
+        hits = events(seed)
+        random = Random(seed)
+        late = sorted(hits, key=lambda one: one.event["time"] + random.randrange(20) * SECOND)
+        correlator = Correlator(pack(asked), lateness=20)
+        told = []
+        for hit in late:
+            correlator.seen("log", hit.event["time"])
+            told += correlator.add([hit])
+        told += correlator.flush()
+        assert [one.event["id"] for one in told] == naive(hits, asked)
+        assert not correlator.late
+
+
+def test_c1_a_silent_source_does_not_hold_the_others() -> None:
+    correlator = Correlator(pack(Correlation("count", ("A",), (), 60, ">=", 1)), lateness=5)
+    correlator.seen("quiet", 0, now=1 * SECOND)
+    hit = Hit("A", {"id": "1", "time": 10 * SECOND})
+    correlator.seen("loud", 20 * SECOND, now=20 * SECOND)
+    assert correlator.add([hit]) == []
+    correlator.seen("loud", 40 * SECOND, now=40 * SECOND)
+    assert len(correlator.add([])) == 1
+
+
+def test_c2_one_alert_an_episode_and_armed_again_after_it() -> None:
+    rules = pack(Correlation("count", ("A",), ("actor_user",), 10, ">=", 3))
+    seconds = [0, 1, 2, 3, 4, 30, 31, 32]
+    hits = [Hit("A", {"id": str(s), "time": s * SECOND, "actor_user": "u"}) for s in seconds]
+    correlator = Correlator(rules)
+    correlator.add(hits)
+    alerts = Grouping(rules).add(correlator.flush())
+    assert [(a.first // SECOND, a.last // SECOND, a.repeats) for a in alerts] == [
+        (2, 4, 3),
+        (32, 32, 1),
+    ]
+    assert [one.event for one in alerts[0].evidence][:3] == ["0", "1", "2"]
+
+
+def test_c3_groups_are_bounded_and_counted() -> None:
+    asked = Correlation("values", ("A",), ("actor_user",), 60, ">=", 3, field="api_uri")
+    correlator = Correlator(pack(asked), most_groups=100)
+    correlator.add(
+        Hit("A", {"id": str(n), "time": n, "actor_user": str(n), "api_uri": "x"})
+        for n in range(1_000)
+    )
+    correlator.flush()
+    assert correlator.evicted == 900
+
+
+def test_c4_hits_are_the_same_in_whatever_pieces_they_come() -> None:
+    asked = CASES[0]
+    hits = events(3)
+    whole = Correlator(pack(asked))
+    whole.add(hits)
+    expected = [one.event["id"] for one in whole.flush()]
+    for size in (1, 7, 25):
+        pieces = Correlator(pack(asked), lateness=0)
+        told = []
+        for at in range(0, len(hits), size):
+            piece = hits[at : at + size]
+            pieces.seen("log", piece[-1].event["time"])
+            told += pieces.add(piece)
+        told += pieces.flush()
+        assert [one.event["id"] for one in told] == expected
+
+
+def test_audit_events_and_those_of_pods_meet_at_the_account() -> None:
+    asked = Correlation("sequence", ("A", "B"), ("account",), 60, ">=", 2)
+    audit = {"kind": "audit", "actor_user": "system:serviceaccount:shop:api"}
+    process = {"kind": "process", "k8s_ns": "shop", "pod_sa": "api"}
+    correlator = Correlator(pack(asked))
+    correlator.add(
+        [Hit("A", {"id": "1", "time": 1, **process}), Hit("B", {"id": "2", "time": 2, **audit})]
+    )
+    (hit,) = correlator.flush()
+    assert [one["id"] for one in hit.related] == ["1", "2"]
+    correlator = Correlator(pack(asked))
+    other = {**process, "pod_sa": "web"}
+    correlator.add(
+        [Hit("A", {"id": "1", "time": 1, **other}), Hit("B", {"id": "2", "time": 2, **audit})]
+    )
+    assert correlator.flush() == []
+
+
+def test_correlations_of_correlations_and_none_of_themselves() -> None:
+    rules = [Rule(name, name, TRUE, ("audit",)) for name in "AB"]
+    rules += [
+        Rule("N", "n", correlate=Correlation("count", ("A",), (), 60, ">=", 2)),
+        Rule("M", "m", correlate=Correlation("sequence", ("N", "B"), (), 60, ">=", 2)),
+        Rule("S", "s", correlate=Correlation("count", ("S", "A"), (), 60, ">=", 1)),
+    ]
+    correlator = Correlator(Pack(rules))
+    correlator.add(Hit(name, {"id": str(n), "time": n}) for n, name in enumerate("AAB"))
+    assert [one.rule for one in correlator.flush()] == ["N", "M"]
+    assert correlator.silent == {"A", "N", "B"}
+
+
+def test_percentiles_lie_between() -> None:
+    values = [float(n) for n in range(11)]
+    shares = [percentile(values, share) for share in range(0, 101, 5)]
+    assert shares[0] == 0
+    assert shares[-1] == 10
+    assert all(low <= high for low, high in pairwise(shares))

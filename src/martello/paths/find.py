@@ -12,7 +12,7 @@ from martello.paths.cut import cheapest_cut, one_proof
 from martello.paths.facts import Facts
 from martello.paths.hitting import BUDGET
 from martello.paths.horn import closure, relevant
-from martello.paths.model import FOREVER, Cut, Edit, Path, PathClass, Proposition
+from martello.paths.model import FOREVER, Cut, Edit, Path, PathClass, Proposition, Step
 from martello.paths.must import must
 from martello.paths.pods import Class
 from martello.paths.proof import Proofs, towards
@@ -139,9 +139,28 @@ _QUIET: Final = frozenset(("scope", "role", "part", "one-request", "goal"))
 
 
 def _shown(path: Path) -> Path:
-    """The path without steps that only spell out what the ones before gave, their facts kept."""
-    kept = tuple(s for s in path.steps if s.edge not in _QUIET or s.facts)
-    return msgspec.structs.replace(path, steps=kept or path.steps)
+    """The path without steps that only spell out what the ones before gave. A grant that such a
+    step stands on is told in its place, once; an account that is one of many is named.
+    """
+    kept: list[Step] = []
+    told: set[int] = set()
+    for step in path.steps:
+        shown = _plain(step, told) if step.edge in _QUIET else step
+        told.update(id(fact) for fact in step.facts)
+        if shown is not None:
+            kept.append(shown)
+    return msgspec.structs.replace(path, steps=tuple(kept) or path.steps)
+
+
+def _plain(step: Step, told: Collection[int]) -> Step | None:
+    """A step that spells something out as it is told: None where nothing new is in it."""
+    new = tuple(fact for fact in step.facts if id(fact) not in told)
+    if new:
+        says = new[0].says if len(new) == 1 else step.says
+        return msgspec.structs.replace(step, says=says, facts=new)
+    if step.gives[0] == "account" and step.edge == "part":
+        return msgspec.structs.replace(step, says=f"so has account {'/'.join(step.gives[1:])}")
+    return None
 
 
 def _told(facts: Facts, one: PathClass, rules: Collection[int]) -> PathClass:
@@ -173,7 +192,7 @@ def _severity(path: Path, options: Options) -> tuple[str, tuple[str, ...]]:
         level = 2
     if not path.sure:
         level -= 1
-        why.append(f"one level lower: {'; '.join(path.because)}")
+        why.append("one level lower: not every step was assessed")
     used = [step.edge for step in path.steps if step.edge in options.seen]
     if used:
         level += 1

@@ -182,3 +182,42 @@ def test_the_token_that_servers_before_1_21_mount_as_a_secret_counts(
     (tmp_path / "pod.yaml").write_text(LEGACY.replace("VOLUME", volume))
     done = ask("paths", "--from", "pods:ops/agent", "-f", "pod.yaml", cwd=tmp_path)
     assert done.code == code, done.out
+
+
+BINDER = """
+apiVersion: v1
+kind: ServiceAccount
+metadata: {name: root, namespace: ops}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRoleBinding
+metadata: {name: root}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: cluster-admin}
+subjects: [{kind: ServiceAccount, name: root, namespace: ops}]
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: Role
+metadata: {name: binder, namespace: ops}
+rules:
+- {apiGroups: [rbac.authorization.k8s.io], resources: [rolebindings], verbs: [create]}
+- {apiGroups: [rbac.authorization.k8s.io], resources: [clusterroles], verbs: [bind]}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata: {name: binder, namespace: ops}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: binder}
+subjects: [{kind: User, name: joe}]
+"""
+
+
+def test_a_grant_of_several_rights_is_one_step_and_the_account_is_named(tmp_path: Path) -> None:
+    (tmp_path / "rbac.yaml").write_text(BINDER)
+    done = ask("paths", "--from", "user:joe", "-f", "rbac.yaml", "-o", "json", cwd=tmp_path)
+    says = [step["says"] for step in json.loads(done.out)["paths"][0]["steps"]]
+    assert says == [
+        "RoleBinding ops/binder grants User joe Role binder",
+        "may bind any cluster role in ops",
+        "so has account ops/root",
+        "ClusterRoleBinding root grants ServiceAccount ops/root ClusterRole cluster-admin",
+        "may do everything in the cluster",
+    ]

@@ -193,6 +193,8 @@ def _of_atom(rule: Rule, kind: str, atom: Atom, fate: Fate) -> Iterable[Note]:
         yield from _dead(name, atom, kind, fate)
     elif fate.why == "value":
         yield Note("value", f"{name} never has such a value: {_domain(atom, kind)}")
+    elif fate.true and not fate.false:
+        yield Note("value", f"{name} always has such a value")
 
 
 def _dead(name: str, atom: Atom, kind: str, fate: Fate) -> Iterable[Note]:

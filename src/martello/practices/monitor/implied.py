@@ -82,12 +82,13 @@ def implies(one: Literal, other: Literal) -> bool:
     (left, yes), (right, wanted) = one, other
     if left == right:
         return yes is wanted
-    if left.term != right.term or left.null is not right.null:
+    if left.term != right.term:
         return False
     if yes and wanted:
         return _implies(left, right)
     if not yes and not wanted:
-        return _implies(right, left)
+        # where the term is missing, `not` of one may be true, and of the other null
+        return (left.null or not right.null) and _implies(right, left)
     return yes and not wanted and _apart(left, right)
 
 
@@ -185,6 +186,23 @@ def _apart(left: Atom, right: Atom) -> bool:
     return False
 
 
+def _values(literal: Literal, most: int) -> Iterable[list[Literal]]:
+    """A literal of several values as those of one value each, if there are not more than `most`
+    that could be covered one by one by as many alternatives.
+    """
+    atom, yes = literal
+    several = atom.op == "in" or atom.over == "anyof"
+    if not yes or not several or not isinstance(atom.operand, tuple):
+        return
+    if 1 < len(atom.operand) <= _VALUES and most > 1:
+        op = "=" if atom.op == "in" else atom.op
+        over = atom.over if atom.over in ("any", "all") else "one"
+        yield [
+            (msgspec.structs.replace(atom, op=op, over=over, operand=(value,)), True)
+            for value in atom.operand
+        ]
+
+
 class Same(msgspec.Struct, frozen=True):
     """Two rules: every event of `one` is one of `other`; `equal`: and the reverse."""
 
@@ -249,7 +267,19 @@ class _Comparing:
         for mine_terms in self.terms[index]:
             if not any(each <= mine_terms for each in self.terms[other]):
                 return False
-        return all(any(self.stronger(one, each) for each in theirs) for one in mine)
+        return all(self.within(one, theirs) for one in mine)
+
+    def within(self, one: Alternative, theirs: frozenset[Alternative]) -> bool:
+        """Whether an alternative implies one of these, or each of its values one of them."""
+        if any(self.stronger(one, each) for each in theirs):
+            return True
+        for literal in one:
+            for parts in _values(literal, most=len(theirs)):
+                rest = one - {literal}
+                split = [rest | {part} for part in parts]
+                if all(any(self.stronger(each, other) for other in theirs) for each in split):
+                    return True
+        return False
 
     def stronger(self, one: Alternative, other: Alternative) -> bool:
         self.work += len(other)

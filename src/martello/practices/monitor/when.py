@@ -89,4 +89,4 @@ def _check(node: cel.Node, params: Mapping[str, Any]) -> None:
 
 def nearest(name: str, known: Iterable[str]) -> str:
     """The known name that differs least, where it differs by little."""
-    return next(iter(get_close_matches(name, list(known), 1, 0.7)), "")
+    return next(iter(get_close_matches(name, list(known), 1, 0.6)), "")

@@ -19,9 +19,9 @@ from martello.adapters.audit.redact import redacted
 from martello.adapters.audit.text import Parsed, parsed
 from martello.core.event import FLAGS, AuditEvent, identity
 
-_FIRST: Final = 1_401_580_800_000_000_000  # June 2014: no cluster is older
-_AHEAD: Final = 86_400_000_000_000  # a clock that is a day ahead is wrong
-_POD: Final = "authentication.kubernetes.io/pod-name"
+FIRST: Final = 1_401_580_800_000_000_000  # June 2014: no cluster is older
+AHEAD: Final = 86_400_000_000_000  # a clock that is a day ahead is wrong
+POD: Final = "authentication.kubernetes.io/pod-name"
 _IN_CONTAINER: Final = frozenset({"exec", "attach", "log"})
 _LARGEST: Final = (1 << 63) - 1
 _encode: Final = msgspec.json.Encoder().encode
@@ -129,8 +129,8 @@ def _times(
 ) -> None:
     """When it happened; when it came where it does not say or says what cannot be."""
     time = event.time
-    late = origin.seen and time > origin.seen + _AHEAD
-    if time < _FIRST or time > _LARGEST or late:
+    late = origin.seen and time > origin.seen + AHEAD
+    if time < FIRST or time > _LARGEST or late:
         extra["clock"] = None
         time = origin.seen
     if time:
@@ -158,7 +158,7 @@ def _names(found: Raw, kept: Raw, event: AuditEvent) -> None:
     uid = _text(_part(kept, "objectRef"), "uid") or _text(response, "uid") or _text(request, "uid")
     if uid:
         found["k8s_uid"] = uid
-    pods = _part(_part(kept, "user"), "extra").get(_POD)
+    pods = _part(_part(kept, "user"), "extra").get(POD)
     if isinstance(pods, list) and pods and isinstance(pods[0], str) and pods[0]:
         found["actor_pod"] = pods[0]
     if event.k8s_group or event.k8s_resource != "pods":

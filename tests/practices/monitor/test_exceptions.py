@@ -1,0 +1,184 @@
+"""Exceptions silence what they say and nothing else, and are proved before they are used."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+import pytest
+
+from martello.practices.monitor.exceptions import Exceptions, load, segments, stale
+from martello.practices.monitor.ir import Atom, Column
+from martello.practices.monitor.propose import propose, widened
+from martello.practices.monitor.rule import Hit, Pack, Rule
+from martello.practices.monitor.scalar import holds
+
+TODAY = date(2026, 12, 1)
+SHELL = Rule(
+    "MON-131",
+    "Shell",
+    Atom(Column("proc_name"), "in", ("sh", "bash")),
+    ("process",),
+    tests=(
+        {
+            "name": "attack",
+            "from": "columns",
+            "expect": "fire",
+            "event": {
+                "proc_name": "bash",
+                "k8s_ns": "shop",
+                "pod_workload": "deploy/web",
+                "proc_exe": "/bin/bash",
+            },
+        },
+    ),
+)
+
+
+def hit(**event: Any) -> Hit:
+    """A hit of the rule."""
+    return Hit("MON-131", {"kind": "process", "proc_name": "sh", "proc_exe": "/bin/sh", **event})
+
+
+def exceptions(text: str, pack: Pack | None = None) -> Exceptions:
+    """Exceptions of one file."""
+    read = load([("x.yaml", text)])
+    assert not read.errors, read.errors
+    return Exceptions(read.exceptions, pack or Pack([SHELL]), TODAY)
+
+
+@pytest.mark.parametrize(
+    ("match", "yes", "no"),
+    [
+        ("{k8s_ns: shop}", {"k8s_ns": "shop"}, {"k8s_ns": "shop2"}),
+        ("{k8s_ns: [a, b]}", {"k8s_ns": "b"}, {"k8s_ns": "c"}),
+        ("{proc_exe: {prefix: /opt/a}}", {"proc_exe": "/opt/a/x"}, {"proc_exe": "/opt/ab/x"}),
+        ("{pod_name: {glob: 'pay-*'}}", {"pod_name": "pay-7f"}, {"pod_name": "xpay-7f"}),
+        ("{file_path: {glob: '/tmp/*/x'}}", {"file_path": "/tmp/a/x"}, {"file_path": "/tmp/a/b/x"}),
+        ("{net_dst_ip: {cidr: 10.0.0.0/8}}", {"net_dst_ip": "10.9.9.9"}, {"net_dst_ip": "::1"}),
+    ],
+)  # fmt: skip
+def test_a_match_says_what_it_says(match: str, yes: dict[str, Any], no: dict[str, Any]) -> None:
+    held = exceptions(f"exceptions: [{{rule: MON-131, match: {match}}}]")
+    assert held.silences(hit(**yes)) is not None
+    assert held.silences(hit(**no)) is None
+    assert held.silences(hit()) is None or "proc_exe" in match
+    assert sum(held.silenced.values()) == 1
+
+
+def test_all_lines_of_a_match_are_asked() -> None:
+    held = exceptions(
+        "exceptions: [{rule: MON-131, match: {k8s_ns: shop, pod_workload: deploy/a}}]"
+    )
+    assert held.silences(hit(k8s_ns="shop")) is None
+    assert held.silences(hit(k8s_ns="shop", pod_workload="deploy/a")) is not None
+
+
+def test_x1_a_rule_that_is_never_learned_takes_none() -> None:
+    never = Rule("MON-131", "Shell", SHELL.tree, ("process",), learn="never")
+    held = exceptions("exceptions: [{rule: MON-131, match: {k8s_ns: shop}}]", Pack([never]))
+    assert held.silences(hit(k8s_ns="shop")) is None
+    assert "takes no exceptions" in next(iter(held.void.values()))
+    assert not propose(never, [hit(k8s_ns="shop")]).stands
+
+
+def test_x2_a_changed_rule_voids_the_proof() -> None:
+    text = "exceptions: [{rule: MON-131, match: {k8s_ns: shop}, proof: {rule: '%s'}}]"
+    assert exceptions(text % SHELL.hash).silences(hit(k8s_ns="shop")) is not None
+    held = exceptions(text % "0000")
+    assert held.silences(hit(k8s_ns="shop")) is None
+    assert "has changed since" in next(iter(held.void.values()))
+
+
+def test_x3_what_silences_nothing_for_thirty_days_is_stale() -> None:
+    given = load(
+        [("x", "- {rule: MON-131, match: {k8s_ns: a}}\n- {rule: MON-131, match: {k8s_ns: b}}")]
+    )
+    used = {given.exceptions[0].place: date(2026, 11, 20)}
+    found = stale(given.exceptions, used, date(2026, 10, 1), TODAY)
+    assert [one.match["k8s_ns"] for one in found] == ["b"]
+    assert stale(given.exceptions, {}, date(2026, 11, 20), TODAY) == ()
+
+
+def test_what_has_ended_does_not_hold() -> None:
+    held = exceptions("exceptions: [{rule: MON-131, match: {k8s_ns: shop}, until: 2026-11-30}]")
+    assert held.silences(hit(k8s_ns="shop")) is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "exceptions: 7",
+        "exceptions: [{match: {k8s_ns: a}}]",
+        "exceptions: [{rule: A, match: {}}]",
+        "exceptions: [{rule: A, match: {raw: a}}]",
+        "exceptions: [{rule: A, match: {nope: a}}]",
+        "exceptions: [{rule: A, match: {k8s_ns: {regex: a}}}]",
+        "exceptions: [{rule: A, match: {k8s_ns: a}, until: soon}]",
+        "exceptions: [{rule: A, match: {k8s_ns: a}, more: 1}]",
+        "exceptions: [",
+    ],
+)
+def test_what_is_wrong_has_its_place(text: str) -> None:
+    read = load([("x.yaml", text)])
+    assert read.exceptions == ()
+    assert str(read.errors[0]).startswith(("x.yaml:1:", "x.yaml:2:"))
+
+
+def test_the_smallest_exception_is_proposed_and_proved() -> None:
+    base = {"k8s_ns": "shop", "pod_workload": "deploy/billing", "proc_parent_exe": "/usr/bin/tini"}
+    chosen = [hit(**base, pod_name=f"billing-{n}") for n in range(9)]
+    history = [*chosen, *(hit(**base, pod_name=f"billing-{n}") for n in range(205))]
+    history += [hit(k8s_ns="shop", pod_workload="deploy/web") for _ in range(50)]
+    found = propose(SHELL, chosen, history)
+    assert found.stands
+    assert found.exception.match == {
+        "k8s_ns": "shop",
+        "pod_workload": "deploy/billing",
+        "proc_exe": "/bin/sh",
+        "proc_parent_exe": "/usr/bin/tini",
+        "proc_name": "sh",
+    }
+    assert (found.history, found.others, found.left) == (214, 0, 0)
+    assert found.exception.proof is not None
+    assert found.exception.proof.rule == SHELL.hash
+
+
+def test_an_exception_that_would_hide_an_attack_is_narrowed_or_refused() -> None:
+    chosen = [hit(k8s_ns="shop", pod_workload="deploy/web", proc_name="bash", proc_exe="/bin/bash")]
+    found = propose(SHELL, chosen)
+    assert not found.stands
+    assert found.fixtures == ("attack",)
+
+
+def test_an_exception_never_adds_alerts_and_silences_all_that_were_chosen() -> None:
+    chosen = [hit(k8s_ns=space, proc_exe=f"/opt/run/{space}/tool") for space in "abc"]
+    found = propose(SHELL, chosen)
+    assert found.left == 0
+    assert found.exception.match["k8s_ns"] == ["a", "b", "c"]
+    assert found.exception.match["proc_exe"] == {"prefix": "/opt/run"}
+
+
+@pytest.mark.parametrize(
+    ("values", "wanted"),
+    [
+        (["/opt/a/b/x", "/opt/a/c/y"], {"prefix": "/opt/a"}),
+        (["/x", "/y"], ["/x", "/y"]),
+        (["web-5d9f7b-x2x4q", "web-5d9f7b-zzk6q"], {"glob": "web-*"}),
+        ([str(n) + "abc" for n in range(9)], {"glob": "*abc"}),
+        (list("abcdefg"), None),
+        ([80, 443], [443, 80]),
+    ],
+)
+def test_what_varies_is_widened_one_step(values: list[Any], wanted: Any) -> None:
+    found = widened("file_path", values)
+    if isinstance(found, dict) and "glob" in found and isinstance(wanted, dict):
+        atom = Atom(Column("file_path"), "fullmatch", (segments(found["glob"]),), "any")
+        assert all(holds(atom, {"file_path": value}) for value in values)
+    else:
+        assert found == wanted
+
+
+def test_addresses_are_widened_to_a_small_network_only() -> None:
+    assert widened("net_dst_ip", ["10.1.2.3", "10.1.2.77"]) == {"cidr": "10.1.2.0/25"}
+    assert widened("net_dst_ip", ["10.1.2.3", "10.9.2.77"]) == ["10.1.2.3", "10.9.2.77"]

@@ -124,8 +124,8 @@ def test_nothing_changes_from_a_state_to_itself() -> None:
     ("words", "what"),
     [
         ("--from nowhere -f demo", "nowhere is no place of a path"),
-        ("--from sa:shop/deplyer -f demo", "there is no account shop/deplyer here"),
-        ("--to node:worker-9 -f demo", "there is no node worker-9 here"),
+        ("--from sa:shop/deplyer -f demo", "not here: account shop/deplyer"),
+        ("--to node:worker-9 -f demo", "not here: node worker-9"),
         ("find -o pdf -f demo", "no such report format: pdf"),
         ("fnd", "no such command: fnd"),
         ("diff demo", "missing argument 'NEW'"),

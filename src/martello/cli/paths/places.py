@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from martello.core.errors import BadInput
@@ -41,8 +41,8 @@ def _read(word: str, facts: Facts, forms: str, plain: tuple[str, ...]) -> Propos
     made: Proposition | None = None
     if kind in ("user", "group", "node", "secrets", "admin") and rest:
         made = (kind, rest)
-    elif kind == "pods" and slash:
-        made = ("pods-of", rest)
+    elif kind == "pods" and rest:
+        made = ("pods-of", rest if slash else f"/{rest}")  # files may leave the namespace out
     elif kind == "sa" and slash and space and name:
         made = ("account", space, name)
     elif kind == "secret" and slash and space and name:
@@ -53,7 +53,7 @@ def _read(word: str, facts: Facts, forms: str, plain: tuple[str, ...]) -> Propos
         known = [n for n in facts.program.names if n[0] == made[0] and len(n) == len(made)]
         near = _nearest(made, known)
         why = f"the nearest is {near}" if near else "nothing here is called so"
-        raise BadInput(f"there is no {words(made)} here", why, f"one of: {forms}")
+        raise BadInput(f"not here: {words(made)}", why, f"one of: {forms}")
     return made
 
 
@@ -67,9 +67,9 @@ def _nearest(made: Proposition, known: list[Proposition]) -> str:
 
 
 def words(place: Proposition) -> str:
-    """A foothold or a goal as it is told."""
+    """A foothold, a goal, or what a step gives, as it is told."""
     kind, *rest = place
-    name = "/".join(rest)
+    name = "/".join(rest).removeprefix("/")
     if kind == "pods-of":
         return f"pods of {name}"
     if kind == "admin":
@@ -78,12 +78,16 @@ def words(place: Proposition) -> str:
         return {"node": "node", "secrets": "secrets of a namespace"}.get(name, name)
     if kind in ("secrets", "pods"):
         return f"{kind} of {name}"
-    if kind == "code":
-        return f"code in {rest[0]}" + (f" on {rest[2]}" if len(rest) > 2 and rest[2] != "?" else "")
-    if kind == "holds":
+    if kind in ("code", "pod"):
+        at, on = rest[0].removeprefix("/"), rest[-1] if len(rest) > (kind == "code") + 1 else "?"
+        return f"{'code in' if kind == 'code' else kind} {at}" + (f" on {on}" if on != "?" else "")
+    if kind in ("holds", "gained"):
         role, home, called, scope = (*rest, "", "", "", "")[:4]
         where = f" in {scope}" if scope else ""
-        return f"{role} {home}/{called}{where}" if home else f"{role} {called}{where}"
+        may = "may be bound to " if kind == "gained" else ""
+        return f"{may}{role} {home}/{called}{where}" if home else f"{may}{role} {called}{where}"
+    if kind in ("can", "one", "has", "anybody"):
+        return f"may {_right(rest)}"
     if kind == "reaches":
         return f"port of {name}"
     if kind == "node" and name == "?":
@@ -91,6 +95,14 @@ def words(place: Proposition) -> str:
     if kind == "anonymous":
         return "anybody without credentials"
     return f"{kind} {name}" if name else kind
+
+
+def _right(parts: Sequence[str]) -> str:
+    """Rights with their namespaces and names, and whose they are where that is said."""
+    key = next((at for at, part in enumerate(parts) if " " in part), 0)
+    where = ", ".join(part for part in dict.fromkeys(parts[key + 1 :]) if part)
+    who = "/".join(parts[1:key])
+    return parts[key] + (f" in {where}" if where else "") + (f", as {who}" if who else "")
 
 
 def space(place: Proposition) -> str:

@@ -204,15 +204,13 @@ def test_a_user_namespace_keeps_root_in_the_pod() -> None:
 def test_an_exempt_namespace_takes_what_its_label_forbids() -> None:
     example = {"grant": ["create pods"], "labels": {ENFORCE: "restricted"}}
     assert ("node", "worker") not in gains(example)
-    inputs = Inputs(admits=lambda space, level: Admission(True) if space == "shop" else None)
+    inputs = Inputs(security=lambda space, level: Admission(True) if space == "shop" else None)
     assert ("node", "worker") in gains(example, inputs)
 
 
 def test_a_policy_refuses_and_whoever_may_remove_it_is_let_in() -> None:
     denied = Inputs(
-        admits=lambda space, level: (
-            Admission(False, by="policies") if level == "privileged" else None
-        )
+        policies=lambda space, level, how: Admission(False) if level == "privileged" else None
     )
     assert ("node", "worker") not in gains({"grant": ["create pods"]}, denied)
     remover = "delete validatingadmissionpolicies.admissionregistration.k8s.io"

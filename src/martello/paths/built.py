@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from itertools import pairwise
 from typing import Any, Final
 
 from martello.paths.edge import Edge
+from martello.paths.guards import Guards
 from martello.paths.horn import Program
-from martello.paths.model import LEVELS, Exposed, Fact, Inputs, Label, Proposition
+from martello.paths.model import Exposed, Fact, Inputs, Label, Proposition
 from martello.paths.pods import UNPLACED, Class
-from martello.paths.world import World, admission
+from martello.paths.world import World
 
 INTERNET: Final[Proposition] = ("internet",)
 CLUSTER_ADMIN: Final[Proposition] = ("admin", "")
@@ -39,14 +39,14 @@ class Building:
         self.inputs = inputs
         self.labels: Mapping[str, Label] = {edge.name: edge.label({}) for edge in edges}
 
-    def before(self) -> None:
+    def before(self, guards: Guards) -> None:
         """What edges look for: traits that other facts decide, levels of namespaces, clouds."""
         for cls in self.world.classes:
             for traits in cls.containers.values():
                 self._more_traits(cls, traits)
             self._open(cls)
         for space in self.world.namespaces:
-            self._levels(space)
+            guards.levels(space)
             if any(True for _ in self.world.cluster.of_kind("PersistentVolumeClaim", space)):
                 self._fact(("some claim", space), "there are volume claims")
         self._clouds()
@@ -82,21 +82,6 @@ class Building:
         known = next((self.inputs.escapes[n] for n in cls.nodes if n in self.inputs.escapes), "")
         if known:
             traits["known escape"] = Fact(f"the node has {known}")
-
-    def _levels(self, space: str) -> None:
-        cluster, admits = self.world.cluster, self.inputs.admits
-        for less, more in pairwise(LEVELS):
-            self._rule(("admits", less, space), [("admits", more, space)])
-        for level in LEVELS:
-            name = ("admits", level, space)
-            found = admission(cluster, space, level, admits)
-            if found is not None:
-                self.program.fact(name, found)
-                continue
-            told = admits(space, level) if admits is not None else None
-            if told is not None and told.by:
-                label = Label("guard-off", f"what refuses {level} pods in {space} is gone")
-                self._rule(name, [("off", told.by)], label)
 
     def _clouds(self) -> None:
         cluster = self.world.cluster

@@ -50,6 +50,9 @@ WORKLOADS: Final = {
 }
 
 
+HOWS: Final = frozenset(("create", "update", "debug", "debug-node"))  # pods come in
+
+
 class Clause(msgspec.Struct, frozen=True):
     """A right: any of the verbs on any of the resources (`pods/exec`, `deployments.apps`), in the
     namespace of a variable or cluster-wide; `name` is a variable, `names` are literal ones.
@@ -81,7 +84,7 @@ class Edge(msgspec.Struct, frozen=True):
     name: str
     says: str
     each: Mapping[str, tuple[str, str]]  # variable: domain and the variable of its namespace
-    ways: tuple[tuple[Any, ...], ...]  # Clause, One, Has, Traits
+    ways: tuple[tuple[Any, ...], ...]  # Clause, One, Has, Guarded, Traits
     gives: Has
     cost: int
     attack: tuple[str, ...]
@@ -110,6 +113,16 @@ class One(msgspec.Struct, frozen=True):
     def __post_init__(self) -> None:
         key = " + ".join(clause.key for clause in self.clauses)
         msgspec.structs.force_setattr(self, "key", key)
+
+
+class Guarded(msgspec.Struct, frozen=True):
+    """A pod must get past every guard of a namespace (a variable): `pod` is the level that it
+    needs, or the variable of one that is there; `how` it comes in.
+    """
+
+    of: str
+    pod: str
+    how: str
 
 
 class Traits(msgspec.Struct, frozen=True):
@@ -220,7 +233,10 @@ class _Reading:
             if word == "has":
                 return self._has(str(body), ("when",))
             if word == "admits":
-                return Has(f"admits {body['pod']}", (body["in"],))
+                how = body.get("by", "create")
+                if how not in HOWS:
+                    self.document.complain(("when",), f"pods do not come in by {how}")
+                return Guarded(body["in"], str(body["pod"]), how)
             if word == "trait":
                 return Traits(body["of"], _words(body["all"]))
         self.document.complain(("when",), f"no condition: {data}")

@@ -8,6 +8,7 @@ from martello.core.cluster import Cluster
 from martello.paths.built import Building
 from martello.paths.edge import Edge, catalogue
 from martello.paths.ground import Grounding
+from martello.paths.guards import Guards
 from martello.paths.holdings import Holdings
 from martello.paths.horn import Program
 from martello.paths.model import Inputs
@@ -38,10 +39,13 @@ def facts(
     minor = cluster.kubernetes
     usable = [edge for edge in known if edge.since <= minor < edge.until]
     program = Program()
-    world = World(cluster)
+    world = World(cluster, policies=inputs.policies is not None)
     building = Building(program, world, inputs, known)
-    building.before()
+    guards = Guards(program, world, inputs)
+    building.before(guards)
     holdings = Holdings(program, world, usable)
-    Grounding(holdings, building.labels).edges([edge for edge in usable if edge.kind != "built"])
+    Grounding(holdings, guards, building.labels).edges(
+        [edge for edge in usable if edge.kind != "built"]
+    )
     building.after()
     return Facts(cluster, world, program, inputs)

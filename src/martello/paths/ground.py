@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from martello.paths.covered import Covered
-from martello.paths.edge import WORKLOADS, Clause, Edge, Has, One, Traits
+from martello.paths.edge import WORKLOADS, Clause, Edge, Guarded, Has, One, Traits
+from martello.paths.guards import Guards
 from martello.paths.holdings import Holdings
 from martello.paths.model import LEVELS, Label, Proposition
 from martello.paths.pods import Class
@@ -32,9 +33,10 @@ Env = dict[str, Any]
 class Grounding:
     """Makes the rules of edges. Rights must be known first, so edges that give them come first."""
 
-    __slots__ = ("_by_trait", "_facts", "holdings", "labels", "program", "world")
+    __slots__ = ("_by_trait", "_facts", "guards", "holdings", "labels", "program", "world")
 
-    def __init__(self, holdings: Holdings, labels: Mapping[str, Label]) -> None:
+    def __init__(self, holdings: Holdings, guards: Guards, labels: Mapping[str, Label]) -> None:
+        self.guards = guards
         self.labels = labels
         self.holdings = holdings
         self.program = holdings.program
@@ -103,6 +105,10 @@ class Grounding:
         if isinstance(condition, Traits):
             cls, container, _ = env[condition.of]
             return [self._facts[(cls.id, container, trait)] for trait in condition.all]
+        if isinstance(condition, Guarded):
+            pod, space = condition.pod, env[condition.of]
+            level = self._level(env[pod], space) if pod in env else pod
+            return self.guards.body(level, space, condition.how)
         assert isinstance(condition, Has)
         if condition.kind in ("role", "clusterrole"):
             return [] if env[condition.of[0]][0].lower() == condition.kind else None
@@ -156,10 +162,7 @@ class Grounding:
         if has.kind in ("account", "secret"):
             return (has.kind, env[f"{has.of[0]} in"], first)
         if has.kind.startswith("admits "):
-            level = has.kind[7:]
-            if level in env:  # that of a pod as it is
-                level = self._level(env[level], env["ns"])
-            return ("admits", level, first)
+            return ("admits", has.kind[7:], first)
         return (has.kind, *map(_name_of, values))
 
     def _level(self, pod: Any, space: str) -> str:
@@ -223,7 +226,8 @@ class Grounding:
                 names = self.holdings.names(clauses[0], home)
                 return [one for one in things if _named(one, names)]
             return things
-        if Has(f"admits {variable}", ("ns",)) in way and self._level(ANY, home) != LEVELS[0]:
+        judged = any(isinstance(c, Guarded) and c.pod == variable for c in way)
+        if judged and self._level(ANY, home) != LEVELS[0]:
             return [ANY, *things]
         names = {n for c in clauses for n in self.holdings.names(c, home)}
         return [ANY, *(one for one in things if _named(one, names))] if names else [ANY]

@@ -141,14 +141,16 @@ class Weakness(msgspec.Struct, frozen=True):
 
 
 class Admission(msgspec.Struct, frozen=True):
-    """Whether a namespace takes pods of a level: yes, no, or None where it cannot be known."""
+    """Whether a guard of a namespace takes pods: yes, no, or None where it cannot be known."""
 
     admits: bool | None
     because: str = ""
-    by: str = ""  # what refuses: `policies` or `webhooks`; who may remove those is let in
 
 
-Admits = Callable[[str, str], Admission | None]  # namespace, level; None: as the labels say
+# Namespace and level, what Pod Security does there. None: as the labels say.
+Security = Callable[[str, str], Admission | None]
+# Namespace, level and how the pod comes in (edge.HOWS), what policies do. None: none is there.
+Policies = Callable[[str, str, str], Admission | None]
 
 
 class Exposed(msgspec.Struct, frozen=True, eq=False):
@@ -165,7 +167,8 @@ class Inputs(msgspec.Struct, frozen=True, eq=False):
     with a known escape, and which.
     """
 
-    admits: Admits | None = None
+    security: Security | None = None
+    policies: Policies | None = None
     weaknesses: tuple[Weakness, ...] | None = None
     exposed: tuple[Exposed, ...] | None = None
     metadata: tuple[Exposed, ...] | None = None

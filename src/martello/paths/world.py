@@ -7,7 +7,7 @@ from typing import Final
 
 from martello.core.cluster import Cluster
 from martello.core.resource import Ref, Resource
-from martello.paths.model import LEVELS, Admission, Admits, Change, Edit, Fact
+from martello.paths.model import LEVELS
 from martello.paths.pods import UNPLACED, Class, classes
 from martello.paths.rights import Held, RoleKey, held
 from martello.practices.access.bindings import Binding
@@ -22,6 +22,7 @@ class World:
 
     __slots__ = (
         "_needed",
+        "_policies",
         "accounts",
         "bindings",
         "classes",
@@ -40,8 +41,10 @@ class World:
         "users",
     )
 
-    def __init__(self, cluster: Cluster) -> None:
+    def __init__(self, cluster: Cluster, *, policies: bool = False) -> None:
+        """`policies`: pods are judged in every namespace, whatever its label says."""
         self.cluster = cluster
+        self._policies = policies
         self._needed: dict[Ref, str] | None = None
         self.classes = classes(cluster)
         self.held: tuple[Held, ...] = tuple(held(cluster))
@@ -118,7 +121,7 @@ class World:
             resources = {
                 cls.workload.resource.ref: cls.workload.resource
                 for cls in self.classes
-                if self._enforces(cls.namespace)
+                if self._policies or self._enforces(cls.namespace)
             }
             self._needed = levels_needed(resources.values(), self.cluster.kubernetes)
         return self._needed.get(one.workload.resource.ref, LEVELS[0])
@@ -133,62 +136,3 @@ class World:
 
 def _controls(labels: dict[str, str]) -> bool:
     return any(label in labels for label in _CONTROL)
-
-
-def admission(cluster: Cluster, namespace: str, level: str, admits: Admits | None) -> Fact | None:
-    """The fact that a namespace takes pods of a level, or None where it does not.
-
-    What is handed in knows of exemptions, policies and webhooks; else the label of Pod Security
-    decides, and webhooks that look at pods leave a doubt.
-    """
-    told: Admission | None = admits(namespace, level) if admits is not None else None
-    resource = cluster.get("Namespace", "", namespace)
-    if told is not None:
-        if told.admits is False:
-            return None
-        says = f"namespace {namespace} takes {level} pods"
-        return Fact(says, resource, (), told.admits is True, told.because)
-    labels = cluster.namespace_labels(namespace)
-    enforced = (labels or {}).get(ENFORCE, "privileged")
-    if enforced not in LEVELS:
-        enforced = "restricted"  # what the server does with a label it cannot read
-    if LEVELS.index(enforced) < LEVELS.index(level):
-        return None
-    doubt = ""
-    if labels is None and not cluster.complete:
-        doubt = f"namespace {namespace} is not among the files"
-    elif level != "restricted":
-        doubt = _webhook(cluster)
-    if resource is None:
-        says = f"namespace {namespace} has no pod-security level"
-        return Fact(says, None, (), not doubt, doubt)
-    edit = Edit(
-        f"enforce {namespace}",
-        f"level restricted on {namespace}",
-        (Change(resource.ref, ("metadata", "labels", ENFORCE), "restricted"),),
-        3,
-        "admission",
-    )
-    has = ENFORCE in resource.labels
-    says = f"namespace {namespace} " + (
-        f"enforces {enforced}" if has else "has no pod-security level"
-    )
-    path = ("metadata", "labels", ENFORCE) if has else ("metadata", "name")
-    edits = (edit,) if level != "restricted" else ()  # those are taken at every level
-    return Fact(says, resource, path, not doubt, doubt, edits)
-
-
-def _webhook(cluster: Cluster) -> str:
-    """Why a pod may be refused by a webhook that nobody can ask."""
-    kind = "ValidatingWebhookConfiguration.admissionregistration.k8s.io"
-    for resource in cluster.of_kind(kind):
-        hooks = resource.raw.get("webhooks")
-        for hook in hooks if isinstance(hooks, list) else ():
-            rules = hook.get("rules") if isinstance(hook, dict) else None
-            for rule in rules if isinstance(rules, list) else ():
-                named = rule.get("resources") if isinstance(rule, dict) else None
-                if isinstance(named, list) and {"pods", "*", "*/*"} & {
-                    one for one in named if isinstance(one, str)
-                }:
-                    return f"webhook {resource.ref.name} may refuse it"
-    return ""

@@ -47,17 +47,20 @@ def inputs(cluster: Cluster, weak: tuple[Weakness, ...] | None) -> tuple[Inputs,
     """What the other practices know of a cluster, and what they could not tell. `weak` are the
     weaknesses of images, which an edit of objects leaves as they are.
     """
+    from martello.gate.pods import policies, security
     from martello.paths.network import Network
 
+    levels, notes = security(cluster)
+    told = Inputs(weaknesses=weak, security=levels, policies=policies(cluster))
     try:
         network = Network(cluster)
         sure = [one for one in weak or () if not one.because]
-        told = Inputs(
-            weaknesses=weak,
+        told = msgspec.structs.replace(
+            told,
             exposed=network.exposed(),
             metadata=network.metadata(),
             lateral=network.lateral(sure) if sure else (),
         )
-        return told, ()
+        return told, notes
     except MartelloError as error:
-        return Inputs(weaknesses=weak), (f"the network was not judged: {error.what}",)
+        return told, (*notes, f"the network was not judged: {error.what}")

@@ -41,7 +41,12 @@ _MOST_STATES: Final = 4096  # directories looked at
 _LARGEST_STATE: Final = 4 << 20
 _AGAIN: Final = 0.1  # seconds until what was not found is looked for again
 _MOST_WAIT: Final = 60.0
-_KINDS: Final = {"DaemonSet": "ds", "StatefulSet": "sts", "Job": "job", "Deployment": "deploy"}
+_KINDS: Final = {
+    "DaemonSet": "ds",
+    "StatefulSet": "sts",
+    "Deployment": "deploy",
+    "ReplicaSet": "rs",
+}
 _NAMES: Final = {  # of annotations: containerd's, then CRI-O's
     "container_name": ("io.kubernetes.cri.container-name", "io.kubernetes.container.name"),
     "pod_name": ("io.kubernetes.cri.sandbox-name", "io.kubernetes.pod.name"),
@@ -114,12 +119,17 @@ def workload(pod: Json) -> str:
     if not kind or not name or kind == "Node":
         own = text(meta, "name")
         return f"pod/{own}" if own else ""
-    if kind == "ReplicaSet":
-        end = f"-{text(part(meta, 'labels'), 'pod-template-hash') or ''}"
-        made = len(end) > 1 and name.endswith(end)
-        return f"deploy/{name.removesuffix(end)}" if made else f"rs/{name}"
     if kind == "Job" and (found := _CRONJOB.fullmatch(name)):
         return f"cronjob/{found[1]}"
+    return owned(kind, name, text(part(meta, "labels"), "pod-template-hash")) or ""
+
+
+def owned(kind: str | None, name: str | None, hash_: str | None = None) -> str | None:
+    """A workload that a sensor names by kind and name, as `deploy/NAME`; None without a kind."""
+    if not kind or not name:
+        return None
+    if kind == "ReplicaSet" and hash_ and name.endswith(f"-{hash_}"):
+        return f"deploy/{name.removesuffix(f'-{hash_}')}"
     return f"{_KINDS.get(kind, kind.lower())}/{name}"
 
 

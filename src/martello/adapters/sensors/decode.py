@@ -132,7 +132,7 @@ class Decoder:
         """A process that was there before the sensor."""
         found, ppid, _ = looked_up(pid, key, self._proc)
         process = self.tree.executed(pid, ppid, key, self._outside(ppid))
-        process.name, process.exe, process.cwd = found.name, found.exe, found.cwd
+        process.take(found)
         process.columns = self._columns(process, mount)
         return process
 
@@ -140,7 +140,7 @@ class Decoder:
         """A process that runs as the sensor begins."""
         key = self.containers.key(0, mount, process.pid)
         known = self.tree.executed(process.pid, ppid, key, self._outside(ppid))
-        known.name, known.exe, known.cwd = process.name, process.exe, process.cwd
+        known.take(process)
         known.columns = self._columns(known, mount)
 
     def _outside(self, pid: int) -> Process | None:
@@ -155,9 +155,11 @@ class Decoder:
             "proc_pid": process.pid,
             "proc_name": process.name,
             "proc_exe": process.exe or None,
+            "proc_args": process.args or None,
             "proc_ppid": process.parent[0] or None,
             "proc_parent_name": process.parent[1] or None,
             "proc_parent_exe": process.parent[2] or None,
+            "proc_parent_args": process.parent[3] or None,
             "proc_ancestors": list(process.ancestors) or None,
             "proc_flags": ["entered"] if process.entered else None,
             **self.containers.columns(process.key, mount, process.pid),
@@ -258,6 +260,7 @@ class Decoder:
         argv = arguments(pending, self._proc, flags)
         process.name = text_of(name(fields[15]), flags)
         process.exe = executable(pending, self._proc, flags)
+        process.args = " ".join(argv)
         process.cwd = link(f"{self._proc}/{pid}/cwd") or process.cwd
         auid = int(fields[8]) & _NOT_SET
         marks = {
@@ -269,7 +272,6 @@ class Decoder:
         }
         process.columns = {
             **self._columns(process, mount),
-            "proc_args": " ".join(argv) or None,
             "proc_argv": argv,
             "proc_cwd": process.cwd or None,
             "proc_auid": None if auid == _NOT_SET else auid,

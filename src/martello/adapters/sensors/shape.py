@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -36,6 +36,9 @@ class Place(NamedTuple):
     cluster: str = ""
     node: str = ""
     boot: str = ""
+
+
+NOWHERE: Final = Place()
 
 
 class NotRead(Exception):
@@ -189,8 +192,29 @@ def finished(event: Event, flags: set[str]) -> Event:
     return kept
 
 
-def lines(parts: Iterable[bytes], where: str, longest: int = LONGEST) -> Iterator[bytes | Gap]:
-    """The lines of a stream without their ends; a Gap for each that is too long."""
+One = Callable[[bytes, int], list[Event]]
+
+
+def lined(parts: Iterable[bytes], where: str, one: One, seen: int) -> Iterator[Event | Gap]:
+    """The events of a stream of lines, each read by `one` (which raises NotRead): a Gap for each
+    that cannot be read. `seen` is now (ns).
+    """
+    for at, size, line in lines(parts):
+        if line is None:
+            yield Gap(where, at, size, f"a line is longer than {LONGEST >> 10} KiB")
+            continue
+        try:
+            yield from one(line, seen)
+        except NotRead as error:
+            yield Gap(where, at, size, str(error))
+
+
+def lines(
+    parts: Iterable[bytes], longest: int = LONGEST
+) -> Iterator[tuple[int, int, bytes | None]]:
+    """The lines of a stream that hold something, with where they begin and their size with its
+    end; None for one that is too long.
+    """
     held: list[bytes] = []
     size = at = 0
     for piece in parts:
@@ -200,9 +224,9 @@ def lines(parts: Iterable[bytes], where: str, longest: int = LONGEST) -> Iterato
             size += len(line)
             whole = b"".join((*held, line)) if held else line
             if size > longest:
-                yield Gap(where, at, size + 1, f"a line is longer than {longest >> 10} KiB")
+                yield at, size + 1, None
             elif whole.strip():
-                yield whole
+                yield at, size + 1, whole
             at += size + 1
             held, size = [], 0
         size += len(rest)
@@ -212,6 +236,6 @@ def lines(parts: Iterable[bytes], where: str, longest: int = LONGEST) -> Iterato
         else:
             held = []
     if size > longest:
-        yield Gap(where, at, size, f"a line is longer than {longest >> 10} KiB")
+        yield at, size, None
     elif held and (whole := b"".join(held)).strip():
-        yield whole
+        yield at, size, whole

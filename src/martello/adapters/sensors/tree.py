@@ -16,6 +16,7 @@ from typing import Any, Final
 
 MOST: Final = 65_536  # processes, the dead that children may still name among them
 MOST_ANCESTORS: Final = 16
+_LONGEST_ARGS: Final = 4096
 Key = int  # of a container: see containers.py
 
 
@@ -27,13 +28,19 @@ class Process:
     key: Key
     name: str = ""
     exe: str = ""
+    args: str = ""
     cwd: str = ""
     ancestors: tuple[str, ...] = ()  # names, the parent first
-    parent: tuple[int, str, str] = (0, "", "")  # pid, name, path
+    parent: tuple[int, str, str, str] = (0, "", "", "")  # pid, name, path, command line
     entered: bool = False
     known: int = 1 << 63  # ns since boot when it was there: what began later is another one
     alive: bool = True
     columns: dict[str, Any] = field(default_factory=dict)
+
+    def take(self, other: Process) -> None:
+        """What another look at the same process found."""
+        self.name, self.exe = other.name, other.exe
+        self.args, self.cwd = other.args, other.cwd
 
 
 class Tree:
@@ -62,9 +69,9 @@ class Tree:
         from_ = self._known.get(parent)
         process = Process(child, key, known=at)
         if from_ is not None:
-            process.name, process.exe, process.cwd = from_.name, from_.exe, from_.cwd
+            process.take(from_)
             process.ancestors = (from_.name, *from_.ancestors)[:MOST_ANCESTORS]
-            process.parent = (parent, from_.name, from_.exe)
+            process.parent = (parent, from_.name, from_.exe, from_.args)
             process.entered = from_.entered if from_.key == key else True
             process.columns = {
                 **from_.columns,
@@ -72,6 +79,7 @@ class Tree:
                 "proc_ppid": parent,
                 "proc_parent_name": from_.name,
                 "proc_parent_exe": from_.exe,
+                "proc_parent_args": from_.args,
                 "proc_ancestors": list(process.ancestors),
             }
         self._keep(process)
@@ -100,7 +108,7 @@ class Tree:
         key = process.key
         if parent is not None:
             process.ancestors = (parent.name, *parent.ancestors)[:MOST_ANCESTORS]
-            process.parent = (parent.pid, parent.name, parent.exe)
+            process.parent = (parent.pid, parent.name, parent.exe, parent.args)
             if parent.key == key:
                 process.entered = parent.entered
                 return
@@ -166,6 +174,9 @@ def looked_up(pid: int, key: Key, proc: str = "/proc") -> tuple[Process, int, in
         fields = stat[stat.rindex(b")") + 2 :].split()
         ppid, start = int(fields[1]), int(fields[19])
         name = Path(f"{proc}/{pid}/comm").read_bytes()
+        with Path(f"{proc}/{pid}/cmdline").open("rb") as file:
+            told = file.read(_LONGEST_ARGS).removesuffix(b"\0").replace(b"\0", b" ")
+        process.args = told.decode("utf-8", "backslashreplace")
         process.name = name.rstrip(b"\n").decode("utf-8", "backslashreplace")
     except (OSError, ValueError, IndexError):
         process.alive = False

@@ -137,7 +137,11 @@ def _contradicts(tree: Node) -> bool:
 
 def _no_events(kinds: Sequence[str]) -> Note:
     named = " or ".join(kinds)
-    able = [feed.name for feed in FEEDS.values() if any(kind in feed.columns for kind in kinds)]
+    able = [
+        feed.name
+        for feed in FEEDS.values()
+        if not feed.general and any(kind in feed.columns for kind in kinds)
+    ]
     hint = f"; {_listed(able)} would give them" if able else ""
     return Note("missing", f"needs {named} events, and no connected source gives them{hint}")
 

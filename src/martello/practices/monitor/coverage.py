@@ -30,7 +30,7 @@ def coverage(pack: Pack, sources: Iterable[str | Feed]) -> Coverage:
     further: dict[str, tuple[str, ...]] = {}
     shown = set(table)
     for feed in FEEDS.values():
-        if feed.name in have:
+        if feed.name in have or feed.general:
             continue
         more = sorted(set(_seen(pack, (*connected, feed))) - set(table))
         shown.update(more)

@@ -31,10 +31,13 @@ _HOST: Final = ("process", "file", "network", "priv")
 
 
 class Feed(msgspec.Struct, frozen=True, eq=False):
-    """One source: the kinds of its events, and for each the columns that it may fill."""
+    """One source: the kinds of its events, and for each the columns that it may fill. A `general`
+    one may carry anything that a program sends: it is not proposed.
+    """
 
     name: str
     columns: Mapping[str, frozenset[str]]
+    general: bool = False
 
     @property
     def kinds(self) -> tuple[str, ...]:
@@ -52,6 +55,10 @@ def _of(kind: str) -> str:
     return " ".join(name for name, one in COLUMNS.items() if one.kinds == (kind,))
 
 
+def _all(kind: str) -> frozenset[str]:
+    return frozenset(name for name, one in COLUMNS.items() if kind in one.kinds)
+
+
 FEEDS: Final[Mapping[str, Feed]] = {
     one.name: one
     for one in (
@@ -65,12 +72,12 @@ FEEDS: Final[Mapping[str, Feed]] = {
         ),
         _feed(
             "tetragon",
-            process=f"{_CONTAINER} {_PROCESS} proc_exec_id",
+            process=f"{_CONTAINER} {_PROCESS} sys_res proc_exec_id",
             file=f"{_CONTAINER} {_PROCESS} {_CALL} {_FILE} proc_exec_id",
             network=f"{_CONTAINER} {_PROCESS} {_CALL} {_FLOW} proc_exec_id",
             priv=f"{_CONTAINER} {_PROCESS} {_CALL} priv_arg proc_exec_id",
         ),
-        _feed("falco", alert=f"{_of('alert')} {_CONTAINER}"),
+        Feed("falco", {"alert": _all("alert")}),  # what a rule prints
         _feed(
             "auditd",
             process=f"{_PROCESS} {_CALL} proc_argv proc_tty",
@@ -78,10 +85,10 @@ FEEDS: Final[Mapping[str, Feed]] = {
             network=f"{_PROCESS} {_CALL} {_FLOW}",
             priv=f"{_PROCESS} {_CALL} priv_arg",
         ),
-        _feed("hubble", network=f"{_POD} {_FLOW} net_dst_name"),
+        _feed("hubble", network=f"{_POD} {_FLOW} net_dst_name sys_res"),
         _feed("cri", log=f"{_CONTAINER} log_stream log_text"),
         _feed("otlp", log=f"{_CONTAINER} log_stream log_text"),
-        _feed("ndjson", log=f"{_CONTAINER} log_stream log_text"),
+        Feed("ndjson", {kind: _all(kind) for kind in KINDS if kind != "gap"}, general=True),
         _feed("kmsg", kernel=f"{_CONTAINER} log_text"),
         _feed("events", k8s_event=f"{_of('k8s_event')} {_OBJECT} ev_count"),
     )
@@ -138,14 +145,5 @@ def would_fill(column: str, kinds: Iterable[str]) -> tuple[str, ...]:
     return tuple(
         one.name
         for one in FEEDS.values()
-        if any(column in one.columns.get(kind, ()) for kind in wanted)
+        if not one.general and any(column in one.columns.get(kind, ()) for kind in wanted)
     )
-
-
-assert all(kind in KINDS for one in FEEDS.values() for kind in one.kinds)
-assert all(
-    name in COLUMNS and kind in COLUMNS[name].kinds
-    for one in FEEDS.values()
-    for kind, names in one.columns.items()
-    for name in names
-)

@@ -324,6 +324,46 @@ tests:
     assert unknown.why == "there is no reader for events from nowhere"
 
 
+SOURCES: dict[str, tuple[Any, str]] = {
+    "tetragon": (
+        {
+            "process_exec": {
+                "process": {"binary": "/bin/sh", "arguments": "-c id", "pid": 7, "uid": 0},
+                "parent": {"binary": "/bin/runc"},
+            },
+            "time": "2026-01-02T03:04:05Z",
+        },
+        'e.proc_exe == "/bin/sh" && e.proc_parent_exe == "/bin/runc"',
+    ),
+    "ndjson": (
+        {"kind": "process", "time": 1, "proc.exe": "/bin/sh", "proc_name": "sh"},
+        'e.proc_exe == "/bin/sh" && e.proc_name == "sh"',
+    ),
+    "auditd": (
+        "type=SYSCALL msg=audit(1767323045.123:9): arch=c000003e syscall=59 success=yes exit=0 "
+        'ppid=1 pid=7 auid=4294967295 uid=0 comm="sh" exe="/bin/sh" key=(null)',
+        'e.proc_exe == "/bin/sh"',
+    ),
+}
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_o3_tests_may_come_from_sensors(source: str) -> None:
+    event, expression = SOURCES[source]
+    rule_ = {
+        "id": "r",
+        "title": "r",
+        "kind": "process",
+        "severity": "low",
+        "when": expression,
+        "tests": [{"from": source, "event": event, "expect": "fire"}],
+    }
+    loaded = load({"a.yaml": json.dumps(rule_)})
+    assert not loaded.errors
+    (found,) = inline.run(loaded.pack)
+    assert found.passed, found.why
+
+
 def test_o4_say_escapes_what_controls_a_terminal() -> None:
     say = "{proc.exe} in {k8s_ns}/{pod_workload} {actor_groups} {spec_host_network}"
     event = {

@@ -7,6 +7,7 @@ the event is given column by column).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from importlib import import_module
 from typing import Any, Final, TypeAlias
 
 import msgspec
@@ -48,7 +49,24 @@ def audit(line: bytes) -> Iterator[Event]:
             yield one
 
 
-READERS: Final[Mapping[str, Reader]] = {"audit": audit}
+def _sensor(name: str) -> Reader:
+    """The reader of a sensor's lines; of what is no event it gives nothing."""
+
+    def read(line: bytes) -> Iterator[Event]:
+        module = import_module(f"martello.adapters.sensors.{name}")
+        reader = module.Reader().read if hasattr(module, "Reader") else module.read
+        for one in reader([line.rstrip(b"\n") + b"\n"], "test", 0):
+            if isinstance(one, dict) and one.get("kind") != "gap":
+                yield one
+
+    return read
+
+
+SENSORS: Final = ("tetragon", "falco", "hubble", "auditd", "ndjson")
+READERS: Final[Mapping[str, Reader]] = {
+    "audit": audit,
+    **{name: _sensor(name) for name in SENSORS},
+}
 
 
 def prepare(rule: Rule, readers: Mapping[str, Reader] | None = None) -> tuple[Prepared, ...]:

@@ -136,6 +136,8 @@ def _class(
     )
 
 
+SAME_USERS: Final = "no user namespace of its own"
+SAME_KERNEL: Final = "the node's own kernel"
 _PLAIN: Final = frozenset(("host users", "plain runtime", "root", "capable"))
 
 
@@ -239,10 +241,10 @@ def _guards(
     """What keeps a pod from its node, as positive facts: that it is not there."""
     resource, path = workload.resource, workload.path
     if workload.pod.get("hostUsers") is not False or cluster.kubernetes < 30:
-        found["host users"] = Fact("no user namespace of its own", resource, (*path, "hostUsers"))
+        found["host users"] = Fact(SAME_USERS, resource, (*path, "hostUsers"))
     runtime = workload.pod.get("runtimeClassName")
     if not isinstance(runtime, str) or not runtime:
-        found["plain runtime"] = Fact("the node's own kernel", resource, path)
+        found["plain runtime"] = Fact(SAME_KERNEL, resource, path)
     else:
         made = cluster.get("RuntimeClass.node.k8s.io", "", runtime)
         handler = str(made.raw.get("handler", "")) if made is not None else runtime

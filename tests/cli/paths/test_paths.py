@@ -30,10 +30,10 @@ def states(tmp_path: Path) -> Path:
 def test_paths_alone_finds_the_way_to_cluster_admin_step_by_step() -> None:
     done = ask("paths", "-f", "demo")
     lines = done.out.splitlines()
-    assert lines[0] == f"high      {ADMIN}   1 foothold, 4 steps"
+    assert lines[0] == f"high      {ADMIN}  1 foothold, 4 steps"
     assert "ClusterRole cluster-admin" in done.out
     assert "shop/kube-system.yaml:13:5" in done.out
-    assert "cheapest cut, proved: remove ClusterRoleBinding log-agent" in done.out
+    assert "cheapest cut, proved, cost 9:\n  remove ClusterRoleBinding log-agent" in done.out
     assert lines[-1].startswith("exit 1: 2 high (fail-on high)")
     assert done.code == 1
     assert all(len(line) <= 80 for line in lines)
@@ -41,7 +41,7 @@ def test_paths_alone_finds_the_way_to_cluster_admin_step_by_step() -> None:
 
 def test_what_nobody_assessed_is_a_step_with_a_question_mark() -> None:
     done = ask("paths", "--from", "internet", "-f", "demo")
-    assert "  2?code runs in shop/web by a weakness of its image" in done.out.splitlines()
+    assert "  2? code runs in shop/web by a weakness of its image" in done.out.splitlines()
     assert "not assessed: whether registry.example.com/shop/web:2.4.1 can be" in done.out
     assert done.out.startswith("medium    internet → secrets of a namespace")
     assert done.code == 0
@@ -72,7 +72,7 @@ def test_the_control_plane_is_left_out_unless_it_is_asked_for() -> None:
 
 def test_a_cut_is_proved_and_written_and_closes_what_it_says(states: Path) -> None:
     done = ask("paths", "cut", "-f", "old", "--write", "fixes", cwd=states)
-    assert "proved on the edited cluster: none of them is left" in done.out
+    assert "proved on the edited cluster: none of 4 classes of paths is left" in done.out
     gone = [yaml.safe_load(p.read_text()) for p in (states / "fixes" / "delete").glob("*.yaml")]
     refs = {(one["kind"], one["metadata"]["name"]) for one in gone}
     assert refs == {("ClusterRoleBinding", "log-agent"), ("RoleBinding", "deployer")}
@@ -96,6 +96,21 @@ def test_what_is_used_or_kept_is_not_cut(states: Path) -> None:
     assert "cut     mount no token in shop/Deployment/web" in used.out
     kept = ask("paths", "cut", "-f", "old", "--keep", "shop/RoleBinding/deployer", cwd=states)
     assert "remove RoleBinding shop/deployer" not in kept.out
+
+
+def test_what_holds_of_every_pod_is_told_in_data_only() -> None:
+    words = ("paths", "--from", "pods:ci/runner", "-f", "demo")
+    assert "kernel" not in ask(*words).out
+    steps = json.loads(ask(*words, "-o", "json").out)["paths"][0]["steps"]
+    plain = [one["says"] for step in steps for one in step["evidence"] if one["plain"]]
+    assert plain == ["no user namespace of its own", "the node's own kernel"]
+
+
+def test_the_next_command_asks_of_the_same_cluster(states: Path) -> None:
+    (states / "old").rename(states / "my shop")
+    done = ask("paths", "--to", "node", "-f", "my shop", cwd=states)
+    follow = "next: martello paths cut -f 'my shop' --to node --write fixes/"
+    assert follow in " ".join(done.out.split())
 
 
 def test_a_change_is_told_by_the_paths_that_it_opens(states: Path) -> None:
@@ -126,6 +141,7 @@ def test_nothing_changes_from_a_state_to_itself() -> None:
         ("--from nowhere -f demo", "nowhere is no place of a path"),
         ("--from sa:shop/deplyer -f demo", "not here: account shop/deplyer"),
         ("--to node:worker-9 -f demo", "not here: node worker-9"),
+        ("cut --keep shop/RoleBinding/deplyer -f demo", "not here: shop/RoleBinding/deplyer"),
         ("find -o pdf -f demo", "no such report format: pdf"),
         ("fnd", "no such command: fnd"),
         ("diff demo", "missing argument 'NEW'"),

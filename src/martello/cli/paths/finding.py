@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from importlib import import_module
 from typing import IO, Any
@@ -9,6 +10,7 @@ from typing import IO, Any
 import msgspec
 
 from martello.cli.access.writing import write_documents
+from martello.cli.errors import nearest
 from martello.cli.outputs import write_each
 from martello.cli.paths import places
 from martello.cli.paths.findings import finding, reported
@@ -18,8 +20,10 @@ from martello.cli.paths.weighing import weigh
 from martello.cli.progress import Progress
 from martello.cli.reports import Output
 from martello.core.cluster import Cluster
+from martello.core.errors import BadInput
 from martello.paths import Options, cut, find
 from martello.paths.change import applied, verified
+from martello.paths.facts import Facts
 from martello.paths.find import footholds_of
 from martello.paths.model import Cut, Inputs, PathClass, Proposition
 from martello.report.model import Screen
@@ -54,7 +58,7 @@ def look(flags: dict[str, Any]) -> tuple[Told, tuple[PathClass, ...], Known]:
     weights, notes = weigh(world, flags["events"])
     limit = 0 if flags["everything"] else 20
     options = Options(
-        system=flags["system"], limit=limit, weights=weights, keep=tuple(flags["keep"])
+        system=flags["system"], limit=limit, weights=weights, keep=_kept(world.facts, flags["keep"])
     )
     with Progress() as progress:
         progress("looking for paths")
@@ -62,7 +66,7 @@ def look(flags: dict[str, Any]) -> tuple[Told, tuple[PathClass, ...], Known]:
         classes = find(world.facts, footholds=starts, goals=asked, options=options)
         progress("looking for the cheapest cut")
         ending = _cut(world, starts, asked, options) if classes else None
-    command = "martello paths cut --write fixes/" if not flags["folder"] else ""
+    command = f"martello paths cut{_again(flags)} --write fixes/" if not flags["folder"] else ""
     report = reported(world.opened, map(finding, classes), flags, command)
     objects, removed = _edited(world, ending)
     told = Told(
@@ -73,12 +77,35 @@ def look(flags: dict[str, Any]) -> tuple[Told, tuple[PathClass, ...], Known]:
         report=report,
         limited=bool(limit) and len(classes) >= limit,
         everything=flags["everything"],
-        notes=(*world.notes, *notes),
+        notes=(*world.notes, *(notes if classes or flags["events"] else ())),
         missing=world.opened.missing,
         objects=objects,
         removed=removed,
     )
     return told, classes, world
+
+
+def _again(flags: dict[str, Any]) -> str:
+    """The flags that ask the same of the same world."""
+    words = [("-f", word) for word in flags["files"]]
+    words += [("--from", word) for word in flags["footholds"]]
+    words += [("--to", word) for word in flags["goals"]]
+    words += [(f"--{name}", flags[name]) for name in ("context", "kubeconfig") if flags[name]]
+    return "".join(f" {flag} {shlex.quote(word)}" for flag, word in words)
+
+
+def _kept(facts: Facts, keep: Sequence[str]) -> tuple[str, ...]:
+    """What --keep names: objects, or ids of edits. Raises BadInput for what is not there: a word
+    that is misspelled would keep nothing.
+    """
+    if keep:
+        known = {str(one.ref.local) for one in facts.cluster.resources}
+        ids = {edit.id for fact in facts.program.facts.values() for edit in fact.edits}
+        for word in keep:
+            if word not in known and word not in ids:
+                why = f"the nearest is {nearest(word, sorted(known))}"
+                raise BadInput(f"not here: {word}", why, "such as --keep shop/RoleBinding/ci")
+    return tuple(keep)
 
 
 def _cut(

@@ -7,9 +7,11 @@ from collections.abc import Iterable, Mapping
 from martello.cli.paths.places import space, words
 from martello.paths import model
 from martello.paths.facts import Facts
+from martello.paths.pods import SAME_KERNEL, SAME_USERS
 from martello.report.paths.model import Edit, Evidence, Remedy, Step, Way
 
-USES = {1: "never used", 3: "whether it is used is not observable", 10: "used", 30: "the only way"}
+USES = {1: "never used", 10: "used", 30: "the only way"}
+_PLAIN = frozenset((SAME_USERS, SAME_KERNEL))
 
 
 def way(found: model.PathClass) -> Way:
@@ -49,7 +51,13 @@ def evidence(fact: model.Fact, unless: str = "") -> Evidence:
     """A fact and its place. What the step itself says (`unless`) is not said again."""
     says = "" if fact.says == unless else fact.says
     says = says.replace("{ingress-controller}", "the ingress controller")
-    return Evidence(says, fact.where, fact.sure, fact.because if not fact.sure else "")
+    why = "" if fact.sure else fact.because
+    return Evidence(says, _place(fact), fact.sure, why, fact.sure and fact.says in _PLAIN)
+
+
+def _place(fact: model.Fact) -> str:
+    """Where it is written: nothing for an object of a live cluster, which its name tells."""
+    return "" if fact.where.startswith("cluster:") else fact.where
 
 
 def _evidence(step: model.Step) -> tuple[Evidence, ...]:
@@ -95,5 +103,5 @@ def _places(facts: Facts) -> dict[str, str]:
     for fact in facts.program.facts.values():
         for edit in fact.edits:
             if fact.where:
-                found.setdefault(edit.id, fact.where)
+                found.setdefault(edit.id, _place(fact))
     return found

@@ -11,13 +11,14 @@ from martello.report.model import Report
 
 class Evidence(msgspec.Struct, frozen=True):
     """A fact that a step stands on, and where it is written. `sure` is false where nobody looked;
-    `because` says why.
+    `because` says why. `plain` is what nearly every pod is, told in data only.
     """
 
     says: str
     where: str = ""
     sure: bool = True
     because: str = ""
+    plain: bool = False
 
 
 class Step(msgspec.Struct, frozen=True):
@@ -37,6 +38,11 @@ class Step(msgspec.Struct, frozen=True):
     def sure(self) -> bool:
         """Whether everything that it stands on was assessed."""
         return all(one.sure for one in self.evidence)
+
+    @property
+    def shown(self) -> tuple[Evidence, ...]:
+        """The evidence that people are told."""
+        return tuple(one for one in self.evidence if not one.plain)
 
 
 class Way(msgspec.Struct, frozen=True):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import IO, Final
 
 from martello.report.model import Screen
@@ -10,7 +11,7 @@ from martello.report.text import clean, hanging, paint, plural, width
 
 _SHOWN: Final = 6  # classes with their steps; more are one line each
 _FOOTHOLDS: Final = 4
-_COLUMN: Final = 38  # where the evidence stands on a wide screen
+_EDITS: Final = 6
 
 
 def find(told: Told, screen: Screen, out: IO[str]) -> None:
@@ -19,8 +20,9 @@ def find(told: Told, screen: Screen, out: IO[str]) -> None:
     for number, way in enumerate(told.ways):
         whole = told.everything or number < _SHOWN
         lines += way_lines(way, screen, steps=whole)
+        lines += [""] if whole else []
     if not told.ways:
-        ends = " or ".join(told.goals)
+        ends = " or ".join(filter(None, (", ".join(told.goals[:-1]), told.goals[-1])))
         lines += hanging(
             clean(f"no path from {plural(told.footholds, 'foothold')} to {ends}"), screen.width, 2
         )
@@ -29,22 +31,20 @@ def find(told: Told, screen: Screen, out: IO[str]) -> None:
     if told.limited:
         lines.append("there may be more classes of paths: --all")
     if told.remedy is not None and told.ways:
-        lines += _summary(told.remedy, screen)
+        lines += [""] if lines[-1] else []
+        lines += [*_summary(told.remedy, screen), ""]
     _put(lines + end_lines(told, screen), out)
 
 
 def way_lines(way: Way, screen: Screen, steps: bool = True, word: str = "") -> list[str]:
     """One class: severity, from where to where, how many, and the steps of the cheapest path."""
     word = word or way.severity
-    count = plural(len(way.footholds), "foothold")
-    head = f"{word:8}  {way.begin} → {way.goal}   {count}, {plural(len(way.steps), 'step')}"
-    lines = hanging(clean(head), screen.width, 10)
-    style = way.severity
-    lines[0] = lines[0].replace(word, paint(word, style, screen.colour), 1)
+    counts = f"{plural(len(way.footholds), 'foothold')}, {plural(len(way.steps), 'step')}"
+    lines = _beside(f"{word:8}  {clean(f'{way.begin} → {way.goal}')}", counts, screen, 10)
+    lines[0] = lines[0].replace(word, paint(word, way.severity, screen.colour), 1)
     if len(way.footholds) > 1:
-        more = len(way.footholds) - _FOOTHOLDS
-        named = ", ".join(way.footholds[:_FOOTHOLDS]) + (f" and {more} more" if more > 0 else "")
-        lines += hanging(f"          any of {clean(named)}", screen.width, 12)
+        named = clean(_alike(way.footholds))
+        lines += hanging(f"          any of {named}", screen.width, 17)
     if steps:
         for number, step in enumerate(way.steps, 1):
             lines += _step(number, step, screen)
@@ -53,22 +53,39 @@ def way_lines(way: Way, screen: Screen, steps: bool = True, word: str = "") -> l
     return lines
 
 
+def _alike(footholds: Sequence[str]) -> str:
+    """The first few names; what all of them are is said once: `pods of a, b and 2 more`."""
+    kind = footholds[0].rpartition(" ")[0]
+    shown = list(footholds[:_FOOTHOLDS])
+    if kind and all(one.rpartition(" ")[0] == kind for one in footholds):
+        shown[1:] = [one.rpartition(" ")[2] for one in shown[1:]]
+    more = len(footholds) - len(shown)
+    return ", ".join(shown) + (f" and {more} more" if more else "")
+
+
+def _beside(head: str, more: str, screen: Screen, indent: int) -> list[str]:
+    """A line with more beside it where there is room, else below it."""
+    whole = f"{head}  {more}"
+    if not more or not screen.width or width(whole) <= screen.width:
+        return [whole.rstrip()]
+    return [
+        *hanging(head, screen.width, indent),
+        *hanging(" " * indent + more, screen.width, indent + 2),
+    ]
+
+
 def _step(number: int, step: Step, screen: Screen) -> list[str]:
-    """The step; its evidence beside it where there is room, else below, with the place last."""
+    """The step; one piece of evidence beside it where there is room, else below; the place last."""
     mark = " " if step.sure else "?"
-    head = f" {number:>2}{mark}{clean(step.says)}"
-    parts = [_evidence(one) for one in step.evidence]
+    head = f" {number:>2}{mark} {clean(step.says)}"
+    parts = [_evidence(one) for one in step.shown]
     if not parts:
-        return hanging(head, screen.width, 4)
-    if not screen.width or screen.width >= 120:
-        column = max(_COLUMN, width(head) + 2)
-        first, *more = parts
-        lines = [f"{head}{' ' * (column - width(head))}{first}"]
-        lines += [f"{' ' * column}{part}" for part in more]
-        return lines
-    lines = hanging(head, screen.width, 4)
+        return hanging(head, screen.width, 5)
+    if len(parts) == 1 and (not screen.width or width(f"{head}  {parts[0]}") <= screen.width):
+        return [f"{head}  {parts[0]}"]
+    lines = hanging(head, screen.width, 5)
     for part in parts:
-        lines += hanging(f"      {part}", screen.width, 8)
+        lines += hanging(f"       {part}", screen.width, 9)
     return lines
 
 
@@ -78,19 +95,22 @@ def _evidence(one: Evidence) -> str:
 
 
 def _summary(remedy: Remedy, screen: Screen) -> list[str]:
-    """The cheapest cut in a sentence, with what else would do."""
+    """The cheapest cut, an edit a line, and what else would do."""
     if not remedy.edits:
-        return hanging("no edit ends these paths: what they stand on cannot be taken away", 0, 2)
+        return hanging(
+            "no edit ends these paths: what they stand on cannot be taken away", screen.width, 2
+        )
     head = "cheapest cut" if remedy.optimal else "best cut found"
     proved = {True: ", proved", False: ", not enough by itself", None: ""}[remedy.verified]
-    edits = "; ".join(edit.says for edit in remedy.edits[:4])
-    if len(remedy.edits) > 4:
-        edits += f" and {len(remedy.edits) - 4} more"
-    text = f"{head}{proved}: {edits} (cost {remedy.cost})."
-    if remedy.also:
-        others = "; ".join(f"{edit.says} (cost {edit.cost})" for edit in remedy.also[:2])
-        text += f"   also: {others}"
-    return hanging(clean(text), screen.width, 2)
+    lines = [f"{head}{proved}, cost {remedy.cost}:"]
+    for edit in remedy.edits[:_EDITS]:
+        lines += _beside(f"  {clean(edit.says)}", clean(edit.where), screen, 6)
+    if len(remedy.edits) > _EDITS:
+        lines.append(f"  and {len(remedy.edits) - _EDITS} more: martello paths cut")
+    for edit in remedy.also[:2]:
+        told = f"or, cost {edit.cost}: {edit.says}"
+        lines += _beside(clean(told), clean(edit.where), screen, 6)
+    return lines
 
 
 def cut(told: Told, screen: Screen, out: IO[str]) -> None:
@@ -108,7 +128,8 @@ def cut(told: Told, screen: Screen, out: IO[str]) -> None:
             word = paint("open", "high", screen.colour)
             made = hanging(f"open    {clean(one)}", screen.width, 8)
             lines += [made[0].replace("open", word, 1), *made[1:]]
-        lines += hanging(clean(proof(told, remedy)), screen.width, 2)
+        first, _, last = proof(told, remedy).partition(" · ")
+        lines += _beside(clean(first), clean(last), screen, 2)
     if told.folder and remedy is not None and remedy.edits:
         lines += hanging(clean(_written(told)), screen.width, 2)
     _put(lines + end_lines(told, screen), out)
@@ -124,12 +145,11 @@ def _written(told: Told) -> str:
 
 
 def _edit(word: str, edit: Edit, screen: Screen) -> list[str]:
-    head = f"{word:8}{edit.says}"
-    lines = hanging(clean(head), screen.width, 10)
-    lines[0] = lines[0].replace(word, paint(word, "bold", screen.colour), 1)
     cost = f"cost {edit.cost}" + (f": {edit.why}" if edit.why else "")
-    where = f"  {edit.where}" if edit.where else ""
-    return [*lines, *hanging(f"        {clean(cost + where)}", screen.width, 10)]
+    beside = "  ".join(filter(None, (edit.where, cost)))
+    lines = _beside(f"{word:8}{clean(edit.says)}", clean(beside), screen, 8)
+    lines[0] = lines[0].replace(word, paint(word, "bold", screen.colour), 1)
+    return lines
 
 
 def proof(told: Told, remedy: Remedy) -> str:
@@ -139,11 +159,11 @@ def proof(told: Told, remedy: Remedy) -> str:
         return f"no edit ends any of {classes} of paths"
     how = "the cheapest" if remedy.optimal else f"at most {remedy.gap} dearer than the cheapest"
     tried = {
-        True: "proved on the edited cluster: none of them is left",
+        True: f"proved on the edited cluster: none of {classes} of paths is left",
         False: "on the edited cluster a path is left",
         None: "not tried on the edited cluster",
     }[remedy.verified]
-    return f"{tried} · {classes} of paths · cost {remedy.cost}, {how}"
+    return f"{tried} · cost {remedy.cost}, {how}"
 
 
 def end_lines(told: Told, screen: Screen) -> list[str]:

@@ -26,7 +26,8 @@ _ENTITY: Final = ("k8s_ns", "pod_workload", "pod_name", "container_name", "actor
 # What a person wants to see of an event, whatever its rule reads.
 _SHOWN: Final = (
     *("kind", "source", "cluster", "node", "k8s_ns", "pod_workload", "pod_name", "container_name"),
-    *("actor_user", "actor_as", "actor_agent", "actor_ips", "api_verb", "api_uri", "api_code"),
+    *("actor_origin", "actor_user", "actor_as", "actor_agent", "actor_ips"),
+    *("api_verb", "api_uri", "api_code"),
     *("proc_exe", "proc_args", "proc_parent_exe", "file_path", "net_dst_ip", "net_dst_port"),
 )
 # Why an alert is graver than its rule: the severity it is raised to and the reasons.
@@ -67,6 +68,25 @@ class Grouping:
                 self._open.popitem(last=False)
                 self.dropped += 1
         return tuple(changed.values())
+
+    def amended(self, alert: str, columns: Mapping[str, Any]) -> Alert | None:
+        """An open alert told again with what became known later; None where it is open no more."""
+        key = next((key for key, one in self._open.items() if one.id == alert), None)
+        if key is None:
+            return None
+        known = self._open[key]
+        rule = self._pack.rules[known.rule]
+        first = known.evidence[0]
+        told = {**first.columns, **columns}
+        evidence = (msgspec.structs.replace(first, columns=told), *known.evidence[1:])
+        changed = msgspec.structs.replace(
+            known,
+            says=render(rule.say, told) if rule.say else rule.title,
+            evidence=evidence,
+            revision=known.revision + 1,
+        )
+        self._open[key] = changed
+        return changed
 
     def _begun(self, rule: Rule, hit: Hit) -> Alert:
         event = hit.event

@@ -1,52 +1,122 @@
-"""Batches of events through the rules: hits, what hits are together, and alerts of both."""
+"""Batches of events through the rules: hits, who is behind them, what they are together, alerts."""
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
+from typing import Any, Final
 
 import pyarrow as pa  # type: ignore[import-untyped]
+import pyarrow.compute as pc  # type: ignore[import-untyped]
 
+from martello.adapters.batch import events
 from martello.core.alert import Alert
+from martello.practices.monitor.attribute import RESOURCES, Authors
 from martello.practices.monitor.correlate import Correlator
 from martello.practices.monitor.detect import detect
+from martello.practices.monitor.exceptions import Exceptions
 from martello.practices.monitor.grouping import Grouping, Raise
 from martello.practices.monitor.rule import Hit, Pack
+from martello.practices.monitor.trail import SESSIONS, Trail
+
+_ORIGIN: Final = "actor_origin"
+_LEARNED: Final = ("create", "update", "patch", "get")  # verbs of writes and of sessions
 
 
 class Pipeline:
-    """One stream of batches. `hits` counts by rule; alerts are those that a batch begins or
-    changes.
+    """One stream of batches. `hits` counts by rule, `silenced` what exceptions took away; alerts
+    are those that a batch begins or changes.
     """
 
-    def __init__(self, pack: Pack, *, cluster: str = "", raised: Raise | None = None) -> None:
+    def __init__(
+        self,
+        pack: Pack,
+        *,
+        cluster: str = "",
+        raised: Raise | None = None,
+        exceptions: Exceptions | None = None,
+    ) -> None:
         self.pack = pack
         self.hits: Counter[str] = Counter()
+        self.silenced: Counter[str] = Counter()
         self.events: Counter[str] = Counter()  # by kind
         self.first = self.last = 0  # ns UTC of the events seen
+        self.exceptions = exceptions or Exceptions((), pack)
         self._grouping = Grouping(pack, cluster=cluster, raised=raised)
         self._correlator = Correlator(pack)
+        self._authors = Authors()
+        self._trail = Trail()
 
     def feed(self, rows: pa.Table) -> tuple[Alert, ...]:
         """The alerts that a batch of one kind begins or changes."""
         if not rows.num_rows:
             return ()
         self._seen(rows)
-        hits = detect(self.pack, rows)
-        together = self._correlator.add(hits)
-        return self._alerts([*hits, *together])
+        amended = self._learn(rows) if rows["kind"][0].as_py() == "audit" else []
+        hits = [self._told(hit) for hit in detect(self.pack, rows)]
+        alerts = self._alerts([*hits, *self._correlator.add(hits)])
+        for alert in alerts:
+            self._wait(alert, hits)
+        return (*amended, *alerts)
 
     def end(self) -> tuple[Alert, ...]:
         """The alerts of what waited for the events before it: none will come."""
         return self._alerts(self._correlator.flush())
 
-    def _alerts(self, hits: list[Hit]) -> tuple[Alert, ...]:
-        self.hits.update(hit.rule for hit in hits)
-        silent = self._correlator.silent
-        return self._grouping.add(hit for hit in hits if hit.rule not in silent)
+    def _alerts(self, hits: Iterable[Hit]) -> tuple[Alert, ...]:
+        kept: list[Hit] = []
+        for hit in hits:
+            self.hits[hit.rule] += 1
+            if hit.rule in self._correlator.silent:
+                continue
+            if self.exceptions.silences(hit) is not None:
+                self.silenced[hit.rule] += 1
+            else:
+                kept.append(hit)
+        return self._grouping.add(kept)
+
+    def _learn(self, rows: pa.Table) -> list[Alert]:
+        """Remembers writes of workloads and sessions in pods. Gives the alerts whose actor is known
+        now.
+        """
+        about = pc.is_in(rows["k8s_resource"], pa.array(sorted(RESOURCES)))
+        verbs = pc.is_in(rows["api_verb"], pa.array(_LEARNED))
+        chosen = rows.filter(pc.and_(about, verbs))
+        found: list[Alert] = []
+        for event in events(chosen) if chosen.num_rows else ():
+            if event.get("k8s_subresource") in SESSIONS:
+                for alert, session in self._trail.note(event):
+                    again = self._grouping.amended(alert, {_ORIGIN: session.user})
+                    found += [again] if again is not None else []
+            elif event.get("api_verb") != "get":
+                self._authors.note(event)
+        return found
+
+    def _told(self, hit: Hit) -> Hit:
+        """A hit with who is behind it, where that is known."""
+        event = hit.event
+        if event.get("kind") == "audit":
+            origin = self._authors.of(event)
+            if origin is None:
+                return hit
+            flags = [*(event.get("flags") or ()), *(["guessed"] if origin.guessed else [])]
+            more: dict[str, Any] = {_ORIGIN: origin.user, "pod_workload": origin.workload}
+            return Hit(hit.rule, {**event, **more, "flags": flags or None}, hit.true)
+        session = self._trail.behind(event)
+        if session is None:
+            return hit
+        return Hit(hit.rule, {**event, _ORIGIN: session.user}, hit.true)
+
+    def _wait(self, alert: Alert, hits: Iterable[Hit]) -> None:
+        """An alert of a process that came from outside waits for the log to tell of whom."""
+        for hit in hits:
+            event = hit.event
+            if hit.rule == alert.rule and event.get("id") == alert.evidence[-1].event:
+                if event.get("kind") != "audit" and not event.get(_ORIGIN):
+                    self._trail.wait(event, alert.id)
+                return
 
     def _seen(self, rows: pa.Table) -> None:
-        import pyarrow.compute as pc  # type: ignore[import-untyped]
-
         self.events[rows["kind"][0].as_py()] += rows.num_rows
         span = pc.min_max(rows["time"].cast(pa.int64()))
         first, last = span["min"].as_py(), span["max"].as_py()

@@ -19,6 +19,7 @@ from martello.store.lake import Segment, schema
 from martello.store.monitor_tables import segment
 from martello.store.outbox import Outbox
 from martello.store.retain import Hold, Tiers
+from martello.store.upkeep import COMPACT, RETAIN, SEAL, Upkeep
 
 
 @pytest.fixture
@@ -217,3 +218,24 @@ def test_a5_orphans_go_after_a_day_and_never_earlier(store: Sealed) -> None:
     assert retain.sweep(store.state, store.files).orphans == 2
     assert len(_ids(store)) == 10
     assert store.path(orphan.raw_file).exists()
+
+
+def test_upkeep_seals_compacts_and_retains_when_it_is_time(store: Sealed) -> None:
+    upkeep = Upkeep(store.state, store.lake, store.key, "me", store.witness)
+    old = tuple(one for i in range(9) for one in store.write(audit_events(5, start=5 * i)))
+    _age(store, 1, old)
+    assert upkeep.tick(0.0).did == ("checkpoint 1",)
+    assert upkeep.tick(SEAL - 1).did == ()
+    assert upkeep.tick(SEAL).did == ()  # nothing has changed
+    assert upkeep.tick(COMPACT).did == ("compacted 9 segments into 1", "checkpoint 2")
+    _age(store, 100, segments.find(store.state))
+    assert upkeep.tick(RETAIN).did == ("retired 1 segments, deleted 0 files",)
+    assert [line.n for line in store.witness.read()] == [1, 2, 3]
+    assert store.report().problems == ()
+    store.write(audit_events(5, start=100))
+    store.key = None  # type: ignore[assignment]
+    store.witness.path.unlink()
+    store.witness.path.mkdir()
+    told = upkeep.tick(RETAIN + SEAL)
+    assert told.did == ()
+    assert told.failed[0].startswith("seal: cannot")

@@ -188,7 +188,7 @@ def test_a_lake_that_was_rolled_back_is_told_by_segment(store: Sealed, tmp_path:
     shutil.rmtree(tmp_path / "lake")
     everything = {problem.segment for problem in store.report().problems}
     assert {one.id for one in lost} < everything
-    assert [p.what for p in verify(store.files, [store.key.public]).problems] == ["rolled back"]
+    assert verify(store.files, [store.key.public]).checkpoints == 0
 
 
 def test_checkpoints_hold_each_other(store: Sealed) -> None:

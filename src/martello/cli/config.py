@@ -45,6 +45,7 @@ SETTINGS: Final[Mapping[str, Setting]] = {
     "policies": Setting([], (), "directories with check files of your own", path=True),
     "baseline": Setting("", (), "file of accepted findings: only new ones fail", path=True),
     "state": Setting("", (), "URL of the ledger of images [default: the user's own]"),
+    "lake": Setting("", (), "URL of the lake of events [default: the user's own]"),
     "image-policy": Setting([], (), "files of image policies: what may run", path=True),
     "approvers": Setting([], (), "public keys whose approvals of images count", path=True),
     "allow-incomplete": Setting(False, (), "exit 0 although something could not be assessed"),

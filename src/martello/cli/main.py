@@ -20,6 +20,7 @@ COMMANDS: Final = {
     "access": ("access", "Who can do what, why, and what nobody needs."),
     "paths": ("paths", "How an attacker gets from A to B, and the cheapest fix."),
     "gate": ("gate", "The door of the cluster: only approved images get in."),
+    "store": ("store", "What is kept: whole, unaltered, small enough, not too old."),
     "db": ("db", "The advisory database: update, build, push, pull, status."),
     "compare": ("compare", "Why another scanner's report of an image differs from ours."),
     "explain": ("explain", "Explain a check: danger, remedy, examples, frameworks."),

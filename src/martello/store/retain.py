@@ -21,6 +21,7 @@ from martello.store.upsert import replaced
 
 _DAY: Final = 86_400_000_000  # microseconds
 GRACE: Final = 86_400.0  # seconds
+ALWAYS: Final = 253_402_300_799_999_999  # the end of a hold without one
 
 
 class Tiers(msgspec.Struct, frozen=True):
@@ -61,8 +62,12 @@ class Hold(msgspec.Struct, frozen=True):
     reason: str
 
 
-def retire(state: State, tiers: Tiers, of: Mapping[str, Tiers] | None = None) -> Retired:
-    """Retires what is older than its tier; `of` has other tiers for some clusters."""
+def retire(
+    state: State, tiers: Tiers, of: Mapping[str, Tiers] | None = None, dry: bool = False
+) -> Retired:
+    """Retires what is older than its tier; `of` has other tiers for some clusters. With `dry`
+    nothing is changed.
+    """
     others = dict(of or {})
     columns = raw = 0
     with state.writing() as connection:
@@ -73,6 +78,8 @@ def retire(state: State, tiers: Tiers, of: Mapping[str, Tiers] | None = None) ->
             columns += _retire_columns(connection, at, kept, which)
             raw += _retire_raw(connection, at, kept.raw, which)
         alerts = _forget_alerts(connection, at - tiers.alerts * _DAY)
+        if dry:
+            connection.rollback()
     return Retired(columns, raw, alerts)
 
 

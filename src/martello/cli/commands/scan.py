@@ -39,7 +39,9 @@ from martello.core.reading import Reading
     metavar="FILE",
     help="Image policies: which registries and keys count. Repeatable.",
 )
-@click.option("--state", metavar="URL", default="", help="Where facts and approvals are kept.")
+@click.option(
+    "--state", metavar="URL", default="", help="Where facts, approvals and alerts are kept."
+)
 @click.option(
     "--approver",
     "approvers",

@@ -53,7 +53,9 @@ ledger_flags = _all(
         metavar="FILE",
         help="Image policies: which registries and keys count. Repeatable.",
     ),
-    click.option("--state", metavar="URL", default="", help="Where facts and approvals are kept."),
+    click.option(
+        "--state", metavar="URL", default="", help="Where facts, approvals and alerts are kept."
+    ),
     click.option(
         "--approver",
         "approvers",

@@ -72,7 +72,9 @@ database_flag = click.option(
 
 data_flags = _all(
     database_flag,
-    click.option("--state", default="", metavar="URL", help="Where facts and approvals are kept."),
+    click.option(
+        "--state", default="", metavar="URL", help="Where facts, approvals and alerts are kept."
+    ),
 )
 
 policy_flag = click.option(

@@ -275,7 +275,7 @@ def _completed(made: dict[str, Any], origin: Origin) -> pa.Table:
         else pa.repeat(pa.scalar(told.get(field.name), field.type), size)
         for field in wanted
     ]
-    return pa.Table.from_arrays(columns, schema=wanted)
+    return pa.Table.from_arrays(columns, schema=wanted).combine_chunks()
 
 
 def _timely(rows: pa.Table, origin: Origin) -> pa.ChunkedArray | None:

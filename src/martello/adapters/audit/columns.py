@@ -97,7 +97,7 @@ def scalar(document: Parsed, origin: Origin) -> Raw:
         found["cluster"] = origin.cluster
     if origin.seen:
         found["seen"] = origin.seen
-    if event.api_code:
+    if 0 < event.api_code <= _LARGEST:
         found["api_code"] = event.api_code
     _times(found, kept, event, origin, extra)
     _names(found, kept, event)

@@ -140,18 +140,14 @@ def loosely(raw: Any) -> AuditEvent:
     """The event of a parsed object whose fields may be of any type. Raises NotAnEvent."""
     if not isinstance(raw, dict):
         raise NotAnEvent("it is no JSON object")
-    kept: dict[str, Any] = {}
+    plain = {name: value for name, value in raw.items() if name not in _BODIES}
     partial = False
-    for name in Written.__struct_fields__:
-        if name == "requestObject":
-            continue
-        try:
-            kept[name] = msgspec.convert(raw.get(name), _TYPES[name], strict=True)
-        except (msgspec.ValidationError, RecursionError):
-            partial = True
-    written = Written(**kept)
+    try:
+        written = msgspec.convert(plain, Written)
+    except (msgspec.ValidationError, RecursionError):
+        written, partial = _one_by_one(plain), True
     body = raw.get("requestObject")
-    if body is not None and raw.get("verb") == "create":
+    if body is not None and raw.get("verb") == "create" and _reviews(raw):
         try:
             written.requestObject = msgspec.Raw(msgspec.json.encode(body))
         except (msgspec.EncodeError, RecursionError, ValueError, TypeError):
@@ -159,8 +155,26 @@ def loosely(raw: Any) -> AuditEvent:
     return event_of(written, ("partial",) if partial else ())
 
 
+def _reviews(raw: dict[str, Any]) -> bool:
+    about = raw.get("objectRef")
+    return isinstance(about, dict) and about.get("resource") in _REVIEWS
+
+
+def _one_by_one(raw: dict[str, Any]) -> Written:
+    """What has the right type; the rest is left out."""
+    kept: dict[str, Any] = {}
+    for name, kind in _TYPES.items():
+        try:
+            kept[name] = msgspec.convert(raw.get(name), kind)
+        except (msgspec.ValidationError, RecursionError):
+            continue
+    return Written(**kept)
+
+
+_REVIEWS: Final = tuple(REVIEWS)  # what is asked may be of any type
+_BODIES: Final = frozenset({"requestObject", "responseObject"})
 _TYPES: Final[dict[str, Any]] = {
-    field.name: field.type for field in msgspec.structs.fields(Written)
+    field.name: field.type for field in msgspec.structs.fields(Written) if field.name not in _BODIES
 }
 
 

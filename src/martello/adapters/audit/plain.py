@@ -119,5 +119,8 @@ def _usual(event: Event) -> bool:
         return False
     if user and user.groups and len(user.groups) > MOST_GROUPS:
         return False
+    status = event.responseStatus
+    if status and status.code is not None and not 0 <= status.code < 1000:
+        return False
     acting = event.impersonatedUser
     return not (acting and acting.groups and len(acting.groups) > MOST_GROUPS)

@@ -364,6 +364,49 @@ def test_o3_tests_may_come_from_sensors(source: str) -> None:
     assert found.passed, found.why
 
 
+SEQUENCE = """
+id: MON-401
+title: Token read, then secrets listed
+severity: high
+when:
+  - {name: token, kind: file, when: 'e.file_path.endsWith("/token")'}
+  - {name: listed, kind: audit, when: e.api_verb == "list" && e.k8s_resource == "secrets"}
+correlate: {type: sequence, by: [account], within: 10m, aliases: {listed: {account: actor_user}}}
+tests:
+  - name: in this order
+    from: columns
+    events:
+      - {kind: file, file_path: /run/token, k8s_ns: shop, pod_sa: web}
+      - {kind: audit, api_verb: list, k8s_resource: secrets, actor_user: USER}
+    expect: fire
+  - name: the other way
+    from: columns
+    events:
+      - {kind: audit, api_verb: list, k8s_resource: secrets, actor_user: USER}
+      - {kind: file, file_path: /run/token, k8s_ns: shop, pod_sa: web}
+    expect: quiet
+  - name: too late
+    from: columns
+    events:
+      - {kind: file, file_path: /run/token, k8s_ns: shop, pod_sa: web, time: 1}
+      - {kind: audit, api_verb: list, k8s_resource: secrets, actor_user: USER, time: 700000000000}
+    expect: quiet
+"""
+
+
+def test_o1_o3_correlations_are_tested_with_the_real_correlator() -> None:
+    text = SEQUENCE.replace("USER", "'system:serviceaccount:shop:web'")
+    loaded = load({"a.yaml": text})
+    assert not loaded.errors
+    assert [(one.test, one.passed) for one in inline.run(loaded.pack)] == [
+        ("in this order", True),
+        ("the other way", True),
+        ("too late", True),
+    ]
+    other = load({"a.yaml": SEQUENCE.replace("USER", "ana")})
+    assert [one.passed for one in inline.run(other.pack)] == [False, True, True]
+
+
 def test_o4_say_escapes_what_controls_a_terminal() -> None:
     say = "{proc.exe} in {k8s_ns}/{pod_workload} {actor_groups} {spec_host_network}"
     event = {

@@ -1,7 +1,7 @@
 """The tests that rules carry: raw source events, read as any others, and what each rule must say.
 
 A test names the source of its event by `from` (`audit` where it names none; `columns` means that
-the event is given column by column).
+the event is given column by column); one of a correlation has several `events`.
 """
 
 from __future__ import annotations
@@ -12,13 +12,17 @@ from typing import Any, Final, TypeAlias
 
 import msgspec
 
+from martello.practices.monitor.correlate import Correlator
 from martello.practices.monitor.ir import Node
-from martello.practices.monitor.rule import Pack, Rule
+from martello.practices.monitor.rule import Hit, Pack, Rule
 from martello.practices.monitor.scalar import holds
 
 Event: TypeAlias = Mapping[str, Any]
 Reader: TypeAlias = Callable[[bytes], Iterable[Event]]
 Decide: TypeAlias = Callable[[Rule, tuple[Event, ...]], bool]
+
+
+_SECOND: Final = 1_000_000_000  # between events of a test that have no time
 
 
 class Outcome(msgspec.Struct, frozen=True):
@@ -80,7 +84,8 @@ def prepare(rule: Rule, readers: Mapping[str, Reader] | None = None) -> tuple[Pr
         fault = ""
         for one in raw:
             read, fault = _read(rule, one, str(test.get("from", "audit")), known)
-            events.extend(read)
+            for event in read:
+                events.append({"time": (len(events) + 1) * _SECOND, **event})
             if fault:
                 break
         fires = test.get("expect") == "fire"
@@ -106,18 +111,46 @@ def _read(
     return events, "" if events else "its event gives no event of ours"
 
 
-def run(
-    pack: Pack,
-    readers: Mapping[str, Reader] | None = None,
-    decide: Decide | None = None,
-) -> tuple[Outcome, ...]:
-    """Every test of every rule of a pack. `decide` says whether a correlation fires for events in
-    their order; without it tests of correlations are not passed.
-    """
+def run(pack: Pack, readers: Mapping[str, Reader] | None = None) -> tuple[Outcome, ...]:
+    """Every test of every rule of a pack."""
+    decide = together(pack)
     found: list[Outcome] = []
     for rule in pack:
         found.extend(judged(one, rule.tree, decide) for one in prepare(rule, readers))
     return tuple(found)
+
+
+def together(pack: Pack) -> Decide:
+    """Whether a correlation of a pack fires for events, taken in the order of their times."""
+
+    def decide(rule: Rule, events: tuple[Event, ...]) -> bool:
+        rules = tuple(_made_of(rule, pack))
+        correlator = Correlator(Pack(rules))
+        hits = [
+            Hit(one.id, event)
+            for event in events
+            for one in rules
+            if one.correlate is None
+            and event.get("kind") in one.kinds
+            and holds(one.tree, event) is True
+        ]
+        found = [*correlator.add(hits), *correlator.flush()]
+        return any(hit.rule == rule.id for hit in found)
+
+    return decide
+
+
+def _made_of(rule: Rule, pack: Pack) -> Iterator[Rule]:
+    """A correlation and all that it is made of, each once."""
+    seen: set[str] = set()
+    stack = [rule]
+    while stack:
+        one = stack.pop()
+        if one.id not in seen:
+            seen.add(one.id)
+            yield one
+            parts = one.correlate.of if one.correlate is not None else ()
+            stack.extend(pack.rules[part] for part in parts if part in pack.rules)
 
 
 def judged(test: Prepared, tree: Node, decide: Decide | None = None) -> Outcome:

@@ -14,6 +14,7 @@ import msgspec
 
 from martello.core.event import COLUMNS, KINDS
 from martello.practices.monitor import when
+from martello.practices.monitor.correlate import ACCOUNT
 from martello.practices.monitor.documents import Document, Steps, Unreadable, documents, text_of
 from martello.practices.monitor.problems import Loaded, Problem, shown
 from martello.practices.monitor.rule import SEVERITIES, Correlation, Pack, Rule, Source
@@ -254,7 +255,7 @@ class _Reader:
         counting = Correlation(
             type=type_,
             of=of,
-            by=_columns(given.get("by", []), "correlate", "by"),
+            by=_columns(given.get("by", []), "correlate", "by", also=(ACCOUNT,)),
             within=_span(given.get("within"), "correlate", "within"),
             op=op,
             value=float(value),
@@ -341,9 +342,9 @@ def _texts(value: Any, *steps: str | int) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _columns(value: Any, *steps: str | int) -> tuple[str, ...]:
+def _columns(value: Any, *steps: str | int, also: tuple[str, ...] = ()) -> tuple[str, ...]:
     for name in _texts(value, *steps):
-        if name not in COLUMNS:
+        if name not in COLUMNS and name not in also:
             near = when.nearest(name, COLUMNS)
             hint = f"; is {near} meant?" if near else ""
             raise _Wrong(f"there is no column {shown(name)}{hint}", *steps)

@@ -1,8 +1,8 @@
 """An attacker on the simulated API server: what he holds, and everything that he can try.
 
-All that is tried only adds (objects, subjects, rules, credentials), and neither RBAC nor Pod
-Security with its levels taken off refuses for what is added. So what can be done stays possible, in
-whatever order: trying everything until nothing is new is the exhaustive search.
+All that is tried only adds (objects, subjects, rules, credentials) or takes guards off, and neither
+RBAC nor what guards are left refuses for that. So what can be done stays possible, in whatever
+order: trying everything until nothing is new is the exhaustive search.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import copy
 from collections.abc import Iterable, Sequence
 from itertools import chain, product
 
+from tests.support.paths.guarded import armed, harmless
 from tests.support.paths.server import (
     BINDINGS,
     ENFORCE,
@@ -66,11 +67,11 @@ class Attacker:
         """Grows with whatever is gained or changed."""
         rules = sum(len(o.get("subjects") or o.get("rules") or ()) for o in self.server.of_rbac())
         spaces = [o["metadata"].get("labels") for o in self.server.of("Namespace")]
-        held = (self.whos, self.pods, self.nodes, self.secrets)
+        server = self.server
+        held = (self.whos, self.pods, self.nodes, self.secrets, armed(server), server.objects)
         return (
             *map(len, held),
             self.filled,
-            len(self.server.objects),
             rules,
             sum(not one or one[ENFORCE] == "privileged" for one in spaces),
         )
@@ -162,6 +163,8 @@ class Attacker:
         self._proxy(who)
         self._impersonate(who)
         self._certificates(who)
+        for verb, resource, name, body in harmless(server):
+            self._ask(who, verb, resource, "", name, body)
 
     def _levels(self, who: Who, namespace: Raw) -> None:
         name = namespace["metadata"]["name"]
@@ -313,7 +316,8 @@ class Attacker:
             reference = binding["roleRef"]
             home = binding["metadata"].get("namespace", "") if reference["kind"] == "Role" else ""
             role = server.objects.get((reference["kind"], home, reference["name"]))
-            if role is None or role["rules"] == EVERYTHING or not self._among(binding):
+            among = any(applies(one, who) for one in binding["subjects"] for who in self.whos)
+            if role is None or role["rules"] == EVERYTHING or not among:
                 continue
             plural = f"{reference['kind'].lower()}s.{RBAC}"
             body = {**role, "rules": EVERYTHING}
@@ -323,9 +327,6 @@ class Attacker:
                         self.filled += 1
                         return True
         return False
-
-    def _among(self, binding: Raw) -> bool:
-        return any(applies(one, who) for one in binding["subjects"] for who in self.whos)
 
     def _bind(self, who: Who, space: str) -> None:
         server = self.server

@@ -11,7 +11,7 @@ from tests.support.paths.server import Server, Who
 from tests.support.paths.small import Small
 
 from martello.paths.edge import Edge
-from martello.paths.facts import Facts, facts
+from martello.paths.facts import Facts
 from martello.paths.model import Proposition
 from martello.paths.proof import Proofs
 from martello.paths.reach import reach
@@ -22,8 +22,8 @@ ADMIN: Proposition = ("admin", "")
 class Compared:
     """One world searched exhaustively, once; and what the engine finds in it, with what edges."""
 
-    def __init__(self, seed: str) -> None:
-        self.small = small = Small(seed)
+    def __init__(self, seed: str, *, guarded: bool = False) -> None:
+        self.small = small = Small(seed, guarded=guarded)
         self.things = tuple(_things(small))
         self.footholds = small.footholds()
         self.held = {name: self._search(name, who) for name, who in self.footholds.items()}
@@ -41,7 +41,7 @@ class Compared:
 
     def found(self, edges: Iterable[Edge] | None = None) -> tuple[Facts, set[int]]:
         """The facts of the world, and those of them that are doubts: dashed steps do not count."""
-        known = facts(self.small.cluster(), edges=edges)
+        known = self.small.facts(edges)
         return known, {n for n, fact in known.program.facts.items() if not fact.sure}
 
     def differences(self, edges: Iterable[Edge] | None = None) -> Iterator[str]:

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from tests.support.paths.attacker import Attacker
+from tests.support.paths.guarded import PLURALS, armed, exempt
 from tests.support.paths.server import ENFORCE, RBAC, Key, Request, Server, Who, applies, node
 from tests.support.paths.things import every_account, named
 
@@ -58,6 +59,7 @@ REQUESTS: Final = {
     "csr-node-cert": _CERTIFIED,
     "node-authorizer": "get list watch create/secrets serviceaccounts/token",
     "namespace-psa": "update patch/namespaces",
+    "admission-policy-off": f"update patch delete/{' '.join(PLURALS)}",
     "role-bind": _BOUND,
     "role-bind-named": _BOUND,
     "role-bind-clusterrole": _BOUND,
@@ -86,7 +88,7 @@ BELOW: Final = frozenset(
 # Edges that spell out what there is: checked against the state where it can be seen.
 SAID: Final = frozenset(
     ("binding", "role", "scope", "one-request", "part", "group-member", "goal", "masters")
-) | frozenset(("wildcard", "wildcard-namespace"))
+) | frozenset(("wildcard", "wildcard-namespace", "guard-off"))
 
 
 class Replayed(Exception):
@@ -216,6 +218,10 @@ def holds(held: Attacker, what: Proposition) -> bool:
         return True  # the next request tells
     if kind == "holds" or kind == "gained":
         return any(_bound(server, who, rest) for who in held.whos)
+    if kind in ("off", "policies"):
+        return not armed(server)
+    if kind == "admits" and exempt(server, rest[1]):
+        return True
     if kind == "admits":
         labels = server.objects[("Namespace", "", rest[1])]["metadata"].get("labels", {})
         levels = ("restricted", "baseline", "privileged")

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, Final, NamedTuple
 
 from tests.support.access.naive import Naive
+from tests.support.paths.guarded import POLICY, exempt, refuses
 
 Raw = dict[str, Any]
 Key = tuple[str, str, str]  # kind, namespace, name
@@ -34,6 +35,8 @@ KINDS: Final = {
     "rolebindings": "RoleBinding",
     "clusterrolebindings": "ClusterRoleBinding",
     "certificatesigningrequests": "CertificateSigningRequest",
+    "validatingadmissionpolicies": POLICY,
+    "validatingadmissionpolicybindings": f"{POLICY}Binding",
 }
 ROLES: Final = ("Role", "ClusterRole")
 BINDINGS: Final = ("RoleBinding", "ClusterRoleBinding")
@@ -232,6 +235,8 @@ class Server:
             if request.verb != "get" and not request.name:
                 return self.of(kind, request.namespace)
             return there
+        if request.verb == "delete":
+            return self.objects.pop((kind, request.namespace, request.name), None)
         raw = request.body
         assert raw is not None
         if request.verb == "create":
@@ -280,6 +285,11 @@ class Server:
             ):
                 if {**new, "image": 0} != {**old, "image": 0}:
                     return False
+        what = f"pods/{sub}" if sub else "pods"
+        if refuses(self, pod, "CREATE" if there is None else "UPDATE", what):
+            return False
+        if exempt(self, space):
+            return True
         labels = self.objects[("Namespace", "", space)]["metadata"].get("labels", {})
         return level(pod) <= ("restricted", "baseline", "privileged").index(
             labels.get(ENFORCE, "privileged")

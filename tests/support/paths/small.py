@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from random import Random
 from typing import Final
 
+from tests.support.paths.guarded import RIGHTS, guards
 from tests.support.paths.server import ENFORCE, RBAC, Raw, Who, account, person
 from tests.support.paths.things import CONTROL, EVERYTHING, PLAIN, PRIVILEGED, thing, token_secret
 
 from martello.core.cluster import Cluster
 from martello.core.resource import Nowhere, resource_of
-from martello.paths.model import Proposition
+from martello.gate.pods import policies, security
+from martello.paths.edge import Edge
+from martello.paths.facts import Facts, facts
+from martello.paths.model import Inputs, Proposition
 
 MINORS: Final = (25, 30, 34, 36)
 _BASELINE: Final[Raw] = {"name": "main", "image": "registry.example/app:1"}
@@ -67,9 +72,9 @@ _ALSO: Final = (
 
 
 class Small:
-    """A world as objects, with its things by name."""
+    """A world as objects, with its things by name. `guarded`: with policies and exemptions, too."""
 
-    def __init__(self, seed: str) -> None:
+    def __init__(self, seed: str, *, guarded: bool = False) -> None:
         self.random = random = Random(seed)
         self.minor = random.choice(MINORS)
         self.spaces = ["a", "b"][: random.choice((1, 2, 2))]
@@ -85,6 +90,19 @@ class Small:
         admin = thing("ClusterRole", "cluster-admin", "", f"{RBAC}/v1", rules=EVERYTHING)
         self.objects.append(admin)
         self._grants()
+        if guarded:
+            self._guard()
+
+    def _guard(self) -> None:
+        """Policies, and people who may make pods or take policies off."""
+        self.objects += guards(self.random, self.spaces)
+        for number in range(self.random.randint(1, 2)):
+            chosen = self.random.sample(RIGHTS, self.random.randint(1, 3))
+            rules = [
+                {"verbs": [*verbs], "apiGroups": [group], "resources": [resource]}
+                for verbs, group, resource in chosen
+            ]
+            self._role(7 + number, rules)
 
     def _namespace(self, space: str) -> None:
         random, objects = self.random, self.objects
@@ -171,6 +189,12 @@ class Small:
         """The world as Martello reads it."""
         found = [resource_of(one, Nowhere()) for one in self.objects]
         return Cluster(found, kubernetes=self.minor, complete=True)
+
+    def facts(self, edges: Iterable[Edge] | None = None) -> Facts:
+        """The world as the engine reads it, its guards judged."""
+        cluster = self.cluster()
+        inputs = Inputs(security=security(cluster)[0], policies=policies(cluster))
+        return facts(cluster, inputs, edges=edges)
 
     def footholds(self) -> dict[Proposition, Who | None]:
         """Everybody whom an attacker may begin as; None stands for the pod of that name."""

@@ -4,6 +4,7 @@ take their place (F3, F4, F8, F9). All of it is bounded, however items refer to 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
@@ -18,8 +19,9 @@ from martello.practices.monitor.falco.syntax import LISTED, LONGEST, Malformed, 
 from martello.practices.monitor.scalar import MOST_DEPTH
 
 DEPTH: Final = 1000  # of a condition's brackets, as Falco counts them
-MOST_PARTS: Final = 200_000  # comparisons of a condition whose macros are put in
+MOST_PARTS: Final = 50_000  # comparisons of a condition whose macros are put in
 _BLANKS: Final = " \t\n\r"
+_WORDS: Final = re.compile(r"[ \t\n\r(),=]+")
 _AROUND: Final = frozenset(_BLANKS + "(),=")
 
 
@@ -40,7 +42,7 @@ def flat(lists: Mapping[str, Listed]) -> tuple[dict[str, str], set[str]]:
                 total += len(other.items)
             else:
                 items.append(item)
-            refuse(total > MOST_PARTS * 5, "lists that grow without bound", one.place)
+            refuse(total > MOST_PARTS * 20, "lists that grow without bound", one.place)
         found[one.name] = ", ".join(map(quoted, items))
     return found, used
 
@@ -91,15 +93,21 @@ class Builder:
         self.used_macros: set[str] = set()
         self.made: dict[str, Expression] = {}
         self.texts: dict[str, str] = {}
-        self._left = 8 * LONGEST
+        self._odd = {name for name in self.values if _WORDS.search(name)}
+        self._left = 4 * LONGEST
+        self._parts = 10 * MOST_PARTS
 
     def parsed(self, text: str, where: Place) -> Expression:
         """The expression of a condition after its lists are put in. Raises Fault."""
         try:
+            words = set(_WORDS.split(text))
             for name, value in self.values.items():
+                if name not in words and name not in self._odd:
+                    continue
                 put = substitute(text, name, value)
                 if put is not None:
                     text = put
+                    words.update(_WORDS.split(value))
                     self.used_lists.add(name)
             self._left -= len(text)
             if self._left < 0:
@@ -112,31 +120,42 @@ class Builder:
         """The expression with macros in the place of their names: those first defined before
         `last`. Raises Fault.
         """
-        visible = {
-            name: self.made[name]
-            for name, macro in self.macros.items()
-            if name in self.made and (last is None or macro.first < last)
-        }
-        put = _Put(visible, where)
-        found = put.into(one, (), 0)
+        put = _Put(self.macros, self.made, last, where)
+        try:
+            found = put.into(one, (), 0)
+        finally:
+            self._parts -= put.parts
+        refuse(self._parts < 0, "conditions that grow without bound", where)
         self.used_macros |= put.used
         return found
 
 
 class _Put:
-    def __init__(self, macros: Mapping[str, Expression], where: Place) -> None:
-        self.macros, self.where = macros, where
+    def __init__(
+        self,
+        macros: Mapping[str, Macro],
+        made: Mapping[str, Expression],
+        last: int | None,
+        where: Place,
+    ) -> None:
+        self.macros, self.made, self.last, self.where = macros, made, last, where
         self.used: set[str] = set()
-        self._parts = 0
+        self.parts = 0
+
+    def _visible(self, name: str) -> Expression | None:
+        macro = self.macros.get(name)
+        if macro is None or (self.last is not None and macro.first >= self.last):
+            return None
+        return self.made.get(name)
 
     def into(self, one: Expression, path: tuple[str, ...], depth: int) -> Expression:
         refuse(depth > MOST_DEPTH, f"a condition nested deeper than {MOST_DEPTH}", self.where)
         if isinstance(one, Check):
-            self._parts += 1
-            refuse(self._parts > MOST_PARTS, "a condition that grows without bound", self.where)
+            self.parts += 1
+            refuse(self.parts > MOST_PARTS, "a condition that grows without bound", self.where)
             return one
         if isinstance(one, expression.Macro):
-            macro = self.macros.get(one.name)
+            macro = self._visible(one.name)
             why = f"Undefined macro '{one.name}' used in filter."
             refuse(macro is None, why, self.where)
             refuse(one.name in path, f"reference loop in macro '{one.name}'", self.where)

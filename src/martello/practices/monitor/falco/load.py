@@ -38,6 +38,7 @@ from martello.practices.monitor.falco.problems import (
     Place,
     Problem,
     refuse,
+    short,
 )
 from martello.practices.monitor.falco.syntax import BARE, IDENTIFIER, Malformed
 from martello.practices.monitor.ir import Atom, Column, both, columns
@@ -105,7 +106,7 @@ class _Load:
         self.broken: dict[str, tuple[str, Place]] = {}
 
     def warn(self, code: str, why: str, place: Place) -> None:
-        found = Problem(code, why, place)
+        found = Problem(code, short(why), place)
         if found not in self.warnings[-1000:]:
             self.warnings.append(found)
 

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 import msgspec
 
+_LONGEST = 500
+
 
 class Place(msgspec.Struct, frozen=True):
     """Where something is written; lines and columns count from 1. `items` are what it lies in, from
@@ -40,7 +42,12 @@ class Fault(Exception):
 
     def __init__(self, code: str, why: str, place: Place) -> None:
         super().__init__(why)
-        self.problem = Problem(code, why, place)
+        self.problem = Problem(code, short(why), place)
+
+
+def short(text: str) -> str:
+    """A text that a screen can hold."""
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]} ..."
 
 
 def refuse(wrong: object, why: str, place: Place, code: str = "LOAD_ERR_VALIDATE") -> None:

@@ -21,11 +21,11 @@ from martello.practices.monitor.falco.expression import (
 )
 from martello.practices.monitor.falco.quoting import Malformed, unescaped
 
-LONGEST: Final = 4_000_000  # characters of a condition after its lists are put in
+LONGEST: Final = 2_000_000  # characters of a condition after its lists are put in
 _SPACE: Final = " \t\n\v\f\r"
 _NOT: Final = re.compile(r"not[ \t\n\v\f\r]+")
-_NAME: Final = re.compile(r"[a-zA-Z]+[a-zA-Z0-9_]*")
-_FIELD: Final = re.compile(r"[a-zA-Z]+[a-zA-Z0-9_]*(?:\.[a-zA-Z]+[a-zA-Z0-9_]*)+")
+_NAME: Final = re.compile(r"[a-zA-Z][a-zA-Z0-9_]*+")
+_FIELD: Final = re.compile(r"[a-zA-Z][a-zA-Z0-9_]*+(?:\.[a-zA-Z][a-zA-Z0-9_]*+)+")
 _ARGUMENT: Final = re.compile(r"[^\]\[\"' \t\n\v\f\r]+")
 _NUMBER: Final = re.compile(r"0[xX][0-9a-fA-F]+|[+-]?[0-9]+\.?[0-9]*(?:[eE][+-][0-9]+)?")
 _BARE: Final = re.compile(r"[^()\"' \t\n\v\f\r=,]+")
@@ -93,7 +93,10 @@ def parse_field(text: str) -> tuple[Operand, int]:
     Malformed.
     """
     parser = _Parser(text, 100)
-    found = parser.field() or parser.transformed(1)
+    try:
+        found = parser.field() or parser.transformed(1)
+    except RecursionError:
+        parser.fail("a field nested too deep")
     if found is None:
         parser.fail(f"unexpected token after '{parser.last}'")
     return found, parser.at

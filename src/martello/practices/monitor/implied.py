@@ -6,7 +6,8 @@ implied by an atom of this one. What grows over the bounds is not decided.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 import msgspec
@@ -24,6 +25,7 @@ _ORDER: Final = ("<", "<=", ">", ">=")
 
 Literal = tuple[Atom, bool]
 Alternative = frozenset[Literal]
+_Key = tuple[Term, Value | None] | None
 
 
 class TooMany(Exception):
@@ -203,6 +205,14 @@ def _values(literal: Literal, most: int) -> Iterable[list[Literal]]:
         ]
 
 
+def _filing(one: Alternative, common: Mapping[_Key, int]) -> list[_Key]:
+    """The keys of the literal of an alternative that fewest others share; None: it has none."""
+    if not one:
+        return [None]
+    keyed = [_keys(literal) for literal in one]
+    return min(keyed, key=lambda keys: (sum(common[key] for key in keys), repr(keys)))
+
+
 class Same(msgspec.Struct, frozen=True):
     """Two rules: every event of `one` is one of `other`; `equal`: and the reverse."""
 
@@ -234,7 +244,37 @@ def compare(trees: Iterable[tuple[str, frozenset[str], Node]]) -> Compared:
     return Compared(tuple(comparing.pairs()), (*undecided, *comparing.left))
 
 
+def _finite(literal: Literal) -> list[Value]:
+    """The values of which a term must have one where a literal is true; none: any."""
+    atom, yes = literal
+    if not yes or atom.op not in ("=", "in", "iequals") or atom.over in ("any", "all"):
+        return []
+    values = atom.operand if isinstance(atom.operand, tuple) else ()
+    if atom.over == "allof":
+        values = values[:1]
+    return [_lower(value) if isinstance(value, str) else value for value in values[:_VALUES]]
+
+
+def _keys(literal: Literal) -> list[_Key]:
+    """Where an alternative is filed by one of its literals."""
+    values = _finite(literal)
+    return [(literal[0].term, value) for value in values] or [(literal[0].term, None)]
+
+
+def _asked(one: Alternative) -> Iterable[_Key]:
+    """Where the alternatives are filed that this one may imply."""
+    yield None
+    for literal in one:
+        yield (literal[0].term, None)
+        for value in _finite(literal)[:1]:
+            yield (literal[0].term, value)
+
+
 class _Comparing:
+    """Rules side by side. What a rule may imply is looked up by the terms and values that it has:
+    each alternative is filed under the literal that fewest others have.
+    """
+
     def __init__(self, rules: Sequence[tuple[str, frozenset[str], frozenset[Alternative]]]) -> None:
         self.rules = rules
         self.terms = [
@@ -242,15 +282,24 @@ class _Comparing:
         ]
         self.work = 0
         self.left: list[str] = []
+        self.filed: dict[_Key, list[int]] = {}
+        common = Counter(
+            key for _, _, found in rules for one in found for each in one for key in _keys(each)
+        )
+        for index, (_, _, found) in enumerate(rules):
+            for key in {key for one in found for key in _filing(one, common)}:
+                self.filed.setdefault(key, []).append(index)
 
     def pairs(self) -> Iterable[Same]:
         """Every pair once; of equal rules the later one is named first."""
         within: set[tuple[int, int]] = set()
-        for index in range(len(self.rules)):
+        for index, (_, _, found) in enumerate(self.rules):
             if self.work > _WORK:
                 self.left.append(self.rules[index][0])
                 continue
-            for other in range(len(self.rules)):
+            first = min(found, key=len)
+            for other in sorted({i for key in _asked(first) for i in self.filed.get(key, ())}):
+                self.work += 5
                 if index != other and self.covered(index, other):
                     within.add((index, other))
         for index, other in sorted(within):

@@ -94,12 +94,15 @@ class Builder:
         self.made: dict[str, Expression] = {}
         self.texts: dict[str, str] = {}
         self._odd = {name for name in self.values if _WORDS.search(name)}
+        self._known: dict[str, frozenset[str]] = {}
         self._left = 4 * LONGEST
         self._parts = 10 * MOST_PARTS
 
     def parsed(self, text: str, where: Place) -> Expression:
         """The expression of a condition after its lists are put in. Raises Fault."""
         try:
+            if self._left < 0:
+                raise Malformed("conditions that grow without bound", 0)
             words = set(_WORDS.split(text))
             for name, value in self.values.items():
                 if name not in words and name not in self._odd:
@@ -107,7 +110,7 @@ class Builder:
                 put = substitute(text, name, value)
                 if put is not None:
                     text = put
-                    words.update(_WORDS.split(value))
+                    words |= self._within(name)
                     self.used_lists.add(name)
             self._left -= len(text)
             if self._left < 0:
@@ -115,6 +118,12 @@ class Builder:
             return parse(text, DEPTH)
         except Malformed as fault:
             raise Fault(CONDITION, fault.why, at(where, text, fault.at)) from fault
+
+    def _within(self, name: str) -> frozenset[str]:
+        """The words of a list's text."""
+        if name not in self._known:
+            self._known[name] = frozenset(_WORDS.split(self.values[name]))
+        return self._known[name]
 
     def resolved(self, one: Expression, last: int | None, where: Place) -> Expression:
         """The expression with macros in the place of their names: those first defined before

@@ -177,6 +177,8 @@ class Lowering:
 
     def warn(self, op: str, value: str, at: int) -> None:
         """What Falco warns of in a constant."""
+        if op != "regex" and "." not in value and "(" not in value:
+            return
         stripped = "".join(value.split())
         if op == "regex" and _trivial(value):
             self.warnings.append(

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Iterable, Sequence
 from importlib import import_module
 from io import TextIOWrapper
-from typing import IO
+from typing import IO, Final
 
 import msgspec
 
@@ -24,11 +24,17 @@ class Output(msgspec.Struct, frozen=True):
     file: str = ""
 
 
+# What goes to the screen is a table or a text: either word is understood for it.
+_SCREEN: Final = {"text": "table", "table": "text"}
+
+
 def parse_outputs(words: Iterable[str], formats: Sequence[str] = FORMATS) -> tuple[Output, ...]:
     """Reads `-o` words; without any, the table goes to stdout. Raises BadInput."""
     outputs: list[Output] = []
     for word in words or ("table",):
         name, given, file = word.partition("=")
+        if name not in formats and _SCREEN.get(name) in formats:
+            name = _SCREEN[name]
         if name not in formats:
             from martello.cli.errors import nearest
 

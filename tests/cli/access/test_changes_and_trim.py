@@ -80,6 +80,25 @@ def test_the_difference_goes_to_the_forge(states: Path) -> None:
     assert all(rule.startswith("ACC-") for rule in rules)
     assert ElementTree.parse(states / "a.xml").getroot().tag == "testsuites"
     assert (states / "a.md").read_text().startswith("**Access:** from new to old")
+    assert "&&#" not in (states / "a.md").read_text()
+
+
+def test_many_findings_are_cut_on_the_screen_with_places(states: Path) -> None:
+    rules = [{"apiGroups": ["*"], "resources": ["*"], "verbs": ["*"]}]
+    role = {"kind": "Role", "metadata": {"name": "ops", "namespace": "shop"}, "rules": rules}
+    bound = {
+        "kind": "RoleBinding",
+        "metadata": {"name": "ops", "namespace": "shop"},
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "ops"},
+        "subjects": [{"kind": "User", "name": "[a](b)@c"}],
+    }
+    objects = [{"apiVersion": "rbac.authorization.k8s.io/v1", **one} for one in (role, bound)]
+    (states / "new" / "ops.yaml").write_text(yaml.safe_dump_all(objects))
+    done = ask("access", "diff", "demo", "new", "-o", "text", "-o", "markdown=a.md", cwd=states)
+    assert "findings more: --all" in done.out
+    assert "ACC-012  binds-or-escalates  shop/RoleBinding/ops  new/ops.yaml:" in done.out
+    assert "&" not in (states / "a.md").read_text()
+    assert "[a](b)" not in (states / "a.md").read_text()
 
 
 def test_trim_proposes_what_is_enough_and_proves_it(states: Path) -> None:

@@ -107,8 +107,43 @@ def test_who_can_without_a_namespace_tells_where_it_holds() -> None:
 def test_list_tells_everything_but_what_everybody_has() -> None:
     done = ask("access", "can", "--list", "--as", "shop/deployer", "-f", "demo")
     assert done.out.splitlines()[0] == "in shop"
-    assert "get, list  secrets  by RoleBinding shop/deployer" in done.out
+    assert "get, list secrets  by RoleBinding shop/deployer" in done.out
     assert done.out.splitlines()[-1].endswith("that everybody has: --system")
+
+
+CORE = """
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRole
+metadata: {name: core}
+rules:
+- {apiGroups: [""], resources: ["*"], verbs: ["*"]}
+- {nonResourceURLs: ["*"], verbs: [get]}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRoleBinding
+metadata: {name: core}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: core}
+subjects: [{kind: User, name: joe@example.com}]
+"""
+
+
+def test_wildcards_are_told_in_words(tmp_path: Path) -> None:
+    (tmp_path / "core.yaml").write_text(CORE)
+    words = ("access", "can", "--list", "--as", "joe@example.com", "-f", "core.yaml")
+    out = ask(*words, cwd=tmp_path).out
+    assert "  every verb on everything (core)  by ClusterRoleBinding core" in out
+    assert "  get on every path  by ClusterRoleBinding core" in out
+
+
+def test_what_may_be_misspelled_is_said() -> None:
+    done = ask(
+        "access", "can", "gte", "secrets", "-n", "shpo", "--as", "shop/deployer", "-f", "demo"
+    )
+    told = " ".join(done.out.split())
+    assert "note no verb gte is known here: it is asked literally; the nearest is get" in told
+    assert "note nothing here lies in namespace shpo" in told
+    near = ask("access", "can", "get", "secrets", "--as", "shop/deployer", "-f", "demo")
+    assert "it holds in shop: -n shop" in near.out
 
 
 @pytest.mark.parametrize(

@@ -167,5 +167,5 @@ def _notes(opened: Opened, who: Principal, found: model.Answer, asked: Asked) ->
         spaces = [grant.scope for grant, field in found.nearest if field == "namespace"]
         if spaces:
             named = ", ".join(dict.fromkeys(spaces))
-            notes.append(f"asked for every namespace at once; it holds in {named}: -n NAMESPACE")
+            notes.append(f"asked for every namespace at once; it holds in {named}: -n {spaces[0]}")
     return tuple(notes)

@@ -6,12 +6,14 @@ from typing import Any
 
 from martello.cli.access.asking import namespace, principal
 from martello.cli.access.opening import Opened
-from martello.cli.access.telling import called, place, who_words
+from martello.cli.access.telling import called, place, rule_words, who_words
 from martello.practices.access.defaults import is_default
 from martello.practices.access.model import MASTERS
 from martello.practices.access.principals import keys
 from martello.practices.access.rules import Rule
 from martello.report.access.model import Right, Rights
+
+_MOST = 20  # verbs or resources of a line
 
 
 def rights(opened: Opened, flags: dict[str, Any]) -> Rights:
@@ -58,4 +60,5 @@ def _right(scope: str, rule: Rule, by: list[str]) -> Right:
         names=rule.names,
         by=tuple(dict.fromkeys(by)),
         where=place(rule.role, ("rules", rule.index)),
+        says=rule_words(rule, _MOST),
     )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Iterator
+from typing import Any, Final
 
 import msgspec
 
@@ -61,6 +62,12 @@ _PARTS: Final = {
     "certificatesigningrequests": ["approval", "status"],
     "deployments": ["rollback", "scale", "status"],
 }
+# Of requests, of what is only checked, and of paths. Roles may name others.
+_VERBS: Final = (
+    *("get", "list", "watch", "create", "update", "patch", "delete", "deletecollection"),
+    *("bind", "escalate", "impersonate", "use", "approve", "sign", "attest"),
+    *("post", "put", "head", "options", "*"),
+)
 _ANY: Final = ("scale", "status")
 # Groups of which a kind is meant where several have one of its name; others are asked by name.
 _FIRST: Final = ("", "apps", "batch", "networking.k8s.io", "rbac.authorization.k8s.io")
@@ -90,9 +97,10 @@ def parse(
             "such as: get secrets/db, create pods/exec, or get /healthz",
         )
     verb, what = words
+    odd = _odd(verb, namespace, cluster)
     if what.startswith("/"):
         request = as_sent(Request(verb, path=what), cluster)
-        return Asked(request, f"{verb} {what}", False)
+        return Asked(request, f"{verb} {what}", False, odd)
     resource, _, rest = what.partition("/")
     if rest.count("/") > 1:
         raise BadInput(
@@ -113,7 +121,35 @@ def parse(
         notes += (f"{verb} names no object: it is asked for all of them",)
     if namespace and not sent.namespace:
         notes += (f"{plural} lie in no namespace: -n {namespace} has no meaning here",)
-    return Asked(sent, f"{verb} {shown}", inside, _less(notes, verb, name, part))
+    return Asked(sent, f"{verb} {shown}", inside, (*odd, *_less(notes, verb, name, part)))
+
+
+def _odd(verb: str, namespace: str, cluster: Cluster) -> tuple[str, ...]:
+    """Notes on a verb that no rule has, and on a namespace in which nothing lies: misspelled?"""
+    notes: list[str] = []
+    if verb not in _VERBS and not any(verb in v for v in _verbs(cluster)):
+        from martello.cli.errors import nearest
+
+        near = nearest(verb, _VERBS)
+        notes.append(f"no verb {verb} is known here: it is asked literally; the nearest is {near}")
+    if namespace and not any(
+        one.ref.namespace == namespace
+        or (one.ref.kind == "Namespace" and one.ref.name == namespace)
+        for one in cluster.resources
+    ):
+        notes.append(f"nothing here lies in namespace {namespace}")
+    return tuple(notes)
+
+
+def _verbs(cluster: Cluster) -> Iterator[list[Any]]:
+    """The verbs of each rule."""
+    for kind in ("ClusterRole", "Role"):
+        for role in cluster.of_kind(kind):
+            rules = role.raw.get("rules")
+            for rule in rules if isinstance(rules, list) else ():
+                verbs = rule.get("verbs") if isinstance(rule, dict) else None
+                if isinstance(verbs, list):
+                    yield verbs
 
 
 def _less(notes: tuple[str, ...], verb: str, name: str, part: str) -> tuple[str, ...]:

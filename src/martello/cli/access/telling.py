@@ -59,9 +59,11 @@ def called(resource: Resource) -> str:
 
 
 def place(resource: Resource, path: Path = ()) -> str:
-    """File and line, `bootstrap`, or the cluster."""
+    """File and line, or `bootstrap`; nothing for an object of a live cluster: its name tells it."""
     found = resource.locate(path)
-    return f"{found.file}:{found.line}" if found.line else found.file
+    if found.line:
+        return f"{found.file}:{found.line}"
+    return "" if found.file.startswith("cluster:") else found.file
 
 
 def rule_words(rule: Rule, most: int = 6) -> str:
@@ -76,7 +78,7 @@ def rule_words(rule: Rule, most: int = 6) -> str:
     groups = [group for group in rule.groups if group != "*"]
     if "*" in rule.groups:
         words += "" if "*" in rule.resources else " of every group"
-    elif any(groups):
+    elif any(groups) or "*" in rule.resources:
         words += f" ({_some([g or 'core' for g in groups], 3)})"
     return f"{words} named {_some(rule.names, 3)}" if rule.names else words
 

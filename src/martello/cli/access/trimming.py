@@ -12,7 +12,7 @@ import msgspec
 from martello.cli.access.applying import apply, live_only
 from martello.cli.access.closing import paths_closed
 from martello.cli.access.opening import Opened, opened
-from martello.cli.access.telling import single_words
+from martello.cli.access.telling import place, single_words
 from martello.cli.access.windows import day, nanoseconds
 from martello.cli.access.writing import write_documents
 from martello.cli.outputs import write_each
@@ -187,7 +187,7 @@ def _change(world: Opened, edit: Any) -> Change:
     return Change(
         kind=edit.kind,
         binding=_named(edit.binding) if edit.binding is not None else "",
-        where=str(resource.locate()) if resource is not None else "",
+        where=place(resource) if resource is not None else "",
         subjects=tuple(edit.subjects),
         because=edit.because,
         closed=single_words(edit.closed),

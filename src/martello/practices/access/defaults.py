@@ -89,11 +89,16 @@ def of_control_plane(kind: str, name: str, namespace: str = "") -> bool:
     return name.startswith("system:") and not name.startswith(_FOR_PEOPLE)
 
 
+# Bound by the server in kube-system and kube-public only (bootstrappolicy/namespace_policy.go).
+_OF_NAMESPACES: Final = frozenset(("bootstrap-signer", "cloud-provider", "token-cleaner"))
+
+
 @functools.cache
 def _controllers() -> frozenset[str]:
-    return frozenset(
+    bound = frozenset(
         subject["name"]
         for resource in default_objects()
         for subject in resource.raw.get("subjects", ())
         if subject["kind"] == "ServiceAccount"
     )
+    return bound | _OF_NAMESPACES

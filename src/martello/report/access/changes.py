@@ -7,11 +7,13 @@ from typing import IO, Final
 import msgspec
 
 from martello.report.access.json import write_plain
+from martello.report.markdown import cell
 from martello.report.model import Report, Screen
 from martello.report.table import flow
 from martello.report.text import clean, hanging, paint, plural
 
 _ROWS: Final = 30  # of the screen, and of a comment
+_FOUND: Final = 10  # findings on the screen
 
 
 class Row(msgspec.Struct, frozen=True):
@@ -93,14 +95,20 @@ def _row(row: Row, screen: Screen) -> list[str]:
 def _end(diff: Diff, screen: Screen) -> list[str]:
     lines: list[str] = []
     report = diff.report
-    for found in report.scan.findings if report is not None else ():
+    findings = report.scan.findings if report is not None else ()
+    everything = report is not None and report.everything
+    shown = findings if everything else findings[:_FOUND]
+    for found in shown:
         check = report.checks.get(found.check) if report is not None else None
         name = check.name if check is not None else ""
         head = f"{found.severity:8}  {found.check}  {name}  {found.ref}"
-        made = hanging(clean(head), screen.width, 10)
+        made = flow([(clean(head), ""), (clean(str(found.location)), "")], screen, "")
+        made = [made[0], *(f"          {line}" for line in made[1:])]
         painted = paint(found.severity, found.severity, screen.colour)
         made[0] = made[0].replace(found.severity, painted, 1)
         lines += [*made, *hanging(f"          {clean(found.message)}", screen.width, 10)]
+    if len(shown) < len(findings):
+        lines.append(f"          and {plural(len(findings) - len(shown), 'finding')} more: --all")
     for entry in report.scan.unassessed if report is not None else ():
         lines += hanging(f"unassessed {clean(entry.reason)}", screen.width, 11)
     for note in diff.notes:
@@ -147,14 +155,16 @@ def json(diff: Diff, screen: Screen, out: IO[str]) -> None:
 def markdown(diff: Diff, screen: Screen, out: IO[str]) -> None:
     """Writes a comment for a pull request: the sentence, findings, and a folded table."""
     del screen
-    out.write(f"**Access:** {_md(summary(diff))}\n")
+    out.write(f"**Access:** {cell(summary(diff))}\n")
     report = diff.report
     for found in report.scan.findings if report is not None else ():
         told = f"{found.check}: {found.message}"
-        out.write(f"\n- **{found.severity}** {_md(told)} ({_md(str(found.location))})")
+        out.write(f"\n- **{found.severity}** {cell(told)} ({cell(str(found.location))})")
+    if report is not None and report.scan.findings:
+        out.write("\n")
     if not diff.rows:
         return
-    out.write("\n\n<details><summary>what changes</summary>\n\n")
+    out.write("\n<details><summary>what changes</summary>\n\n")
     out.write("| | who | where | rights | by | place |\n|---|---|---|---|---|---|\n")
     for row in diff.rows[:_ROWS]:
         cells = (
@@ -165,14 +175,7 @@ def markdown(diff: Diff, screen: Screen, out: IO[str]) -> None:
             f"{row.binding} → {row.role}",
             row.where,
         )
-        out.write(f"| {' | '.join(map(_md, cells))} |\n")
+        out.write(f"| {' | '.join(map(cell, cells))} |\n")
     if len(diff.rows) > _ROWS:
         out.write(f"\n{plural(len(diff.rows) - _ROWS, 'row')} more: see the json report.\n")
     out.write("\n</details>\n")
-
-
-def _md(text: str) -> str:
-    shown = clean(text)
-    for sign in "\\`*_[]<>|@#":
-        shown = shown.replace(sign, f"&#{ord(sign)};")
-    return shown

@@ -81,6 +81,7 @@ class Right(msgspec.Struct, frozen=True):
     names: tuple[str, ...]
     by: tuple[str, ...]
     where: str
+    says: str = ""  # the verbs, resources and names in words
 
 
 class Rights(msgspec.Struct, frozen=True):

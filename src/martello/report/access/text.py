@@ -53,7 +53,8 @@ def chain_lines(chain: Chain, screen: Screen) -> list[str]:
 def _near(near: Near, screen: Screen) -> list[str]:
     chain = near.chain
     told = f"  nearest: {chain.binding} → {chain.role} may {chain.rule}; {near.says}"
-    return hanging(f"{clean(told)} ({clean(chain.rule_where)})", screen.width, 4)
+    where = f" ({chain.rule_where})" if chain.rule_where else ""
+    return hanging(clean(told + where), screen.width, 4)
 
 
 def write_holders(told: Holders, screen: Screen, out: IO[str]) -> None:
@@ -117,8 +118,7 @@ def write_rights(told: Rights, screen: Screen, out: IO[str]) -> None:
 
 
 def _right(right: Right, screen: Screen) -> list[str]:
-    what = f"{', '.join(right.verbs)}  {', '.join(right.resources)}"
-    what += f" named {', '.join(right.names)}" if right.names else ""
+    what = right.says
     by = f"by {', '.join(right.by[:2])}" + (f" and {len(right.by) - 2} more" * (len(right.by) > 2))
     lines = hanging(f"  {clean(what)}", screen.width, 6)
     if len(lines) == 1:

@@ -6,6 +6,7 @@ from typing import IO, Final
 
 import msgspec
 
+from martello.report.markdown import cell
 from martello.report.model import Report, Screen
 from martello.report.paths.json import way, write_plain
 from martello.report.paths.model import Evidence, Way
@@ -96,23 +97,17 @@ def json(diff: Diff, screen: Screen, out: IO[str]) -> None:
 def markdown(diff: Diff, screen: Screen, out: IO[str]) -> None:
     """Writes a comment for a pull request: what opens with its steps, what closes in a line."""
     del screen
-    out.write(f"**Paths:** {_md(summary(diff))}\n")
+    out.write(f"**Paths:** {cell(summary(diff))}\n")
     for one in diff.opened[:_SHOWN]:
-        out.write(f"\n- **{one.way.severity}** {_md(f'{one.way.begin} → {one.way.goal}')}\n")
+        out.write(f"\n- **{one.way.severity}** {cell(f'{one.way.begin} → {one.way.goal}')}\n")
         for number, step in enumerate(one.way.steps, 1):
-            places = ", ".join(fact.where for fact in step.evidence if fact.where)
-            out.write(f"  {number}. {_md(step.says + (f' ({places})' if places else ''))}\n")
+            told = step.says if step.sure else f"{step.says}: not assessed"
+            places = ", ".join(fact.where for fact in step.shown if fact.where)
+            out.write(f"  {number}. {cell(told + (f' ({places})' if places else ''))}\n")
         for fact in one.blame:
-            out.write(f"\n  opened by {_md(f'{fact.says} {fact.where}'.strip())}\n")
+            out.write(f"\n  opened by {cell(f'{fact.says} {fact.where}'.strip())}\n")
     if len(diff.opened) > _SHOWN:
         out.write(f"\n{len(diff.opened) - _SHOWN} more: see the json report.\n")
     if diff.closed:
         told = "; ".join(f"{begin} → {goal}" for begin, goal in diff.closed[:_SHOWN])
-        out.write(f"\nclosed: {_md(told)}\n")
-
-
-def _md(text: str) -> str:
-    shown = clean(text)
-    for sign in "\\`*_[]<>|@#":
-        shown = shown.replace(sign, f"&#{ord(sign)};")
-    return shown
+        out.write(f"\nclosed: {cell(told)}\n")

@@ -8,6 +8,7 @@ from tests.practices.monitor.test_attribute import CONTROLLER, opened, shell, wr
 
 from martello.adapters.batch import table
 from martello.core.alert import Alert
+from martello.practices.monitor.baseline import Baselines
 from martello.practices.monitor.exceptions import Exceptions, Silence
 from martello.practices.monitor.ir import Atom, Column
 from martello.practices.monitor.pipeline import Pipeline
@@ -74,3 +75,33 @@ def test_rules_of_a_correlation_are_silent_and_it_is_told_in_the_end() -> None:
     (alert,) = pipeline.end()
     assert alert.rule == "MON-400"
     assert len(alert.evidence) == 2
+
+
+def test_what_is_new_is_told_and_what_is_never_wanted_is_never_learned() -> None:
+    base = {"k8s_ns": "shop", "pod_workload": "deploy/web", "container_name": "main"}
+    never = Rule(
+        "MON-201", "Shell", Atom(Column("proc_exe"), "=", ("/bin/sh",)), ("process",), learn="never"
+    )
+    baselines = Baselines()
+    pipeline = Pipeline(Pack([never]), baselines=baselines)
+    usual = [
+        {
+            "kind": "process",
+            "pod_name": f"web-{n % 3}",
+            "proc_exe": "/app",
+            **base,
+            "time": n * 10**10,
+        }
+        for n in range(1, 300)
+    ]
+    assert fed(pipeline, *usual) == []
+    last = 300 * 10**10
+    shell = {"kind": "process", "pod_name": "web-1", "proc_exe": "/bin/sh", **base, "time": last}
+    told = fed(pipeline, shell, {**shell, "proc_exe": "/tmp/miner", "time": last + 1})
+    assert {one.rule for one in told} == {"MON-201", "MON-501"}
+    assert {one.says.partition(":")[0] for one in told if one.rule == "MON-501"} == {
+        "/bin/sh",
+        "/tmp/miner",
+    }
+    (normal,) = baselines.normals()
+    assert normal.values["exe"]["/tmp/miner"].state == "waiting"

@@ -6,12 +6,16 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any, Final
 
+import polars as pl
 import pyarrow as pa  # type: ignore[import-untyped]
 import pyarrow.compute as pc  # type: ignore[import-untyped]
 
 from martello.adapters.batch import events
 from martello.core.alert import Alert
 from martello.practices.monitor.attribute import RESOURCES, Authors
+from martello.practices.monitor.baseline import RULES, Baselines
+from martello.practices.monitor.baseline import hits as novelties
+from martello.practices.monitor.baseline.facts import MADE_OF
 from martello.practices.monitor.correlate import Correlator
 from martello.practices.monitor.detect import detect
 from martello.practices.monitor.exceptions import Exceptions
@@ -21,6 +25,7 @@ from martello.practices.monitor.trail import SESSIONS, Trail
 
 _ORIGIN: Final = "actor_origin"
 _LEARNED: Final = ("create", "update", "patch", "get")  # verbs of writes and of sessions
+_MINUTE: Final = 60_000_000_000
 
 
 class Pipeline:
@@ -35,14 +40,16 @@ class Pipeline:
         cluster: str = "",
         raised: Raise | None = None,
         exceptions: Exceptions | None = None,
+        baselines: Baselines | None = None,
     ) -> None:
-        self.pack = pack
+        self.pack = pack if baselines is None else Pack([*pack, *RULES])
+        self.baselines = baselines
         self.hits: Counter[str] = Counter()
         self.silenced: Counter[str] = Counter()
         self.events: Counter[str] = Counter()  # by kind
         self.first = self.last = 0  # ns UTC of the events seen
         self.exceptions = exceptions or Exceptions((), pack)
-        self._grouping = Grouping(pack, cluster=cluster, raised=raised)
+        self._grouping = Grouping(self.pack, cluster=cluster, raised=raised)
         self._correlator = Correlator(pack)
         self._authors = Authors()
         self._trail = Trail()
@@ -54,6 +61,7 @@ class Pipeline:
         self._seen(rows)
         amended = self._learn(rows) if rows["kind"][0].as_py() == "audit" else []
         hits = [self._told(hit) for hit in detect(self.pack, rows)]
+        hits += [self._told(hit) for hit in self._new(rows, hits)]
         alerts = self._alerts([*hits, *self._correlator.add(hits)])
         for alert in alerts:
             self._wait(alert, hits)
@@ -74,6 +82,17 @@ class Pipeline:
             else:
                 kept.append(hit)
         return self._grouping.add(kept)
+
+    def _new(self, rows: pa.Table, hits: Iterable[Hit]) -> list[Hit]:
+        """What is new for whom it happened. What a rule finds that is never learned waits."""
+        kind = rows["kind"][0].as_py()
+        if self.baselines is None or kind not in MADE_OF:
+            return []
+        found = novelties(self.baselines.observe(events(_distinct(rows, MADE_OF[kind]))))
+        for hit in hits:
+            if self.pack.rules[hit.rule].learn == "never":
+                self.baselines.alerted(hit.event)
+        return found
 
     def _learn(self, rows: pa.Table) -> list[Alert]:
         """Remembers writes of workloads and sessions in pods. Gives the alerts whose actor is known
@@ -124,3 +143,16 @@ class Pipeline:
             self.first = min(self.first or first, first)
             self.last = max(self.last, last)
             self._correlator.seen(rows["source"][0].as_py() or "", last)
+
+
+def _distinct(rows: pa.Table, names: Iterable[str]) -> pa.Table:
+    """The first row of those that agree in some columns within a minute."""
+    told = [name for name in names if name in rows.column_names]
+    frame = pl.DataFrame(rows.select([*told, "time"])).with_columns(
+        pl.col("time").cast(pl.Int64) // _MINUTE
+    )
+    lists = [name for name in told if isinstance(frame.schema[name], pl.List)]
+    if lists:
+        frame = frame.with_columns(pl.col(lists).list.join(" "))
+    first = frame.with_row_index("row at").unique([*told, "time"], keep="first")
+    return rows.take(first["row at"].sort().to_arrow())

@@ -20,6 +20,20 @@ CLASSES: Final[Mapping[str, str]] = {
     "verb": "API verb and resource",
     "agent": "client program and network of a user",
 }
+_CONTAINER: Final = (
+    *("k8s_ns", "pod_workload", "pod_template", "pod_name"),
+    *("container_name", "container_id"),
+)
+# The columns that facts of each kind are made of: events that agree in them are one fact.
+MADE_OF: Final[Mapping[str, tuple[str, ...]]] = {
+    "process": (*_CONTAINER, "proc_exe", "proc_name", "proc_parent_exe", "proc_parent_name"),
+    "network": (*_CONTAINER, "net_dst_ip", "net_dst_name", "net_dst_port"),
+    "file": (*_CONTAINER, "file_path", "file_flags"),
+    "audit": (
+        *("actor_user", "actor_as", "actor_agent", "actor_ips", "actor_pod"),
+        *("api_verb", "api_code", "k8s_group", "k8s_resource", "k8s_subresource"),
+    ),
+}
 ACCOUNT: Final = "system:serviceaccount:"
 _UUID: Final = re.compile(r"[0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12}")
 _HEX: Final = re.compile(r"(?<![0-9a-z])(?=[0-9a-f]*\d)[0-9a-f]{7,}(?![0-9a-z])")

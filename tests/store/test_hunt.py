@@ -161,7 +161,7 @@ def test_h3_the_sandbox_holds_without_the_guard(
     assert secret_table.num_rows == 1  # a variable that DuckDB would find
     from martello.store.huntsql import Checked
 
-    monkeypatch.setattr(hunt, "check", lambda sql, views: Checked(sql, frozenset()))
+    monkeypatch.setattr(hunt, "check", lambda sql, views, c: Checked(sql, frozenset()))
     with pytest.raises(BadInput):
         _run(filled, sql)
     assert not Path("/tmp/martello-escape.csv").exists()

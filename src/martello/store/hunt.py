@@ -108,20 +108,24 @@ def run(
     """
     limits = limits or Limits()
     begun = time.monotonic()
-    checked = check(sql, VIEWS)
     known, _ = segments.counts(state)
-    kinds = ["gap" if view == GAPS else view for view in sorted(checked.views - {ALERTS})]
-    wanted = segments.find(state, kinds, clusters, since, until) if kinds else ()
-    good, bad = _sound(lake.files, wanted, verify)
     window = (since, until)
-    try:
-        table = _query(state, lake.files, checked, good, window, limits)
-    except _Doubtful:
-        good, worse = _sound(lake.files, good, True)
-        if not worse:
-            raise
+    with _sandbox(lake.files, limits) as connection:
+        checked = check(sql, VIEWS, connection)
+        kinds = ["gap" if view == GAPS else view for view in sorted(checked.views - {ALERTS})]
+        wanted = segments.find(state, kinds, clusters, since, until) if kinds else ()
+        good, bad = _sound(lake.files, wanted, verify)
+        try:
+            table = _query(connection, state, lake.files, checked, good, window, limits)
+            worse: list[str] = []
+        except _Doubtful:
+            good, worse = _sound(lake.files, good, True)
+            if not worse:
+                raise
+    if worse:
         bad += worse
-        table = _query(state, lake.files, checked, good, window, limits)
+        with _sandbox(lake.files, limits) as connection:
+            table = _query(connection, state, lake.files, checked, good, window, limits)
     return Answer(
         table,
         len(good),
@@ -198,6 +202,7 @@ def _digest(files: Files, path: str) -> str:
 
 
 def _query(
+    connection: duckdb.DuckDBPyConnection,
     state: State,
     files: Files,
     checked: Checked,
@@ -205,7 +210,8 @@ def _query(
     window: tuple[int, int],
     limits: Limits,
 ) -> pa.Table:
-    with _translated(limits), _sandbox(files, limits) as connection:
+    """Makes the views, locks the sandbox, and runs the query."""
+    with _translated(limits):
         for view in sorted(checked.views):
             if view == ALERTS:
                 connection.register(ALERTS, _alerts(state, window))

@@ -69,12 +69,16 @@ class Checked(msgspec.Struct, frozen=True):
     views: frozenset[str]
 
 
-def check(sql: str, views: Iterable[str]) -> Checked:
-    """Refuses everything but one SELECT over these views. Raises BadInput with the reason."""
+def check(
+    sql: str, views: Iterable[str], connection: duckdb.DuckDBPyConnection | None = None
+) -> Checked:
+    """Refuses everything but one SELECT over these views. Raises BadInput with the reason. The
+    connection is only asked to parse.
+    """
     if len(sql) > _LONGEST:
         raise BadInput("the query is too long", f"over {_LONGEST:,} characters")
     try:
-        told = json.loads(_serialized(sql))
+        told = json.loads(_serialized(sql, connection))
     except RecursionError:
         raise _refused("it is nested too deeply") from None
     if told.get("error"):
@@ -147,15 +151,18 @@ def _volatile() -> frozenset[str]:
     return frozenset(found - {"random", "uuid", "gen_random_uuid", "uuidv4", "uuidv7"})
 
 
-def _serialized(sql: str) -> str:
-    with duckdb.connect(config={"threads": 1}) as connection:
-        try:
-            row = connection.execute("SELECT json_serialize_sql(?::VARCHAR)", [sql]).fetchone()
-        except (duckdb.Error, UnicodeError) as error:
-            why = str(error).splitlines()[0] if str(error) else type(error).__name__
-            raise BadInput("cannot read the query", why) from None
-    assert row is not None
-    return str(row[0])
+def _serialized(sql: str, given: duckdb.DuckDBPyConnection | None) -> str:
+    connection = given or duckdb.connect(config={"threads": 1})
+    try:
+        parse = "SELECT json_serialize_sql(?::VARCHAR)"
+        rows = connection.execute(parse, [sql]).fetchall()
+    except (duckdb.Error, UnicodeError) as error:
+        why = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise BadInput("cannot read the query", why) from None
+    finally:
+        if given is None:
+            connection.close()
+    return str(rows[0][0])
 
 
 def _ctes(node: Any, depth: int) -> Iterator[str]:

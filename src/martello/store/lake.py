@@ -17,6 +17,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import msgspec
+import numpy as np
 import pyarrow as pa  # type: ignore[import-untyped]
 import pyarrow.compute as pc  # type: ignore[import-untyped]
 import pyarrow.parquet as pq  # type: ignore[import-untyped]
@@ -87,28 +88,31 @@ class Lake:
         told = settled(placed(table, source.partition("/")[0]))
         days = pc.cast(pc.floor_temporal(told["time"], unit="day"), pa.timestamp("s"))
         clusters = told["cluster"]
+        places = [(c, d) for c in _unique(clusters) for d in _unique(days)]
         found: list[Segment] = []
-        for cluster in sorted(pc.unique(clusters).to_pylist()):
+        for cluster, day in places:
             if _CLUSTER.fullmatch(cluster) is None:
                 raise BadInput(f"no name of a cluster: {cluster}", "it may have a-z, 0-9 and -")
-            own = pc.equal(clusters, cluster)
-            for day in sorted(pc.unique(days.filter(own)).to_pylist()):
-                rows = told.filter(pc.and_(own, pc.equal(days, pa.scalar(day, days.type))))
+            rows = told
+            if len(places) > 1:
+                same = pc.equal(days, pa.scalar(day, days.type))
+                rows = told.filter(pc.and_(pc.equal(clusters, cluster), same))
+            if rows.num_rows:
                 place = (source, kind, cluster, f"{day:%Y-%m-%d}", first, last)
                 found.append(self._segment(rows, place))
         return tuple(found)
 
     def _segment(self, rows: pa.Table, place: tuple[str, str, str, str, int, int]) -> Segment:
         source, kind, cluster, day, first, last = place
-        rows = rows.take(pc.sort_indices(rows, [("time", "ascending")]))
+        rows = _sorted(rows)
         count = rows.num_rows
         id = segment_id(*place)
         leaves = canonical.column_leaves(rows)
         has_raw = "raw" in rows.column_names and rows["raw"].null_count < count
         raw_root = merkle.root(canonical.raw_leaves(rows["raw"])).hex() if has_raw else ""
         own = [
-            pa.array([id] * count, pa.string()),
-            pa.array(range(count), pa.int64()),
+            pa.repeat(id, count),
+            pa.array(np.arange(count, dtype=np.int64)),
             pa.array(self.recent.marks(rows["id"].to_pylist()), pa.bool_()),
         ]
         kept = with_own(rows, own)
@@ -163,6 +167,18 @@ class Lake:
     def read(self, path: str, columns: Sequence[str] | None = None) -> pa.Table:
         """Reads one file. Raises Unreachable where it is missing or no Parquet."""
         return parse(self.files.get(path), path, columns)
+
+
+def _unique(column: pa.ChunkedArray) -> list[Any]:
+    return sorted(pc.unique(column).to_pylist())
+
+
+def _sorted(rows: pa.Table) -> pa.Table:
+    """The rows by time, those of one moment as they came."""
+    time = pc.cast(rows["time"], pa.int64()).to_numpy()
+    if bool(np.all(time[:-1] <= time[1:])):
+        return rows.combine_chunks()
+    return rows.take(pa.array(np.argsort(time, kind="stable")))
 
 
 def parse(content: bytes, path: str, columns: Sequence[str] | None = None) -> pa.Table:

@@ -1,7 +1,7 @@
-"""RE2 expressions in the syntax of Rust's engine, which Polars runs in linear time too.
+"""RE2 expressions for the engines of Polars (Rust's) and DuckDB (RE2 itself), both linear in time.
 
-Both engines differ in what `\\d`, `\\w` and case folding mean; so the parsed expression is written
-out with code points, and means there just what it means to Martello's own engine.
+Engines differ in what `\\d`, `\\w` and case folding mean; so the parsed expression is written out
+with code points, and means there just what it means to Martello's own engine.
 """
 
 from __future__ import annotations
@@ -16,9 +16,10 @@ from martello.cel.re2.syntax import parse
 from martello.cel.values import EvalError
 from martello.practices.monitor.compare import expression
 
-_ASSERT: Final = {"A": r"\A", "z": r"\z", "^": "(?m:^)", "$": "(?m:$)", "b": r"(?-u:\b)"}
+_ASSERT: Final = {"A": r"\A", "z": r"\z", "^": "(?m:^)", "$": "(?m:$)"}
+_WORD: Final = {"rust": r"(?-u:\b)", "re2": r"\b"}
 _SURROGATES: Final = (0xD800, 0xDFFF)
-_LARGEST: Final = 4000  # nodes
+_LARGEST: Final = 50_000  # ranges of code points, repetitions counted as often as they repeat
 
 
 @lru_cache(maxsize=4096)
@@ -26,6 +27,17 @@ def rust(op: str, pattern: str) -> str | None:
     """The expression that finds what the operator (matches, fullmatch, glob, like) means; None
     where Rust's engine has none.
     """
+    made = written(op, pattern, "rust")
+    if made is not None:
+        try:
+            pl.Series([""]).str.contains(made)
+        except pl.exceptions.PolarsError:
+            return None
+    return made
+
+
+def written(op: str, pattern: str, dialect: str) -> str | None:
+    """The expression in a dialect (rust, re2); None where it has none, or it is too large."""
     if op in ("glob", "like"):
         pattern = expression(pattern, classes=op == "glob")
     elif op == "fullmatch":
@@ -33,24 +45,25 @@ def rust(op: str, pattern: str) -> str | None:
     elif op != "matches":
         return None
     try:
-        made = _written(parse(pattern).root)
-        if made is not None:
-            pl.Series([""]).str.contains(made)
-    except (EvalError, RecursionError, pl.exceptions.PolarsError):
+        return _written(parse(pattern).root, _WORD[dialect])
+    except (EvalError, RecursionError):
         return None
-    return made
 
 
-def _written(root: Node) -> str | None:
-    if root.size > _LARGEST:
-        return None
+def _written(root: Node, word: str) -> str | None:
     made: dict[int, str] = {}
+    ranges: dict[int, int] = {}
     for node in in_order(root):
+        times = (node.most or node.least or 1) if node.kind == "rep" else 1
+        inner = sum(ranges[id(child)] for child in node.children)
+        ranges[id(node)] = times * (inner + len(node.ranges))
+        if ranges[id(node)] > _LARGEST:
+            return None
         parts = [made[id(child)] for child in node.children]
         if node.kind == "class":
             text = _class(node.ranges)
         elif node.kind == "assert":
-            text = _ASSERT.get(node.name, "")
+            text = word if node.name == "b" else _ASSERT.get(node.name, "")
         elif node.kind in ("cap", "alt"):
             text = f"(?:{'|'.join(parts)})"
         elif node.kind == "rep":

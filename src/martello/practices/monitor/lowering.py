@@ -28,6 +28,7 @@ from martello.practices.monitor.ir import (
     Over,
     Term,
     Value,
+    atoms,
     both,
     either,
     opposite,
@@ -97,9 +98,9 @@ class Lowering:
     def call(self, node: cel.Call) -> Node:
         name, args = node.function, node.args
         if name == "_&&_":
-            return both(*(self.node(each) for each in args))
+            return both(*self.dear_last(args))
         if name == "_||_":
-            return either(*(self.node(each) for each in args))
+            return either(*self.dear_last(args))
         if name == "!_":
             return opposite(self.node(args[0]))
         if name in ("_==_", "_!=_"):
@@ -112,6 +113,11 @@ class Lowering:
         if node.target is not None and len(args) == 1:
             return self.text(name, self.term(node.target), self.constant(args[0]))
         raise _Rowwise
+
+    def dear_last(self, args: tuple[cel.Node, ...]) -> list[Node]:
+        """The parts, those that are evaluated row by row behind the others."""
+        parts = [self.node(each) for each in args]
+        return sorted(parts, key=_by_row)
 
     # -- atoms
 
@@ -297,6 +303,10 @@ class Lowering:
         if name == "string" and kind in ("text", "int"):
             return Call("text", (of,)) if kind == "int" else of
         raise _Rowwise
+
+
+def _by_row(node: Node) -> bool:
+    return any(isinstance(each.term, Call) and each.term.name == "cel" for each in atoms(node))
 
 
 def _untested(node: cel.Select) -> cel.Node:

@@ -20,6 +20,10 @@ _PROCESS: Final = (
     "proc_exe proc_name proc_args proc_cwd proc_pid proc_ppid proc_uid proc_auid proc_parent_name "
     "proc_parent_exe proc_parent_args proc_ancestors proc_flags"
 )
+_TRACED: Final = "proc_argv proc_tty proc_exec_id"
+_LOGGED: Final = (
+    "proc_exe proc_name proc_args proc_cwd proc_pid proc_ppid proc_uid proc_auid proc_argv proc_tty"
+)
 _CALL: Final = "sys_call sys_res"
 _FILE: Final = "file_path file_flags"
 _FLOW: Final = "net_proto net_src_ip net_src_port net_dst_ip net_dst_port"
@@ -65,10 +69,10 @@ FEEDS: Final[Mapping[str, Feed]] = {
         _feed("audit", audit=f"{_of('audit')} {_OBJECT} pod_workload"),
         _feed(
             "bpftrace",
-            process=f"{_CONTAINER} {_PROCESS} {_CALL} proc_argv proc_tty",
-            file=f"{_CONTAINER} {_PROCESS} {_CALL} {_FILE}",
-            network=f"{_CONTAINER} {_PROCESS} {_CALL} {_FLOW}",
-            priv=f"{_CONTAINER} {_PROCESS} {_CALL} priv_arg",
+            process=f"{_CONTAINER} {_PROCESS} {_CALL} {_TRACED}",
+            file=f"{_CONTAINER} {_PROCESS} {_CALL} {_TRACED} {_FILE}",
+            network=f"{_CONTAINER} {_PROCESS} {_CALL} {_TRACED} {_FLOW} net_dst_name",
+            priv=f"{_CONTAINER} {_PROCESS} {_CALL} {_TRACED} priv_arg",
         ),
         _feed(
             "tetragon",
@@ -80,10 +84,10 @@ FEEDS: Final[Mapping[str, Feed]] = {
         Feed("falco", {"alert": _all("alert")}),  # what a rule prints
         _feed(
             "auditd",
-            process=f"{_PROCESS} {_CALL} proc_argv proc_tty",
-            file=f"{_PROCESS} {_CALL} {_FILE}",
-            network=f"{_PROCESS} {_CALL} {_FLOW}",
-            priv=f"{_PROCESS} {_CALL} priv_arg",
+            process=f"{_LOGGED} {_CALL}",
+            file=f"{_LOGGED} {_CALL} {_FILE}",
+            network=f"{_LOGGED} {_CALL} net_proto net_dst_ip net_dst_port net_dst_name",
+            priv=f"{_LOGGED} {_CALL} priv_arg",
         ),
         _feed("hubble", network=f"{_POD} {_FLOW} net_dst_name sys_res"),
         _feed("cri", log=f"{_CONTAINER} log_stream log_text"),

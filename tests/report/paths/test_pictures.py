@@ -118,3 +118,25 @@ def test_the_command_writes_every_format() -> None:
         assert done.out.startswith(start)
         assert done.code == 1
     assert called(way(step("a", "internet"), more=("pods of x",))) == "internet and 1 more"
+
+
+def test_a_foothold_that_others_gain_stands_after_them() -> None:
+    one = way(step("a", "internet"), step("pod", "a"))
+    other = way(step("goal", "pod"), begin="pod")
+    drawn = graph([one, other], "t")
+    assert all(drawn.spots[e.source].layer < drawn.spots[e.destination].layer for e in drawn.edges)
+
+
+def test_the_picture_goes_without_the_step_into_the_containers_of_a_pod() -> None:
+    runs = Step("pod-container", "runs", "code", needs=("pod",), kind="code")
+    made = way(runs, step("goal", "code"), begin="pod")
+    drawn = graph([made], "t")
+    assert [spot.name for spot in drawn.spots] == ["pod", "goal"]
+    assert len(list(links(made))) == 2, "exports are complete"
+
+
+def test_a_doubt_is_marked_on_the_page_and_the_verdict_stands_first() -> None:
+    page = io.StringIO()
+    html.write(told(way(step("a", "internet", sure=False), step("goal", "a"))), "t", page)
+    assert "<span class=unsure>?</span> gains a" in page.getvalue()
+    assert page.getvalue().index('class="verdict') < page.getvalue().index("<svg")

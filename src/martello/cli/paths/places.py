@@ -18,7 +18,10 @@ _WORDS: Final[dict[str, Proposition]] = {
     "secrets": ("goal", "secrets"),
 }
 _FROM: Final = "internet, anonymous, pods:NS/WORKLOAD, sa:NS/NAME, user:NAME, group:NAME"
-_TO: Final = "cluster-admin, admin:NS, node[:NAME], secrets[:NS], secret:NS/NAME, sa:NS/NAME"
+_TO: Final = (
+    "cluster-admin, admin:NS, namespace:NS, node[:NAME], secrets[:NS], secret:NS/NAME, sa:NS/NAME, "
+    "crown"
+)
 
 
 def footholds(words: Iterable[str], facts: Facts) -> tuple[Proposition, ...] | None:
@@ -27,10 +30,22 @@ def footholds(words: Iterable[str], facts: Facts) -> tuple[Proposition, ...] | N
     return found or None
 
 
-def goals(words: Iterable[str], facts: Facts) -> tuple[Proposition, ...] | None:
-    """What --to names; None where it is not given. Raises BadInput for what is not there."""
-    found = tuple(_read(word, facts, _TO, ("cluster-admin", "node", "secrets")) for word in words)
-    return found or None
+def goals(
+    words: Iterable[str], facts: Facts, own: tuple[Proposition, ...] = ()
+) -> tuple[Proposition, ...] | None:
+    """What --to names, `crown` being one's own goals; None where it is not given. Raises BadInput
+    for what is not there.
+    """
+    found: list[Proposition] = []
+    for word in words:
+        if word != "crown":
+            found.append(_read(word, facts, _TO, ("cluster-admin", "node", "secrets")))
+        elif own:
+            found += own
+        else:
+            next = '[crown]\nsecrets = ["NAMESPACE/NAME"]'
+            raise BadInput("nothing that [crown] of martello.toml names is here", "", next)
+    return tuple(dict.fromkeys(found)) or None
 
 
 def _read(word: str, facts: Facts, forms: str, plain: tuple[str, ...]) -> Proposition:
@@ -39,7 +54,7 @@ def _read(word: str, facts: Facts, forms: str, plain: tuple[str, ...]) -> Propos
     kind, _, rest = word.partition(":")
     space, slash, name = rest.partition("/")
     made: Proposition | None = None
-    if kind in ("user", "group", "node", "secrets", "admin") and rest:
+    if kind in ("user", "group", "node", "secrets", "admin", "namespace") and rest:
         made = (kind, rest)
     elif kind == "pods" and rest:
         made = ("pods-of", rest if slash else f"/{rest}")  # files may leave the namespace out
@@ -102,7 +117,8 @@ def _right(parts: Sequence[str]) -> str:
     key = next((at for at, part in enumerate(parts) if " " in part), 0)
     where = ", ".join(part for part in dict.fromkeys(parts[key + 1 :]) if part)
     who = "/".join(parts[1:key])
-    return parts[key] + (f" in {where}" if where else "") + (f", as {who}" if who else "")
+    what = parts[key].replace(".rbac.authorization.k8s.io", "")
+    return what + (f" in {where}" if where else "") + (f", as {who}" if who else "")
 
 
 def space(place: Proposition) -> str:
@@ -115,6 +131,8 @@ def space(place: Proposition) -> str:
     return rest[3] if kind == "holds" and len(rest) > 3 else ""
 
 
-def asked_goals(given: tuple[Proposition, ...] | None) -> tuple[Proposition, ...]:
-    """The goals that count."""
-    return given if given is not None else GOALS
+def asked_goals(
+    given: tuple[Proposition, ...] | None, own: tuple[Proposition, ...] = ()
+) -> tuple[Proposition, ...]:
+    """The goals that count: those of --to, else the usual ones and one's own."""
+    return given if given is not None else (*GOALS, *own)

@@ -38,7 +38,7 @@ def write_focus(focus: Focus, out: IO[str]) -> None:
     """Writes the places and edges of a focus graph."""
     out.write(f"digraph {_quoted(focus.title)} {{\n  rankdir=LR;\n  node [shape=box];\n")
     for index, spot in enumerate(focus.spots):
-        label = _quoted(f"{spot.name} {spot.note}".strip())
+        label = _quoted(spot.name)[:-1] + (f"\\n{_quoted(spot.note)[1:]}" if spot.note else '"')
         out.write(f"  n{index} [label={label}];\n")
     for edge in focus.edges:
         style = "" if edge.certain else " [style=dashed]"

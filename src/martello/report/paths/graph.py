@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import Final
 
 from martello.report.network.model import Edge, Focus, Spot
 from martello.report.paths.model import Step, Way
+
+_RUNS: Final = "pod-container"
 
 
 def graph(ways: Iterable[Way], title: str) -> Focus:
@@ -22,11 +25,12 @@ def graph(ways: Iterable[Way], title: str) -> Focus:
         begins.add(begin)
         layers.setdefault(begin, 0)
         groups.setdefault(begin, "")
-        for needs, step in links(way):
+        for needs, step in links(way, brief=True):
             groups.setdefault(step.gives, step.group)
             notes.setdefault(step.gives, step.edge)
             for need in needs:
                 edges[need, step.gives] = edges.get((need, step.gives), False) or step.sure
+    layers.update({end: 1 for _, end in edges})  # footholds that others gain stand after these
     _lay(layers, edges)
     names = sorted(layers, key=lambda name: (layers[name], groups.get(name, ""), name))
     at = {name: number for number, name in enumerate(names)}
@@ -52,15 +56,18 @@ def called(way: Way) -> str:
     return f"{way.begin} and {more} more" if more > 0 else way.begin
 
 
-def links(way: Way) -> Iterator[tuple[tuple[str, ...], Step]]:
+def links(way: Way, brief: bool = False) -> Iterator[tuple[tuple[str, ...], Step]]:
     """Each step with the places that it follows from: what it needs where that is told, else what
-    was gained before.
+    was gained before. `brief` goes without those that only say that a pod runs its containers.
     """
     begin = called(way)
     gained = {way.begin: begin}
     last = begin
     for step in way.steps:
         needs = tuple(dict.fromkeys(gained[one] for one in step.needs if one in gained))
+        if brief and step.edge == _RUNS and step.gives != way.goal and not step.evidence:
+            gained[step.gives] = last = (needs or (last,))[0]
+            continue
         yield needs or (last,), step
         gained[step.gives] = last = step.gives
 

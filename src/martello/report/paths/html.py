@@ -15,9 +15,11 @@ from martello.report.text import plural
 DRAWN: Final = 12  # classes in the picture
 _LISTED: Final = 500
 _STYLE: Final = (
-    "<style>ol.steps{padding-left:1.6rem}ol.steps li{margin:.25rem 0}"
+    "<style>main{max-width:80rem}section{max-width:68rem}section:has(.scroll){max-width:none}"
+    "ol.steps{padding-left:1.6rem}ol.steps li{margin:.25rem 0}"
     "ol.steps small{display:block;color:var(--soft);overflow-wrap:anywhere}"
-    ".level{font-weight:600}</style>\n"
+    "ol.steps .unsure{color:var(--medium);font-weight:600}"
+    ".way{padding:.1rem 1.2rem .6rem}.way h2{margin:.8rem 0 .4rem}</style>\n"
 )
 
 
@@ -29,14 +31,22 @@ def write(told: Told, title: str, out: IO[str]) -> None:
 def _parts(told: Told) -> Iterator[str]:
     yield _STYLE
     if not told.ways:
-        yield f"<p>No path from {plural(told.footholds, 'foothold')}.</p>\n"
+        yield f"<p class=verdict>No path from {plural(told.footholds, 'foothold')}.</p>\n"
+        yield from _notes(told)
         return
+    kind = {0: "", 3: " incomplete"}.get(told.report.exit, " fail")
+    classes = plural(len(told.ways), "class", "classes")
+    reason = _text(told.report.reason)
+    yield f'<p class="verdict{kind}">{classes} of paths: {reason}</p>\n'
     shown = told.ways[:DRAWN]
     count = f"the first {DRAWN} of {len(told.ways)} classes of paths"
-    yield section(graph(shown, count if len(told.ways) > DRAWN else "from footholds to goals"))
+    drawn = graph(shown, count if len(told.ways) > DRAWN else "from footholds to goals")
+    if len({spot.layer for spot in drawn.spots}) > 4:  # smaller, so that the goals are seen too
+        yield "<style>.scroll svg{max-width:100%;min-width:64rem;height:auto}</style>\n"
+    yield section(drawn)
     if told.remedy is not None and told.remedy.edits:
         edits = "".join(
-            f"<li>{_text(edit.says)} <small>cost {edit.cost} {_text(edit.where)}</small>\n"
+            f"<li>{_text(edit.says)} <small>{_text(edit.where)} cost {edit.cost}</small>\n"
             for edit in told.remedy.edits
         )
         yield f"<section>\n<h2>The cheapest cut</h2>\n<ol class=steps>{edits}</ol>\n"
@@ -45,12 +55,19 @@ def _parts(told: Told) -> Iterator[str]:
         yield _way(way)
     if len(told.ways) > _LISTED:
         yield f"<p>{len(told.ways) - _LISTED} more: see the json report.</p>\n"
-    for note in (*told.notes, *told.missing):
-        yield f"<p>{_text(note)}</p>\n"
+    yield from _notes(told)
+
+
+def _notes(told: Told) -> Iterator[str]:
+    for note in told.notes:
+        yield f"<p class=counts>note: {_text(note)}</p>\n"
+    for one in told.missing:
+        yield f"<p class=counts>unread: {_text(one)}</p>\n"
 
 
 def _way(way: Way) -> str:
-    head = f"<span class=level>{way.severity}</span> {_text(way.begin)} → {_text(way.goal)}"
+    level = f'<span class="severity {way.severity}">{way.severity}</span>'
+    head = f"{level} {_text(way.begin)} → {_text(way.goal)}"
     others = ""
     if len(way.footholds) > 1:
         named = ", ".join(way.footholds[:20])
@@ -58,12 +75,14 @@ def _way(way: Way) -> str:
         others = f"<p>any of {_text(named)}{more}</p>\n"
     steps = "".join(map(_step, way.steps))
     why = "".join(f"<p>{_text(reason)}</p>\n" for reason in way.why)
-    return f"<section>\n<h2>{head}</h2>\n{others}<ol class=steps>{steps}</ol>\n{why}</section>\n"
+    body = f"<h2>{head}</h2>\n{others}<ol class=steps>{steps}</ol>\n{why}"
+    return f'<section class="cause way {way.severity}">\n{body}</section>\n'
 
 
 def _step(step: Step) -> str:
-    told = "".join(f"<small>{_text(_evidence(one))}</small>" for one in step.evidence)
-    return f"<li>{_text(step.says)}{told}\n"
+    told = "".join(f"<small>{_text(_evidence(one))}</small>" for one in step.shown)
+    mark = "" if step.sure else "<span class=unsure>?</span> "
+    return f"<li>{mark}{_text(step.says)}{told}\n"
 
 
 def _evidence(one: Evidence) -> str:

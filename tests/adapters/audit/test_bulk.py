@@ -1,0 +1,139 @@
+"""What is read in bulk is what the scalar reader makes of each event, hostile ones included."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+from tests.support.monitor.hostile import benign, line
+
+from martello.adapters import batch
+from martello.adapters.audit import bulk
+from martello.adapters.audit.columns import Origin, read
+
+ORIGIN = Origin(b"key", "prod", "log", 1_800_000_000_000_000_000)
+ROUNDS = int(os.environ.get("MARTELLO_ROUNDS", "1"))
+CORPORA = os.environ.get("MARTELLO_CORPORA")
+
+
+def plain(number: int) -> bytes:
+    """A benign event as the API server writes it."""
+    return json.dumps(benign(number), separators=(",", ":")).encode()
+
+
+def one_by_one(lines: Iterable[bytes]) -> tuple[list[dict[str, Any]], int]:
+    """The events of the scalar reader, and how many documents were none."""
+    found = [one for text in lines for one in read(text, ORIGIN)]
+    events = [one for one in found if isinstance(one, dict)]
+    return events, len(found) - len(events)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_bulk_is_the_scalar_reader_on_hostile_events(seed: int) -> None:
+    random = Random(seed)
+    for _ in range(ROUNDS):
+        lines = [line(random, number) for number in range(700)]
+        found = bulk.read(b"\n".join(lines), ORIGIN)
+        events, faults = one_by_one(lines)
+        assert len(found.faults) == faults
+        for got, wanted in zip(batch.events(found.rows), events, strict=True):
+            assert got == wanted
+        assert 60 < found.plain < len(lines)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_list_is_its_events(seed: int) -> None:
+    random = Random(seed)
+    lines = [json.dumps(benign(number)).encode() for number in range(5)]
+    lines += [plain(9), b'{"verb":7}', b"7"]
+    random.shuffle(lines)
+    events, faults = one_by_one(lines)
+    joined = b",".join(lines)
+    for data in (b"[" + joined + b"]", b'{"kind":"EventList","items":[' + joined + b"]}"):
+        found = bulk.read(data, ORIGIN)
+        assert (batch.events(found.rows), len(found.faults)) == (events, faults)
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"\n \n", b"{}", b"7", b"[]", b'{"kind":"EventList","items":[]}', b"\xff\xfe"]
+)
+def test_nothing_is_no_error(data: bytes) -> None:
+    assert bulk.read(data, ORIGIN).rows.num_rows == 0
+
+
+def test_a_document_over_several_lines_is_read() -> None:
+    data = json.dumps({"kind": "EventList", "items": [benign(1)]}, indent=1).encode()
+    assert bulk.read(data, ORIGIN).rows["api_id"].to_pylist() == ["id-1"]
+    assert bulk.read(json.dumps(benign(2), indent=1).encode(), ORIGIN).rows.num_rows == 1
+
+
+def test_a_hostile_event_never_costs_its_batch() -> None:
+    bombs = [
+        b'{"verb":"get","user":{},"requestObject":' + b"[" * 9000 + b"]" * 9000 + b"}",
+        b'{"verb":"get","user":{"username":"\\ud800"}}',
+        b'{"verb":"get","user":{"username":"\xff"}}',
+        b'{"verb":"get","user":{"username":"\\u0000"},"x":1e999}',
+        b'{"verb":"get","verb":"create","user":{}}',
+        b'{"verb":["get"],"user":{}}',
+        b"{",
+    ]
+    lines = [plain(0), *bombs, plain(1)]
+    found = bulk.read(b"\n".join(lines), ORIGIN)
+    assert found.plain == 2
+    assert [one.document for one in found.faults] == [6, 7]
+    told = found.rows["flags"].to_pylist()
+    assert [flags and flags[0] for flags in told] == [
+        None,
+        "partial",
+        "bad_utf8",
+        "bad_utf8",
+        "partial",
+        "duplicate_key",
+        None,
+    ]
+    assert found.rows["action"].to_pylist()[5] == "create"
+
+
+def test_order_and_ids_do_not_hang_on_how_events_are_cut() -> None:
+    random = Random(1)
+    lines = [line(random, number) for number in range(900)]
+    whole = bulk.read(b"\n".join(lines), ORIGIN).rows["id"].to_pylist()
+    parts: list[str] = []
+    for begin in range(0, len(lines), 70):
+        parts += bulk.read(b"\n".join(lines[begin : begin + 70]), ORIGIN).rows["id"].to_pylist()
+    assert parts == whole
+
+
+def test_no_text_is_written_shorter_than_the_encoder_writes_it() -> None:
+    """What the proof of plain events stands on: no escape is longer than any way to say it."""
+    import msgspec
+
+    for point in [*range(0x300), 0x2028, 0xFFFD, 0x1F600]:
+        shortest = min(
+            len(way)
+            for way in (
+                json.dumps(chr(point)).encode(),
+                json.dumps(chr(point), ensure_ascii=False).encode(),
+            )
+        )
+        assert len(msgspec.json.encode(chr(point))) <= shortest, hex(point)
+
+
+@pytest.mark.corpus
+@pytest.mark.skipif(CORPORA is None, reason="no MARTELLO_CORPORA")
+@pytest.mark.parametrize("name", ["audit-benign/events.jsonl.gz", "falco-audit/cases.jsonl"])
+def test_bulk_is_the_scalar_reader_on_corpora(name: str) -> None:
+    path = Path(CORPORA or "") / name
+    data = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+    lines = data.split(b"\n")[:4000]
+    if name.startswith("falco"):
+        lines = [json.dumps(e).encode() for one in lines if one for e in json.loads(one)["events"]]
+    lines = [one for one in lines if one]
+    found = bulk.read(b"\n".join(lines), ORIGIN)
+    assert batch.events(found.rows) == one_by_one(lines)[0]

@@ -20,6 +20,7 @@ from martello.paths.proof import Proofs
 from martello.paths.reach import reach
 
 ROUNDS: Final = 2_000
+_MORE: Final = 5_000_000  # looks at rules, out of budget, before every edit is in the cut
 
 
 def cheapest_cut(
@@ -123,16 +124,24 @@ class _Search:
             self._complete(set(found.chosen))
             self.bound = min(self.bound, self.cost)
             if self.bound == self.cost or known == len(self._family) or not self._left():
-                return
+                break
+        if self.bound < self.cost:  # what was found since may say more
+            found = cheapest(self._family, self._weights, 0)
+            self.bound = min(self.cost, max(self.bound, found.bound))
 
     def _left(self) -> int:
         return max(0, self._budget - self._harvest.work)
 
     def _complete(self, chosen: set[int]) -> None:
         """A cut that begins with these edits: what is left to prove is hit, too, as it comes."""
-        last = self._harvest.work + 2 * self._left() + 1_000_000
-        while sets := self._harvest.sets(chosen):
-            self._family.update(dict.fromkeys(sets))
+        last = self._harvest.work + self._left() + _MORE
+        together = True  # out of budget, as long as edits end what only several footholds do
+        while sets := self._harvest.sets(chosen, together=together and not self._left()):
+            if not all(sets):
+                together = False
+                continue
+            if self._left():
+                self._family.update(dict.fromkeys(sets))
             chosen |= greedy(sets, self._weights)
             if self._harvest.work > last:
                 return

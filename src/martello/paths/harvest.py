@@ -7,9 +7,11 @@ from heapq import heapify, heappop, heappush
 from typing import Final
 
 from martello.paths.kernel import GOAL, Kernel
+from martello.paths.reach import components, solve
 
 LIMIT: Final = 2_000  # proofs of one harvest
-_ALONE: Final = 64  # footholds that are tried one by one where only proofs of several are found
+_EFFORT: Final = 300_000  # rules that are looked at for more proofs, once there is one
+_ALONE: Final = 16  # footholds that are tried one by one where only proofs of several are found
 
 
 class Harvest:
@@ -43,20 +45,25 @@ class Harvest:
         """The proofs that are one rule."""
         return [self._edits[rule] for rule in self._makes.get(GOAL, ()) if not self._bodies[rule]]
 
-    def sets(self, gone: Collection[int], limit: int = LIMIT) -> list[frozenset[int]]:
+    def sets(
+        self, gone: Collection[int], limit: int = LIMIT, together: bool = False
+    ) -> list[frozenset[int]]:
         """Proofs that are left when some edits are made, at most so many: none if and only if no
-        foothold by itself leads to a goal any more.
+        foothold by itself leads to a goal any more. `together` takes proofs of several, too, which
+        is less work: none are left only if all footholds together lead to no goal.
         """
         barred = {rule for edit in gone for rule in self._of_edit.get(edit, ())}
         by = self._cheapest(barred, self._starts)
         if GOAL not in by:
             return []
-        found = self._found(by, barred, self._starts, limit)
-        if found:
+        starts = dict.fromkeys(self._starts, 1) if together else self._starts
+        found = self._found(by, barred, starts, limit)
+        if found or together:
             return found
+        stop = self.work + _EFFORT
         who = self._reach(barred)
         for _ in range(_ALONE):
-            if not who or len(found) >= limit:
+            if not who or len(found) >= limit or (found and self.work > stop):
                 break
             bit = who & -who
             who ^= bit
@@ -72,8 +79,9 @@ class Harvest:
         What needs two footholds is none: nobody is two of them.
         """
         found: dict[frozenset[int], None] = {}
+        stop = self.work + _EFFORT
         for rule, instead in self._ways(by, barred):
-            if len(found) >= limit:
+            if len(found) >= limit or self.work > stop:
                 break
             edits = self._proof(rule, by, instead, starts)
             if edits is not None:
@@ -166,21 +174,20 @@ class Harvest:
         above all is somebody who has none of them.
         """
         everyone = (2 << max((bits.bit_length() for bits in self._starts.values()), default=0)) - 1
-        who = dict(self._starts)
-        queue = [rule for rule in range(len(self._heads)) if rule not in barred]
-        waiting = set(queue)
-        while queue:
-            rule = queue.pop()
-            waiting.discard(rule)
-            self.work += 1
-            bits = everyone
-            for one in self._bodies[rule]:
-                bits &= who.get(one, 0)
-            head = self._heads[rule]
-            if bits & ~who.get(head, 0):
-                who[head] = who.get(head, 0) | bits
-                for then in self._uses.get(head, ()):
-                    if then not in barred and then not in waiting:
-                        waiting.add(then)
-                        queue.append(then)
-        return who.get(GOAL, 0)
+        names = dict.fromkeys((GOAL, *self._starts, *self._heads, *self._uses))
+        place = {one: number for number, one in enumerate(names)}
+        start = [self._starts.get(one, 0) for one in names]
+        arcs: list[list[int]] = [[] for _ in names]
+        joint: list[tuple[int, tuple[int, ...]]] = []
+        self.work += len(self._heads)
+        for rule, body in enumerate(self._bodies):
+            head = place[self._heads[rule]]
+            if rule in barred:
+                continue
+            if not body:
+                start[head] = everyone
+            elif len(body) == 1:
+                arcs[place[body[0]]].append(head)
+            else:
+                joint.append((head, tuple(place[one] for one in body)))
+        return solve(components(arcs), arcs, joint, start)[place[GOAL]]

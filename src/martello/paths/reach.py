@@ -47,16 +47,18 @@ def reach(
             arcs[body[0]].append(head)
         else:
             joint.append((head, body))
-    return _solve(components(arcs), arcs, joint, start)
+    return solve(components(arcs), arcs, joint, start)
 
 
-def _solve(
+def solve(
     place: list[int],
     arcs: list[list[int]],
     joint: list[tuple[int, tuple[int, ...]]],
     start: list[int],
 ) -> list[int]:
-    """The least fixpoint, by component. A component's number is greater than those it leads to."""
+    """The least fixpoint over plain arcs and rules that join, by proposition. A component's number
+    is greater than those it leads to.
+    """
     found = [0] * (max(place, default=-1) + 1)
     out: list[set[int]] = [set() for _ in found]
     for one, heads in enumerate(arcs):

@@ -16,7 +16,7 @@ import msgspec
 from martello.practices.monitor.falco.audit_fields import audit_shape
 from martello.practices.monitor.falco.catalogue import FIELDS
 from martello.practices.monitor.falco.shape import Cases, Shape, exists, is_one, otherwise, pointer
-from martello.practices.monitor.ir import At, Atom, Call, Column, Literally, Node, Term
+from martello.practices.monitor.ir import At, Atom, Call, Column, Literally, Node, Pointer, Term
 
 TEXTUAL: Final = ("text", "any")
 NUMBERS: Final = ("u64", "i64", "u32", "i32", "i16", "port")
@@ -103,7 +103,10 @@ def sources() -> Mapping[str, Source]:
 
 
 def _printed(name: str, arg: str | None) -> Term:
-    return pointer("output_fields", name if arg is None else f"{name}[{arg}]")
+    """Where Falco prints a field: an argument in brackets or behind a dot, as the rule wrote it."""
+    if arg is None or "|" in arg:
+        return pointer("output_fields", name if arg is None else f"{name}[{arg}]")
+    return Pointer(("output_fields", f"|{name}[{arg}]|{name}.{arg}"))
 
 
 def _type(name: str) -> str:

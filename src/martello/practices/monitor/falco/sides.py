@@ -9,9 +9,9 @@ import msgspec
 from martello.practices.monitor.falco.events import arguments
 from martello.practices.monitor.falco.expression import Field, Made, Operand, Operands, Text
 from martello.practices.monitor.falco.fields import BOTH, Known, Source
-from martello.practices.monitor.falco.shape import Cases, Unknown, change
+from martello.practices.monitor.falco.shape import Cases, Unknown, arms, change, exists
 from martello.practices.monitor.falco.syntax import Malformed
-from martello.practices.monitor.ir import Call, Literally, Term, Value
+from martello.practices.monitor.ir import Call, Literally, Term, Value, both
 
 _NO_ARGUMENT: Final = "filter error: transformer '{}' does not support field arguments"
 
@@ -129,7 +129,12 @@ def _transformed(one: Made, inner: Side) -> Side:
             f"transformer applied on field '{inner.name}'",
             one.at,
         )
-    shapes = tuple(change(shape, lambda term: Call(function, (term,))) for shape in inner.shapes)
+    shapes = tuple(
+        change(shape, lambda term: Call(function, (term,)))
+        if not (inner.several and counted)
+        else Cases(tuple((both(when, exists(t)), Call(function, (t,))) for when, t in arms(shape)))
+        for shape in inner.shapes
+    )
     type_ = "u64" if counted else inner.type
     several = inner.several and not counted
     return Side(shapes, type_, several, inner.name, inner.marks - {"bare"})

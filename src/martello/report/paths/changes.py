@@ -10,7 +10,7 @@ from martello.report.markdown import cell
 from martello.report.model import Report, Screen
 from martello.report.paths.json import way, write_plain
 from martello.report.paths.model import Evidence, Way
-from martello.report.paths.text import way_lines
+from martello.report.paths.text import exit_lines, way_lines
 from martello.report.text import clean, hanging, paint, plural
 
 _SHOWN: Final = 20
@@ -67,11 +67,8 @@ def text(diff: Diff, screen: Screen, out: IO[str]) -> None:
     for one_missing in diff.missing[:3]:
         lines += hanging(f"unread: {clean(one_missing)}", screen.width, 8)
     report = diff.report
-    style = {0: "good", 3: "unassessed"}.get(report.exit, "high")
     reason = "no new path" if not diff.opened and report.exit == 0 else report.reason
-    following = f"    next: {report.next}" if report.next else ""
-    exit = paint(f"exit {report.exit}", style, screen.colour)
-    lines.append(f"{exit}: {clean(reason + following)}")
+    lines += exit_lines(report, reason, screen)
     out.writelines(f"{line}\n" for line in lines)
 
 

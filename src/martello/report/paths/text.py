@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import IO, Final
 
-from martello.report.model import Screen
+from martello.report.model import Report, Screen
 from martello.report.paths.model import Edit, Evidence, Remedy, Step, Told, Way
 from martello.report.text import clean, hanging, paint, plural, width
 
@@ -157,9 +157,10 @@ def proof(told: Told, remedy: Remedy) -> str:
     classes = plural(len(told.ways), "class", "classes")
     if not remedy.edits:
         return f"no edit ends any of {classes} of paths"
+    left = "nothing but what is open" if remedy.open else "no path"
     how = "the cheapest" if remedy.optimal else f"at most {remedy.gap} dearer than the cheapest"
     tried = {
-        True: f"proved on the edited cluster: none of {classes} of paths is left",
+        True: f"proved on the edited cluster: {left} is left",
         False: "on the edited cluster a path is left",
         None: "not tried on the edited cluster",
     }[remedy.verified]
@@ -173,13 +174,20 @@ def end_lines(told: Told, screen: Screen) -> list[str]:
         lines += hanging(f"note: {clean(note)}", screen.width, 6)
     for one in told.missing[:3]:
         lines += hanging(f"unread: {clean(one)}", screen.width, 8)
-    report = told.report
+    return [*lines, *exit_lines(told.report, told.report.reason, screen)]
+
+
+def exit_lines(report: Report, reason: str, screen: Screen) -> list[str]:
+    """The exit with its reason, and the next command: below it where both have no room, never
+    wrapped, for it is copied.
+    """
     style = {0: "good", 3: "unassessed"}.get(report.exit, "high")
-    following = f"    next: {report.next}" if report.next else ""
-    exit = paint(f"exit {report.exit}", style, screen.colour)
-    made = hanging(clean(f"exit {report.exit}: {report.reason}{following}"), screen.width, 2)
-    made[0] = made[0].replace(f"exit {report.exit}", exit, 1)
-    return [*lines, *made]
+    word = f"exit {report.exit}"
+    head, following = clean(f"{word}: {reason}"), clean(f"next: {report.next}")
+    whole = f"{head}    {following}" if report.next else head
+    apart = bool(report.next and screen.width and width(whole) > screen.width)
+    first = head if apart else whole
+    return [first.replace(word, paint(word, style, screen.colour), 1), *[following] * apart]
 
 
 def _put(lines: list[str], out: IO[str]) -> None:

@@ -318,6 +318,14 @@ def test_s9_placeholders_need_values() -> None:
     assert "no value is given" in rule(text, placeholders={"other": ["one"]}).unassessed
 
 
+def test_s9_placeholders_multiply_only_so_far() -> None:
+    many = {"x": [str(n) for n in range(20)]}
+    found = rule("selection:\n  a|expand: '%x%%x%%x%'", placeholders=many)
+    assert "cannot be filled" in found.unassessed
+    found = rule("selection:\n  a|re:\n  b: 1", placeholders=many)
+    assert found.unassessed == "a regular expression is a text"
+
+
 @pytest.mark.parametrize("part", ["minute", "hour", "day", "week", "month", "year"])
 def test_s9_parts_of_dates_are_not_compared(part: str) -> None:
     assert "parts of dates" in selection(f"a|{part}", 3).unassessed

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
+from sigma.exceptions import SigmaError
 from sigma.rule import SigmaDetection, SigmaDetectionItem
 from sigma.types import Placeholder, SigmaRegularExpression, SigmaString
 
+from martello.practices.monitor.problems import shown
 from martello.practices.monitor.sigma.lower import Unassessable
 
 _MOST: Final = 1_000
@@ -33,14 +35,17 @@ def filled(one: SigmaDetection, values: Mapping[str, Sequence[str]]) -> SigmaDet
 
 
 def _made(value: Any, values: Mapping[str, Sequence[str]]) -> list[Any]:
-    holds = isinstance(value, SigmaString | SigmaRegularExpression)
-    if not holds or not value.contains_placeholder(include=list(values)):
+    text = value.regexp if isinstance(value, SigmaRegularExpression) else value
+    if not isinstance(text, SigmaString) or not text.contains_placeholder(include=list(values)):
         return [value]
 
     def chosen(place: Placeholder) -> Iterator[Any]:
         yield from values.get(place.name, (place,))
 
-    made = list(value.replace_placeholders(chosen))
+    try:
+        made = list(value.replace_placeholders(chosen))
+    except SigmaError as error:
+        raise Unassessable(f"its placeholders cannot be filled: {shown(error)}") from None
     if isinstance(value, SigmaString):  # a cased one stays cased
         for each in made:
             each.__class__ = value.__class__

@@ -43,13 +43,20 @@ class Intake:
         return kept is not None
 
     def flush(
-        self, decode: Decode, within: Within | None = None, most: int = 32 << 20
+        self,
+        decode: Decode,
+        within: Within | None = None,
+        most: int = 32 << 20,
+        until: int | None = None,
     ) -> tuple[Segment, ...] | None:
-        """Writes what has come since the last commit, up to so many bytes, and frees it. Returns
+        """Writes what has come since the last commit, up to so many bytes and to a position (what
+        is not judged yet must be read again after a crash), and frees it. Returns
         the segments (none: nothing had come), or None where another writer has the source.
         `decode` must give the same for the same frames; it may not raise for a bad event.
         """
         frames = self._spool.read(self.name.key, self.mine.committed, most)
+        if until is not None:
+            frames = [one for one in frames if one.position < until]
         if not frames:
             return ()
         first, last = self.mine.committed, frames[-1].position + 1
@@ -57,6 +64,7 @@ class Intake:
         written: list[Segment] = []
         for kind in sorted(tables):
             written += self._lake.write(kind, tables[kind], self.name.key, first, last)
+        self._lake.check(written)
         if not self.renew():
             return None
         with self._state.writing() as connection:
@@ -66,8 +74,8 @@ class Intake:
             if within is not None:
                 within(connection, tables)
         self.mine = mine
-        for table in tables.values():
-            self._lake.recent.keep(table["id"].to_pylist())
+        for kind, table in tables.items():
+            self._lake.recent.keep(kind, table["id"].to_pylist())
         self._spool.free(self.name.key, last)
         return tuple(written)
 

@@ -9,6 +9,7 @@ import click
 from martello.cli.lazy import LazyGroup
 
 VERBS: Final = {
+    "run": ("run", "Take what happens, keep it, judge it, and tell: the daemon."),
     "replay": ("replay", "What rules would have said about a log; writes nothing."),
 }
 

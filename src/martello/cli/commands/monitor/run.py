@@ -1,0 +1,62 @@
+"""`martello monitor run`: everything in one place, judged as it comes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from martello.cli import options
+from martello.cli.store import places
+
+
+@click.command("run")
+@click.option(
+    "--listen",
+    "listen",
+    metavar="[HOST]:PORT",
+    default="",
+    help="The door for /audit (webhook), /events (lines of JSON), /v1/logs (OTLP), /falco.",
+)
+@click.option("--tls-cert", default="", metavar="FILE", help="The door's certificate.")
+@click.option("--tls-key", default="", metavar="FILE", help="Its key.")
+@click.option(
+    "--client-ca", default="", metavar="FILE", help="Only clients with a certificate of these."
+)
+@click.option(
+    "--token-file", default="", metavar="FILE", help="Bearer tokens that may send, one a line."
+)
+@click.option("--plain", is_flag=True, help="Without TLS, on loopback only.")
+@click.option(
+    "--sensor",
+    type=click.Choice(["bpftrace"]),
+    default=None,
+    help="Watch the containers of this machine (as root).",
+)
+@click.option(
+    "--pods",
+    "pods",
+    default="",
+    metavar="FILE",
+    help="The cluster's pods, for the names of containers: a file of objects, or a kubeconfig by "
+    "--context.",
+)
+@click.option("--rules", "rules", multiple=True, metavar="PATH", help="As for replay. Repeatable.")
+@click.option(
+    "--except", "exceptions", multiple=True, metavar="FILE", help="Exceptions. Repeatable."
+)
+@click.option("--sink", "sinks", multiple=True, metavar="URL", help="Where alerts go. Repeatable.")
+@click.option("--no-baselines", is_flag=True, help="Learn nothing; rules alone.")
+@click.option("--cluster", default="local", show_default=True, help="The name of the cluster.")
+@click.option("--node", default="", metavar="NAME", help="The name of this node.")
+@options.context
+@options.kubeconfig
+@places.flags
+@options.debug
+def command(**flags: Any) -> int:
+    """Take what arrives and what this machine's containers do, keep it, judge it, and tell. Alerts
+    are printed one a line, and go to every --sink. The end (Ctrl-C, SIGTERM) writes what is left.
+    """
+    from martello.cli.monitor.running import run_command
+
+    return run_command(flags)

@@ -1,0 +1,206 @@
+"""`monitor run` from its flags: the parts, put together, until a signal ends it."""
+
+from __future__ import annotations
+
+import contextlib
+import secrets
+import signal
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+from martello.adapters.intake.decode import Decoder
+from martello.adapters.intake.door import Door
+from martello.adapters.sensors.containers import Pods
+from martello.adapters.sensors.shape import Place
+from martello.cli.monitor.watch import Settings, Watch
+from martello.cli.store.places import Places, places
+from martello.core.alert import Alert
+from martello.core.errors import BadInput, Unreachable
+from martello.practices.monitor import exceptions, packs
+from martello.practices.monitor.baseline import Baselines
+from martello.practices.monitor.pipeline import Pipeline
+
+_KEY: Final = "redaction.key"
+_PODS_EVERY: Final = 10.0  # seconds
+
+
+def run_command(flags: dict[str, Any]) -> int:
+    """Runs until it is told to end; 0."""
+    from martello.store.files import open_files
+    from martello.store.lake import Lake
+    from martello.store.spool import Spool
+    from martello.store.state import open_state
+
+    where = places(flags["state"], flags["lake"])
+    pipeline = _pipeline(flags)
+    if not (flags["listen"] or flags["sensor"]):
+        raise BadInput("nothing to watch", "no source was named", "name --listen or --sensor")
+    place = Place(flags["cluster"], flags["node"])
+    pods = _pods(flags)
+    decoder = Decoder(_key(where), place, pods)
+    with (
+        open_state(where.state) as state,
+        Spool(where.spool) as spool,
+    ):
+        lake = Lake(open_files(where.lake))
+        sinks = _sinks(flags)
+        settings = Settings(flags["cluster"], flags["node"], sinks=tuple(s.name for s in sinks))
+        watch = Watch(
+            settings,
+            state,
+            lake,
+            spool,
+            decoder,
+            pipeline,
+            route=lambda _: settings.sinks,
+            told=_print,
+        )
+        watch.start()
+        _deliveries(watch, sinks)
+        if flags["sensor"]:
+            _sensor(watch, place, pods)
+        try:
+            with _ending() as ended:
+                _serve(flags, watch, ended)
+        finally:
+            watch.stop()
+    return 0
+
+
+def _pipeline(flags: dict[str, Any]) -> Pipeline:
+    loaded = packs.named(flags["rules"])
+    for error in loaded.errors:
+        print(f"rules: {error}", file=sys.stderr)
+    given = exceptions.load(packs.texts(flags["exceptions"]))
+    if given.errors:
+        raise BadInput("the exceptions cannot be read", str(given.errors[0]), "mend them")
+    held = exceptions.Exceptions(given.exceptions, loaded.pack)
+    for place, why in held.void.items():
+        print(f"exception {place} does not hold: {why}", file=sys.stderr)
+    baselines = None if flags["no_baselines"] else Baselines()
+    return Pipeline(loaded.pack, cluster=flags["cluster"], exceptions=held, baselines=baselines)
+
+
+def _key(where: Places) -> bytes:
+    """The key of this installation that covers secrets: made once."""
+    path = where.spool.parent / _KEY
+    try:
+        return path.read_bytes()[:32]
+    except FileNotFoundError:
+        pass
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    key = secrets.token_bytes(32)
+    path.touch(mode=0o600)
+    path.write_bytes(key)
+    return key
+
+
+def _pods(flags: dict[str, Any]) -> Pods:
+    return Pods()
+
+
+def _sinks(flags: dict[str, Any]) -> list[Any]:
+    return []
+
+
+def _deliveries(watch: Watch, sinks: list[Any]) -> None:
+    """A worker for each sink."""
+
+
+def _sensor(watch: Watch, place: Place, pods: Pods) -> None:
+    from martello.adapters.sensors.bpftrace import Sensor, boot_id
+    from martello.adapters.sensors.containers import Containers
+
+    sensor = Sensor(place._replace(boot=boot_id()), Containers(pods))
+    watch.follow(sensor, "bpftrace", sensor.stop)
+
+
+def _print(alert: Alert) -> None:
+    import msgspec
+
+    sys.stdout.write(msgspec.json.encode(alert).decode() + "\n")
+    sys.stdout.flush()
+
+
+@contextlib.contextmanager
+def _ending() -> Iterator[threading.Event]:
+    """Set by the first signal that ends."""
+    ended = threading.Event()
+    before = {
+        one: signal.signal(one, lambda *_: ended.set()) for one in (signal.SIGTERM, signal.SIGINT)
+    }
+    try:
+        yield ended
+    finally:
+        for one, handler in before.items():
+            signal.signal(one, handler)
+
+
+def _serve(flags: dict[str, Any], watch: Watch, ended: threading.Event) -> None:
+    """The door, until the end; without one it only waits."""
+    if not flags["listen"]:
+        ended.wait()
+        return
+    import uvicorn
+
+    host, _, port = flags["listen"].rpartition(":")
+    if not port.isdigit():
+        raise BadInput(f"no address: {flags['listen']}", "", "HOST:PORT or :PORT")
+    host = host.strip("[]") or ("127.0.0.1" if flags["plain"] else "0.0.0.0")  # noqa: S104
+    secured = bool(flags["tls_cert"])
+    if not secured and not (flags["plain"] and host in ("127.0.0.1", "::1", "localhost")):
+        raise BadInput(
+            "the door has no certificate",
+            "an audit log holds what nobody else may read",
+            "--tls-cert and --tls-key, or --plain on loopback",
+        )
+    door = Door(
+        watch.keep, watch.missed, tokens=_tokens(flags["token_file"]), trouble=lambda: watch.trouble
+    )
+    config = uvicorn.Config(
+        door.app(),
+        host=host,
+        port=int(port),
+        ws="none",
+        lifespan="off",
+        access_log=False,
+        log_level="warning",
+        server_header=False,
+        timeout_keep_alive=120,
+        ssl_certfile=flags["tls_cert"] or None,
+        ssl_keyfile=flags["tls_key"] or None,
+        ssl_ca_certs=flags["client_ca"] or None,
+        ssl_cert_reqs=2 if flags["client_ca"] else 0,
+    )
+    try:
+        config.load()
+    except OSError as error:
+        why = error.strerror or str(error)
+        raise BadInput("the door's certificate cannot be read", why, "check the files") from None
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, name="door", daemon=True)
+    thread.start()
+    while not server.started:
+        if not thread.is_alive():
+            raise Unreachable(f"cannot listen on {flags['listen']}", "it is taken", "another port")
+        time.sleep(0.02)
+    print(f"listening on {host}:{port}", file=sys.stderr, flush=True)
+    ended.wait()
+    server.should_exit = True
+    thread.join(timeout=10)
+
+
+def _tokens(file: str) -> frozenset[str]:
+    if not file:
+        return frozenset()
+    try:
+        found = frozenset(Path(file).read_text(encoding="utf-8").split())
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadInput(f"cannot read {file}", str(error), "one token a line") from None
+    if not found:
+        raise BadInput(f"{file} holds no token", "", "one token a line")
+    return found

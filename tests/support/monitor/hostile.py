@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from copy import deepcopy
 from random import Random
 from typing import Any, Final
 
@@ -172,7 +173,7 @@ def _change(random: Random, event: dict[str, Any]) -> None:
             if random.random() < 0.2:
                 at.pop(place[-1], None)
             else:
-                at[place[-1]] = random.choice(_ANY)
+                at[place[-1]] = deepcopy(random.choice(_ANY))
 
 
 def _body(random: Random) -> Any:
@@ -189,7 +190,7 @@ def _body(random: Random) -> Any:
             {"spec": {"template": {"spec": spec}}},
             [{"op": "replace", "path": "/spec", "value": spec}],
             {"kind": "Secret", "data": {"password": "cGFzcw=="}},
-            random.choice(_ANY),
+            deepcopy(random.choice(_ANY)),
         )
     )
 

@@ -244,7 +244,7 @@ def test_a6_a_second_copy_is_marked_once_the_first_is_committed(tmp_path: Path) 
 
     assert sorted(marks()) == [False, False, False, True]
     assert sorted(marks()) == [False, False, False, True]  # it was not committed: no copy of itself
-    lake.recent.keep(table["id"].to_pylist())
+    lake.recent.keep("audit", table["id"].to_pylist())
     assert marks() == [True] * 4
     clock[0] = 899.0
     assert marks() == [True] * 4

@@ -80,7 +80,7 @@ class Store:
         mine = segments.commit(self.state, self.mine, last, written)
         assert mine is not None
         self.mine = mine
-        self.lake.recent.keep(table["id"].to_pylist())
+        self.lake.recent.keep(kind, table["id"].to_pylist())
         return written
 
     def path(self, file: str) -> Path:

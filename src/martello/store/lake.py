@@ -113,7 +113,7 @@ class Lake:
         own = [
             pa.repeat(id, count),
             pa.array(np.arange(count, dtype=np.int64)),
-            pa.array(self.recent.marks(rows["id"].to_pylist()), pa.bool_()),
+            pa.array(self.recent.marks(kind, rows["id"].to_pylist()), pa.bool_()),
         ]
         kept = with_own(rows, own)
         columns = self.put(EVENTS, kind, cluster, day, id, kept)
@@ -163,6 +163,16 @@ class Lake:
         path = f"{tier}/kind={kind}/cluster={cluster}/day={day}/{id}-{digest[:16]}.parquet"
         self.files.put(path, content)
         return path, digest, len(content)
+
+    def check(self, written: Sequence[Segment]) -> None:
+        """Raises Unreachable where a file is not as long as it was written: it may be seen only if
+        both of its files are there.
+        """
+        for one in written:
+            pairs = (one.columns_file, one.columns_size), (one.raw_file, one.raw_size)
+            for path, size in pairs:
+                if path and self.files.size(path) != size:
+                    raise Unreachable(f"cannot write {path}", "it is not what was written")
 
     def read(self, path: str, columns: Sequence[str] | None = None) -> pa.Table:
         """Reads one file. Raises Unreachable where it is missing or no Parquet."""

@@ -47,6 +47,15 @@ def test_pyproject_counts_and_the_search_ends_at_the_repository(project: Path) -
     assert load_config({}, inner, {})["fail-on"] == "high"
 
 
+def test_goals_of_ones_own_are_a_table(project: Path) -> None:
+    (project / "martello.toml").write_text('[crown]\nsecrets = ["data/db"]\n')
+    config = load_config({}, project, {"MARTELLO_CROWN_NODES": "cp-1,cp-2"})
+    assert config.crown["secrets"] == ["data/db"]
+    assert config.crown["nodes"] == ["cp-1", "cp-2"]
+    assert config.crown["accounts"] == []
+    assert config.origin["crown.secrets"] == str(project / "martello.toml")
+
+
 def test_params_are_kebab_there_and_camel_here(project: Path) -> None:
     (project / "martello.toml").write_text("[checks.RES-004]\nmax-ratio = 6\n")
     assert load_config({}, project, {}).checks == {"RES-004": {"maxRatio": 6}}

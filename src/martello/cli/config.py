@@ -56,6 +56,13 @@ WAIVERS: Final[Mapping[str, Setting]] = {
     "max-days": Setting(365, (), "longest life of a waiver, in days"),
 }
 
+CROWN: Final[Mapping[str, Setting]] = {
+    "secrets": Setting([], (), "NAMESPACE/NAME, or NAMESPACE/* for all: no path may lead there"),
+    "accounts": Setting([], (), "service accounts, as NAMESPACE/NAME"),
+    "namespaces": Setting([], (), "namespaces: all accounts, secrets or pods of them"),
+    "nodes": Setting([], (), "nodes, by name"),
+}
+
 
 class Config(msgspec.Struct, frozen=True):
     """All settings, with where each came from (`flag`, `MARTELLO_X`, `FILE`, `default`)."""
@@ -64,6 +71,7 @@ class Config(msgspec.Struct, frozen=True):
     waivers: Mapping[str, Any]
     checks: Mapping[str, Mapping[str, Any]]  # check id → params, in camelCase
     origin: Mapping[str, str]
+    crown: Mapping[str, Any] = {}
 
     def __getitem__(self, name: str) -> Any:
         return self.values[name]
@@ -74,15 +82,17 @@ def load_config(flags: Mapping[str, Any], start: Path, environ: Mapping[str, str
     directory, path, table = _read(start)
     values: dict[str, Any] = {}
     waivers: dict[str, Any] = {}
+    crown: dict[str, Any] = {}
     origin: dict[str, str] = {}
-    _unknown(table, {*SETTINGS, "waivers", "checks"}, path)
+    _unknown(table, {*SETTINGS, "waivers", "crown", "checks"}, path)
     layers = (
         (SETTINGS, values, table, ""),
         (WAIVERS, waivers, table.get("waivers", {}), "waivers."),
+        (CROWN, crown, table.get("crown", {}), "crown."),
     )
     for settings, into, given, prefix in layers:
         if not isinstance(given, dict):
-            raise BadInput(f"{path}: [waivers] is no table", "", f"see {FILE} in the docs")
+            raise BadInput(f"{path}: [{prefix[:-1]}] is no table", "", f"see {FILE} in the docs")
         if prefix:
             _unknown(given, set(settings), path)
         for name, setting in settings.items():
@@ -98,7 +108,7 @@ def load_config(flags: Mapping[str, Any], start: Path, environ: Mapping[str, str
                 value, source = setting.default, "default"
             into[name] = _checked(key, value, setting, source)
             origin[key] = source
-    return Config(values, waivers, _params(table.get("checks", {}), path), origin)
+    return Config(values, waivers, _params(table.get("checks", {}), path), origin, crown)
 
 
 def _read(start: Path) -> tuple[Path, str, dict[str, Any]]:

@@ -19,6 +19,7 @@ ANY_SECRETS: Final[Proposition] = ("goal", "secrets")
 MASTERS: Final[Proposition] = ("group", "system:masters")
 LEGACY_TOKENS: Final = 24  # the first minor version without a token secret for each account
 _PART: Final = Label("part", "one of all")
+_TAKEN: Final = Label("goal", "has all of its accounts, secrets or pods")
 _CLOUD: Final = (
     "eks.amazonaws.com/role-arn",
     "iam.gke.io/gcp-service-account",
@@ -112,8 +113,10 @@ class Building:
         for space in world.namespaces:
             for kind in ("accounts", "secrets", "pods"):
                 self._rule((kind, space), [("admin", space)], Label("role", "all rights"))
+                self._rule(("namespace", space), [(kind, space)], _TAKEN)
             self._rule(("admin", space), [CLUSTER_ADMIN], Label("role", "all rights everywhere"))
             self._rule(ANY_SECRETS, [("secrets", space)], Label("goal", f"all secrets of {space}"))
+            self._rule(("namespace", space), [("admin", space)], _TAKEN)
             self._rule(("pods", space), [("podsats",)])
             self._rule(("pods", space), [("podsats", "")])
             if world.cluster.kubernetes < LEGACY_TOKENS:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import Any
 
 import msgspec
@@ -13,6 +13,7 @@ from martello.core.resource import Ref, Resource
 from martello.paths.facts import Facts, facts
 from martello.paths.horn import closure
 from martello.paths.model import Change, Cut, Edit, Inputs, Proposition
+from martello.paths.own import holders
 
 
 def applied(cluster: Cluster, edits: Iterable[Edit]) -> Cluster:
@@ -70,19 +71,26 @@ def verified(
     footholds: Iterable[Proposition],
     goals: Iterable[Proposition],
     inputs: Callable[[Cluster], Inputs] | None = None,
+    own: Collection[Proposition] = (),
 ) -> Cut:
     """The cut with the answer whether, read anew, the edited cluster has no way to the goals that
-    it closes. `inputs` asks other practices about the edited cluster.
+    it closes. `inputs` asks other practices about the edited cluster; `own` are goals that pods
+    which were given them may have.
     """
     after = applied(before.cluster, cut.edits)
     told = inputs(after) if inputs is not None else before.inputs
     read = facts(after, told)
-    starts = [n for one in footholds if (n := read.program.find(one)) is not None]
-    known = closure(read.program, starts)
+    program, begun = read.program, tuple(footholds)
+    starts = [n for one in begun if (n := program.find(one)) is not None]
+    known = closure(program, starts)
     still = {path.goal for path in cut.open}
-    left = [
-        goal
-        for goal in goals
-        if goal not in still and (n := read.program.find(goal)) is not None and known[n]
-    ]
+    left: list[Proposition] = []
+    for goal in goals:
+        end = program.find(goal)
+        if goal in still or end is None or not known[end]:
+            continue
+        has = holders(read, goal) if goal in own else frozenset()
+        others = [n for n in starts if program.names[n] not in has]
+        if len(others) == len(starts) or closure(program, others)[end]:
+            left.append(goal)
     return msgspec.structs.replace(cut, verified=not left)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Final
 
 import msgspec
@@ -12,6 +12,7 @@ from martello.paths.facts import Facts
 from martello.paths.find import GOALS, Options, find, footholds_of
 from martello.paths.hitting import cheapest
 from martello.paths.model import Fact, PathClass, Proposition
+from martello.paths.own import holders
 from martello.paths.reach import reach
 
 _PLAIN: Final = Options()
@@ -41,10 +42,10 @@ def diff(
     options: Options = _PLAIN,
 ) -> Difference:
     """Compares two worlds by names: what leads to a goal in one and not in the other."""
-    asked = tuple(goals) if goals is not None else GOALS
+    asked = tuple(goals) if goals is not None else (*GOALS, *options.own)
     given = tuple(footholds) if footholds is not None else None
-    was = _pairs(before, given or footholds_of(before, options), asked)
-    is_now = _pairs(after, given or footholds_of(after, options), asked)
+    was = _pairs(before, given or footholds_of(before, options), asked, options.own)
+    is_now = _pairs(after, given or footholds_of(after, options), asked, options.own)
     opened: list[Opened] = []
     for goal in asked:
         new = [one for one, end in is_now if end == goal and (one, end) not in was]
@@ -56,17 +57,21 @@ def diff(
 
 
 def _pairs(
-    facts: Facts, footholds: Iterable[Proposition], goals: Iterable[Proposition]
+    facts: Facts,
+    footholds: Iterable[Proposition],
+    goals: Iterable[Proposition],
+    own: Collection[Proposition],
 ) -> set[tuple[Proposition, Proposition]]:
     program = facts.program
     starts = [n for one in footholds if (n := program.find(one)) is not None]
     who = reach(program, starts)
+    given = {goal: holders(facts, goal) for goal in own}
     return {
         (program.names[start], goal)
         for goal in goals
         if (end := program.find(goal)) is not None
         for bit, start in enumerate(starts)
-        if who[end] >> bit & 1 and start != end
+        if who[end] >> bit & 1 and start != end and program.names[start] not in given.get(goal, ())
     }
 
 

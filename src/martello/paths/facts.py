@@ -39,7 +39,7 @@ def facts(
     minor = cluster.kubernetes
     usable = [edge for edge in known if edge.since <= minor < edge.until]
     program = Program()
-    world = World(cluster, policies=inputs.policies is not None)
+    world = World(cluster, policies=inputs.policies is not None, secrets=inputs.secrets)
     building = Building(program, world, inputs, known)
     guards = Guards(program, world, inputs)
     building.before(guards)

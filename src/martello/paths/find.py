@@ -14,6 +14,7 @@ from martello.paths.hitting import BUDGET
 from martello.paths.horn import closure, relevant
 from martello.paths.model import FOREVER, Cut, Edit, Path, PathClass, Proposition, Step
 from martello.paths.must import must
+from martello.paths.own import apart, holders, together
 from martello.paths.pods import Class
 from martello.paths.proof import Proofs, towards
 from martello.paths.reach import reach
@@ -34,7 +35,8 @@ class Options(msgspec.Struct, frozen=True):
     """How paths are looked for. `system` takes identities of the control plane as footholds too;
     `limit` is how many classes are proved (0: all); `weights` replaces those of edits, by id;
     `keep` are ids of edits, or refs as they are written in them, that must stay; `seen` are edges
-    of whose use there is evidence.
+    of whose use there is evidence; `own` are goals beside the usual ones, which pods that were
+    given them may have.
     """
 
     system: bool = False
@@ -42,6 +44,7 @@ class Options(msgspec.Struct, frozen=True):
     weights: Mapping[str, int] = {}
     keep: tuple[str, ...] = ()
     seen: tuple[str, ...] = ()
+    own: tuple[Proposition, ...] = ()
     budget: int = BUDGET
 
 
@@ -82,9 +85,10 @@ def find(
     options: Options = _PLAIN,
 ) -> tuple[PathClass, ...]:
     """The classes of paths, the worst first. A foothold that is a goal is no path; one that leads
-    to cluster-admin is not told again for what an administrator has anyway.
+    to cluster-admin is not told again for the usual goals, which an administrator has anyway.
+    Nor is a pod told that was given a goal of `options.own`.
     """
-    asked = tuple(goals) if goals is not None else GOALS
+    asked = tuple(goals) if goals is not None else (*GOALS, *options.own)
     begun = tuple(footholds) if footholds is not None else footholds_of(facts, options)
     program = facts.program
     starts = {n: one for one in begun if (n := program.find(one)) is not None}
@@ -95,10 +99,15 @@ def find(
     found: list[PathClass] = []
     told = 0
     for end in ends:
-        left = who[end] & ~told if goals is None else who[end]
-        if goals is None:
-            told |= who[end]
-        here = [one for bit, one in enumerate(numbers) if left >> bit & 1 and one != end]
+        left = who[end]
+        if goals is None and program.names[end] in GOALS:
+            left, told = left & ~told, told | left
+        has = holders(facts, program.names[end]) if program.names[end] in options.own else ()
+        here = [
+            one
+            for bit, one in enumerate(numbers)
+            if left >> bit & 1 and one != end and starts[one] not in has
+        ]
         found.extend(_classes(facts, here, end, rules, options))
     found.sort(key=lambda c: (-SEVERITIES.index(c.severity), asked.index(c.goal), c.path.cost))
     return tuple(_told(facts, one, rules) for one in found[: options.limit or None])
@@ -230,7 +239,13 @@ def cut(
     """The cheapest edits after which none of the footholds leads to any of the goals."""
     program = facts.program
     begun = tuple(footholds) if footholds is not None else footholds_of(facts, options)
-    asked = tuple(goals) if goals is not None else GOALS
+    asked = tuple(goals) if goals is not None else (*GOALS, *options.own)
+    own = [one for one in asked if one in options.own]
+    if any(not holders(facts, one).isdisjoint(begun) for one in own):
+        begun, goals = apart(facts, begun, own)
+        goals += (one for one in asked if one not in own)
+        other = msgspec.structs.replace(options, own=())
+        return together(cut(facts, footholds=begun, goals=goals, options=other, only=only))
     starts = [n for one in begun if (n := program.find(one)) is not None]
     ends = [n for one in asked if (n := program.find(one)) is not None]
     weights = dict(options.weights)

@@ -169,6 +169,7 @@ class Inputs(msgspec.Struct, frozen=True, eq=False):
 
     security: Security | None = None
     policies: Policies | None = None
+    secrets: tuple[tuple[str, str], ...] = ()  # that are there, whoever may list them
     weaknesses: tuple[Weakness, ...] | None = None
     exposed: tuple[Exposed, ...] | None = None
     metadata: tuple[Exposed, ...] | None = None

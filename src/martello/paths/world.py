@@ -41,8 +41,16 @@ class World:
         "users",
     )
 
-    def __init__(self, cluster: Cluster, *, policies: bool = False) -> None:
-        """`policies`: pods are judged in every namespace, whatever its label says."""
+    def __init__(
+        self,
+        cluster: Cluster,
+        *,
+        policies: bool = False,
+        secrets: Iterable[tuple[str, str]] = (),
+    ) -> None:
+        """`policies`: pods are judged in every namespace, whatever its label says. `secrets` are
+        there, too, as namespace and name.
+        """
         self.cluster = cluster
         self._policies = policies
         self._needed: dict[Ref, str] | None = None
@@ -71,6 +79,9 @@ class World:
             self.bindings.setdefault(space, []).append(binding)
         self.accounts, self.phantoms = self._accounts()
         self.secrets, self.tokens = self._secrets()
+        for space, name in secrets:
+            if space in self.namespaces:
+                self.secrets.setdefault(space, set()).add(name)
         self.users = sorted({one.who[1] for one in self.held if one.who[0] == "user"})
         self.groups = sorted({one.who[1] for one in self.held if one.who[0] == "group"})
 

@@ -59,8 +59,10 @@ def compare(old: str, new: str, outputs: Sequence[Output], flags: dict[str, Any]
     """Writes the difference; the exit code. Raises what reading raises."""
     before, after = known_state(old, flags), known_state(new, flags)
     begun = places.footholds(flags["footholds"], after.facts)
-    asked = places.goals(flags["goals"], after.facts)
-    options = Options(system=flags["system"], limit=0 if flags["everything"] else 20)
+    own = tuple(dict.fromkeys((*after.own, *before.own)))
+    asked = places.goals(flags["goals"], after.facts, own)
+    own = places.own(flags["goals"], own)
+    options = Options(system=flags["system"], limit=0 if flags["everything"] else 20, own=own)
     with Progress() as progress:
         progress("comparing paths")
         everybody = begun or _everybody(before, after, options)

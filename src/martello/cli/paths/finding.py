@@ -54,11 +54,15 @@ def look(flags: dict[str, Any]) -> tuple[Told, tuple[PathClass, ...], Known]:
     """The paths of the world that the flags name, with their cut, proved on the edited cluster."""
     world = known(flags)
     begun = places.footholds(flags["footholds"], world.facts)
-    asked = places.goals(flags["goals"], world.facts)
+    asked = places.goals(flags["goals"], world.facts, world.own)
     weights, notes = weigh(world, flags["events"])
     limit = 0 if flags["everything"] else 20
     options = Options(
-        system=flags["system"], limit=limit, weights=weights, keep=_kept(world.facts, flags["keep"])
+        system=flags["system"],
+        limit=limit,
+        weights=weights,
+        keep=_kept(world.facts, flags["keep"]),
+        own=places.own(flags["goals"], world.own),
     )
     with Progress() as progress:
         progress("looking for paths")
@@ -73,7 +77,7 @@ def look(flags: dict[str, Any]) -> tuple[Told, tuple[PathClass, ...], Known]:
         ways=tuple(way(one) for one in classes),
         remedy=remedy(ending, world.facts, classes, weights) if ending is not None else None,
         footholds=len(starts),
-        goals=tuple(places.words(goal) for goal in places.asked_goals(asked)),
+        goals=tuple(places.words(goal) for goal in places.asked_goals(asked, options.own)),
         report=report,
         limited=bool(limit) and len(classes) >= limit,
         everything=flags["everything"],
@@ -117,10 +121,12 @@ def _cut(
     """The cut, tried on the edited cluster, of which every practice is asked anew."""
 
     def anew(cluster: Cluster) -> Inputs:
-        return inputs(cluster, world.weak)[0]
+        return inputs(cluster, world.weak, world.own)[0]
 
     made = cut(world.facts, footholds=starts, goals=asked, options=options)
-    return verified(world.facts, made, starts, places.asked_goals(asked), anew)
+    return verified(
+        world.facts, made, starts, places.asked_goals(asked, options.own), anew, options.own
+    )
 
 
 def _edited(

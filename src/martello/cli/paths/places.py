@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Final
 
 from martello.core.errors import BadInput
@@ -43,9 +43,14 @@ def goals(
         elif own:
             found += own
         else:
-            next = '[crown]\nsecrets = ["NAMESPACE/NAME"]'
+            next = 'name some there: secrets = ["NAMESPACE/NAME"]'
             raise BadInput("nothing that [crown] of martello.toml names is here", "", next)
     return tuple(dict.fromkeys(found)) or None
+
+
+def own(words: Collection[str], named: tuple[Proposition, ...]) -> tuple[Proposition, ...]:
+    """One's own goals where they count: by default, and where --to says so."""
+    return named if not words or "crown" in words else ()
 
 
 def _read(word: str, facts: Facts, forms: str, plain: tuple[str, ...]) -> Proposition:

@@ -25,8 +25,8 @@ to_flag = click.option(
     "goals",
     multiple=True,
     metavar="GOAL",
-    help="cluster-admin, admin:NS, node[:NAME], secrets[:NS], secret:NS/NAME or sa:NS/NAME. "
-    "Repeatable [default: cluster-admin, node and secrets].",
+    help="cluster-admin, admin:NS, namespace:NS, node[:NAME], secrets[:NS], secret:NS/NAME, "
+    "sa:NS/NAME, or crown. Repeatable [default: cluster-admin, node, secrets and crown].",
 )
 from_flag = click.option(
     "--from",

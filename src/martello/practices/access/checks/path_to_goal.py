@@ -44,7 +44,8 @@ _BINDING = """
 def path_to_goal(cluster: Cluster, *, facts: Mapping[str, Any]) -> Iterator[Hit]:
     """Path leads to what must not be reached.
 
-    Steps that are harmless one by one lead together from where an attacker may begin to a goal that
-    was named with `martello paths --to`. The evidence lists them in their order.
+    Steps that are harmless one by one lead together from where an attacker may begin to what
+    `[crown]` of martello.toml or `martello paths --to` names. The evidence lists them in their
+    order.
     """
     yield from hits(cluster, facts["paths"], "ACC-903")

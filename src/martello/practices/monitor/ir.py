@@ -81,6 +81,8 @@ FUNCTIONS: Final = {
     "concat": "the texts of all terms, one after another",
     "words": "those texts of the terms that are there and not empty, joined by blanks",
     "first": "the first of the terms that is there",
+    "rest": "what follows the first blank of a text; missing where there is none",
+    "result": "0 of SUCCESS, minus its number of the name of an error, the number that a text is",
     "repository": "an image reference without its tag and digest",
     "effective": "of every container (a list of JSON texts) what its securityContext says of the"
     " first extra, else the second term, else the second extra",

@@ -7,6 +7,7 @@ list may be `None` (a container that does not say).
 from __future__ import annotations
 
 import binascii
+import errno
 from base64 import b64decode
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
@@ -25,6 +26,7 @@ _UPPER: Final = {small: small - 32 for small in range(ord("a"), ord("z") + 1)}
 _LOWER: Final = {large: large + 32 for large in range(ord("A"), ord("Z") + 1)}
 _decode: Final = msgspec.json.Decoder().decode
 _encode: Final = msgspec.json.Encoder().encode
+_ERRORS: Final = {name: -number for number, name in errno.errorcode.items()}
 _read: tuple[Any, Any] = (None, None)
 
 
@@ -216,6 +218,16 @@ def _b64(value: str) -> str | None:
         return None
 
 
+def _rest(value: str) -> str | None:
+    return value.partition(" ")[2] or None
+
+
+def _result(value: Any) -> int | float | None:
+    if not isinstance(value, str):
+        return number(value)
+    return 0 if value == "SUCCESS" else _ERRORS.get(value, number(value))
+
+
 def _repository(value: str) -> str:
     name = value.partition("@")[0]
     path, slash, last = name.rpartition("/")
@@ -235,6 +247,8 @@ _BY_ELEMENT: Final[Mapping[str, Callable[[Any], Any]]] = {
     "dirname": _of_text(_dirname),
     "b64": _of_text(_b64),
     "repository": _of_text(_repository),
+    "rest": _of_text(_rest),
+    "result": _result,
 }
 
 

@@ -10,7 +10,7 @@ _PLAIN = {
     "evt.type": "sys_call",
     "evt.rawtime": "time",
     "proc.name": "proc_name",
-    "proc.args": "proc_args",
+    "proc.cmdline": "proc_args",
     "proc.exepath": "proc_exe",
     "proc.pid": "proc_pid",
     "proc.ppid": "proc_ppid",
@@ -34,6 +34,8 @@ def scalar(flat: Mapping[str, Any]) -> dict[str, Any]:
     found = {_PLAIN[key]: value for key, value in flat.items() if key in _PLAIN}
     if "fd.name" in flat and "fd.sip" not in flat:
         found["file_path"] = flat["fd.name"]
+    if "proc.args" in flat and "proc.cmdline" not in flat:
+        found["proc_args"] = f"{flat.get('proc.name', '-')} {flat['proc.args']}".rstrip()
     if "proc.exe" in flat:
         found["proc_argv"] = [flat["proc.exe"], *str(flat.get("proc.args", "")).split()]
     if "evt.rawres" in flat:

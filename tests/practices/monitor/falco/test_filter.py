@@ -107,6 +107,44 @@ def test_conditions(condition: str, true: bool) -> None:
 @pytest.mark.parametrize(
     ("condition", "true"),
     [
+        ("evt.type = execve", True),
+        ("proc.cmdline = 'sh -c id' and proc.args = '-c id'", True),
+        ("proc.pcmdline = 'bash -l'", True),
+        ("proc.tty != 0", True),
+        ("evt.res = ENOENT and evt.rawres = -2 and evt.failed = true", True),
+        ("evt.is_open_write = true and evt.is_open_create = false", True),
+        ("fd.typechar = f and fd.directory = /etc and fd.num < 0", False),
+        ("proc.aname = init and proc.aname[1] = bash and proc.aname[0] = sh", True),
+        ("proc.is_exe_from_memfd = true and proc.is_exe_upper_layer = false", True),
+        ("container.image.repository = r:5000/a and container.id != host", True),
+        ("user.uid = 0 and thread.tid exists", False),
+    ],
+)
+def test_k6_events_of_other_sensors(condition: str, true: bool) -> None:
+    """What bpftrace and Tetragon fill is enough for most rules."""
+    event = {
+        "action": "exec",
+        "proc_name": "sh",
+        "proc_args": "/bin/sh -c id",
+        "proc_parent_name": "bash",
+        "proc_parent_args": "-bash -l",
+        "proc_ancestors": ["bash", "init"],
+        "proc_flags": ["memfd"],
+        "proc_tty": "pts/0",
+        "proc_uid": 0,
+        "sys_res": "ENOENT",
+        "file_path": "/etc/x",
+        "file_flags": ["write"],
+        "container_id": "c1",
+        "image_ref": "r:5000/a:1",
+        "raw": "",
+    }
+    assert holds(lower(parse(condition), sources()["syscall"])[0], event) is true
+
+
+@pytest.mark.parametrize(
+    ("condition", "true"),
+    [
         ("fd.net in (1.2.3.0/24)", True),
         ("fd.net in (10.0.0.0/8, 9.0.0.0/8)", True),
         ("fd.net != 1.2.3.0/24", False),

@@ -16,7 +16,19 @@ import msgspec
 from martello.practices.monitor.falco.audit_fields import audit_shape
 from martello.practices.monitor.falco.catalogue import FIELDS
 from martello.practices.monitor.falco.shape import Cases, Shape, exists, is_one, otherwise, pointer
-from martello.practices.monitor.ir import At, Atom, Call, Column, Literally, Node, Pointer, Term
+from martello.practices.monitor.ir import (
+    TRUE,
+    At,
+    Atom,
+    Call,
+    Column,
+    Literally,
+    Node,
+    Pointer,
+    Term,
+    both,
+    either,
+)
 
 TEXTUAL: Final = ("text", "any")
 NUMBERS: Final = ("u64", "i64", "u32", "i32", "i16", "port")
@@ -115,7 +127,6 @@ def _type(name: str) -> str:
 
 
 _COLUMN: Final[Mapping[str, str]] = {
-    "evt.type": "sys_call",
     "syscall.type": "sys_call",
     "evt.rawtime": "time",
     "evt.rawtime.ns": "time",
@@ -125,7 +136,6 @@ _COLUMN: Final[Mapping[str, str]] = {
     "proc.exepath": "proc_exe",
     "proc.pexepath": "proc_parent_exe",
     "proc.pname": "proc_parent_name",
-    "proc.args": "proc_args",
     "proc.cwd": "proc_cwd",
     "proc.pid": "proc_pid",
     "proc.ppid": "proc_ppid",
@@ -174,6 +184,8 @@ _TUPLE: Final = Call(
         Column("net_dst_port"),
     ),
 )
+_CALL: Final = Column("sys_call")
+_RESULT: Final = Call("result", (Column("sys_res"),))
 _PATH: Final = Column("file_path")
 _NAME: Final = Column("proc_name")
 _SIX: Final = Atom(Column("net_dst_ip"), "contains", (":",))
@@ -194,6 +206,19 @@ def _boolean(name: str) -> tuple[tuple[Node, Term], ...]:
         (is_one(printed, "true"), Literally(True)),
         (exists(printed), Literally(False)),
     )
+
+
+def _line(name: str, args: str) -> Cases:
+    """A command line begins with the name in Falco; ours as it was called."""
+    named, line = Column(name), Column(args)
+    return Cases(((exists(named), Call("words", (named, Call("rest", (line,))))), (TRUE, line)))
+
+
+def _number() -> Cases:
+    """The number of a file that is open is asked for its sign: where none is told, it is 3."""
+    told = Call("number", (_printed("fd.num", None),))
+    opened = both(exists(_PATH), Atom(_RESULT, ">=", (0,)))
+    return Cases(((exists(told), told), (either(opened, _NET), Literally(3))))
 
 
 def _tty() -> Cases:
@@ -217,9 +242,23 @@ def _sort(*names: str) -> Callable[[], Cases]:
 
 
 _DERIVED: Final[Mapping[str, Callable[[], Shape]]] = {
+    "evt.type": lambda: Cases(
+        (
+            (exists(_CALL), _CALL),
+            (is_one(Column("action"), "exec"), Literally("execve")),
+            (is_one(Column("action"), "exit"), Literally("procexit")),
+        )
+    ),
     "evt.dir": lambda: otherwise(_printed("evt.dir", None), Literally("<")),
     "evt.rawres": lambda: Call(
-        "number", (Call("first", (_printed("evt.rawres", None), Column("sys_res"))),)
+        "result", (Call("first", (_printed("evt.rawres", None), Column("sys_res"))),)
+    ),
+    "evt.failed": lambda: Cases(
+        (
+            *_boolean("evt.failed"),
+            (Atom(_RESULT, "<", (0,)), Literally(True)),
+            (exists(_RESULT), Literally(False)),
+        )
     ),
     "evt.is_open_write": lambda: _flag("evt.is_open_write", "file_flags", "write"),
     "evt.is_open_read": lambda: _flag("evt.is_open_read", "file_flags", "read"),
@@ -227,7 +266,9 @@ _DERIVED: Final[Mapping[str, Callable[[], Shape]]] = {
     "proc.is_exe_upper_layer": lambda: _flag("proc.is_exe_upper_layer", "proc_flags", "upper"),
     "proc.is_exe_from_memfd": lambda: _flag("proc.is_exe_from_memfd", "proc_flags", "memfd"),
     "proc.exe": lambda: Call("first", (At(Column("proc_argv"), 0), _printed("proc.exe", None))),
-    "proc.cmdline": lambda: Call("words", (_NAME, Column("proc_args"))),
+    "proc.args": lambda: Call("rest", (Column("proc_args"),)),
+    "proc.cmdline": lambda: _line("proc_name", "proc_args"),
+    "proc.pcmdline": lambda: _line("proc_parent_name", "proc_parent_args"),
     "proc.tty": _tty,
     "user.loginuid": lambda: Cases(
         (
@@ -235,6 +276,7 @@ _DERIVED: Final[Mapping[str, Callable[[], Shape]]] = {
             (exists(Column("proc_auid")), Column("proc_auid")),
         )
     ),
+    "fd.num": _number,
     "fd.name": lambda: Call("first", (_PATH, _TUPLE)),
     "fd.directory": lambda: Call("dirname", (_PATH,)),
     "fd.filename": lambda: Call("basename", (_PATH,)),

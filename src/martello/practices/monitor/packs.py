@@ -77,12 +77,12 @@ def default() -> Pack:
     return load(texts((str(RULES),))).pack
 
 
-def named(names: Iterable[str]) -> Loaded:
+def named(names: Iterable[str], *, correct: bool = True) -> Loaded:
     """The rules that `--rules` names: `default`, files, directories. Raises BadInput."""
     files: list[str] = []
     for name in names or (DEFAULT,):
         files.append(str(RULES) if name == DEFAULT else name)
-    return load(texts(files))
+    return load(texts(files), correct=correct)
 
 
 def texts(names: Iterable[str]) -> Iterator[tuple[str, str]]:

@@ -70,6 +70,11 @@ def _array(values: list[Any], type_: pa.DataType, wrong: set[int]) -> pa.Array:
     """The values as one array; rows that do not fit are noted."""
     if pa.types.is_map(type_):
         values = [list(v.items()) if isinstance(v, Mapping) else v for v in values]
+    if pa.types.is_list(type_):  # a text would be the list of its letters
+        odd = [at for at, v in enumerate(values) if not isinstance(v, list | tuple | None)]
+        for at in odd:
+            values[at] = None
+        wrong.update(odd)
     try:
         return pa.array(values, type_)
     except _WRONG:

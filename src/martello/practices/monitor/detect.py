@@ -71,7 +71,7 @@ class Detector:
             {name: one.type for name, one in COLUMNS.items() if kind in one.kinds}
         )
         self._atoms: dict[Atom, int] = {}
-        self._asked: list[_Asked] = []
+        self.asked: list[Asked] = []
         self._rules = tuple(self._compiled(rule) for rule in rules)
         self._places: dict[tuple[Any, ...], tuple[int, ...]] = {}
 
@@ -83,9 +83,9 @@ class Detector:
 
     def _number(self, atom: Atom) -> int:
         """The atom's number; equal atoms of all rules have one."""
-        number = self._atoms.setdefault(atom, len(self._asked))
-        if number == len(self._asked):
-            self._asked.append(_Asked(atom, self._compiler))
+        number = self._atoms.setdefault(atom, len(self.asked))
+        if number == len(self.asked):
+            self.asked.append(Asked(atom, self._compiler))
         return number
 
     def find(self, rows: pa.Table) -> list[Found]:
@@ -97,11 +97,11 @@ class Detector:
             rows = rows.take(numbers)
         batch = _Batch(rows, self._compiler)
         wanted = sorted({number for rule in chosen for number in rule.atoms})
-        bits = batch.evaluate([self._asked[number] for number in wanted])
+        bits = batch.evaluate([self.asked[number] for number in wanted])
         truth = dict(zip(wanted, bits, strict=True))
         found: list[tuple[int, int, Found]] = []
         for place, rule in enumerate(chosen):
-            for row, true in _decided(rule, truth, self._asked, batch):
+            for row, true in _decided(rule, truth, self.asked, batch):
                 at = row if numbers is None else numbers[row].as_py()
                 found.append((at, place, Found(at, rule.rule, true)))
         found.sort(key=lambda one: one[:2])
@@ -154,7 +154,7 @@ class _Ready:
         self.columns = sorted(columns(rule.tree))
 
 
-class _Asked:
+class Asked:
     """An atom and how it is evaluated: `made` is its expression or constant; without one, `single`
     names the only column that it reads, whose distinct values are asked.
     """
@@ -170,6 +170,11 @@ class _Asked:
         plain = only != "raw" and compiler.types.get(only) in ("text", "int")
         self.single = only if plain else ""
         self._known: dict[Any, bool | None] = {}
+
+    @property
+    def known(self) -> int:
+        """How many values it was asked of, and remembers."""
+        return len(self._known)
 
     def of(self, value: Any) -> bool | None:
         """The verdict where the only column has this value."""
@@ -190,7 +195,7 @@ class _Batch:
         self.all = (1 << rows.num_rows) - 1
         self._compiler = compiler
 
-    def evaluate(self, wanted: Sequence[_Asked]) -> list[Bits]:
+    def evaluate(self, wanted: Sequence[Asked]) -> list[Bits]:
         """The bits of each atom; open where only single rows can tell."""
         exprs: list[pl.Expr] = []
         reads: set[str] = set()
@@ -206,7 +211,7 @@ class _Batch:
             found = {one.name: one for one in made.get_columns()}
         return [self._bits(one, found.get(str(at))) for at, one in enumerate(wanted)]
 
-    def _bits(self, asked: _Asked, series: pl.Series | None) -> Bits:
+    def _bits(self, asked: Asked, series: pl.Series | None) -> Bits:
         if isinstance(asked.made, bool):
             return (self.all, 0) if asked.made else (0, self.all)
         if series is not None:
@@ -223,7 +228,7 @@ class _Batch:
         there = self.all if known is None else _whole(known, truth.offset) & self.all
         return bits & there, ~bits & there
 
-    def _distinct(self, asked: _Asked) -> Bits:
+    def _distinct(self, asked: Asked) -> Bits:
         """An atom over one column, asked of its distinct values."""
         column = self.rows[asked.single].combine_chunks()
         if isinstance(column, pa.ChunkedArray):
@@ -248,7 +253,7 @@ def _whole(buffer: pa.Buffer, offset: int) -> int:
 
 
 def _decided(
-    rule: _Ready, truth: Mapping[int, Bits], asked: Sequence[_Asked], batch: _Batch
+    rule: _Ready, truth: Mapping[int, Bits], asked: Sequence[Asked], batch: _Batch
 ) -> Iterator[tuple[int, tuple[int, ...]]]:
     """The rows of which a rule is true, with the atoms that were."""
     numbers = iter(rule.atoms)

@@ -91,7 +91,6 @@ FUNCTIONS: Final = {
     "cel": "what the first extra, CEL over `e` and `params`, is of these columns, with the second "
     "extra as parameters (JSON): true, false, or missing where CEL gives an error; no argument "
     "need be there",
-    "element": "every element of list columns of equal length that belongs to one slot",
 }
 
 # How an operator compares. Texts are compared by code point.

@@ -361,9 +361,9 @@ def _words(edge: Edge, env: Env) -> dict[str, str]:
         if value == ANY:
             words[variable] = f"any {noun} of {home}" if home else f"any {noun}"
         elif isinstance(value, Class):
-            words[variable] = f"{noun} {value.id}"
+            words[variable] = f"{noun} {value.id.removeprefix('/')}"
         elif isinstance(value, tuple) and isinstance(value[0], Class):
-            words[variable] = value[0].id
+            words[variable] = value[0].id.removeprefix("/")  # files may leave the namespace out
         elif noun:
             words[variable] = f"{noun} {home}/{value}" if home else f"{noun} {value}"
         else:

@@ -140,8 +140,8 @@ def test_what_may_be_misspelled_is_said() -> None:
         "access", "can", "gte", "secrets", "-n", "shpo", "--as", "shop/deployer", "-f", "demo"
     )
     told = " ".join(done.out.split())
-    assert "note no verb gte is known here: it is asked literally; the nearest is get" in told
-    assert "note nothing here lies in namespace shpo" in told
+    assert "note: no verb gte is known here: it is asked literally; the nearest is get" in told
+    assert "note: nothing here lies in namespace shpo" in told
     near = ask("access", "can", "get", "secrets", "--as", "shop/deployer", "-f", "demo")
     assert "it holds in shop: -n shop" in near.out
 
@@ -239,3 +239,26 @@ def test_who_can_lists_those_of_whom_it_is_not_known(tmp_path: Path) -> None:
     assert done.code == 0
     assert done.out.splitlines()[0] == "nobody is known for sure who may get pods in shop"
     assert "User jo  perhaps" in done.out
+
+
+def test_doubts_of_one_cause_are_one_line(tmp_path: Path) -> None:
+    spaces = "".join(
+        f"---\napiVersion: v1\nkind: Namespace\nmetadata: {{name: {name}}}\n"
+        f"---\napiVersion: v1\nkind: ServiceAccount\nmetadata: {{name: api, namespace: {name}}}\n"
+        for name in ("a", "b", "c")
+    )
+    lines = CORE.replace("ClusterRole", "Role").splitlines(keepends=True)
+    bound = "".join(line for line in lines if "nonResourceURLs" not in line)
+    bound = bound.replace("kind: User, name: joe@example.com", "kind: ServiceAccount, name: api")
+    (tmp_path / "all.yaml").write_text(bound + spaces)
+    done = ask("access", "who-can", "get", "secrets", "-f", "all.yaml", cwd=tmp_path)
+    assert done.out.count("its namespace is not written") == 1, done.out
+    assert "  ServiceAccount default/api  perhaps  in default\n" in done.out
+    grant = CORE.replace("kind: ClusterRoleBinding", "kind: RoleBinding").replace(
+        "metadata: {name: core}\nroleRef", "metadata: {name: NAME, namespace: NAME}\nroleRef"
+    )
+    others = "".join("---" + grant.replace("NAME", name) for name in ("a", "b", "c"))
+    (tmp_path / "all.yaml").write_text(bound + spaces + others)
+    done = ask("access", "who-can", "get", "secrets", "-f", "all.yaml", cwd=tmp_path)
+    assert "ServiceAccount a/api  perhaps  and 2 subjects more" in done.out
+    assert done.out.count("its namespace is not written") == 1, done.out

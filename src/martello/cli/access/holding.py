@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -12,8 +12,11 @@ from martello.cli.access.requests import Asked, parse
 from martello.cli.access.telling import chain, subject_note
 from martello.practices.access.bindings import Subject
 from martello.practices.access.defaults import of_control_plane
+from martello.practices.access.gaps import may_allow
 from martello.practices.access.model import Answer
 from martello.report.access.model import Holder, Holders
+
+_HOME: Final = "default"  # where kubectl puts what does not say its namespace
 
 
 def holders(opened: Opened, words: tuple[str, ...], flags: dict[str, Any]) -> Holders:
@@ -55,16 +58,20 @@ def _all(opened: Opened, asked: Asked) -> list[tuple[Subject, list[str], list[An
 
 
 def _spaces(opened: Opened, asked: Asked) -> list[str]:
-    """The namespaces in which a binding grants it."""
+    """The namespaces in which a binding grants it. A binding that does not say its own may land in
+    any of them; where there is none, the one that kubectl takes stands for it.
+    """
     index = opened.access.index
     roles = set(index.roles_with(index.allowing(asked.request)))
-    return sorted(
-        {
-            binding.resource.ref.namespace
-            for place, binding in enumerate(index.bindings)
-            if not binding.cluster_wide and index.role_of[place] in roles
-        }
-    )
+    found = {
+        binding.resource.ref.namespace
+        for place, binding in enumerate(index.bindings)
+        if not binding.cluster_wide and index.role_of[place] in roles
+    }
+    home = msgspec.structs.replace(asked.request, namespace=_HOME)
+    if not found and any(True for _ in may_allow(index.adrift, home)):
+        found.add(_HOME)
+    return sorted(found)
 
 
 def _holder(subject: Subject, scopes: list[str], answers: list[Answer]) -> Holder:

@@ -66,24 +66,36 @@ def write_holders(told: Holders, screen: Screen, out: IO[str]) -> None:
     elif not sure and told.folded:
         head = f"nobody but the control plane may {told.words}"
     lines = hanging(clean(head), screen.width, 2)
-    for holder in told.holders[:_HOLDERS]:
+    perhaps: dict[tuple[str, ...], list[Holder]] = {}
+    for holder in told.holders:
+        perhaps.setdefault(holder.because if holder.perhaps else (), []).append(holder)
+    known = perhaps.pop((), [])
+    for holder in known[:_HOLDERS]:
         lines += _holder(holder, screen)
-    if len(told.holders) > _HOLDERS:
-        lines.append(f"  and {plural(len(told.holders) - _HOLDERS, 'subject')} more: -o json")
+    if len(known) > _HOLDERS:
+        lines.append(f"  and {plural(len(known) - _HOLDERS, 'subject')} more: -o json")
+    groups = list(perhaps.values())
+    for alike in groups[:_HOLDERS]:
+        lines += _holder(alike[0], screen, len(alike) - 1)
+    if len(groups) > _HOLDERS:
+        lines.append(f"  and {plural(len(groups) - _HOLDERS, 'doubt')} more: -o json")
     if told.folded:
         lines.append(f"and {told.folded} of the control plane: --system")
     _put(lines + _end(told.notes, told.missing, screen), out)
 
 
-def _holder(holder: Holder, screen: Screen) -> list[str]:
+def _holder(holder: Holder, screen: Screen, more: int = 0) -> list[str]:
+    """A subject, by what; `more` others are in doubt for the same reason."""
     parts = [(holder.subject, "bold")]
     if holder.perhaps:
         parts.append(("perhaps", "unassessed"))
     if holder.note:
         parts.append((f"({clean(holder.note)})", ""))
-    if holder.scopes:
-        more = len(holder.scopes) - 6
-        named = ", ".join(holder.scopes[:6]) + (f" and {more} more" if more > 0 else "")
+    if more:
+        parts.append((f"and {plural(more, 'subject')} more", ""))
+    elif holder.scopes:
+        rest = len(holder.scopes) - 6
+        named = ", ".join(holder.scopes[:6]) + (f" and {rest} more" if rest > 0 else "")
         parts.append((f"in {clean(named)}", ""))
     lines = _flow(parts, screen, "  ", 4)
     told: dict[tuple[str, str, str], None] = {}
@@ -147,9 +159,9 @@ def _dim(text: str) -> tuple[str, str]:
 def _end(notes: tuple[str, ...], missing: tuple[str, ...], screen: Screen) -> list[str]:
     lines: list[str] = []
     for note in notes:
-        lines += hanging(f"note  {clean(note)}", screen.width, 6)
+        lines += hanging(f"note: {clean(note)}", screen.width, 6)
     for one in missing[:3]:
-        lines += hanging(f"unread  {clean(one)}", screen.width, 8)
+        lines += hanging(f"unread: {clean(one)}", screen.width, 8)
     if missing:
         count = plural(len(missing), "thing")
         text = f"{count} could not be read, so it may be otherwise: --allow-incomplete counts it"

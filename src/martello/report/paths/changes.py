@@ -54,6 +54,7 @@ def text(diff: Diff, screen: Screen, out: IO[str]) -> None:
         for fact in one.blame:
             said = "  ".join(part for part in (fact.says, fact.where) if part)
             lines += hanging(f"  opened by {clean(said)}", screen.width, 12)
+        lines.append("")
     if len(diff.opened) > _SHOWN:
         lines.append(f"and {len(diff.opened) - _SHOWN} more: -o json")
     for begin, goal in diff.closed[:_SHOWN]:

@@ -241,6 +241,16 @@ def test_who_can_lists_those_of_whom_it_is_not_known(tmp_path: Path) -> None:
     assert "User jo  perhaps" in done.out
 
 
+def test_a_file_that_cannot_be_read_is_named_with_the_reason(tmp_path: Path) -> None:
+    (tmp_path / "bad.yaml").write_text("hello: [\n")
+    for words in (["access", "who-can", "get", "pods"], ["paths"]):
+        done = ask(*words, "-f", "bad.yaml", cwd=tmp_path)
+        assert done.code == 2
+        first, because, _ = done.err.splitlines()
+        assert first == "nothing to ask in bad.yaml"
+        assert because.startswith("because bad.yaml:2:1: ")
+
+
 def test_doubts_of_one_cause_are_one_line(tmp_path: Path) -> None:
     spaces = "".join(
         f"---\napiVersion: v1\nkind: Namespace\nmetadata: {{name: {name}}}\n"

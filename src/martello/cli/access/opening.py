@@ -43,9 +43,11 @@ def opened_reading(reading: Reading) -> Opened:
     from martello.practices.access import access
 
     if not reading.resources:
+        unread = next((one for one in reading.unassessed if one.asked), None)
+        why = f"{unread.location or reading.target}: {unread.reason}" if unread else ""
         raise BadInput(
             f"nothing to ask in {reading.target}",
-            "it holds no Kubernetes objects",
+            why or "it holds no Kubernetes objects",
             "name a directory with manifests, demo, or a cluster",
         )
     cluster = world_of(reading)

@@ -11,6 +11,7 @@ from martello.cli.lazy import LazyGroup
 VERBS: Final = {
     "run": ("run", "Take what happens, keep it, judge it, and tell: the daemon."),
     "rules": ("rules", "Which rules there are, which can fire here, what they are worth."),
+    "hunt": ("hunt", "Ask the history: SQL, or what a rule would have said."),
     "replay": ("replay", "What rules would have said about a log; writes nothing."),
 }
 

@@ -18,6 +18,7 @@ from martello.paths.own import apart, holders, together
 from martello.paths.pods import Class
 from martello.paths.proof import Proofs, towards
 from martello.paths.reach import reach
+from martello.paths.use import Used
 
 ANONYMOUS: Final[Proposition] = ("anonymous",)
 GOALS: Final = (CLUSTER_ADMIN, ANY_NODE, ANY_SECRETS)
@@ -34,8 +35,8 @@ _LIMIT: Final = 20
 class Options(msgspec.Struct, frozen=True):
     """How paths are looked for. `system` takes identities of the control plane as footholds too;
     `limit` is how many classes are proved (0: all); `weights` replaces those of edits, by id;
-    `keep` are ids of edits, or refs as they are written in them, that must stay; `seen` are edges
-    of whose use there is evidence; `own` are goals beside the usual ones, which pods that were
+    `keep` are ids of edits, or refs as they are written in them, that must stay; `seen` is
+    evidence of use; `own` are goals beside the usual ones, which pods that were
     given them may have.
     """
 
@@ -43,7 +44,7 @@ class Options(msgspec.Struct, frozen=True):
     limit: int = _LIMIT
     weights: Mapping[str, int] = {}
     keep: tuple[str, ...] = ()
-    seen: tuple[str, ...] = ()
+    seen: Used | None = None
     own: tuple[Proposition, ...] = ()
     budget: int = BUDGET
 
@@ -202,10 +203,10 @@ def _severity(path: Path, options: Options) -> tuple[str, tuple[str, ...]]:
     if not path.sure:
         level -= 1
         why.append("one level lower: not every step was assessed")
-    used = [step.edge for step in path.steps if step.edge in options.seen]
-    if used:
+    used = options.seen.of_path(path) if options.seen is not None else None
+    if used is not None:
         level += 1
-        why.append(f"one level higher: {used[0]} was seen in use")
+        why.append(f"one level higher: seen in use, last {used[1]}: {used[0]}")
     return SEVERITIES[max(0, min(3, level))], tuple(why)
 
 

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.support.access.asked import Done, ask
+from tests.support.access.asked import ask
+from tests.support.command import Done
 
 CROWN = """
 [crown]

@@ -55,12 +55,13 @@ def look(flags: dict[str, Any]) -> tuple[Told, tuple[PathClass, ...], Known]:
     world = known(flags)
     begun = places.footholds(flags["footholds"], world.facts)
     asked = places.goals(flags["goals"], world.facts, world.own)
-    weights, notes = weigh(world, flags["events"])
+    weighed = weigh(world, flags["events"])
     limit = 0 if flags["everything"] else 20
     options = Options(
         system=flags["system"],
         limit=limit,
-        weights=weights,
+        weights=weighed.weights,
+        seen=weighed.used,
         keep=_kept(world.facts, flags["keep"]),
         own=places.own(flags["goals"], world.own),
     )
@@ -75,13 +76,15 @@ def look(flags: dict[str, Any]) -> tuple[Told, tuple[PathClass, ...], Known]:
     objects, removed = _edited(world, ending)
     told = Told(
         ways=tuple(way(one) for one in classes),
-        remedy=remedy(ending, world.facts, classes, weights) if ending is not None else None,
+        remedy=remedy(ending, world.facts, classes, weighed.weights)
+        if ending is not None
+        else None,
         footholds=len(starts),
         goals=tuple(places.words(goal) for goal in places.asked_goals(asked, options.own)),
         report=report,
         limited=bool(limit) and len(classes) >= limit,
         everything=flags["everything"],
-        notes=(*world.notes, *(notes if classes or flags["events"] else ())),
+        notes=(*world.notes, *(weighed.notes if classes or flags["events"] else ())),
         missing=world.opened.missing,
         objects=objects,
         removed=removed,

@@ -10,7 +10,7 @@ from martello.paths.facts import Facts
 from martello.paths.pods import SAME_KERNEL, SAME_USERS
 from martello.report.paths.model import Edit, Evidence, Remedy, Step, Way
 
-USES = {1: "never used", 10: "used", 30: "the only way"}
+USES = {1: "never used", 3: "whether it is used cannot be seen", 10: "used", 30: "the only way"}
 _PLAIN = frozenset((SAME_USERS, SAME_KERNEL))
 
 
@@ -93,7 +93,7 @@ def remedy(
 
 def _edit(edit: model.Edit, places: Mapping[str, str], weights: Mapping[str, int]) -> Edit:
     cost = weights.get(edit.id, edit.weight)
-    why = USES.get(cost, "") if edit.kind == "grant" else ""
+    why = USES.get(cost, "") if edit.kind == "grant" and edit.id in weights else ""
     return Edit(edit.says, cost, edit.kind, places.get(edit.id, ""), why)
 
 

@@ -51,6 +51,22 @@ def table(kind: str, events: Iterable[Event]) -> pa.Table:
     return pa.table(found, schema=schema(kind))
 
 
+def typed(kind: str, rows: pa.Table) -> pa.Table:
+    """Rows that were kept with the columns of today: those of an older file lack some, and the
+    lake's own are none of theirs.
+    """
+    have = set(rows.column_names)
+    return pa.table(
+        {
+            field.name: rows[field.name].cast(field.type)
+            if field.name in have
+            else pa.nulls(rows.num_rows, field.type)
+            for field in schema(kind)
+        },
+        schema=schema(kind),
+    )
+
+
 def events(rows: pa.Table) -> list[dict[str, Any]]:
     """The rows as scalar events: nulls are absent, times ns since 1970."""
     found: list[dict[str, Any]] = [{} for _ in range(rows.num_rows)]

@@ -1,69 +1,81 @@
-"""What happened, segment by segment in order of time: for replays, back-tests of rules, reports."""
+"""What is kept, as the batches that it once was: rules are tried on it again."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
 
-import msgspec
 import pyarrow as pa  # type: ignore[import-untyped]
 import pyarrow.compute as pc  # type: ignore[import-untyped]
 
-from martello.core.errors import MartelloError
+from martello.core.errors import Unreachable
 from martello.store import segments
-from martello.store.compact import unified
-from martello.store.lake import DUPLICATE, OWN, Lake, Segment
+from martello.store.lake import DUPLICATE, Lake, Segment
 from martello.store.segments import FOREVER
 from martello.store.state import State
 
 
-class Part(msgspec.Struct, frozen=True):
-    """The events of one segment, by time, without second copies; None where it cannot be read, and
-    why: then what is made of the others is unassessed.
+class History:
+    """The events of a window, segment by segment in the order of their first event. Once it was
+    walked, `unread` names the segments whose files are missing or damaged, and `bare` counts those
+    whose raw part is no longer kept though it was asked for.
     """
 
-    segment: Segment
-    table: Any
-    why: str = ""
+    def __init__(
+        self,
+        state: State,
+        lake: Lake,
+        kinds: Sequence[str] = (),
+        since: int = 0,
+        until: int = FOREVER,
+        clusters: Sequence[str] = (),
+        *,
+        raw: bool = False,
+    ) -> None:
+        self.known = segments.find(state, kinds, clusters, since, until)
+        self.events = 0
+        self.unread: list[str] = []
+        self.bare = 0
+        self._lake = lake
+        self._window = (since, until)
+        self._raw = raw
 
+    def __iter__(self) -> Iterator[pa.Table]:
+        """Tables of one kind each, without copies of what came twice."""
+        for one in self.known:
+            try:
+                rows = self._read(one)
+            except Unreachable:
+                self.unread.append(one.columns_file)
+                continue
+            if rows.num_rows:
+                self.events += rows.num_rows
+                yield rows
 
-def history(
-    state: State,
-    lake: Lake,
-    kinds: Sequence[str] = (),
-    since: int = 0,
-    until: int = FOREVER,
-    clusters: Sequence[str] = (),
-    raw: bool = False,
-) -> Iterator[Part]:
-    """The segments of a window (microseconds since 1970), the oldest first. Tables have the columns
-    of `adapters.batch` that are known today; with `raw` also that one, null where it is gone.
-    """
-    for one in segments.find(state, kinds, clusters, since, until):
-        try:
-            table = unified(lake.read(one.columns_file), one.kind)
-            if raw:
-                table = table.append_column("raw", _raw(lake, one, table))
-        except MartelloError as error:
-            yield Part(one, None, f"{error.what}: {error.why}")
-            continue
-        time = pc.cast(table["time"], pa.int64())
-        shown = pc.invert(pc.fill_null(table[DUPLICATE], False))
-        if one.first_at < since:
-            shown = pc.and_(shown, pc.greater_equal(time, since * 1000))
-        if one.last_at >= until:
-            shown = pc.and_(shown, pc.less(time, until * 1000))
-        rows = table.filter(shown).drop_columns([name for name, _ in OWN])
-        if rows.num_rows:
-            yield Part(one, rows)
+    def _read(self, one: Segment) -> pa.Table:
+        rows = self._lake.read(one.columns_file)
+        if self._raw:
+            rows = self._with_raw(rows, one)
+        since, until = self._window
+        time = pc.cast(rows["time"], pa.int64())
+        chosen = pc.and_(
+            pc.greater_equal(time, since * 1000), pc.less(time, min(until, 1 << 53) * 1000)
+        )
+        if DUPLICATE in rows.column_names:
+            chosen = pc.and_not(chosen, pc.fill_null(rows[DUPLICATE], False))
+        return rows.filter(chosen)
 
-
-def _raw(lake: Lake, one: Segment, table: pa.Table) -> pa.Array:
-    """What the rows of a segment were received as."""
-    if not one.raw_file or lake.files.size(one.raw_file) < 0:
-        return pa.nulls(table.num_rows, pa.string())
-    kept = lake.read(one.raw_file)
-    places = zip(kept["o_seg"].to_pylist(), kept["o_pos"].to_pylist(), strict=True)
-    at = {place: i for i, place in enumerate(places)}
-    wanted = zip(table["o_seg"].to_pylist(), table["o_pos"].to_pylist(), strict=True)
-    return kept["raw"].combine_chunks().take(pa.array([at.get(p) for p in wanted], pa.int64()))
+    def _with_raw(self, rows: pa.Table, one: Segment) -> pa.Table:
+        """The rows with what they were read from: its file has them in the same order."""
+        if one.raw_file:
+            try:
+                raw = self._lake.read(one.raw_file)
+            except Unreachable:
+                raw = None
+            if (
+                raw is not None
+                and raw.num_rows == rows.num_rows
+                and raw["o_pos"].equals(rows["o_pos"])
+            ):
+                return rows.append_column("raw", raw["raw"])
+        self.bare += 1
+        return rows.append_column("raw", pa.nulls(rows.num_rows, pa.string()))

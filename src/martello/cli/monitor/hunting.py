@@ -9,7 +9,7 @@ from typing import IO, Any, Final
 
 import pyarrow as pa  # type: ignore[import-untyped]
 
-from martello.adapters.batch import schema
+from martello.adapters.batch import typed
 from martello.cli.access.windows import nanoseconds
 from martello.cli.monitor.replaying import only
 from martello.cli.outputs import write_each
@@ -18,20 +18,21 @@ from martello.cli.store.places import places
 from martello.core.alert import Alert
 from martello.core.errors import BadInput
 from martello.practices.monitor import packs
+from martello.practices.monitor.ir import columns
 from martello.practices.monitor.pipeline import Pipeline
 from martello.practices.monitor.rule import Pack, Rule
-from martello.practices.monitor.sql import condition
 from martello.report.model import Screen
 from martello.report.text import clean, encoded, hanging, pad, plural, width
+from martello.store.coverage import Coverage
 from martello.store.files import open_files
-from martello.store.hunt import Answer, Limits, run
+from martello.store.history import History
+from martello.store.hunt import Answer, known_gaps, run
 from martello.store.lake import Lake
 from martello.store.state import State, open_state
 
 FORMATS: Final = ("table", "json", "jsonl", "csv", "parquet")
 _DAY: Final = 86_400_000_000
 _BATCH: Final = 50_000
-_MOST_HITS: Final = 1_000_000
 _WIDEST: Final = 60  # columns of one value on a screen
 
 
@@ -138,29 +139,25 @@ def _rules(state: State, lake: Lake, flags: dict[str, Any]) -> int:
     chosen = only(loaded.pack, flags["rule_names"])
     pack = Pack(_with_parts(loaded.pack, chosen))
     since, until = _window(flags)
+    kinds = list(dict.fromkeys(kind for rule in pack for kind in rule.kinds))
+    raw = any("raw" in columns(rule.tree) for rule in pack)
+    history = History(state, lake, kinds, since, until, flags["clusters"], raw=raw)
     pipeline = Pipeline(pack)
     alerts: dict[str, Alert] = {}
-    answers: list[Answer] = []
-    for kind in dict.fromkeys(kind for rule in pack for kind in rule.kinds):
-        told = [condition(rule.tree, kind).sql for rule in pack.usable(kind)]
-        if not told:
-            continue
-        names = ", ".join(f'"{name}"' for name in schema(kind).names)
-        sql = f"SELECT {names} FROM {kind} WHERE {' OR '.join(told)} ORDER BY time"  # noqa: S608
-        limits = Limits(rows=_MOST_HITS)
-        answer = run(state, lake, sql, since, until, flags["clusters"], limits, flags["verify"])
-        answers.append(answer)
-        rows = answer.table.cast(schema(kind))
-        for first in range(0, rows.num_rows, _BATCH):
-            for alert in pipeline.feed(rows.slice(first, _BATCH)):
-                alerts[alert.id] = alert
+    for rows in history:
+        told = typed(rows["kind"][0].as_py(), rows)
+        for first in range(0, told.num_rows, _BATCH):
+            alerts.update((one.id, one) for one in pipeline.feed(told.slice(first, _BATCH)))
     alerts.update((one.id, one) for one in pipeline.end())
     found = sorted(alerts.values(), key=lambda one: one.first)
-    days = _days(found, since, until)
+    covered = known_gaps(state, lake, since, until, flags["clusters"])
+    days = _days(pipeline, since, until)
 
     def write(format: str, screen: Screen, out: IO[str]) -> None:
         if format == "table":
-            for line in _rule_lines(pack, chosen, found, days, answers, screen):
+            for line in _rule_lines(pack, chosen, found, days, screen):
+                out.write(f"{line}\n")
+            for line in _read(history, covered):
                 out.write(f"{line}\n")
             return
         import msgspec
@@ -169,7 +166,17 @@ def _rules(state: State, lake: Lake, flags: dict[str, Any]) -> int:
         out.write("[\n" + ",\n".join(texts) + "\n]\n" if format == "json" else "\n".join(texts))
 
     write_each(parse_outputs(flags["outputs"] or ("table",), ("table", "json", "jsonl")), write)
-    return 0 if all(one.complete for one in answers) else 3
+    return 3 if covered.gaps or history.unread or history.bare else 0
+
+
+def _read(history: History, covered: Coverage) -> Iterator[str]:
+    yield f"{plural(len(history.known), 'segment')}, {history.events:,} events"
+    for name in history.unread[:10]:
+        yield f"unassessed: {clean(name)} is missing or damaged (martello store verify)"
+    if history.bare:
+        count = plural(history.bare, "segment")
+        yield f"unassessed: what {count} were read from is no longer kept, and the rule asks for it"
+    yield covered.says
 
 
 def _with_parts(pack: Pack, names: list[str]) -> list[Rule]:
@@ -185,10 +192,11 @@ def _with_parts(pack: Pack, names: list[str]) -> list[Rule]:
     return list(found.values())
 
 
-def _days(alerts: list[Alert], since: int, until: int) -> float:
-    """The days of the window that something is kept of."""
-    first = min((one.first // 1000 for one in alerts), default=since)
-    return max(1.0, (until - max(since, first)) / _DAY)
+def _days(pipeline: Pipeline, since: int, until: int) -> float:
+    """The days of the window that something is kept of; at least one."""
+    first = max(since, pipeline.first // 1000) if pipeline.first else since
+    last = min(until, pipeline.last // 1000) if pipeline.last else until
+    return max(1.0, (last - first) / _DAY)
 
 
 def _rule_lines(
@@ -196,7 +204,6 @@ def _rule_lines(
     chosen: list[str],
     alerts: list[Alert],
     days: float,
-    answers: list[Answer],
     screen: Screen,
 ) -> Iterator[str]:
     for name in chosen:
@@ -210,9 +217,6 @@ def _rule_lines(
             yield from hanging(f"  {count:>6,}  {clean(who)}", screen.width, 10)
         if len(whom) > 10:
             yield f"          and {len(whom) - 10:,} others"
-    read, known = sum(one.read for one in answers), sum(one.events for one in answers)
-    yield f"{read:,} segments, {known:,} events"
-    yield from dict.fromkeys(one.coverage.says for one in answers)
 
 
 def _whom(alert: Alert) -> str:

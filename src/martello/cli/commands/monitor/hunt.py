@@ -32,8 +32,8 @@ FORMATS: Final = ("table", "json", "jsonl", "csv", "parquet")
 @options.debug
 def command(sql: str, **flags: Any) -> int:
     """Ask what happened. The tables are audit, process, file, network, priv, kernel, log,
-    k8s_event, alerts and gaps; one SELECT, no file and no network. Every answer says how much of the window
-    is known. Exit 3 where a part of it is not.
+    k8s_event, alerts and gaps; one SELECT, no file and no network. Every answer says how much of
+    the window is known. Exit 3 where a part of it is not.
     """
     from martello.cli.monitor.hunting import hunt_command
 

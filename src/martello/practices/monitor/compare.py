@@ -175,24 +175,40 @@ def _class_end(pattern: str, at: int) -> int:
 
 
 def _class(inside: str) -> str:
+    """A bracket; one that holds a range backwards or a class unknown to C matches nothing."""
     negated = inside[:1] in ("!", "^")
     made = ["[^" if negated else "["]
-    at = 1 if negated else 0
+    at, last, open_ = 1 if negated else 0, "", False
     while at < len(inside):
         if inside[at : at + 2] == "[:" and (close := inside.find(":]", at + 2)) > 0:
+            if inside[at + 2 : close] not in _NAMED:
+                return _NOTHING
             made.append(inside[at : close + 2])
-            at = close + 2
+            at, last = close + 2, ""
             continue
         sign = inside[at]
-        if sign == "-" and 0 < at < len(inside) - 1 and made[-1] not in ("[", "[^"):
-            made.append("-")
-        else:
-            if sign == "\\" and at + 1 < len(inside):
-                at += 1
-                sign = inside[at]
-            made.append(_plain(sign))
         at += 1
+        if sign == "-" and last and at < len(inside) and not open_:
+            made.append("-")
+            open_ = True
+            continue
+        if sign == "\\" and at < len(inside):
+            sign = inside[at]
+            at += 1
+        if open_ and sign < last:
+            return _NOTHING
+        made.append(_plain(sign))
+        last, open_ = ("" if open_ else sign), False
     return "".join(made) + "]"
+
+
+_NOTHING: Final = r"[^\x00-\x{10ffff}]"
+_NAMED: Final = frozenset(
+    (
+        *("alnum", "alpha", "blank", "cntrl", "digit", "graph", "lower", "print", "punct"),
+        *("space", "upper", "xdigit"),
+    )
+)
 
 
 def _within(operands: Sequence[Value]) -> Test:

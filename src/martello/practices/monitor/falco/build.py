@@ -13,10 +13,10 @@ import msgspec
 from martello.practices.monitor.falco import expression
 from martello.practices.monitor.falco.collect import Listed, Macro, modified
 from martello.practices.monitor.falco.expression import Check, Expression
+from martello.practices.monitor.falco.filter import DEEPEST
 from martello.practices.monitor.falco.items import Exempt
 from martello.practices.monitor.falco.problems import CONDITION, Fault, Place, refuse
 from martello.practices.monitor.falco.syntax import LISTED, LONGEST, Malformed, parse
-from martello.practices.monitor.scalar import MOST_DEPTH
 
 DEPTH: Final = 1000  # of a condition's brackets, as Falco counts them
 MOST_PARTS: Final = 50_000  # comparisons of a condition whose macros are put in
@@ -158,7 +158,7 @@ class _Put:
         return self.made.get(name)
 
     def into(self, one: Expression, path: tuple[str, ...], depth: int) -> Expression:
-        refuse(depth > MOST_DEPTH, f"a condition nested deeper than {MOST_DEPTH}", self.where)
+        refuse(depth > DEEPEST, f"a condition nested deeper than {DEEPEST}", self.where)
         if isinstance(one, Check):
             self.parts += 1
             refuse(self.parts > MOST_PARTS, "a condition that grows without bound", self.where)

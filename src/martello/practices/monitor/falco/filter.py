@@ -13,7 +13,7 @@ from typing import Final
 
 import msgspec
 
-from martello.practices.monitor.compare import Bad
+from martello.practices.monitor.compare import Bad, among
 from martello.practices.monitor.compare import test as operator
 from martello.practices.monitor.falco.events import names
 from martello.practices.monitor.falco.expression import (
@@ -49,6 +49,7 @@ from martello.practices.monitor.scalar import MOST_DEPTH
 _NUMERIC: Final = frozenset(("=", "==", "!=", "<", "<=", ">", ">=", "in", "intersects"))
 _EQUAL: Final = frozenset(("=", "==", "!=", "in", "intersects"))
 _BUFFER: Final = _EQUAL | {"contains", "startswith", "endswith", "bcontains", "bstartswith"}
+DEEPEST: Final = MOST_DEPTH - 20  # the cases of a field nest a few levels more
 _OPS: Final[Mapping[str, str]] = {"==": "=", "regex": "fullmatch"}
 
 
@@ -69,8 +70,8 @@ class Lowering:
 
     def tree(self, one: Expression) -> Node:
         """The tree. Raises Malformed; CannotRun after all of it was checked."""
-        if depth(one) > MOST_DEPTH:
-            raise Malformed(f"a condition nested deeper than {MOST_DEPTH}", 0)
+        if depth(one) > DEEPEST:
+            raise Malformed(f"a condition nested deeper than {DEEPEST}", 0)
         found = self._tree(one)
         if self.cannot:
             raise CannotRun(self.cannot)
@@ -137,6 +138,8 @@ class Lowering:
         over = one.over or ("any" if left.name == "proc.aname" and left.plain else "one")
         made = [compared(shape, _compare(op, operand, over)) for shape in left.shapes]
         try:
+            if op in ("in", "pmatch"):
+                among(op, operand)
             for one_value in operand if op not in ("in", "pmatch") else ():
                 operator(op, one_value)
         except Bad as fault:

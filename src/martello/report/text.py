@@ -75,6 +75,18 @@ def hanging(text: str, columns: int, indent: int) -> list[str]:
     return [*made, line.rstrip()]
 
 
+def followed(head: str, command: str, columns: int) -> list[str]:
+    """A line with `next:` and the command beside it, or below it where both have no room: it is
+    never wrapped, for it is copied.
+    """
+    if not command:
+        return hanging(head, columns, 2)
+    whole = f"{head}    next: {command}"
+    if columns <= 0 or width(whole) <= columns:
+        return [whole]
+    return [*hanging(head, columns, 2), f"next: {command}"]
+
+
 def plural(count: int, noun: str, many: str = "") -> str:
     """`1 object`, `2 objects`."""
     return f"{count:,} {noun if count == 1 else many or noun + 's'}"

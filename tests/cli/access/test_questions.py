@@ -272,3 +272,8 @@ def test_doubts_of_one_cause_are_one_line(tmp_path: Path) -> None:
     done = ask("access", "who-can", "get", "secrets", "-f", "all.yaml", cwd=tmp_path)
     assert "ServiceAccount a/api  perhaps  and 2 subjects more" in done.out
     assert done.out.count("its namespace is not written") == 1, done.out
+
+
+def test_the_rights_of_a_node_are_more_than_its_roles() -> None:
+    done = ask("access", "can", "--list", "--as", "node/worker-1", "-f", "demo")
+    assert "note: the Node authorizer gives a node more: what its pods need" in done.out

@@ -112,11 +112,11 @@ def _used(who: Principal, asked: Asked, flags: dict[str, Any]) -> str:
     window = f"{days} day{'s' * (days != 1)}"
     part = " (a part of the log could not be read)" if gaps else ""
     if not uses:
-        return f"   never used in {window} (audit){part}"
+        return f" It was never used in {window} (audit){part}."
     count = sum(use.count for use in uses)
     last = day(max(use.last for use in uses))
     times = "once" if count == 1 else f"{count:,} times"
-    return f"   used {times} in {window}, last {last} (audit){part}"
+    return f" It was used {times} in {window}, last {last} (audit){part}."
 
 
 def _near(grant: model.Grant, field: str, asked: Asked) -> Near:

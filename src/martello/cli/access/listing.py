@@ -9,7 +9,7 @@ from martello.cli.access.opening import Opened
 from martello.cli.access.telling import called, place, rule_words, who_words
 from martello.practices.access.defaults import is_default
 from martello.practices.access.model import MASTERS
-from martello.practices.access.principals import keys
+from martello.practices.access.principals import NODES, keys
 from martello.practices.access.rules import Rule
 from martello.report.access.model import Right, Rights
 
@@ -42,6 +42,8 @@ def rights(opened: Opened, flags: dict[str, Any]) -> Rights:
     notes = []
     if MASTERS in who.groups:
         notes.append(f"group {MASTERS} passes every authorizer: everything is allowed")
+    if NODES in who.groups:
+        notes.append("the Node authorizer gives a node more: what its pods need")
     if not who.groups_known:
         notes.append("the groups of this user are not known: name them by --as-group")
     return Rights(who_words(who), who.groups, tuple(found), folded, tuple(notes), opened.missing)

@@ -87,8 +87,11 @@ def _row(row: Row, screen: Screen) -> list[str]:
         lines.append(f"         and {len(row.rights) - 6} more")
     if row.open:
         lines.append("         and what will be added to these wildcards")
-    by = [(f"by {clean(row.binding)} → {clean(row.role)}", "dim"), (clean(row.where), "dim")]
-    lines += flow(by, screen, "         ")
+    by = f"by {clean(row.binding)} → {clean(row.role)}"
+    where = f"  {clean(row.where)}" if row.where else ""
+    for line in hanging(f"         {by}{where}", screen.width, 11):
+        text = line.lstrip()
+        lines.append(line[: len(line) - len(text)] + paint(text, "dim", screen.colour))
     return lines
 
 

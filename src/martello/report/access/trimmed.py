@@ -9,7 +9,7 @@ import msgspec
 from martello.report.access.json import write_plain
 from martello.report.model import Screen
 from martello.report.table import flow
-from martello.report.text import clean, hanging, paint, plural
+from martello.report.text import clean, followed, hanging, paint, plural
 
 _STYLE: Final = {"unbind": "high", "narrow": "medium", "split": "medium", "grant": "low"}
 _ROWS: Final = 20
@@ -100,7 +100,8 @@ def text(told: Trimmed, screen: Screen, out: IO[str]) -> None:
     lines += _paths(told.paths, screen) if told.paths is not None else []
     lines += hanging(clean(proof(told)), screen.width, 2)
     style = {0: "good", 3: "unassessed"}.get(told.exit, "high")
-    end = hanging(clean(f"exit {told.exit}: {following(told)}"), screen.width, 2)
+    head, _, command = clean(following(told)).partition("    next: ")
+    end = followed(f"exit {told.exit}: {head}", command, screen.width)
     end[0] = end[0].replace(
         f"exit {told.exit}", paint(f"exit {told.exit}", style, screen.colour), 1
     )

@@ -7,7 +7,7 @@ from typing import IO, Final
 
 from martello.report.model import Report, Screen
 from martello.report.paths.model import Edit, Evidence, Remedy, Step, Told, Way
-from martello.report.text import clean, hanging, paint, plural, width
+from martello.report.text import clean, followed, hanging, paint, plural, width
 
 _SHOWN: Final = 6  # classes with their steps; more are one line each
 _FOOTHOLDS: Final = 4
@@ -128,20 +128,20 @@ def cut(told: Told, screen: Screen, out: IO[str]) -> None:
             word = paint("open", "high", screen.colour)
             made = hanging(f"open    {clean(one)}", screen.width, 8)
             lines += [made[0].replace("open", word, 1), *made[1:]]
-        first, _, last = proof(told, remedy).partition(" · ")
-        lines += _beside(clean(first), clean(last), screen, 2)
+        lines += hanging(clean(proof(told, remedy)), screen.width, 2)
     if told.folder and remedy is not None and remedy.edits:
-        lines += hanging(clean(_written(told)), screen.width, 2)
+        lines += _written(told, screen)
     _put(lines + end_lines(told, screen), out)
 
 
-def _written(told: Told) -> str:
+def _written(told: Told, screen: Screen) -> list[str]:
     steps = []
     if told.objects:
         steps.append(f"kubectl apply -f {told.folder}/apply")
     if told.removed:
         steps.append(f"kubectl delete -f {told.folder}/delete")
-    return f"{plural(len(told.written), 'file')} written    next: {' && '.join(steps)}"
+    done = f"{plural(len(told.written), 'file')} written"
+    return followed(done, clean(" && ".join(steps)), screen.width)
 
 
 def _edit(word: str, edit: Edit, screen: Screen) -> list[str]:
@@ -178,16 +178,11 @@ def end_lines(told: Told, screen: Screen) -> list[str]:
 
 
 def exit_lines(report: Report, reason: str, screen: Screen) -> list[str]:
-    """The exit with its reason, and the next command: below it where both have no room, never
-    wrapped, for it is copied.
-    """
+    """The exit with its reason, and the next command."""
     style = {0: "good", 3: "unassessed"}.get(report.exit, "high")
     word = f"exit {report.exit}"
-    head, following = clean(f"{word}: {reason}"), clean(f"next: {report.next}")
-    whole = f"{head}    {following}" if report.next else head
-    apart = bool(report.next and screen.width and width(whole) > screen.width)
-    first = head if apart else whole
-    return [first.replace(word, paint(word, style, screen.colour), 1), *[following] * apart]
+    first, *more = followed(clean(f"{word}: {reason}"), clean(report.next), screen.width)
+    return [first.replace(word, paint(word, style, screen.colour), 1), *more]
 
 
 def _put(lines: list[str], out: IO[str]) -> None:

@@ -6,26 +6,27 @@ implied by an atom of this one. What grows over the bounds is not decided.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 import msgspec
 
 from martello.practices.monitor.compare import Bad
+from martello.practices.monitor.filing import (
+    PREFIX,
+    VALUES,
+    Alternative,
+    Filed,
+    Literal,
+    lowered,
+)
 from martello.practices.monitor.ir import Atom, Column, Constant, Node, Not, Or, Term, Value
 from martello.practices.monitor.scalar import judge
 
 TERMS: Final = 4_096
 _LITERALS: Final = 200  # of one alternative
 _WORK: Final = 3_000_000  # comparisons of atoms in one call
-_VALUES: Final = 500  # of one atom
-_PREFIX: Final = ("startswith", "endswith", "contains")
 _ORDER: Final = ("<", "<=", ">", ">=")
-
-Literal = tuple[Atom, bool]
-Alternative = frozenset[Literal]
-_Key = tuple[Term, Value | None] | None
 
 
 class TooMany(Exception):
@@ -112,7 +113,7 @@ def _implies(left: Atom, right: Atom) -> bool:
 
 def _singles(atom: Atom) -> list[tuple[str, Value]] | None:
     """An atom as comparisons with one operand each; None where it is no such thing."""
-    if not isinstance(atom.operand, tuple) or not 0 < len(atom.operand) <= _VALUES:
+    if not isinstance(atom.operand, tuple) or not 0 < len(atom.operand) <= VALUES:
         return None
     if atom.over in ("oneof",) or atom.op in ("subset", "intersects", "pmatch"):
         return None
@@ -138,21 +139,17 @@ def _single(left: tuple[str, Value], right: tuple[str, Value]) -> bool:
     if folded and not loose:
         return False
     if loose:
-        value, wanted = _lower(value), _lower(wanted)
+        value, wanted = lowered(value), lowered(wanted)
     plain, its = op.removeprefix("i"), other.removeprefix("i")
     if plain == "equals":
         return _meets(its if its != "equals" else "=", wanted, value)
-    if plain not in _PREFIX or its not in _PREFIX:
+    if plain not in PREFIX or its not in PREFIX:
         return False
     if its == "contains":
         return wanted in value
     if plain != its:
         return False
     return value.startswith(wanted) if its == "startswith" else value.endswith(wanted)
-
-
-def _lower(text: str) -> str:
-    return "".join(char.lower() if char.isascii() else char for char in text)
 
 
 def _ordered(op: str, value: Value, other: str, wanted: Value) -> bool:
@@ -196,21 +193,13 @@ def _values(literal: Literal, most: int) -> Iterable[list[Literal]]:
     several = atom.op == "in" or atom.over == "anyof"
     if not yes or not several or not isinstance(atom.operand, tuple):
         return
-    if 1 < len(atom.operand) <= _VALUES and most > 1:
+    if 1 < len(atom.operand) <= VALUES and most > 1:
         op = "=" if atom.op == "in" else atom.op
         over = atom.over if atom.over in ("any", "all") else "one"
         yield [
             (msgspec.structs.replace(atom, op=op, over=over, operand=(value,)), True)
             for value in atom.operand
         ]
-
-
-def _filing(one: Alternative, common: Mapping[_Key, int]) -> list[_Key]:
-    """The keys of the literal of an alternative that fewest others share; None: it has none."""
-    if not one:
-        return [None]
-    keyed = [_keys(literal) for literal in one]
-    return min(keyed, key=lambda keys: (sum(common[key] for key in keys), repr(keys)))
 
 
 class Same(msgspec.Struct, frozen=True):
@@ -244,36 +233,8 @@ def compare(trees: Iterable[tuple[str, frozenset[str], Node]]) -> Compared:
     return Compared(tuple(comparing.pairs()), (*undecided, *comparing.left))
 
 
-def _finite(literal: Literal) -> list[Value]:
-    """The values of which a term must have one where a literal is true; none: any."""
-    atom, yes = literal
-    if not yes or atom.op not in ("=", "in", "iequals") or atom.over in ("any", "all"):
-        return []
-    values = atom.operand if isinstance(atom.operand, tuple) else ()
-    if atom.over == "allof":
-        values = values[:1]
-    return [_lower(value) if isinstance(value, str) else value for value in values[:_VALUES]]
-
-
-def _keys(literal: Literal) -> list[_Key]:
-    """Where an alternative is filed by one of its literals."""
-    values = _finite(literal)
-    return [(literal[0].term, value) for value in values] or [(literal[0].term, None)]
-
-
-def _asked(one: Alternative) -> Iterable[_Key]:
-    """Where the alternatives are filed that this one may imply."""
-    yield None
-    for literal in one:
-        yield (literal[0].term, None)
-        for value in _finite(literal)[:1]:
-            yield (literal[0].term, value)
-
-
 class _Comparing:
-    """Rules side by side. What a rule may imply is looked up by the terms and values that it has:
-    each alternative is filed under the literal that fewest others have.
-    """
+    """Rules side by side: of what a rule may imply, which it does."""
 
     def __init__(self, rules: Sequence[tuple[str, frozenset[str], frozenset[Alternative]]]) -> None:
         self.rules = rules
@@ -282,13 +243,7 @@ class _Comparing:
         ]
         self.work = 0
         self.left: list[str] = []
-        self.filed: dict[_Key, list[int]] = {}
-        common = Counter(
-            key for _, _, found in rules for one in found for each in one for key in _keys(each)
-        )
-        for index, (_, _, found) in enumerate(rules):
-            for key in {key for one in found for key in _filing(one, common)}:
-                self.filed.setdefault(key, []).append(index)
+        self.filed = Filed([found for _, _, found in rules])
 
     def pairs(self) -> Iterable[Same]:
         """Every pair once; of equal rules the later one is named first."""
@@ -298,7 +253,7 @@ class _Comparing:
                 self.left.append(self.rules[index][0])
                 continue
             first = min(found, key=len)
-            for other in sorted({i for key in _asked(first) for i in self.filed.get(key, ())}):
+            for other in self.filed.near(first):
                 self.work += 5
                 if index != other and self.covered(index, other):
                     within.add((index, other))

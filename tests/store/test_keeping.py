@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 import pyarrow as pa  # type: ignore[import-untyped]
+import pyarrow.parquet as pq  # type: ignore[import-untyped]
 import pytest
 from sqlalchemy import update
 from tests.store.test_seal import Sealed
@@ -94,7 +95,9 @@ def test_compaction_does_not_launder_what_was_altered(store: Sealed) -> None:
     old = [one for i in range(3) for one in store.write(audit_events(10, start=10 * i))]
     store.seal()
     path = store.path(old[1].columns_file)
-    path.write_bytes(path.read_bytes()[:-1] + b"x")
+    table = pq.read_table(path, partitioning=None)
+    at = table.column_names.index("actor_user")
+    pq.write_table(table.set_column(at, "actor_user", pa.array(["nobody"] * 10)), path)
     done = compact(store.state, store.lake, "me")
     assert (done.before, done.after) == (2, 1)
     assert old[1].id in done.unread[0]

@@ -129,6 +129,28 @@ def test_two_lists_of_events_have_one_root_only_if_they_are_equal(
     assert (roots[0] == roots[1]) == (same[0] == same[1])
 
 
+@pytest.mark.parametrize(
+    ("column", "values"),
+    [
+        ("actor_groups", [["a"], ["a", "b"], ["ab"], [], None, [None], ["-"], [""]]),
+        ("spec_uid", [[1], [1, 2], [12], [], None, [None]]),
+        ("spec_privileged", [[True], [False], [], None, [None], [True, None]]),
+        ("api_annotations", [{"a": "b"}, {"a": "b", "c": "d"}, {"ab": ""}, {"": "ab"}, {}, None]),
+        ("action", ["a", "", None, "ab", "a\0"]),
+        ("spec_host_pid", [True, False, None]),
+        ("api_code", [0, 1, -1, None]),
+    ],
+)
+def test_values_that_differ_are_sealed_differently(column: str, values: list[Any]) -> None:
+    roots = set()
+    for value in values:
+        other = {"id": "x", "actor_groups": ["x"], "spec_uid": [9], "spec_privileged": [True]}
+        filled = {**other, "api_annotations": {"x": "y"}, "action": "x", "spec_host_pid": True}
+        events = [{**filled, "api_code": 7}, {"id": "y", column: value}]
+        roots.add(canonical.column_leaves(batch.table("audit", events)).root)
+    assert len(roots) == len(values)
+
+
 @given(st.lists(_EVENT, min_size=2, max_size=8), st.integers(0, 7))
 def test_a_root_knows_nothing_of_chunks_slices_and_further_columns(
     events: list[dict[str, Any]], at: int

@@ -212,6 +212,36 @@ def test_checkpoints_hold_each_other(store: Sealed) -> None:
     assert _told(store.report()) == {("forged", "")}
 
 
+def _resigned(store: Sealed, n: int, /, **changes: object) -> None:
+    """What somebody writes who has the key."""
+    body = msgspec.structs.replace(body_of(seals.read(store.files, n)), **changes)
+    text = msgspec.json.encode(body).decode()
+    signed = seals.Signed(text, {store.key.public: store.key.sign(text.encode())})
+    store.path(seal_path(n)).write_bytes(msgspec.json.encode(signed))
+
+
+def test_even_who_has_the_key_is_found_by_the_chain_and_the_witness(store: Sealed) -> None:
+    segments = _three(store)
+    first, second = (store.path(seal_path(n)).read_bytes() for n in (1, 2))
+    trusted = [store.key.public]
+
+    def says(witness: tuple[seals.Line, ...] = ()) -> list[str]:
+        return [problem.says for problem in verify(store.files, trusted, witness).problems]
+
+    _resigned(store, 2, at=1)
+    assert says() == []  # nothing but a witness can tell
+    assert says(store.witness.read()) == ["the witness was told of another one"]
+    assert {s for _, s in _told(store.report())} == {segments[2].id}
+    store.path(seal_path(2)).write_bytes(second)
+    _resigned(store, 1, at=1)
+    assert says() == ["it does not follow the one before it"]
+    store.path(seal_path(1)).write_bytes(first)
+    _resigned(store, 2, root="0" * 64)
+    assert says() == ["its root is not that of its segments"]
+    _resigned(store, 2, n=3)
+    assert says() == ["it is checkpoint 3"]
+
+
 def test_whoever_signs_with_another_key_is_found(store: Sealed, tmp_path: Path) -> None:
     _three(store)
     other = make_key(tmp_path / "other.pem")

@@ -10,30 +10,10 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import pytest
-from tests.support.containers import INTERPRETER, Container, Watch, needed, watched
+from tests.support.containers import INTERPRETER, Container, Watch
 
-from martello.adapters.sensors.bpftrace import Sensor, boot_id
-from martello.adapters.sensors.containers import STATES, Containers, Pods
-from martello.adapters.sensors.shape import Event, Place
+from martello.adapters.sensors.shape import Event
 
-UID = "0a1b2c3d-0000-4000-8000-0123456789ab"
-NOTES = {
-    "io.kubernetes.cri.container-name": "web",
-    "io.kubernetes.cri.sandbox-name": "web-5d7f9c-abcde",
-    "io.kubernetes.cri.sandbox-namespace": "shop",
-    "io.kubernetes.cri.sandbox-uid": UID,
-    "io.kubernetes.cri.image-name": "registry.example/web:1",
-}
-POD = {
-    "metadata": {
-        "name": "web-5d7f9c-abcde",
-        "namespace": "shop",
-        "uid": UID,
-        "labels": {"pod-template-hash": "5d7f9c"},
-        "ownerReferences": [{"kind": "ReplicaSet", "name": "web-5d7f9c", "controller": True}],
-    },
-    "spec": {"serviceAccountName": "shopper", "containers": [{"name": "web", "image": "web:1"}]},
-}
 TOKEN = "/var/run/secrets/kubernetes.io/serviceaccount/token"
 SCRIPT = "import ctypes, os, sys, socket\nlibc = ctypes.CDLL(None, use_errno=True)\n"
 
@@ -277,24 +257,6 @@ BEHAVIOURS = (
         sh("cat /proc/1/status"),
     ),
 )
-
-
-@pytest.fixture(scope="module")
-def container(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Container]:
-    needed()
-    made = Container(
-        tmp_path_factory.mktemp("web"), "martello-web", privileged=True, annotations=dict(NOTES)
-    )
-    try:
-        yield made
-    finally:
-        made.close()
-
-
-@pytest.fixture(scope="module")
-def watch(container: Container) -> Iterator[Watch]:
-    known = Containers(Pods([POD]), states=(container.states, *STATES))
-    yield from watched(Sensor(Place("test", "node-1", boot_id()), known))
 
 
 @pytest.fixture(scope="module", autouse=True)

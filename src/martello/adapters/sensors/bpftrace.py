@@ -84,6 +84,7 @@ class Sensor:
         command: str = "bpftrace",
         host: int | None = None,
         canary_every: int = CANARY_EVERY,
+        canary_within: int = CANARY_WITHIN,
         clock: Callable[[], int] = time.time_ns,
     ) -> None:
         self.place = place
@@ -94,7 +95,7 @@ class Sensor:
         self.absent = self._program.absent
         # Where the first process may not be looked at, this one is taken to be of the host.
         self._host = host or mount_namespace(1) or mount_namespace(os.getpid())
-        self._every = canary_every
+        self._every, self._within = canary_every, canary_within
         self._clock = clock
         self.decoder = Decoder(
             place,
@@ -105,10 +106,11 @@ class Sensor:
         self._stopped = threading.Event()
         self._child: subprocess.Popen[bytes] | None = None
         self._canary: subprocess.Popen[bytes] | None = None
+        self._before: list[int] = []
         self._errors = b""
         self._blind_since = clock()  # 0 while it sees
         self._blind_why = ("attach", "the probes were not attached yet")
-        self._sent = 0
+        self._sent = self._last = 0
 
     @property
     def process(self) -> int:
@@ -185,6 +187,8 @@ class Sensor:
                 piece = os.read(out, _PART)
                 if not piece:
                     open_.discard(out)
+                    break
+                self._last = now
                 *lines, held = (held + piece).split(b"\n")
                 for line in lines:
                     if line.startswith(_ATTACHED):
@@ -199,7 +203,7 @@ class Sensor:
             if not self.attached and now > begun + ATTACH_WITHIN:
                 return
         if not self._stopped.is_set():
-            self._blind(self._clock(), "died", f"bpftrace ended: {self._why()}")
+            self._blind(self._last or begun, "died", f"bpftrace ended: {self._why()}")
 
     def _heard(self, err: int) -> bool:
         piece = os.read(err, _PART)
@@ -237,13 +241,17 @@ class Sensor:
                 yield gap(self.place, SOURCE, what, self._blind_since, now, why)
                 self._blind_since = 0
             self._reap()
-        elif now > self._sent + CANARY_WITHIN:
+        elif now > self._sent + (SECOND if self._blind_since else self._within):
+            # bpftrace says that it has attached before it has: until it is heard, ask often.
             self._blind(self._sent, "silent", "attached, but an exec of its own was not seen")
             self._reap()
 
     def _blind(self, since: int, what: str, why: str) -> None:
         if not self._blind_since:
-            self._blind_since, self._blind_why = since, (what, why)
+            self._blind_since = since
+        elif what != "died":
+            return  # a dying bpftrace falls silent first
+        self._blind_why = (what, why)
 
     def _send(self, now: int) -> None:
         self._sent = now
@@ -262,7 +270,8 @@ class Sensor:
             canary.wait()
             self.decoder.heard.discard(canary.pid)
             # Its last records may still come; its number is not used again so soon.
-            self.decoder.canaries = {canary.pid}
+            self._before = [*self._before[-7:], canary.pid]
+            self.decoder.canaries = set(self._before)
 
     def _end(self) -> None:
         self._reap()

@@ -13,7 +13,8 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Final, NamedTuple
 
-PARTS: Final = ("process", "file", "network", "priv")
+# Attached in this order: once an exec is told, so is everything else.
+PARTS: Final = ("file", "network", "priv", "process")
 TRACEFS: Final = ("/sys/kernel/tracing", "/sys/kernel/debug/tracing")
 # Files whose opening is told even if it only reads: whole names, and beginnings (with *).
 READS: Final = (

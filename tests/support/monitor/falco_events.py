@@ -3,42 +3,47 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
-_PLAIN = {
+from martello.practices.monitor.falco.fields import COLUMN
+
+_MORE = {
     "evt.type": "sys_call",
-    "evt.rawtime": "time",
-    "proc.name": "proc_name",
+    "evt.rawres": "sys_res",
     "proc.cmdline": "proc_args",
-    "proc.exepath": "proc_exe",
-    "proc.pid": "proc_pid",
-    "proc.ppid": "proc_ppid",
-    "proc.pname": "proc_parent_name",
-    "proc.cwd": "proc_cwd",
-    "user.uid": "proc_uid",
+    "proc.pcmdline": "proc_parent_args",
+    "proc.tty": "proc_tty",
     "user.loginuid": "proc_auid",
     "container.id": "container_id",
-    "k8s.ns.name": "k8s_ns",
-    "k8s.pod.name": "pod_name",
-    "fd.cip": "net_src_ip",
-    "fd.cport": "net_src_port",
-    "fd.sip": "net_dst_ip",
-    "fd.sport": "net_dst_port",
-    "fd.l4proto": "net_proto",
+    "container.image.repository": "image_ref",
 }
+_TEXTS = frozenset(("sys_res", "proc_tty"))
+_ANCESTOR = re.compile(r"proc\.aname\[([1-9])\]")
 
 
 def scalar(flat: Mapping[str, Any]) -> dict[str, Any]:
     """The scalar event of one flat event. What has no column stays where Falco prints it."""
-    found = {_PLAIN[key]: value for key, value in flat.items() if key in _PLAIN}
-    if "fd.name" in flat and "fd.sip" not in flat:
+    found: dict[str, Any] = {}
+    for key, value in flat.items():
+        column = _MORE.get(key) or COLUMN.get(key)
+        if column is not None and key != "proc.aname":
+            found[column] = str(value) if column in _TEXTS else value
+    if "fd.sip" in flat or "fd.cip" in flat:
+        found.pop("file_path", None)
+    elif "fd.name" in flat:
         found["file_path"] = flat["fd.name"]
+    elif "fd.filename" in flat or "fd.directory" in flat:
+        found["file_path"] = f"{flat.get('fd.directory', '')}/{flat.get('fd.filename', '')}"
     if "proc.args" in flat and "proc.cmdline" not in flat:
         found["proc_args"] = f"{flat.get('proc.name', '-')} {flat['proc.args']}".rstrip()
     if "proc.exe" in flat:
         found["proc_argv"] = [flat["proc.exe"], *str(flat.get("proc.args", "")).split()]
-    if "evt.rawres" in flat:
-        found["sys_res"] = str(flat["evt.rawres"])
+    ancestors = {int(m[1]): flat[key] for key in flat if (m := _ANCESTOR.fullmatch(key))}
+    if "proc.pname" in flat:
+        ancestors.setdefault(1, flat["proc.pname"])
+    if ancestors:
+        found["proc_ancestors"] = [ancestors.get(n) for n in range(1, max(ancestors) + 1)]
     kind = "network" if "fd.sip" in flat else "file" if "fd.name" in flat else "process"
     return {**found, "kind": kind, "raw": json.dumps({"output_fields": dict(flat)})}

@@ -126,7 +126,8 @@ def _type(name: str) -> str:
     return known.type if known is not None else "text"
 
 
-_COLUMN: Final[Mapping[str, str]] = {
+# Fields that are just one column.
+COLUMN: Final[Mapping[str, str]] = {
     "syscall.type": "sys_call",
     "evt.rawtime": "time",
     "evt.rawtime.ns": "time",
@@ -293,7 +294,7 @@ def syscall_shape(name: str, arg: str | None) -> Shape:
         derived = _DERIVED.get(name)
         if derived is not None:
             return derived()
-        column = _COLUMN.get(name)
+        column = COLUMN.get(name)
         if column is not None:
             return Column(column)
     elif arg.isdigit() and len(arg) < 6:

@@ -72,6 +72,8 @@ def way_of(found: PathClass, blame: Sequence[Fact] = ()) -> Way | None:
         message += f", and from {len(found.footholds) - 1} more footholds"
     told = tuple(_line(number, step) for number, step in enumerate(found.path.steps, 1))
     check = _IDS.get(found.goal[:2], _NAMED)
+    if check == _NAMED:  # one check for many goals: a known path to one is none to another
+        begin = f"{begin} to {words(found.goal)}"
     return Way(check, resource.ref, path, begin, message, found.severity, told)
 
 

@@ -47,7 +47,8 @@ def _loads(file: Path, texts: Mapping[str, str]) -> tuple[bool, str]:
     wrong += [
         f"{one.title}: {one.unassessed}"
         for one in found.pack
-        if one.unassessed and not one.unassessed.startswith(("unknown source", "evt.buffer is"))
+        if one.unassessed
+        and not one.unassessed.startswith(("unknown source", "evt.buffer is bytes"))
     ]
     return not wrong, f"{wrong[:3]}"
 

@@ -27,6 +27,7 @@ EVENT = {
     "evt.is_open_write": True,
     "user.loginuid": 4294967295,
     "evt.arg.flags": "O_RDWR",
+    "evt.buffer": "abc def",
 }
 SOCKET = {
     "evt.type": "connect",
@@ -96,6 +97,9 @@ def _audit(condition: str, event: dict[str, Any]) -> bool | None:
         ("container.id = host and not container.id != host", True),
         ("user.loginuid = -1", True),
         ("evt.dir = <", True),
+        ("F31 evt.buffer bcontains 62632064", True),
+        ("F31 evt.buffer bstartswith 6162 and evt.buffer contains bc", True),
+        ("F31 evt.buffer bstartswith oneof (6263, 6162)", True),
     ],
 )
 def test_conditions(condition: str, true: bool) -> None:
@@ -214,7 +218,7 @@ def test_what_falco_refuses_is_refused(condition: str) -> None:
 
 @pytest.mark.parametrize(
     "condition",
-    ["getopt(fd.types, 'a') exists", "F31 evt.buffer bcontains 6162", "evt.buffer contains a"],
+    ["getopt(fd.types, 'a') exists", "F31 evt.buffer bcontains CAFEBABE"],
 )
 def test_f30_f31_what_cannot_run_says_so(condition: str) -> None:
     with pytest.raises(CannotRun):

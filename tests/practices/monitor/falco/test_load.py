@@ -313,7 +313,7 @@ def test_k1_without_audit_id_nothing_is_known() -> None:
 def test_i5_a_broken_rule_is_unassessed_and_the_rest_loads() -> None:
     items = [
         {**RULE, "rule": "broken", "condition": "proc.name ="},
-        {**RULE, "rule": "bytes", "condition": "evt.buffer bcontains 61"},
+        {**RULE, "rule": "bytes", "condition": "evt.buffer bcontains CA"},
         {**RULE, "rule": "no output", "output": None},
         {"macro": "m", "condition": "and"},
         {**RULE, "rule": "of macro", "condition": "m"},

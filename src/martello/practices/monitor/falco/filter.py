@@ -120,7 +120,7 @@ class Lowering:
                         at,
                     )
         if left.type == "bytes":
-            raise CannotRun(f"{left.name} is bytes, which no source keeps")
+            one, values = _printable(left.name, one, values)
         if left.type in ("ip", "net"):
             operand: tuple[Value, ...] = tuple(_network(value, left.type, at) for value in values)
         else:
@@ -261,6 +261,19 @@ def _permits(left: Side, one: Check) -> None:
         raise Malformed(f"filter error: '{one.op}' operator not supported {what}", one.at)
 
 
+def _printable(name: str, one: Check, values: tuple[str, ...]) -> tuple[Check, tuple[str, ...]]:
+    """Bytes are known as Falco prints them: text, with a dot for what is none. Raises CannotRun
+    for bytes that are never printed.
+    """
+    if one.op in _HEX:
+        given = [bytes.fromhex(value).decode("latin-1") for value in values]
+        one, values = msgspec.structs.replace(one, op=_HEX[one.op]), tuple(given)
+    if not all(value.isascii() and value.isprintable() for value in values):
+        raise CannotRun(f"{name} is bytes: no source keeps those that are no text")
+    return one, values
+
+
+_HEX: Final[Mapping[str, str]] = {"bcontains": "contains", "bstartswith": "startswith"}
 _LEADING: Final = re.compile(r"\s*(0[xX][0-9a-fA-F]+|[+-]?[0-9]+)")
 
 

@@ -12,6 +12,9 @@ import yaml
 from tests.support.access.asked import ask
 from tests.support.access.audit_lines import line, month
 
+from martello.adapters.bundle import save
+from martello.core.reading import Reading
+from martello.core.resource import Nowhere, resource_of
 from martello.demo import texts
 
 
@@ -201,3 +204,32 @@ def test_what_is_not_known_of_a_change_is_no_silence(tmp_path: Path) -> None:
     assert "note: new: RoleBinding/b: its namespace is not written" in told
     done = ask("access", "diff", "new.yaml", "new.yaml", cwd=tmp_path)
     assert "note:" not in done.out
+
+
+OLDER = """
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRole
+metadata: {name: "system:kube-scheduler", labels: {kubernetes.io/bootstrapping: rbac-defaults}}
+rules:
+- {apiGroups: [""], resources: [endpoints], verbs: [create]}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRoleBinding
+metadata: {name: "system:kube-scheduler", labels: {kubernetes.io/bootstrapping: rbac-defaults}}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: "system:kube-scheduler"}
+subjects:
+- {kind: User, name: "system:kube-scheduler"}
+- {kind: User, name: mallory}
+"""
+
+
+def test_what_only_another_release_grants_its_own_parts_is_a_note(states: Path) -> None:
+    """Files are joined by the roles of a recent release; a bundle has its own."""
+    objects = tuple(resource_of(raw, Nowhere(), "old") for raw in yaml.safe_load_all(OLDER))
+    reading = Reading("old", objects, kubernetes=20, cluster="old")
+    save(reading, states / "old.bundle", taken="2026-11-29T08:00:00Z")
+    done = ask("access", "diff", "new", "bundle:old.bundle", cwd=states)
+    told = " ".join(done.out.split())
+    assert "gains User mallory everywhere create endpoints" in told
+    assert "User system:kube-scheduler" not in told
+    assert "of the control plane differ by release: not shown" in told

@@ -17,9 +17,10 @@ from martello.cli.run import report_of
 from martello.core.finding import Scan, Unassessed
 from martello.practices.access.bindings import Subject
 from martello.practices.access.changes import Changed, changes
-from martello.practices.access.defaults import of_control_plane
+from martello.practices.access.defaults import is_default, of_control_plane
 from martello.report.access.changes import Diff, Row
 from martello.report.model import Report, Screen
+from martello.report.text import plural
 
 
 def compare(old: str, new: str, outputs: Sequence[Output], flags: dict[str, Any]) -> int:
@@ -28,13 +29,16 @@ def compare(old: str, new: str, outputs: Sequence[Output], flags: dict[str, Any]
     found = changes(before.access, after.access)
     kept = frozenset(flags["namespaces"])
     wanted = [c for c in found.changed if not kept or not c.scope or c.scope in kept]
+    mixed = _filled(before) != _filled(after)
+    own = {id(change) for change in wanted if mixed and _of_release(change)}
+    release = f"{plural(len(own), 'right')} of the control plane differ by release: not shown"
     report = _report(before, after, flags)
     diff = Diff(
         old=old,
         new=new,
-        rows=_rows(wanted),
+        rows=_rows([change for change in wanted if id(change) not in own]),
         more=found.more,
-        notes=found.doubts,
+        notes=(*found.doubts, *[release] * bool(own)),
         report=report,
         missing=tuple(dict.fromkeys((*before.missing, *after.missing))),
     )
@@ -47,6 +51,16 @@ def compare(old: str, new: str, outputs: Sequence[Output], flags: dict[str, Any]
 
     write_each(outputs, write)
     return report.exit
+
+
+def _filled(world: Opened) -> bool:
+    """Whether the roles that the API server makes were filled in: those of a recent release."""
+    return not world.reading.cluster and world.reading.kubernetes is None
+
+
+def _of_release(change: Changed) -> bool:
+    """Whether the API server's own binding gives it to a part of the control plane."""
+    return is_default(change.binding) and _system(change.subject)
 
 
 def _rows(changed: Sequence[Changed]) -> tuple[Row, ...]:

@@ -90,7 +90,12 @@ def of_control_plane(kind: str, name: str, namespace: str = "") -> bool:
 
 
 # Bound by the server in kube-system and kube-public only (bootstrappolicy/namespace_policy.go).
-_OF_NAMESPACES: Final = frozenset(("bootstrap-signer", "cloud-provider", "token-cleaner"))
+_OF_NAMESPACES: Final = frozenset(
+    (
+        *("bootstrap-signer", "cloud-provider", "token-cleaner"),
+        *("kube-controller-manager", "kube-scheduler"),
+    )
+)
 
 
 @functools.cache

@@ -10,7 +10,7 @@ from martello.report.access.json import write_plain
 from martello.report.markdown import cell
 from martello.report.model import Report, Screen
 from martello.report.table import flow
-from martello.report.text import clean, hanging, paint, plural
+from martello.report.text import clean, hanging, paint, plural, width
 
 _ROWS: Final = 30  # of the screen, and of a comment
 _FOUND: Final = 10  # findings on the screen
@@ -88,8 +88,10 @@ def _row(row: Row, screen: Screen) -> list[str]:
     if row.open:
         lines.append("         and what will be added to these wildcards")
     by = f"by {clean(row.binding)} → {clean(row.role)}"
-    where = f"  {clean(row.where)}" if row.where else ""
-    for line in hanging(f"         {by}{where}", screen.width, 11):
+    told = [f"{by}  {clean(row.where)}".rstrip()]
+    if screen.width and 9 + width(told[0]) > screen.width:
+        told = [by, f"  {clean(row.where)}"] if row.where else [by]
+    for line in (one for part in told for one in hanging(f"         {part}", screen.width, 11)):
         text = line.lstrip()
         lines.append(line[: len(line) - len(text)] + paint(text, "dim", screen.colour))
     return lines

@@ -23,7 +23,7 @@ from martello.store.files import LocalFiles
 from martello.store.intake import Intake
 from martello.store.lake import Lake
 from martello.store.outbox import Outbox
-from martello.store.seal import seal
+from martello.store.seal import WitnessFile, seal, tell
 from martello.store.sealkeys import make_key
 from martello.store.segments import counts
 from martello.store.spool import Full, Spool
@@ -49,8 +49,10 @@ def _writer(directory: Path, start: int, seed: int, kill: int) -> tuple[int, int
 def test_a_writer_that_is_killed_at_random_points_loses_nothing(tmp_path: Path) -> None:
     random = Random(ROUNDS)
     acknowledged = -1
+    key = make_key(tmp_path / "seal.pem")
+    witness = WitnessFile(tmp_path / "witness")
     for number in range(ROUNDS):
-        kill = random.randrange(1, 400)
+        kill = random.randrange(1, 600)
         # whoever sent what was not acknowledged, sends it again
         code, last = _writer(tmp_path, acknowledged + 1, number, kill)
         assert code == -9
@@ -60,9 +62,10 @@ def test_a_writer_that_is_killed_at_random_points_loses_nothing(tmp_path: Path) 
     assert code == 0
     with open_state(f"sqlite:///{tmp_path / 'state.db'}") as state:
         lake = Lake(LocalFiles(tmp_path / "lake"))
-        key = make_key(tmp_path / "seal.pem")
+        assert verify(lake.files, [key.public], witness.read()).problems == ()
         seal(state, lake.files, key)
-        assert verify(lake.files, [key.public]).problems == ()
+        tell(state, lake.files, witness)
+        assert verify(lake.files, [key.public], witness.read()).problems == ()
         compact(state, lake, "test")  # marks what was sent twice
         seal(state, lake.files, key)
         assert verify(lake.files, [key.public]).problems == ()

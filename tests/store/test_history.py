@@ -10,7 +10,7 @@ from tests.support.lake import NOON, Store, audit_event, audit_events
 
 from martello.adapters import batch
 from martello.store.compact import compact
-from martello.store.history import history
+from martello.store.history import History
 
 AT = NOON // 1000
 
@@ -35,30 +35,32 @@ def test_what_was_written_is_read_back_in_order(store: Store, compacted: bool) -
     if compacted:
         compact(store.state, store.lake, "me")
     for raw in (False, True):
-        parts = list(history(store.state, store.lake, ["audit"], raw=raw))
-        found = [event for part in parts for event in batch.events(part.table)]
+        history = History(store.state, store.lake, ["audit"], raw=raw)
+        found = [event for table in history for event in batch.events(table)]
         assert found == _plain(events, raw)
-        assert len(parts) == (1 if compacted else 3)
+        assert (history.events, history.bare, history.unread) == (60, 0, [])
+        assert len(history.known) == (1 if compacted else 4)
 
 
 def test_a_history_is_of_a_window(store: Store) -> None:
     store.write(audit_events(100))
     store.write(audit_events(5, kind="file"), "file")
     since, until = AT + 10_000_000, AT + 20_000_000
-    parts = list(history(store.state, store.lake, ["audit"], since, until))
-    ids = [event["id"] for part in parts for event in batch.events(part.table)]
+    tables = History(store.state, store.lake, ["audit"], since, until)
+    ids = [event["id"] for table in tables for event in batch.events(table)]
     assert ids == [audit_event(i)["id"] for i in range(10, 20)]
-    assert {part.segment.kind for part in history(store.state, store.lake)} == {"audit", "file"}
+    assert len(list(History(store.state, store.lake))) == 2
 
 
 def test_what_cannot_be_read_is_told(store: Store) -> None:
     (one,) = store.write(audit_events(10))
-    store.write(audit_events(10, start=10))
+    (other,) = store.write(audit_events(10, start=10))
     store.path(one.columns_file).write_bytes(b"PAR1")
-    bad, good = history(store.state, store.lake)
-    assert bad.table is None
-    assert "damaged" in bad.why
-    assert good.table.num_rows == 10
-    store.path(good.segment.raw_file).unlink()
-    (_, without) = history(store.state, store.lake, raw=True)
-    assert without.table["raw"].null_count == 10
+    history = History(store.state, store.lake, raw=True)
+    (good,) = history
+    assert history.unread == [one.columns_file]
+    assert (good.num_rows, history.bare) == (10, 0)
+    store.path(other.raw_file).unlink()
+    history = History(store.state, store.lake, raw=True)
+    (good,) = history
+    assert (good["raw"].null_count, history.bare) == (10, 1)

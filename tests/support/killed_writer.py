@@ -1,4 +1,5 @@
-"""A real writer that is killed: it receives, writes the lake, keeps alerts and delivers them.
+"""A real writer that is killed: it receives, writes the lake, keeps and delivers alerts, and seals,
+compacts and sweeps what it wrote.
 
 `python killed_writer.py DIRECTORY START SEED KILL`: receives numbered events from START on and
 prints `ack N` once event N is durable. KILL is the call of the operating system (writes, syncs,
@@ -21,11 +22,15 @@ from tests.support.lake import audit_event
 
 from martello.adapters import batch
 from martello.core.alert import Alert, alert_id
+from martello.store.compact import compact
 from martello.store.files import LocalFiles
 from martello.store.frames import Frame
 from martello.store.intake import Intake
 from martello.store.lake import Lake
 from martello.store.outbox import Outbox
+from martello.store.retain import sweep
+from martello.store.seal import WitnessFile, seal, tell
+from martello.store.sealkeys import read_key
 from martello.store.segments import Name
 from martello.store.spool import Spool
 from martello.store.state import open_state
@@ -105,6 +110,8 @@ def main() -> None:
     spool = Spool(directory / "spool")
     outbox = Outbox(state)
     intake = Intake(state, lake, spool, NAME, "writer")
+    key = read_key(directory / "seal.pem")
+    witness = WitnessFile(directory / "witness")
 
     def decode(frames: Sequence[Frame]) -> dict[str, Any]:
         return {"audit": batch.table("audit", [event(n) for n in numbers(frames)])}
@@ -136,6 +143,13 @@ def main() -> None:
             flush()
         if random.random() < 0.3:
             deliver(outbox, directory / "sink")
+        if random.random() < 0.15:
+            seal(state, lake.files, key)
+            tell(state, lake.files, witness)
+        if random.random() < 0.1:
+            compact(state, lake, "writer", 4)
+        if random.random() < 0.1:
+            sweep(state, lake.files, grace=-1)  # nobody else reads or writes here
 
 
 if __name__ == "__main__":

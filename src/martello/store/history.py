@@ -7,17 +7,19 @@ from collections.abc import Iterator, Sequence
 import pyarrow as pa  # type: ignore[import-untyped]
 import pyarrow.compute as pc  # type: ignore[import-untyped]
 
-from martello.core.errors import Unreachable
+from martello.core.errors import MartelloError
 from martello.store import segments
-from martello.store.lake import DUPLICATE, Lake, Segment
+from martello.store.compact import unified
+from martello.store.lake import DUPLICATE, OWN, Lake, Segment
 from martello.store.segments import FOREVER
 from martello.store.state import State
 
 
 class History:
-    """The events of a window, segment by segment in the order of their first event. Once it was
-    walked, `unread` names the segments whose files are missing or damaged, and `bare` counts those
-    whose raw part is no longer kept though it was asked for.
+    """The events of a window (microseconds since 1970), segment by segment in the order of their
+    first event. Once it was walked, `unread` names the segments whose files are missing or damaged,
+    and `bare` counts those whose raw part is no longer kept though it was asked for: what is made
+    of the others is unassessed.
     """
 
     def __init__(
@@ -40,11 +42,11 @@ class History:
         self._raw = raw
 
     def __iter__(self) -> Iterator[pa.Table]:
-        """Tables of one kind each, without copies of what came twice."""
+        """Tables of one kind each, by time, without second copies."""
         for one in self.known:
             try:
                 rows = self._read(one)
-            except Unreachable:
+            except MartelloError:
                 self.unread.append(one.columns_file)
                 continue
             if rows.num_rows:
@@ -52,30 +54,38 @@ class History:
                 yield rows
 
     def _read(self, one: Segment) -> pa.Table:
-        rows = self._lake.read(one.columns_file)
+        rows = unified(self._lake.read(one.columns_file), one.kind)
         if self._raw:
             rows = self._with_raw(rows, one)
         since, until = self._window
         time = pc.cast(rows["time"], pa.int64())
-        chosen = pc.and_(
-            pc.greater_equal(time, since * 1000), pc.less(time, min(until, 1 << 53) * 1000)
-        )
-        if DUPLICATE in rows.column_names:
-            chosen = pc.and_not(chosen, pc.fill_null(rows[DUPLICATE], False))
-        return rows.filter(chosen)
+        shown = pc.invert(pc.fill_null(rows[DUPLICATE], False))
+        if one.first_at < since:
+            shown = pc.and_(shown, pc.greater_equal(time, since * 1000))
+        if one.last_at >= until:
+            shown = pc.and_(shown, pc.less(time, until * 1000))
+        return rows.filter(shown).drop_columns([name for name, _ in OWN])
 
     def _with_raw(self, rows: pa.Table, one: Segment) -> pa.Table:
-        """The rows with what they were read from: its file has them in the same order."""
-        if one.raw_file:
-            try:
-                raw = self._lake.read(one.raw_file)
-            except Unreachable:
-                raw = None
-            if (
-                raw is not None
-                and raw.num_rows == rows.num_rows
-                and raw["o_pos"].equals(rows["o_pos"])
-            ):
-                return rows.append_column("raw", raw["raw"])
+        """The rows with what they were received as: it has the place of each, in whatever order."""
+        if not one.raw_file:
+            return self._without(rows)
+        try:
+            raw = self._lake.read(one.raw_file)
+        except MartelloError:
+            return self._without(rows)
+        pairs = zip(_places(raw), _places(rows), strict=False)
+        if raw.num_rows == rows.num_rows and all(mine == theirs for mine, theirs in pairs):
+            return rows.append_column("raw", raw["raw"])
+        at = {place: i for i, place in enumerate(_places(raw))}
+        wanted = pa.array([at.get(place) for place in _places(rows)], pa.int64())
+        return rows.append_column("raw", raw["raw"].combine_chunks().take(wanted))
+
+    def _without(self, rows: pa.Table) -> pa.Table:
         self.bare += 1
         return rows.append_column("raw", pa.nulls(rows.num_rows, pa.string()))
+
+
+def _places(rows: pa.Table) -> Iterator[tuple[str, int]]:
+    """Where each row was sealed."""
+    return zip(rows["o_seg"].to_pylist(), rows["o_pos"].to_pylist(), strict=True)

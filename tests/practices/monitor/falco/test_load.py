@@ -357,6 +357,18 @@ def test_i7_every_problem_has_its_place_and_code() -> None:
     assert str(warning).startswith("f.yaml:1:3: List not referred to")
 
 
+def test_k5_k6_rules_say_where_they_differ_and_what_they_need() -> None:
+    audit = {**RULE, "source": "k8s_audit"}
+    (one,) = _load({**audit, "condition": "ka.req.pod.containers.image.repository in (a)"}).pack
+    assert "keeps the port" in one.warnings[0]
+    (one,) = _load({**audit, "condition": "ka.sourceips in (1.2.3.4)"}).pack
+    assert "ka.sourceips has values" in one.warnings[0]
+    (one,) = _load({**RULE, "condition": "evt.type = open and tolower(user.name) = a"}).pack
+    assert one.warnings == ("user.name is known only where Falco printed it",)
+    (one,) = _load(RULE).pack
+    assert one.warnings == ()
+
+
 def test_rules_tell_where_they_are_written_and_what_they_are_tagged() -> None:
     (one,) = _load({**RULE, "tags": ["T1059", "shell"]}).pack
     assert (one.attack, one.tags, one.source.line) == (("T1059",), ("T1059", "shell"), 1)

@@ -151,3 +151,17 @@ def checks(one: Expression) -> Iterator[Check | Macro]:
             stack.extend(reversed(top.parts))
         else:
             yield top
+
+
+def fields(one: Expression) -> Iterator[Field]:
+    """Every field of every comparison."""
+    stack: list[Operand] = []
+    for check in checks(one):
+        if isinstance(check, Check):
+            stack.extend([check.left] if check.right is None else [check.right, check.left])
+        while stack:
+            top = stack.pop()
+            if isinstance(top, Field):
+                yield top
+            elif isinstance(top, Made | Operands):
+                stack.extend(reversed(top.of))

@@ -29,6 +29,7 @@ from martello.practices.monitor.falco.items import (
     unexpected,
     unknown_keys,
 )
+from martello.practices.monitor.falco.notes import notes
 from martello.practices.monitor.falco.output import Output, read
 from martello.practices.monitor.falco.problems import (
     CONDITION,
@@ -292,7 +293,9 @@ class _Load:
         self.outputs[one.name] = output
         if tree is None:
             return self._unassessed(one, why, one.source)
-        return self._made(one, _only_events(tree, one.source), source, output)
+        said = (*(warned.why for warned in lowering.warnings), *notes(written, source))
+        made = self._made(one, _only_events(tree, one.source), source, output)
+        return msgspec.structs.replace(made, warnings=said)
 
     def _made(self, one: RuleText, tree: Tree, source: Source, output: Output) -> Rule:
         return Rule(

@@ -72,6 +72,19 @@ def test_a_rule_of_another_kind_is_not_tried() -> None:
     assert hits(Rule("a", "a", TRUE, ("process",))) == []
 
 
+def test_a_rule_that_reads_no_column_is_true_of_every_event() -> None:
+    assert [event for event, _, _ in hits(rule("a", TRUE))] == ["0", "1", "2", "3"]
+
+
+def test_true_is_not_one() -> None:
+    events = [{"spec_host_network": True, "api_code": 1}]
+    trees = [
+        Atom(Column(n), "=", (v,)) for n in ("spec_host_network", "api_code") for v in (1, True)
+    ]
+    made = Detector([rule(str(n), tree) for n, tree in enumerate(trees)], "audit")
+    assert [one.rule.id for one in made.find(batch.table("audit", events))] == ["1", "2"]
+
+
 def test_an_empty_batch_has_no_hits() -> None:
     assert detect(Pack([rule("a", TRUE)]), batch.table("audit", ())) == []
 

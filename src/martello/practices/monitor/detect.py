@@ -9,7 +9,7 @@ verdict open.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from functools import lru_cache
 from typing import Any, Final
 
@@ -70,7 +70,7 @@ class Detector:
         self._compiler = Compiler(
             {name: one.type for name, one in COLUMNS.items() if kind in one.kinds}
         )
-        self._atoms: dict[Atom, int] = {}
+        self._numbers: dict[str, int] = {}
         self.asked: list[Asked] = []
         self._rules = tuple(self._compiled(rule) for rule in rules)
         self._places: dict[tuple[Any, ...], tuple[int, ...]] = {}
@@ -82,8 +82,10 @@ class Detector:
         return _Ready(rule, tuple(map(self._number, atoms(rule.tree))), needs)
 
     def _number(self, atom: Atom) -> int:
-        """The atom's number; equal atoms of all rules have one."""
-        number = self._atoms.setdefault(atom, len(self.asked))
+        """The atom's number; equal atoms of all rules have one. What is written counts, for Python
+        takes 1 and true for equal, and a rule does not.
+        """
+        number = self._numbers.setdefault(repr(atom), len(self.asked))
         if number == len(self.asked):
             self.asked.append(Asked(atom, self._compiler))
         return number
@@ -93,19 +95,56 @@ class Detector:
         chosen, numbers = self._sliced(rows)
         if not chosen:
             return []
-        if numbers is not None:
-            rows = rows.take(numbers)
-        batch = _Batch(rows, self._compiler)
+        reads = {name for rule in chosen for name in rule.columns}
+        reads.add("kind")  # a table without columns would have no rows
+        kept = rows.select([name for name in rows.column_names if name in reads])
+        batch = _Batch(kept if numbers is None else kept.take(numbers), self._compiler, numbers)
         wanted = sorted({number for rule in chosen for number in rule.atoms})
         bits = batch.evaluate([self.asked[number] for number in wanted])
         truth = dict(zip(wanted, bits, strict=True))
-        found: list[tuple[int, int, Found]] = []
+        found: list[tuple[int, int, tuple[int, ...]]] = []
+        open_: dict[int, list[int]] = {}
         for place, rule in enumerate(chosen):
-            for row, true in _decided(rule, truth, self.asked, batch):
-                at = row if numbers is None else numbers[row].as_py()
-                found.append((at, place, Found(at, rule.rule, true)))
+            true, candidates = self._combined(rule, truth, batch.all)
+            for row in _rows(true):
+                found.append((row, place, rule.true(truth, row)))
+            for row in _rows(candidates):
+                open_.setdefault(row, []).append(place)
+        found += self._asked_singly(open_, chosen, truth, batch)
         found.sort(key=lambda one: one[:2])
-        return [one for _, _, one in found]
+        places = batch.places([row for row, _, _ in found])
+        return [
+            Found(at, chosen[place].rule, true)
+            for at, (_, place, true) in zip(places, found, strict=True)
+        ]
+
+    def _combined(
+        self, rule: _Ready, truth: Mapping[int, Bits], everything: int
+    ) -> tuple[int, int]:
+        """The rows of which a rule is true, and those of which only the scalar reading can tell;
+        not both.
+        """
+        numbers = iter(rule.atoms)
+        true, false = _combined(rule.rule.tree, lambda: truth[next(numbers)], everything)
+        if any(truth[one] == _OPEN and self.asked[one].made is None for one in rule.atoms):
+            return 0, everything & ~false
+        return true, 0
+
+    def _asked_singly(
+        self,
+        rows: Mapping[int, Sequence[int]],
+        chosen: Sequence[_Ready],
+        truth: Mapping[int, Bits],
+        batch: _Batch,
+    ) -> Iterator[tuple[int, int, tuple[int, ...]]]:
+        """The hits among the rows that are left open, row by row."""
+        numbers = sorted(rows)
+        names = {name for places in rows.values() for at in places for name in chosen[at].columns}
+        for row, event in zip(numbers, batch.events(numbers, names), strict=True):
+            for place in rows[row]:
+                rule = chosen[place]
+                if judge(rule.rule.tree)(event):
+                    yield row, place, rule.true(truth, row, self.asked, event)
 
     def _sliced(self, rows: pa.Table) -> tuple[list[_Ready], pa.Array | None]:
         """The rules that some row can meet and the rows that some rule can meet (None: all)."""
@@ -151,7 +190,22 @@ class _Ready:
         self.rule = rule
         self.atoms = numbers
         self.needs = needs
-        self.columns = sorted(columns(rule.tree))
+        self.columns = columns(rule.tree)
+
+    def true(
+        self,
+        truth: Mapping[int, Bits],
+        row: int,
+        asked: Sequence[Asked] = (),
+        event: Mapping[str, Any] | None = None,
+    ) -> tuple[int, ...]:
+        """Which of its atoms are true of a row; those left open are asked of its event."""
+        return tuple(
+            place
+            for place, number in enumerate(self.atoms)
+            if truth[number][0] >> row & 1
+            or (event is not None and truth[number] == _OPEN and asked[number].judge(event))
+        )
 
 
 class Asked:
@@ -190,8 +244,9 @@ class Asked:
 class _Batch:
     """The rows that are looked at."""
 
-    def __init__(self, rows: pa.Table, compiler: Compiler) -> None:
+    def __init__(self, rows: pa.Table, compiler: Compiler, numbers: pa.Array | None) -> None:
         self.rows = rows
+        self._numbers = numbers
         self.all = (1 << rows.num_rows) - 1
         self._compiler = compiler
 
@@ -242,36 +297,25 @@ class _Batch:
             truth = pc.if_else(absent, pa.scalar(missing, pa.bool_()), truth)
         return self._set(truth)
 
-    def event(self, row: int, names: Sequence[str]) -> dict[str, Any]:
-        """One row as a scalar event of some columns."""
-        there = [name for name in names if name in self.rows.column_names]
-        return events(self.rows.select(there).slice(row, 1))[0]
+    def events(self, numbers: Sequence[int], names: Set[str]) -> list[dict[str, Any]]:
+        """These rows as scalar events of some columns."""
+        if not numbers:
+            return []
+        there = [name for name in self.rows.column_names if name in names]
+        if not there:
+            return [{} for _ in numbers]
+        return events(self.rows.select(there).take(pa.array(numbers, pa.int64())))
+
+    def places(self, numbers: Sequence[int]) -> Sequence[int]:
+        """The rows of the whole batch that rows looked at are."""
+        if self._numbers is None or not numbers:
+            return numbers
+        told: list[int] = self._numbers.take(pa.array(numbers, pa.int64())).to_pylist()
+        return told
 
 
 def _whole(buffer: pa.Buffer, offset: int) -> int:
     return int.from_bytes(memoryview(buffer), "little") >> offset
-
-
-def _decided(
-    rule: _Ready, truth: Mapping[int, Bits], asked: Sequence[Asked], batch: _Batch
-) -> Iterator[tuple[int, tuple[int, ...]]]:
-    """The rows of which a rule is true, with the atoms that were."""
-    numbers = iter(rule.atoms)
-    true, false = _combined(rule.rule.tree, lambda: truth[next(numbers)], batch.all)
-    slow = any(truth[number] == _OPEN and asked[number].made is None for number in rule.atoms)
-    for row in _rows(batch.all & ~false if slow else true):
-        event = batch.event(row, rule.columns) if slow else {}
-        if slow and not judge(rule.rule.tree)(event):
-            continue
-        yield (
-            row,
-            tuple(
-                place
-                for place, number in enumerate(rule.atoms)
-                if truth[number][0] >> row & 1
-                or (truth[number] == _OPEN and slow and asked[number].judge(event))
-            ),
-        )
 
 
 def _combined(node: Node, following: Callable[[], Bits], everything: int) -> Bits:

@@ -55,7 +55,7 @@ def read(
 def told(raw: Json, seen: int, place: Place, pods: Pods, flags: set[str]) -> list[Event]:
     """The events of one object: an Event, a list, or what a watch sends. Raises NotRead."""
     if "object" in raw and "type" in raw:
-        if raw["type"] not in _WATCHED:
+        if text(raw, "type") not in _WATCHED:
             return []  # bookmarks, and Events whose hour is over
         raw = part(raw, "object")
     items = raw.get("items")

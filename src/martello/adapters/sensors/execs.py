@@ -44,8 +44,8 @@ def arguments(pending: Exec, proc: str, flags: set[str]) -> list[str]:
                 now = file.read(_LARGEST_CMDLINE)
         except OSError:
             now = b""
-        if len(now) >= len(told) and now.startswith(told):
-            told = now
+        if told and len(now) in (pending.size, _LARGEST_CMDLINE) and now.startswith(told):
+            told = now  # of this exec still
         if len(told) < pending.size:
             flags.add("truncated")
     return [text_of(one, flags) for one in told.removesuffix(b"\0").split(b"\0")] if told else []

@@ -94,7 +94,7 @@ def _columns(fields: Json, flags: set[str]) -> Event:
     found: Event = {}
     for field, value in fields.items():
         column = _COLUMN.get(field)
-        if column is not None and value is not None and value not in _NOTHING:
+        if column is not None and value is not None and not _nothing(value):
             typed = _typed(COLUMNS[column].type, value)
             if typed is None:
                 flags.add("partial")  # of another type than its column
@@ -116,6 +116,10 @@ def _columns(fields: Json, flags: set[str]) -> Event:
     _ancestors(fields, found)
     _ends(fields, found)
     return found
+
+
+def _nothing(value: object) -> bool:
+    return isinstance(value, str) and value in _NOTHING
 
 
 def _ancestors(fields: Json, found: Event) -> None:

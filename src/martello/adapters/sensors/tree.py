@@ -82,6 +82,7 @@ class Tree:
                 "proc_parent_args": from_.args,
                 "proc_ancestors": list(process.ancestors),
             }
+            process.columns.pop("proc_exec_id", None)  # it has executed nothing itself
         self._keep(process)
 
     def executed(self, pid: int, ppid: int, key: Key, outside: Process | None) -> Process:

@@ -12,6 +12,7 @@ VERBS: Final = {
     "run": ("run", "Take what happens, keep it, judge it, and tell: the daemon."),
     "rules": ("rules", "Which rules there are, which can fire here, what they are worth."),
     "hunt": ("hunt", "Ask the history: SQL, or what a rule would have said."),
+    "report": ("report", "The day as a page: what grew, what alerted, who changed what."),
     "replay": ("replay", "What rules would have said about a log; writes nothing."),
 }
 

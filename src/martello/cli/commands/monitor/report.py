@@ -1,0 +1,33 @@
+"""`martello monitor report`: the day, as a page."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import click
+
+from martello.cli import options
+from martello.cli.store import places
+
+FORMATS: Final = ("markdown", "html", "json")
+
+
+@click.command("report")
+@click.option("--since", default="1d", metavar="TIME", show_default=True, help="Such as 1d, 7d.")
+@click.option(
+    "--until",
+    default="",
+    metavar="WHEN",
+    help="The end, such as 2026-11-29T06:00Z [default: now].",
+)
+@click.option("--cluster", "clusters", multiple=True, metavar="NAME", help="Only of this cluster.")
+@places.flags
+@options.output_of(FORMATS)
+@options.debug
+def command(**flags: Any) -> int:
+    """Tell of a day: what grew or fell that chance does not explain, what alerted, who changed
+    what, and what is not known. Exit 3 where a part of the window is not.
+    """
+    from martello.cli.monitor.reporting import report_command
+
+    return report_command(flags)

@@ -1,0 +1,267 @@
+"""The day out of the lake: counts by hour, alerts, people, gaps."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import IO, Any, Final
+
+from martello.cli.access.windows import nanoseconds
+from martello.cli.outputs import write_each
+from martello.cli.reports import parse_outputs
+from martello.cli.store.places import places
+from martello.core.alert import Alert
+from martello.core.errors import BadInput
+from martello.practices.monitor.attribute import is_machine
+from martello.practices.monitor.rule import SEVERITIES
+from martello.practices.monitor.trends import Key, Trend, trends
+from martello.report.model import Screen
+from martello.report.monitor.daily import Daily, Group, Line
+from martello.store.files import open_files
+from martello.store.hunt import known_gaps, run
+from martello.store.lake import Lake
+from martello.store.outbox import Outbox
+from martello.store.state import State, open_state
+
+FORMATS: Final = ("markdown", "html", "json")
+_HOUR: Final = 3_600_000_000
+_DAYS_BEFORE: Final = 7
+_TOLD: Final = 12
+_KINDS: Final = ("audit", "process", "network", "file", "priv", "kernel", "log", "k8s_event")
+_REQUEST: Final = "concat(api_verb, ' ', k8s_resource)"
+_WORKLOAD: Final = "concat(k8s_ns, '/', pod_workload)"
+_READ: Final = "k8s_resource = 'secrets' AND api_verb IN ('get', 'list', 'watch')"
+_ERRORS: Final = r"regexp_matches(log_text, '(?i)\b(error|fatal|panic|exception)\b')"
+_TO: Final = "concat(coalesce(net_dst_name, net_dst_ip), ':', net_dst_port)"
+_DIRECTORY: Final = "regexp_extract(file_path, '^(.*)/', 1)"
+# What is counted by the hour: the words for it, its view, whom, what, and which rows.
+_COUNTED: Final = (
+    ("denied requests", "audit", "actor_user", _REQUEST, "api_code IN (401, 403)"),
+    ("failing requests", "audit", "actor_user", _REQUEST, "api_code >= 500"),
+    ("requests", "audit", "actor_user", _REQUEST, "k8s_resource IS NOT NULL"),
+    ("secrets read", "audit", "actor_user", "''", _READ),
+    ("programs started", "process", _WORKLOAD, "proc_exe", "action = 'exec'"),
+    ("connections", "network", _WORKLOAD, _TO, "true"),
+    ("files written", "file", _WORKLOAD, _DIRECTORY, "true"),
+    ("privileged calls", "priv", _WORKLOAD, "action", "true"),
+    ("lines with errors", "log", _WORKLOAD, "''", _ERRORS),
+    ("kernel messages", "kernel", "coalesce(pod_workload, node)", "action", "true"),
+    (
+        "warnings of Kubernetes",
+        "k8s_event",
+        "concat(k8s_ns, '/', k8s_obj_name)",
+        "ev_reason",
+        "ev_type = 'Warning'",
+    ),
+)
+_PEOPLE: Final = (
+    "SELECT actor_user, concat(api_verb, ' ', k8s_resource, CASE WHEN k8s_subresource IS NULL THEN "
+    "'' ELSE '/' || k8s_subresource END, CASE WHEN k8s_ns IS NULL THEN '' ELSE ' in ' || k8s_ns "
+    "END) AS what, count(*) AS n FROM audit WHERE api_verb IN ('create', 'update', 'patch', "
+    "'delete', 'deletecollection') AND k8s_resource IS NOT NULL AND api_code < 400 "
+    "GROUP BY ALL ORDER BY n DESC, actor_user, what LIMIT 200"
+)
+Hours = dict[Key, list[int]]
+
+
+def report_command(flags: dict[str, Any]) -> int:
+    """Reads, tells; 3 where something of the window is not known."""
+    until = _until(flags["until"])
+    since = until - nanoseconds(flags["since"]) // 1000
+    where = places(flags["state"], flags["lake"])
+    with open_state(where.state) as state:
+        told = daily(state, Lake(open_files(where.lake)), since, until, flags["clusters"])
+
+    def write(format: str, screen: Screen, out: IO[str]) -> None:
+        from martello.report.monitor import daily as report
+
+        getattr(report, f"write_{format}")(told, out)
+
+    write_each(parse_outputs(flags["outputs"] or ("markdown",), FORMATS), write)
+    return 3 if told.gaps else 0
+
+
+def _until(text: str) -> int:
+    if not text:
+        return time.time_ns() // 1000
+    try:
+        found = datetime.fromisoformat(text.replace("Z", "+00:00"))
+    except ValueError:
+        raise BadInput(f"--until {text} is no time", "", "such as 2026-11-29T06:00Z") from None
+    if found.tzinfo is None:
+        found = found.replace(tzinfo=UTC)
+    return int(found.timestamp() * 1_000_000)
+
+
+def daily(state: State, lake: Lake, since: int, until: int, clusters: Sequence[str] = ()) -> Daily:
+    """The report of a window (microseconds)."""
+    since -= since % _HOUR
+    hours = max(1, -(-(until - since) // _HOUR))
+    counted = _counts(state, lake, since, until, clusters, hours)
+    usual = _usual(state, lake, since, until, clusters, hours)
+    found = trends(counted, usual)
+    alerts = [
+        one
+        for one in Outbox(state).alerts(since)
+        if since * 1000 <= one.last
+        and one.first < until * 1000
+        and (not clusters or one.cluster in clusters)
+    ]
+    totals = _totals(state, lake, since, until, clusters, hours)
+    gaps = known_gaps(state, lake, since, until, clusters)
+    by_hour = [sum(each) for each in zip(*totals.values(), strict=True)] if totals else [0] * hours
+    return Daily(
+        since,
+        until,
+        tuple(clusters),
+        {kind: sum(each) for kind, each in totals.items() if sum(each)},
+        tuple(by_hour),
+        tuple(_line(one, since) for one in _apart(found)[:_TOLD]),
+        _groups(alerts),
+        _people(state, lake, since, until, clusters),
+        gaps.says,
+        tuple(
+            f"{gap.cluster} {gap.source}: {gap.why} ({_clock(gap.first)} to {_clock(gap.last)})"
+            for gap in gaps.gaps[:20]
+        ),
+    )
+
+
+def _counts(
+    state: State, lake: Lake, since: int, until: int, clusters: Sequence[str], hours: int
+) -> Hours:
+    """Series by hour. What everybody of a kind does together is a series, too."""
+    found: Hours = {}
+    for word, view, whom, what, rows in _COUNTED:
+        sql = (
+            f"SELECT {whom} AS whom, {what} AS what, "  # noqa: S608
+            f"CAST((epoch_us(time) - {since}) // {_HOUR} AS BIGINT) AS hour, count(*) AS n "
+            f"FROM {view} WHERE {rows} GROUP BY ALL"
+        )
+        for row in run(state, lake, sql, since, until, clusters).table.to_pylist():
+            hour = row["hour"]
+            if not 0 <= hour < hours:
+                continue
+            one = str(row["whom"] or "").strip("/")
+            for key in {Key(word, one, str(row["what"] or "")), Key(word, one)}:
+                found.setdefault(key, [0] * hours)[hour] += row["n"]
+    return found
+
+
+def _usual(
+    state: State, lake: Lake, since: int, until: int, clusters: Sequence[str], hours: int
+) -> dict[Key, list[float]]:
+    """What each hour is on the days before, where at least two of them are kept."""
+    day = 24 * _HOUR
+    if until - since > day:
+        return {}
+    earlier = since - _DAYS_BEFORE * day
+    whole = _counts(state, lake, earlier, since, clusters, _DAYS_BEFORE * 24)
+    kept = [
+        any(sum(each[at * 24 : at * 24 + 24]) for each in whole.values())
+        for at in range(_DAYS_BEFORE)
+    ]
+    if sum(kept) < 2:
+        return {}
+    return {
+        key: [
+            sum(each[at * 24 + hour] for at in range(_DAYS_BEFORE) if kept[at]) / sum(kept)
+            for hour in range(hours)
+        ]
+        for key, each in whole.items()
+    }
+
+
+def _totals(
+    state: State, lake: Lake, since: int, until: int, clusters: Sequence[str], hours: int
+) -> dict[str, list[int]]:
+    found: dict[str, list[int]] = {}
+    for kind in _KINDS:
+        sql = (
+            f"SELECT CAST((epoch_us(time) - {since}) // {_HOUR} AS BIGINT) AS hour, "  # noqa: S608
+            f"count(*) AS n FROM {kind} GROUP BY ALL"
+        )
+        for row in run(state, lake, sql, since, until, clusters).table.to_pylist():
+            if row["hour"] is not None and 0 <= row["hour"] < hours:
+                found.setdefault(kind, [0] * hours)[row["hour"]] += row["n"]
+    return found
+
+
+def _apart(found: Sequence[Trend]) -> list[Trend]:
+    """Of a series and its parts that tell the same the one with most evidence."""
+    kept: list[Trend] = []
+    for one in found:
+        same = (
+            other
+            for other in kept
+            if other.key.whom == one.key.whom and abs(other.at - one.at) <= 1 and other.up == one.up
+        )
+        if next(same, None) is None:
+            kept.append(one)
+    return kept
+
+
+def _line(one: Trend, since: int) -> Line:
+    when = _clock(since + one.at * _HOUR)
+    whom = f" of {one.key.whom}" if one.key.whom else ""
+    what = f" ({one.key.what})" if one.key.what else ""
+    said = f"{one.key.kind.capitalize()}{whom}{what}"
+    if one.new:
+        said += f" began at {when}: {one.after:,.1f} an hour"
+    elif one.after == 0:
+        said += f" ended at {when}"
+    else:
+        word = "rose" if one.up else "fell"
+        times = one.times if one.up else 1 / one.times
+        said += f" {word} {times:.1f} times from {when}"
+    detail = (
+        f"{one.before:,.1f} an hour before, {one.after:,.1f} after; "
+        f"{min(one.bits, 9_999):,.0f} bits of evidence"
+    )
+    return Line(said, detail, one.counts, one.at, one.up)
+
+
+def _groups(alerts: Sequence[Alert]) -> tuple[Group, ...]:
+    rules: dict[str, list[Alert]] = {}
+    for one in alerts:
+        rules.setdefault(one.rule, []).append(one)
+    found = []
+    for rule, each in rules.items():
+        worst = max(each, key=lambda one: SEVERITIES.index(one.severity))
+        whom = Counter(_whom(one) for one in each)
+        found.append(
+            Group(
+                worst.severity,
+                rule,
+                worst.title,
+                len(each),
+                sum(one.repeats for one in each),
+                tuple(name for name, _ in whom.most_common(5)),
+            )
+        )
+    found.sort(key=lambda one: (-SEVERITIES.index(one.severity), -one.alerts, one.rule))
+    return tuple(found)
+
+
+def _whom(alert: Alert) -> str:
+    entity: Mapping[str, str] = alert.entity
+    parts = [entity.get(name, "") for name in ("k8s_ns", "pod_workload", "container_name")]
+    return "/".join(filter(None, parts)) or entity.get("actor_user") or alert.cluster or "-"
+
+
+def _people(
+    state: State, lake: Lake, since: int, until: int, clusters: Sequence[str]
+) -> tuple[tuple[int, str, str], ...]:
+    rows = run(state, lake, _PEOPLE, since, until, clusters).table.to_pylist()
+    found = [
+        (row["n"], row["actor_user"], row["what"])
+        for row in rows
+        if row["actor_user"] and not is_machine(row["actor_user"])
+    ]
+    return tuple(found[:15])
+
+
+def _clock(micros: int) -> str:
+    return datetime.fromtimestamp(micros / 1e6, UTC).strftime("%H:%M")

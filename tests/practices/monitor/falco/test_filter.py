@@ -112,6 +112,8 @@ def test_conditions(condition: str, true: bool) -> None:
     ("condition", "true"),
     [
         ("evt.type = execve", True),
+        ("evt.num >= 0 and not evt.num = 0", True),
+        ("evt.arg.path startswith /etc and fs.path.name = /etc/x", True),
         ("proc.cmdline = 'sh -c id' and proc.args = '-c id'", True),
         ("proc.pcmdline = 'bash -l'", True),
         ("proc.tty != 0", True),
@@ -321,6 +323,7 @@ AUDIT = {
     [
         ("ka.verb = create and ka.user.name = ann", True),
         ("ka.user.groups in (a, b, c)", True),
+        ("evt.num > 0", True),
         ("ka.user.groups in (a)", False),
         ("ka.user.groups intersects (a)", True),
         ("K2 ka.response.code = 403", True),

@@ -143,6 +143,8 @@ COLUMN: Final[Mapping[str, str]] = {
     "proc.aname": "proc_ancestors",
     "user.uid": "proc_uid",
     "fd.nameraw": "file_path",
+    "fs.path.name": "file_path",
+    "fs.path.nameraw": "file_path",
     "fd.l4proto": "net_proto",
     "fd.cip": "net_src_ip",
     "fd.lip": "net_src_ip",
@@ -250,6 +252,7 @@ _DERIVED: Final[Mapping[str, Callable[[], Shape]]] = {
             (is_one(Column("action"), "exit"), Literally("procexit")),
         )
     ),
+    "evt.num": lambda: otherwise(Call("number", (_printed("evt.num", None),)), Literally(1)),
     "evt.dir": lambda: otherwise(_printed("evt.dir", None), Literally("<")),
     "evt.rawres": lambda: Call(
         "result", (Call("first", (_printed("evt.rawres", None), Column("sys_res"))),)
@@ -305,6 +308,8 @@ def syscall_shape(name: str, arg: str | None) -> Shape:
             above = At(Column("proc_ancestors"), number - 1)
             return _NAME if not number else above
     printed = _printed(name, arg)
+    if name == "evt.arg" and arg in ("name", "path", "pathname", "filename"):
+        return Call("first", (printed, _PATH))
     type_ = _type(name)
     if type_ == "bool":
         return Cases(_boolean(name))

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from typing import Final
 
 from martello.practices.monitor.falco.expression import Expression, fields
-from martello.practices.monitor.falco.fields import Source
-from martello.practices.monitor.falco.shape import Unknown, compared, exists
+from martello.practices.monitor.falco.fields import BOTH, Source
+from martello.practices.monitor.falco.shape import Shape, Unknown, compared, exists
 from martello.practices.monitor.ir import columns
 
 _DEFECTS: Final[Mapping[str, str]] = {
@@ -30,11 +30,17 @@ def notes(one: Expression, source: Source) -> tuple[str, ...]:
         if known is None:
             continue
         shape = source.shape(known[0].name, known[1])
-        told = () if isinstance(shape, Unknown) else columns(compared(shape, exists))
-        if source.name == "syscall" and told == {"raw"}:
+        if source.name == "syscall" and known[0].name not in BOTH and _printed(shape):
             found[f"{field.full} is known only where Falco printed it"] = None
         if field.name.startswith("ka."):
             for end, why in _DEFECTS.items():
                 if field.name.endswith(end):
                     found[f"{field.full} {why}"] = None
     return tuple(found)
+
+
+def _printed(shape: Shape) -> bool:
+    """Whether nothing but raw tells it."""
+    if isinstance(shape, Unknown):
+        return False
+    return columns(compared(shape, exists)) == frozenset(("raw",))

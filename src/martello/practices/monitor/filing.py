@@ -55,16 +55,14 @@ def _mark(op: str, value: Value) -> Any:
     return text[:_GRAM] if len(text) >= _GRAM else None
 
 
-def asked(one: Alternative) -> Iterator[Key]:
-    """Where the alternatives are filed that this one may imply."""
-    yield None
-    for atom, yes in one:
-        yield (atom.term, None)
-        yield (atom.term, _NEGATIVE)
-        operands = atom.operand if isinstance(atom.operand, tuple) and yes else ()
-        every = atom.over == "allof"
-        for value in operands if every else operands[:1]:
-            yield from _held(atom, value)
+def asked(literal: Literal) -> Iterator[Key]:
+    """Where the literals are filed that this one may imply."""
+    atom, yes = literal
+    yield (atom.term, None)
+    yield (atom.term, _NEGATIVE)
+    operands = atom.operand if isinstance(atom.operand, tuple) and yes else ()
+    for value in operands if atom.over == "allof" else operands[:1]:
+        yield from _held(atom, value)
 
 
 def _held(atom: Atom, value: Value) -> Iterator[Key]:
@@ -78,29 +76,48 @@ def _held(atom: Atom, value: Value) -> Iterator[Key]:
 
 
 class Filed:
-    """Rules (their alternatives, by number) under the keys of their rarest literals."""
+    """Rules (by number) with their alternatives as sets of numbers of `literals`, under the keys of
+    the rarest literal of each alternative.
+    """
 
-    __slots__ = ("_places",)
+    __slots__ = ("_asked", "_literals", "_marks", "_places")
 
-    def __init__(self, rules: Sequence[Iterable[Alternative]]) -> None:
+    def __init__(self, rules: Sequence[Iterable[frozenset[int]]], literals: Sequence[Literal]):
+        self._literals = literals
+        self._asked: dict[int, frozenset[Key]] = {}
+        self._marks: dict[int, frozenset[Key]] = {}
+        filed = [keys(literal) for literal in literals]
         common = Counter(
-            key for found in rules for one in found for each in one for key in keys(each)
+            key for found in rules for one in found for number in one for key in filed[number]
         )
+        weights = [sum(common[key] for key in each) for each in filed]
         self._places: dict[Key, list[int]] = {}
         for index, found in enumerate(rules):
-            for key in {key for one in found for key in _rarest(one, common)}:
+            wanted: set[Key] = set()
+            for one in found:
+                rarest = min(one, key=lambda number: (weights[number], number), default=None)
+                wanted.update([None] if rarest is None else filed[rarest])
+            for key in wanted:
                 self._places.setdefault(key, []).append(index)
 
-    def near(self, one: Alternative) -> list[int]:
+    def near(self, one: frozenset[int]) -> list[int]:
         """The rules of which an alternative might be implied by this one, in order."""
-        found: set[int] = set()
-        for key in set(asked(one)):
-            found.update(self._places.get(key, ()))
+        found: set[int] = set(self._places.get(None, ()))
+        for number in one:
+            for key in self.asked(number):
+                found.update(self._places.get(key, ()))
         return sorted(found)
 
+    def asked(self, number: int) -> frozenset[Key]:
+        """Where the literals are filed that a literal may imply."""
+        found = self._asked.get(number)
+        if found is None:
+            found = self._asked[number] = frozenset(asked(self._literals[number]))
+        return found
 
-def _rarest(one: Alternative, common: Counter[Key]) -> list[Key]:
-    """The keys of the literal that fewest others share; None: there is no literal."""
-    if not one:
-        return [None]
-    return min(map(keys, one), key=lambda each: (sum(common[key] for key in each), repr(each)))
+    def marks(self, number: int) -> frozenset[Key]:
+        """Where a literal would be filed: what implies it asks for one of these."""
+        found = self._marks.get(number)
+        if found is None:
+            found = self._marks[number] = frozenset(keys(self._literals[number]))
+        return found

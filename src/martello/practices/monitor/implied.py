@@ -35,7 +35,8 @@ class TooMany(Exception):
 
 def alternatives(tree: Node) -> frozenset[Alternative]:
     """A tree as alternatives, without those that contradict themselves. Raises TooMany."""
-    return frozenset(one for one in _spread(tree, True) if not contradicts(one))
+    apart: dict[tuple[int, int], bool] = {}
+    return frozenset(one for one in _spread(tree, True) if not contradicts(one, apart))
 
 
 def _spread(node: Node, positive: bool) -> set[Alternative]:
@@ -63,8 +64,11 @@ def _spread(node: Node, positive: bool) -> set[Alternative]:
     return product
 
 
-def contradicts(one: Alternative) -> bool:
-    """Whether the atoms of an alternative cannot hold together."""
+def contradicts(one: Alternative, known: dict[tuple[int, int], bool] | None = None) -> bool:
+    """Whether the atoms of an alternative cannot hold together; `known` remembers pairs of atoms
+    of one tree.
+    """
+    remembered = {} if known is None else known
     positive: dict[Term, list[Atom]] = {}
     for atom, wanted in one:
         if wanted:
@@ -73,9 +77,12 @@ def contradicts(one: Alternative) -> bool:
         for other in positive.get(atom.term, ()):
             if other is atom and wanted:
                 continue
-            if wanted and _apart(other, atom):
-                return True
-            if not wanted and implies((other, True), (atom, True)):
+            pair = (id(other), id(atom) if wanted else -id(atom))
+            if pair not in remembered:
+                remembered[pair] = (
+                    _apart(other, atom) if wanted else implies((other, True), (atom, True))
+                )
+            if remembered[pair]:
                 return True
     return False
 
@@ -234,27 +241,30 @@ def compare(trees: Iterable[tuple[str, frozenset[str], Node]]) -> Compared:
 
 
 class _Comparing:
-    """Rules side by side: of what a rule may imply, which it does."""
+    """Rules side by side: of what a rule may imply, which it does. Literals are numbers here."""
 
     def __init__(self, rules: Sequence[tuple[str, frozenset[str], frozenset[Alternative]]]) -> None:
         self.rules = rules
-        self.terms = [
-            [frozenset(atom.term for atom, _ in one) for one in found] for _, _, found in rules
+        numbers: dict[Literal, int] = {}
+        self.found = [
+            [frozenset(numbers.setdefault(each, len(numbers)) for each in one) for one in found]
+            for _, _, found in rules
         ]
+        self.literals = list(numbers)
+        self.numbers = numbers
+        self.known: dict[tuple[int, int], bool] = {}
+        self.filed = Filed(self.found, self.literals)
         self.work = 0
         self.left: list[str] = []
-        self.filed = Filed([found for _, _, found in rules])
 
     def pairs(self) -> Iterable[Same]:
         """Every pair once; of equal rules the later one is named first."""
         within: set[tuple[int, int]] = set()
-        for index, (_, _, found) in enumerate(self.rules):
+        for index, found in enumerate(self.found):
             if self.work > _WORK:
                 self.left.append(self.rules[index][0])
                 continue
-            first = min(found, key=len)
-            for other in self.filed.near(first):
-                self.work += 5
+            for other in self.filed.near(min(found, key=len)):
                 if index != other and self.covered(index, other):
                     within.add((index, other))
         for index, other in sorted(within):
@@ -264,37 +274,48 @@ class _Comparing:
 
     def covered(self, index: int, other: int) -> bool:
         """Whether every alternative of a rule implies one of the other rule's."""
-        _, kinds, mine = self.rules[index]
-        _, others, theirs = self.rules[other]
-        if not kinds <= others:
+        self.work += 5
+        if not self.rules[index][1] <= self.rules[other][1]:
             return False
-        for mine_terms in self.terms[index]:
-            if not any(each <= mine_terms for each in self.terms[other]):
-                return False
-        return all(self.within(one, theirs) for one in mine)
+        return all(self.within(one, self.found[other]) for one in self.found[index])
 
-    def within(self, one: Alternative, theirs: frozenset[Alternative]) -> bool:
+    def within(self, one: frozenset[int], theirs: Sequence[frozenset[int]]) -> bool:
         """Whether an alternative implies one of these, or each of its values one of them."""
         if any(self.stronger(one, each) for each in theirs):
             return True
-        for literal in one:
-            for parts in _values(literal, most=len(theirs)):
-                rest = one - {literal}
-                split = [rest | {part} for part in parts]
+        for number in one:
+            for parts in _values(self.literals[number], most=len(theirs)):
+                rest = one - {number}
+                split = [rest | {self.number(part)} for part in parts]
                 if all(any(self.stronger(each, other) for other in theirs) for each in split):
                     return True
         return False
 
-    def stronger(self, one: Alternative, other: Alternative) -> bool:
-        self.work += len(other)
+    def number(self, literal: Literal) -> int:
+        """The number of a literal; a new one gets the next."""
+        if literal not in self.numbers:
+            self.numbers[literal] = len(self.literals)
+            self.literals.append(literal)
+        return self.numbers[literal]
+
+    def stronger(self, one: frozenset[int], other: frozenset[int]) -> bool:
+        self.work += 1
         if other <= one:
             return True
         if self.work > _WORK:
             return False
-        for needed in other:
-            if needed in one:
+        return all(needed in one or self.implied(one, needed) for needed in other)
+
+    def implied(self, one: frozenset[int], needed: int) -> bool:
+        """Whether one of some literals implies another one."""
+        marks = self.filed.marks(needed)
+        for given in one:
+            self.work += 1
+            if marks.isdisjoint(self.filed.asked(given)):
                 continue
-            self.work += len(one)
-            if not any(implies(given, needed) for given in one):
-                return False
-        return True
+            pair = (given, needed)
+            if pair not in self.known:
+                self.known[pair] = implies(self.literals[given], self.literals[needed])
+            if self.known[pair]:
+                return True
+        return False

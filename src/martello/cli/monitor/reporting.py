@@ -260,6 +260,7 @@ def _people(
         for row in rows
         if row["actor_user"] and not is_machine(row["actor_user"])
     ]
+    found.sort(key=lambda one: (one[1].startswith("system:"), -one[0]))  # people first
     return tuple(found[:15])
 
 

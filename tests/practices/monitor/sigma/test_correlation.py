@@ -171,6 +171,20 @@ def test_s12_correlations_of_correlations() -> None:
     assert rule.kinds == ("audit",)
 
 
+def test_s12_aliases_reach_through_correlations() -> None:
+    inner = (
+        "title: Many\nname: many\ncorrelation:\n    type: event_count\n    rules: failed\n"
+        "    group-by: user.username\n    timespan: 5m\n    condition: {gte: 10}\n---\n"
+    )
+    rule = several(
+        "type: temporal\nrules: [many, shell]\ngroup-by: [where]\ntimespan: 1h\naliases:\n"
+        "  where:\n    many: objectRef.namespace\n    shell: Image",
+        BASE + inner,
+    )
+    assert rule.correlate is not None
+    assert rule.correlate.aliases == {"many": {"where": "k8s_ns"}, SHELL: {"where": "proc_exe"}}
+
+
 def test_s12_the_order_of_documents_does_not_matter() -> None:
     text = (
         "title: Several\nname: several\ncorrelation:\n    type: event_count\n    rules: failed\n"

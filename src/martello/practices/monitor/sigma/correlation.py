@@ -221,8 +221,12 @@ class _Tying:
                 columns[leaf] = column_of(given.get(member, given.get(leaf, name)), source)
         if len(set(columns.values())) == 1:
             return next(iter(columns.values()))
-        for leaf, column in columns.items():
-            aliases.setdefault(leaf, {})[name] = column
+        for member, below in leaves.items():
+            found = {columns[leaf] for leaf in below}
+            if len(found) > 1:
+                text = f"'{shown(name)}' is another column in each rule of {shown(member)}"
+                raise Unassessable(text)
+            aliases.setdefault(member, {})[name] = found.pop()
         return name
 
     def field(

@@ -8,7 +8,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -25,7 +25,7 @@ from martello.practices.monitor.baseline import Baselines
 from martello.practices.monitor.pipeline import Pipeline
 
 _KEY: Final = "redaction.key"
-_PODS_EVERY: Final = 10.0  # seconds
+_PODS_EVERY: Final = 2.0  # seconds
 
 
 def run_command(flags: dict[str, Any]) -> int:
@@ -40,7 +40,10 @@ def run_command(flags: dict[str, Any]) -> int:
     if not (flags["listen"] or flags["sensor"]):
         raise BadInput("nothing to watch", "no source was named", "name --listen or --sensor")
     place = Place(flags["cluster"], flags["node"])
-    pods = _pods(flags)
+    pods = Pods()
+    known = _pods(flags, pods)
+    if known is not None:
+        known()
     decoder = Decoder(_key(where), place, pods)
     with (
         open_state(where.state) as state,
@@ -60,6 +63,8 @@ def run_command(flags: dict[str, Any]) -> int:
             told=_print,
         )
         watch.start()
+        if known is not None:
+            watch.run(known, "pods", _PODS_EVERY)
         _deliveries(watch, sinks)
         if flags["sensor"]:
             _sensor(watch, place, pods)
@@ -99,8 +104,45 @@ def _key(where: Places) -> bytes:
     return key
 
 
-def _pods(flags: dict[str, Any]) -> Pods:
-    return Pods()
+def _pods(flags: dict[str, Any], pods: Pods) -> Callable[[], None] | None:
+    """What reads the cluster's pods again; None where nobody said where they are. Raises what
+    reading raises: the first time counts.
+    """
+    if flags["pods"]:
+        return lambda: _pods_of(flags["pods"], pods)
+    if not (flags["context"] or flags["kubeconfig"]):
+        return None
+
+    def read() -> None:
+        import anyio
+
+        from martello.adapters.cluster.client import Client
+        from martello.adapters.cluster.kubeconfig import access
+
+        async def listed() -> None:
+            found = access(flags["context"], kubeconfig=flags["kubeconfig"])
+            async with Client(found) as client:
+                async for _, page in client.pages("/api/v1/pods", limit=500):
+                    for one in page:
+                        pods.add(one)
+
+        anyio.run(listed)
+
+    return read
+
+
+def _pods_of(file: str, pods: Pods) -> None:
+    """The pods of a file as `kubectl get pods -A -o json` writes it."""
+    import msgspec
+
+    try:
+        told = msgspec.json.decode(Path(file).read_bytes())
+    except (OSError, msgspec.DecodeError) as error:
+        raise BadInput(f"cannot read {file}", str(error), "kubectl get pods -A -o json") from None
+    items = told.get("items") if isinstance(told, dict) else told
+    for one in items if isinstance(items, list) else ():
+        if isinstance(one, dict):
+            pods.add(one)
 
 
 def _sinks(flags: dict[str, Any]) -> list[Any]:

@@ -146,7 +146,7 @@ class Building:
             unsure: list[Proposition] = []
             if node == UNPLACED:
                 unsure.append(("unplaced", cls.id))
-                self._fact(unsure[0], "its node is not known", f"no node is known for {cls.id}")
+                self._fact(unsure[0], "its node is not known", f"no node is known for {_name(cls)}")
             if cls.located:
                 self._rule(("pod", cls.id, node), [("pods-of", cls.id)])
                 self._rule(("pod", cls.id, node), [("node", node), *unsure], placed)
@@ -268,7 +268,7 @@ class Building:
             for cls in _classes(by_id, one):
                 open_to = ("exposed", cls.id)
                 self.program.fact(open_to, one.fact)
-                label = Label("network-reach", f"internet reaches {cls.id}")
+                label = Label("network-reach", f"internet reaches {_name(cls)}")
                 self._rule(("reaches", cls.id), [INTERNET, open_to], label)
         for source, target, fact in self.inputs.lateral:
             if source in by_id and target in by_id:
@@ -295,7 +295,7 @@ class Building:
             for number, fact in enumerate(self._weaknesses(container.name, container.raw)):
                 name = ("weakness", cls.id, container.name, str(number))
                 self.program.fact(name, fact)
-                says = f"code runs in {cls.id} by {fact.says}"
+                says = f"code runs in {_name(cls)} by {fact.says}"
                 for node in cls.nodes if cls.located else ("",):
                     head = ("code", cls.id, container.name, *((node,) if node else ()))
                     self._rule(head, [("reaches", cls.id), name], _said(label, says))
@@ -323,3 +323,8 @@ def _classes(by_id: Mapping[str, Class], one: Exposed) -> Iterable[Class]:
 
 def _said(label: Label, says: str) -> Label:
     return Label(label.edge, says, label.cost, label.attack, label.trace)
+
+
+def _name(cls: Class) -> str:
+    """A class of pods as it is told: files may leave the namespace out."""
+    return cls.id.removeprefix("/")

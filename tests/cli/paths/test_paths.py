@@ -237,3 +237,13 @@ def test_a_grant_of_several_rights_is_one_step_and_the_account_is_named(tmp_path
         "ClusterRoleBinding root grants ServiceAccount ops/root ClusterRole cluster-admin",
         "may do everything in the cluster",
     ]
+
+
+def test_pods_of_files_that_name_no_namespace_are_told_by_their_name(tmp_path: Path) -> None:
+    (tmp_path / "pod.yaml").write_text(
+        "apiVersion: v1\nkind: Pod\nmetadata: {name: web}\nspec: {containers: "
+        "[{name: web, image: 'example.com/web:1', securityContext: {privileged: true}}]}\n"
+    )
+    done = ask("paths", "--from", "pods:web", "-f", "pod.yaml", cwd=tmp_path)
+    assert done.out.startswith("high      pods of web → node  1 foothold, 2 steps\n")
+    assert "privileged container of web mounts" in done.out

@@ -301,6 +301,17 @@ def test_f32_messages() -> None:
         assert _load({**RULE, "output": broken}).errors
 
 
+def test_f32_templates_name_the_column_that_says_most_of_a_field() -> None:
+    output = "%proc.cmdline %evt.type %container.id %fd.name %user.name %tolower(proc.name)"
+    (one,) = _load({**RULE, "output": output}).pack
+    said = "{proc_args} {sys_call} {container_id} {file_path} - {proc_name}"
+    assert one.say == said
+    audit = {**RULE, "source": "k8s_audit", "condition": "ka.verb = get"}
+    output = "%ka.req.pod.containers.image %jevt.value[/x] %jevt.value[/verb] %ka.auth.reason"
+    (one,) = _load({**audit, "output": output}).pack
+    assert one.say == "{spec_image} - {api_verb} {api_grant}"
+
+
 def test_k1_without_audit_id_nothing_is_known() -> None:
     rule = {**RULE, "source": "k8s_audit", "condition": "not ka.verb = get"}
     (one,) = _load(rule).pack

@@ -8,12 +8,13 @@ from typing import Any, Final
 
 import msgspec
 
-from martello.practices.monitor.falco.expression import Operand
+from martello.core.event import COLUMNS
+from martello.practices.monitor.falco.expression import Field, Operand
 from martello.practices.monitor.falco.fields import Source
 from martello.practices.monitor.falco.shape import Cases, arms
 from martello.practices.monitor.falco.sides import CannotRun, sided
 from martello.practices.monitor.falco.syntax import Malformed, parse_field
-from martello.practices.monitor.ir import TRUE, Column, Pointer, Term
+from martello.practices.monitor.ir import TRUE, Atom, Column, Pointer, Term, columns
 from martello.practices.monitor.scalar import holds
 from martello.practices.monitor.terms import Event, getter, text
 
@@ -24,11 +25,12 @@ _LENGTH: Final = re.compile(r"\d{0,6}")
 
 
 class Part(msgspec.Struct, frozen=True):
-    """A piece of a message: a text, or a field's shape with its greatest length (0: any)."""
+    """A piece of a message: a text, or a field (by name) with its length (0: as it is)."""
 
     text: str = ""
     shape: Any = None
     length: int = 0
+    name: str = ""
 
 
 class Output(msgspec.Struct, frozen=True):
@@ -50,21 +52,26 @@ class Output(msgspec.Struct, frozen=True):
             if part.shape is None:
                 made.append(part.text.replace("{", "(").replace("}", ")"))
             else:
-                made.append(f"{{{_column(part.shape)}}}")
+                column = _ALIASES.get(part.name) or _column(part.shape)
+                made.append(f"{{{column}}}" if column else "-")
         return "".join(made)
 
 
+_ALIASES: Final = {
+    field: name for name, column in COLUMNS.items() for field in column.falco if name != "action"
+}
+
+
 def _column(shape: Any) -> str:
-    """The column that a shape is made of, or first asks for."""
+    """The column that a shape is in one of its cases; else the first that it asks for. Empty: only
+    raw tells it, which is no part of a message.
+    """
+    asked: list[str] = []
     for _, term in arms(shape):
-        stack: list[Term] = [term]
-        while stack:
-            one = stack.pop()
-            if isinstance(one, Column):
-                return one.name
-            inner = getattr(one, "of", None)
-            stack.extend(reversed(inner) if isinstance(inner, tuple) else [inner] if inner else [])
-    return "raw"
+        if isinstance(term, Column):
+            return term.name if term.name != "raw" else ""
+        asked += sorted(columns(Atom(term, "exists")) - {"raw"})
+    return asked[0] if asked else ""
 
 
 def _said(part: Part, event: Event) -> str:
@@ -102,22 +109,25 @@ def _parts(message: str, source: Source) -> Iterator[Part]:
         digits = _LENGTH.match(message, sign + 1)
         start = digits.end() if digits else sign + 1
         length = int(message[sign + 1 : start] or 0)
-        shape, size = _field(message, start, source)
-        yield Part(shape=shape, length=min(length, LONGEST))
+        shape, name, size = _field(message, start, source)
+        yield Part(shape=shape, length=min(length, LONGEST), name=name)
         at = start + size
     if at < len(message):
         yield Part(message[at:])
 
 
-def _field(message: str, start: int, source: Source) -> tuple[Any, int]:
-    """The longest text from here on that is a field or a transformer's call, and how long it is."""
+def _field(message: str, start: int, source: Source) -> tuple[Any, str, int]:
+    """The longest text from here on that is a field or a transformer's call: what it is made of,
+    the field's name (empty: a call), and how long it is.
+    """
     window = message[start : start + _WINDOW]
     why, end = "", len(window)
     while end > 0:
         try:
             found, size = parse_field(window[:end])
             end = size
-            return _shape(found, source), size
+            name = found.name if isinstance(found, Field) else ""
+            return _shape(found, source), name, size
         except Malformed as fault:
             why = why or fault.why
         end -= 1

@@ -32,7 +32,7 @@ SOURCE: Final = "auditd"
 _HEAD: Final = re.compile(
     rb"(?:node=(\S{1,253}) )?type=(\S{1,40}) (?:msg=)?audit\((\d{1,12})\.(\d{3}):(\d{1,20})\): ?"
 )
-_FIELD: Final = re.compile(rb"([A-Za-z0-9_\[\]-]{1,64})=(\"[^\"]*\"|'[^']*'|[^\s,)]*)")
+_FIELD: Final = re.compile(rb"([A-Za-z0-9_\[\]-]{1,64})=(\"[^\"]*\"|'[^']*'|\([a-z]+\)|[^\s,)]*)")
 _HEX: Final = re.compile(rb"(?:[0-9A-F]{2})+")
 _ARGUMENT: Final = re.compile(r"a(\d{1,5})(?:\[(\d{1,5})\])?")
 _MOST_OPEN: Final = 64  # events whose records may still come

@@ -64,19 +64,10 @@ class Decoder:
         self._names: OrderedDict[int, tuple[list[bytes], bytes]] = OrderedDict()
         self._texts: dict[int, dict[str, str]] = {}
         self._kinds: dict[bytes, Callable[[list[bytes], bytes, int], list[Event]]] = {
-            b"O": self._open,
-            b"U": self._changed,
-            b"C": self._connect,
-            b"L": self._listen,
-            b"P": self._call,
-            b"Y": self._failed,
-            b"X": self._exec,
-            b"A": self._argument,
-            b"D": self._named,
-            b"M": self._text,
-            b"K": self._fork,
-            b"Q": self._exit,
-        }
+            b"O": self._open, b"U": self._changed, b"C": self._connect, b"L": self._listen,
+            b"P": self._call, b"Y": self._failed, b"X": self._exec, b"A": self._argument,
+            b"D": self._named, b"M": self._text, b"K": self._fork, b"Q": self._exit,
+        }  # fmt: skip
 
     def feed(self, line: bytes, seen: int) -> list[Event]:
         """The events that a line completes; `seen` is now (ns)."""
@@ -131,17 +122,17 @@ class Decoder:
     def _look_up(self, pid: int, key: int, mount: int) -> Process:
         """A process that was there before the sensor."""
         found, ppid, _ = looked_up(pid, key, self._proc)
-        process = self.tree.executed(pid, ppid, key, self._outside(ppid))
-        process.take(found)
-        process.columns = self._columns(process, mount)
-        return process
+        return self._met(found, ppid, key, mount)
 
     def begin(self, process: Process, ppid: int, mount: int) -> None:
         """A process that runs as the sensor begins."""
-        key = self.containers.key(0, mount, process.pid)
-        known = self.tree.executed(process.pid, ppid, key, self._outside(ppid))
-        known.take(process)
-        known.columns = self._columns(known, mount)
+        self._met(process, ppid, self.containers.key(0, mount, process.pid), mount)
+
+    def _met(self, found: Process, ppid: int, key: int, mount: int) -> Process:
+        process = self.tree.executed(found.pid, ppid, key, self._outside(ppid))
+        process.take(found)
+        process.columns = self._columns(process, mount)
+        return process
 
     def _outside(self, pid: int) -> Process | None:
         """A parent that is in no container, as it is now."""
@@ -194,9 +185,14 @@ class Decoder:
             "proc_uid": int(fields[6]),
             "sys_res": result(int(fields[7])),
             "raw": raw.decode("utf-8", "backslashreplace"),
-            **columns,
         }
-        return [finished(named(event, self.place), flags)]
+        # Records are short, and what is told of the process is finished already.
+        event.update(
+            {key: value for key, value in columns.items() if value is not None and value != []}
+        )
+        if flags:
+            event["flags"] = sorted(flags)
+        return [named(event, self.place)]
 
     def _fork(self, fields: list[bytes], raw: bytes, seen: int) -> list[Event]:
         parent, child, mount, cgroup = map(int, fields[2:6])
@@ -270,7 +266,7 @@ class Decoder:
             "socket": int(fields[9], 8) & 0o170000 == _SOCKET,
             "escaped": fields[12] not in (b"0", b""),
         }
-        process.columns = {
+        columns: Event = {
             **self._columns(process, mount),
             "proc_argv": argv,
             "proc_cwd": process.cwd or None,
@@ -279,10 +275,12 @@ class Decoder:
             "proc_exec_id": f"{pid}.{pending.at}",
             "proc_flags": [mark for mark, there in marks.items() if there],
         }
+        process.columns = finished(columns, flags)
+        process.columns.pop("flags", None)
         head = [b"X", fields[1], fields[2], fields[2], fields[4], fields[5], fields[6], b"0"]
         raw = b"\n".join(pending.raw)
-        columns = {"sys_call": "execve"}
-        return self._event("process", "exec", head, raw, seen, flags, columns)
+        call = {"sys_call": "execve"}
+        return self._event("process", "exec", head, raw, seen, flags, call)
 
     def _failed(self, fields: list[bytes], raw: bytes, seen: int) -> list[Event]:
         flags: set[str] = set()

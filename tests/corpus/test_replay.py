@@ -30,6 +30,7 @@ SHARES = {
     "escalation": 1.0,
     "kubehound": 0.97,
     "falco-lang": 1.0,
+    "tetragon": 1.0,
     "falco-audit": 1.0,
 }
 

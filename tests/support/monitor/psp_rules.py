@@ -38,20 +38,31 @@ def rules(text: str) -> list[Rule]:
     ):
         if key in notes:
             about.append(f"{field} in {_listed(yaml.safe_load(notes[key]))}")
+    said = {
+        f"PSP {name} Violation {suffix}": [*about, condition]
+        for suffix, condition in _conditions(policy.get("spec") or {})
+    }
+    allowed = (policy.get("spec") or {}).get("allowedHostPaths")
+    paths = _paths(_written({"about": about})[0], name, allowed) if allowed else []
+    return [*_written(said), *paths]
+
+
+def _written(said: Mapping[str, Sequence[str]]) -> list[Rule]:
+    """Rules of these conditions."""
     items = [
         {
-            "rule": f"PSP {name} Violation {suffix}",
+            "rule": title,
             "desc": "a policy",
-            "condition": f"{' and '.join(about)} and {condition}",
+            "condition": " and ".join(conditions),
             "output": "%ka.user.name",
             "priority": "WARNING",
             "source": "k8s_audit",
         }
-        for suffix, condition in _conditions(policy.get("spec") or {})
+        for title, conditions in said.items()
     ]
     found = load([("psp.yaml", yaml.safe_dump(items))], strict=True)
     assert not found.errors, found.errors
-    return [*found.pack, *_paths(policy, name, found.pack.rules.values())]
+    return list(found.pack)
 
 
 def _conditions(spec: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -124,14 +135,9 @@ def _listed(values: Sequence[Any]) -> str:
     return f"({', '.join(str(one) for one in values)})"
 
 
-def _paths(policy: Mapping[str, Any], name: str, others: Any) -> Iterator[Rule]:
+def _paths(about: Rule, name: str, allowed: Sequence[Mapping[str, str]]) -> list[Rule]:
     """Host paths below none of the allowed prefixes. Falco's operator no longer takes a list."""
-    allowed = (policy.get("spec") or {}).get("allowedHostPaths")
-    if not allowed:
-        return
-    prefixes = tuple(one["pathPrefix"] for one in allowed)
-    below = Atom(_PATHS, "pmatch", prefixes, "all")
-    about = next(iter(others)).tree.parts[:-1]  # of any rule, without its last comparison
+    below = Atom(_PATHS, "pmatch", tuple(one["pathPrefix"] for one in allowed), "all")
     title = f"PSP {name} Violation (allowedHostPaths)"
-    tree = both(*about, Atom(_PATHS, "exists"), opposite(below))
-    yield Rule(title, title, tree, ("audit",))
+    tree = both(about.tree, Atom(_PATHS, "exists"), opposite(below))
+    return [Rule(title, title, tree, ("audit",))]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 
 import pytest
@@ -35,7 +36,10 @@ POD = {
 def container(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Container]:
     needed()
     made = Container(
-        tmp_path_factory.mktemp("web"), "martello-web", privileged=True, annotations=dict(NOTES)
+        tmp_path_factory.mktemp("web"),
+        f"martello-{os.getpid()}",
+        privileged=True,
+        annotations=dict(NOTES),
     )
     try:
         yield made

@@ -194,7 +194,7 @@ class Sensor:
                     if line.startswith(_ATTACHED):
                         self.attached = True
                     elif line:
-                        yield from self.decoder.feed(line, now)
+                        yield from self._sure(self.decoder.feed(line, now))
                 if len(held) > LONGEST:
                     held = b""
                     yield gap(self.place, SOURCE, "unread", now, now, "a record has no end", 1)
@@ -204,6 +204,14 @@ class Sensor:
                 return
         if not self._stopped.is_set():
             self._blind(self._last or begun, "died", f"bpftrace ended: {self._why()}")
+
+    def _sure(self, events: list[Event]) -> list[Event]:
+        """Without calls during an attachment: they may be a runtime's that was on its way into a
+        container before that was watched. The gap says that this time is not known.
+        """
+        if not self._blind_since or self._blind_why[0] == "silent":
+            return events
+        return [event for event in events if event["kind"] != "priv"]
 
     def _heard(self, err: int) -> bool:
         piece = os.read(err, _PART)

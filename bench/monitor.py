@@ -36,7 +36,6 @@ BODIES = 0.03
 FLOOR = 60_000  # events a second of CPU
 LEAST = 1.5  # shared atoms against one expression a rule
 ROUNDS = 7
-PEERS = 3
 _ORIGIN = Origin(b"bench", "bench", seen=1_800_000_000_000_000_000)
 _RESOURCES = (
     "secrets",
@@ -68,12 +67,14 @@ def main() -> int:
     batches = [b"\n".join(lines[at : at + BATCH]) for at in range(0, EVENTS, BATCH)]
     rules = tuple(_rules())
     detector = Detector(rules, "audit")
-    whole = _best(lambda: _ours(detector, batches))
-    parse = _best(lambda: sum(read(one, _ORIGIN).rows.num_rows for one in batches))
     tables = [read(one, _ORIGIN).rows for one in batches]
-    match = _best(lambda: sum(len(detector.find(one)) for one in tables))
-    apart = _best(lambda: _apart(rules, tables), PEERS)
-    peer = _best(lambda: _closures(rules, lines), PEERS)
+    whole, parse, match, apart, peer = _best(
+        lambda: _ours(detector, batches),
+        lambda: sum(read(one, _ORIGIN).rows.num_rows for one in batches),
+        lambda: sum(len(detector.find(one)) for one in tables),
+        lambda: _apart(rules, tables),
+        lambda: _closures(rules, lines),
+    )
     assert _ours(detector, batches) == _closures(rules, lines) == _apart(rules, tables)
     size = sum(map(len, lines)) / EVENTS
     print(f"  {EVENTS} audit events of {size:.0f} bytes, {len(rules)} rules, a second of CPU")
@@ -88,14 +89,15 @@ def main() -> int:
     return int(not kept)
 
 
-def _best(work: Callable[[], int], rounds: int = ROUNDS) -> float:
-    """Events a second of CPU, of the best of some rounds."""
-    spent = []
-    for _ in range(rounds):
-        begun = time.process_time()
-        work()
-        spent.append(time.process_time() - begun)
-    return EVENTS / min(spent)
+def _best(*works: Callable[[], int]) -> list[float]:
+    """Events a second of CPU of each work, in the best of some rounds, which they take in turns."""
+    spent: list[list[float]] = [[] for _ in works]
+    for _ in range(ROUNDS):
+        for work, times in zip(works, spent, strict=True):
+            begun = time.process_time()
+            work()
+            times.append(time.process_time() - begun)
+    return [EVENTS / min(times) for times in spent]
 
 
 def _ours(detector: Detector, batches: Sequence[bytes]) -> int:

@@ -275,7 +275,7 @@ def _completed(made: dict[str, Any], origin: Origin) -> pa.Table:
         else pa.repeat(pa.scalar(told.get(field.name), field.type), size)
         for field in wanted
     ]
-    return pa.Table.from_arrays(columns, schema=wanted).combine_chunks()
+    return pa.Table.from_arrays(columns, schema=wanted)
 
 
 def _timely(rows: pa.Table, origin: Origin) -> pa.ChunkedArray | None:
@@ -291,7 +291,7 @@ def _with_slow(
 ) -> Batch:
     """The rows, and those of the scalar reader among them."""
     if len(sure) == len(texts):
-        return Batch(rows, (), len(sure))
+        return Batch(rows.combine_chunks(), (), len(sure))
     events: list[dict[str, Any]] = []
     places: list[int] = []
     faults: list[Fault] = []

@@ -225,6 +225,8 @@ def test_what_falco_refuses_is_refused(condition: str) -> None:
 def test_f30_f31_what_cannot_run_says_so(condition: str) -> None:
     with pytest.raises(CannotRun):
         lower(parse(condition.removeprefix("F31 ")), sources()["syscall"])
+    with pytest.raises(CannotRun):
+        lower(parse("evt.reltime > 5"), sources()["k8s_audit"])
 
 
 def test_f20_depth_is_bounded_as_falco_counts_it() -> None:
@@ -271,7 +273,7 @@ def test_f11_f28_warnings(condition: str, count: int) -> None:
         ("evt.type = open or proc.name = a", True),
         ("not (evt.type != open or proc.name = a)", False),
         ("evt.num = 0", False),
-        ("evt.num > 0", True),
+        ("evt.num > 0 and evt.source = k8s_audit and evt.is_async = false", True),
         ("evt.type in (acct, add_key)", False),
     ],
 )

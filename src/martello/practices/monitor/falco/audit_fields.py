@@ -109,6 +109,13 @@ _CONTAINER: Final[Mapping[str, str]] = {
     "proc_mount": "securityContext procMount",
     "add_capabilities": "securityContext capabilities add *",
 }
+# Of every audit event; events are counted from 1.
+_SAME: Final[Mapping[str, str | int | bool]] = {
+    "evt.num": 1,
+    "evt.source": "k8s_audit",
+    "evt.pluginname": "k8saudit",
+    "evt.is_async": False,
+}
 _WHERE: Final[Mapping[str, str]] = {
     "verb": "api_verb",
     "stage": "api_stage",
@@ -179,8 +186,8 @@ def at_pointer(path: str) -> Term:
 
 
 def _special(name: str, arg: str | None) -> Shape:
-    if name == "evt.num":  # it counts from 1
-        return Literally(1)
+    if name in _SAME:
+        return Literally(_SAME[name])
     if name == "ka.response.code":
         return Call("text", (Column("api_code"),))
     if name in ("jevt.rawtime", "json.rawtime"):
@@ -207,7 +214,7 @@ def _special(name: str, arg: str | None) -> Shape:
         op = "startswith" if prefix else "="
         operand = wanted[:-1] if prefix else wanted
         return _any(Atom(paths, op, (operand,), over="any"), "volumes")
-    return pointer("output_fields", name if arg is None else f"{name}[{arg}]")
+    return Unknown("audit events do not tell it")
 
 
 def _any(found: Atom, among: str) -> Cases:

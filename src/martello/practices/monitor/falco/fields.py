@@ -253,6 +253,7 @@ _DERIVED: Final[Mapping[str, Callable[[], Shape]]] = {
         )
     ),
     "evt.num": lambda: otherwise(Call("number", (_printed("evt.num", None),)), Literally(1)),
+    "evt.source": lambda: Literally("syscall"),
     "evt.dir": lambda: otherwise(_printed("evt.dir", None), Literally("<")),
     "evt.rawres": lambda: Call(
         "result", (Call("first", (_printed("evt.rawres", None), Column("sys_res"))),)

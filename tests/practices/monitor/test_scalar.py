@@ -325,6 +325,12 @@ def test_globs_end_and_are_as_fnmatch_reads_them(pattern: str, text: str) -> Non
         assert found is (re.match(fnmatch.translate(pattern), text) is not None)
 
 
+def test_a_sieve_bears_columns_of_a_wrong_type() -> None:
+    rules = [Rule("r", "", _is(Column("api_verb"), "=", "get")), Rule("s", "", TRUE)]
+    for value in (["get"], {"a": 1}, 7, None):
+        assert [one.id for one in Sieve(rules).hits({"api_verb": value})] == ["s"]
+
+
 def test_a_pattern_becomes_an_expression() -> None:
     assert expression("a*b") == r"(?s)\Aa.*b\z"
 

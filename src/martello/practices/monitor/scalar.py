@@ -236,26 +236,31 @@ class Sieve:
     __slots__ = ("_always", "_anchored", "_chosen")
 
     def __init__(self, rules: Iterable[Rule]) -> None:
-        self._anchored: list[tuple[Mapping[str, frozenset[str]], str, Judge, Rule]] = []
+        self._anchored: list[tuple[Mapping[str, frozenset[str]], Judge, Rule]] = []
         self._chosen: dict[tuple[Any, ...], tuple[tuple[Judge, Rule], ...]] = {}
         for rule in rules:
             needed = {name: values for name in ANCHORS if (values := anchor(rule.tree, name))}
-            self._anchored.append((needed, rule.id, judge(rule.tree), rule))
+            self._anchored.append((needed, judge(rule.tree), rule))
 
     def hits(self, event: Event) -> list[Rule]:
         """The rules that are true of the event, in their order."""
-        key = tuple(event.get(name) for name in ANCHORS)
+        key = tuple([_text(event.get(name)) for name in ANCHORS])
         chosen = self._chosen.get(key)
         if chosen is None:
+            here = dict(zip(ANCHORS, key, strict=True))
             chosen = tuple(
                 (decide, rule)
-                for needed, _, decide, rule in self._anchored
-                if all(event.get(name) in values for name, values in needed.items())
+                for needed, decide, rule in self._anchored
+                if all(here[name] in values for name, values in needed.items())
             )
             if len(self._chosen) >= _KEPT:
                 self._chosen.clear()
             self._chosen[key] = chosen
         return [rule for decide, rule in chosen if decide(event)]
+
+
+def _text(value: Any) -> str | None:
+    return value if value.__class__ is str else None
 
 
 # Columns whose value alone rules most rules out.

@@ -15,7 +15,7 @@ import pytest
 from sqlalchemy import update
 from tests.support.lake import Store, audit_events
 
-from martello.core.errors import BadInput
+from martello.core.errors import BadInput, Refused
 from martello.store import seal as seals
 from martello.store.lake import Segment
 from martello.store.monitor_tables import checkpoint
@@ -316,3 +316,28 @@ def test_a_witness_is_told_once_and_survives_a_torn_line(store: Sealed) -> None:
     assert [line.n for line in store.witness.read()] == [1, 2, 3]
     assert msgspec.json.decode(store.witness.path.read_bytes().splitlines()[0])["n"] == 1
     assert store.report().problems == ()
+
+
+def test_many_segments_are_told_by_several_checkpoints(
+    store: Sealed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(seals, "_MOST", 3)
+    for i in range(8):
+        store.write(audit_events(2, start=2 * i))
+    store.seal()
+    report = store.report()
+    assert (report.problems, report.checkpoints, report.segments) == ((), 3, 8)
+    assert [len(line.added) for line in store.witness.read()] == [3, 3, 2]
+
+
+def test_an_older_copy_of_the_state_overwrites_no_checkpoint(store: Sealed, tmp_path: Path) -> None:
+    store.write(audit_events(3))
+    store.seal()
+    older = Store(tmp_path / "older")
+    older.files.root = store.files.root
+    older.write(audit_events(9, seed=5))
+    before = store.path(seal_path(1)).read_bytes()
+    with pytest.raises(Refused, match="cannot seal"):
+        seal(older.state, older.files, store.key)
+    assert store.path(seal_path(1)).read_bytes() == before
+    older.state.close()

@@ -23,6 +23,8 @@ from martello.store.state import State, now
 
 SMALL: Final = 250_000  # rows: a segment of as many is left alone
 LARGE: Final = 1_000_000  # rows of what is made, at most
+_BYTES: Final = 48 << 20  # of files that are joined at once: some ten times as much in memory
+_SEGMENTS: Final = 2_000  # that are joined at once
 _JOB: Final = "compact"
 _LEASE: Final = 600.0
 _ORDER: Final = [("time", "ascending"), ("o_seg", "ascending"), ("o_pos", "ascending")]
@@ -103,12 +105,16 @@ def _day(state: State, lake: Lake, mine: claims.Claim, fewest: int) -> Compacted
 
 def _groups(small: Sequence[Segment]) -> Iterator[list[Segment]]:
     group: list[Segment] = []
+    rows = size = 0
     for one in small:
-        if group and sum(other.rows for other in group) + one.rows > LARGE:
+        own = one.columns_size + max(one.raw_size, 0)
+        full = rows + one.rows > LARGE or size + own > _BYTES or len(group) == _SEGMENTS
+        if group and full:
             yield group
-            group = []
+            group, rows, size = [], 0, 0
         group.append(one)
-    if len(group) > 1:
+        rows, size = rows + one.rows, size + own
+    if group:
         yield group
 
 

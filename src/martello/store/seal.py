@@ -17,7 +17,7 @@ from typing import Any, Final
 import msgspec
 from sqlalchemy import Connection, func, insert, select, update
 
-from martello.core.errors import BadInput
+from martello.core.errors import BadInput, Refused
 from martello.store import merkle
 from martello.store.files import Files, disk_error
 from martello.store.monitor_tables import checkpoint, segment, source, witness
@@ -28,7 +28,8 @@ from martello.store.upsert import added
 
 SEALS: Final = "seals"
 GENESIS: Final = "0" * 64
-_LARGEST: Final = 64 << 20
+_LARGEST: Final = 64 << 20  # bytes of a checkpoint
+_MOST: Final = 5_000  # segments that one tells of: about 5 MB
 
 
 class File(msgspec.Struct, frozen=True):
@@ -144,10 +145,23 @@ class WitnessFile:
 
 
 def seal(state: State, files: Files, key: SealKey, rotate: SealKey | None = None) -> Body | None:
-    """Signs a checkpoint over everything that changed since the last one, and writes its file; None
-    where nothing changed. `rotate` is the key that signs from the next one on: both sign this one.
+    """Signs what changed since the last checkpoint, and returns the last of those that it took;
+    None where nothing changed. `rotate` signs from the next one on: both keys sign this one.
+    Raises Refused where the lake has later checkpoints than the state: that is an older copy.
     """
     flush(state, files)
+    last = None
+    while (body := _sealed(state, key)) is not None:
+        flush(state, files)
+        last = body
+    if rotate is not None:
+        last = _sealed(state, key, rotate)
+        flush(state, files)
+    return last
+
+
+def _sealed(state: State, key: SealKey, rotate: SealKey | None = None) -> Body | None:
+    """One checkpoint, in the state."""
     with state.writing() as connection:
         found = _body(connection, key, rotate)
         if found is None:
@@ -168,7 +182,6 @@ def seal(state: State, files: Files, key: SealKey, rotate: SealKey | None = None
         }
         connection.execute(insert(checkpoint).values(row))
         _mark(connection, body)
-    flush(state, files)
     return body
 
 
@@ -178,7 +191,11 @@ def flush(state: State, files: Files) -> None:
     with state.reading() as connection:
         rows = connection.execute(select(checkpoint).where(waiting).order_by(checkpoint.c.n)).all()
     for row in rows:
-        files.put(seal_path(row.n), row.content)
+        path = seal_path(row.n)
+        if files.size(path) >= 0 and files.get(path) != row.content:
+            why = f"the lake has another checkpoint {row.n}: the state is an older copy"
+            raise Refused(f"cannot seal {files.where}", why, "martello store verify --witness FILE")
+        files.put(path, row.content)
         with state.writing() as connection:
             change = update(checkpoint).where(checkpoint.c.n == row.n).values(content=b"")
             connection.execute(change)
@@ -242,7 +259,7 @@ def _body(
 ) -> tuple[Body, list[merkle.Peak]] | None:
     last = connection.execute(select(checkpoint).order_by(checkpoint.c.n.desc()).limit(1)).first()
     query = select(segment).where(segment.c.added_n == 0).order_by(segment.c.made_at, segment.c.id)
-    new = tuple(_added(row) for row in connection.execute(query))
+    new = tuple(_added(row) for row in connection.execute(query.limit(_MOST)))
     removed = _removed(connection)
     if not new and not removed and rotate is None:
         return None
@@ -289,8 +306,9 @@ def _removed(connection: Connection) -> tuple[Removed, ...]:
     found: list[Removed] = []
     for tier in ("columns", "raw"):
         ended, told = segment.c[f"{tier}_ended_at"], segment.c[f"{tier}_ended_n"]
-        query = select(segment).where(ended > 0, told == 0)
-        for row in connection.execute(query.order_by(segment.c.id)):
+        # what nobody was told of cannot end
+        query = select(segment).where(ended > 0, told == 0, segment.c.added_n > 0)
+        for row in connection.execute(query.order_by(segment.c.id).limit(_MOST)):
             # raw goes alone when it is old, and with its columns when they are superseded
             alone = tier == "raw" and row.raw_ended_at != row.columns_ended_at
             found.append(Removed(row.id, tier, "retired" if alone else row.ended_why))
@@ -299,11 +317,16 @@ def _removed(connection: Connection) -> tuple[Removed, ...]:
 
 def _mark(connection: Connection, body: Body) -> None:
     """Notes which checkpoint tells what."""
-    connection.execute(update(segment).where(segment.c.added_n == 0).values(added_n=body.n))
+    _note(connection, "added_n", [one.id for one in body.added], body.n)
     for tier in ("columns", "raw"):
-        ended, told = segment.c[f"{tier}_ended_at"], segment.c[f"{tier}_ended_n"]
-        values = {f"{tier}_ended_n": body.n}
-        connection.execute(update(segment).where(ended > 0, told == 0).values(**values))
+        ids = [one.id for one in body.removed if one.tier == tier]
+        _note(connection, f"{tier}_ended_n", ids, body.n)
+
+
+def _note(connection: Connection, column: str, ids: Sequence[str], n: int) -> None:
+    for start in range(0, len(ids), 500):
+        some = segment.c.id.in_(ids[start : start + 500])
+        connection.execute(update(segment).where(some).values(**{column: n}))
 
 
 def _sources(connection: Connection) -> dict[str, tuple[int, int, int]]:

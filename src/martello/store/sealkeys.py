@@ -87,7 +87,12 @@ def read_key(path: Path) -> SealKey:
 
 def open_key(path: Path) -> SealKey:
     """The key of an installation: made when it is first needed."""
-    return read_key(path) if path.exists() else make_key(path)
+    if path.exists():
+        return read_key(path)
+    try:
+        return make_key(path)
+    except BadInput:  # another process was faster
+        return read_key(path)
 
 
 def read_public(path: Path) -> str:

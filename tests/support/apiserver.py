@@ -178,7 +178,7 @@ def run(
     assets = binaries()
     with tempfile.TemporaryDirectory(prefix="martello-api-") as name, contextlib.ExitStack() as end:
         directory = Path(name)
-        etcd_port, peer_port, port = _free_ports(3)
+        etcd_port, peer_port, port = free_ports(3)
         everybody = {**USERS, **(users or {})}
         tokens = {user: f"token-of-{user}-{os.urandom(8).hex()}" for user in everybody}
         server = ApiServer(directory, f"https://127.0.0.1:{port}", tokens)
@@ -277,7 +277,8 @@ def _wait(server: ApiServer, process: subprocess.Popen[bytes], log: Path) -> Non
     raise AssertionError(f"kube-apiserver did not become ready:\n{tail}")
 
 
-def _free_ports(count: int) -> list[int]:
+def free_ports(count: int) -> list[int]:
+    """Ports of loopback that nobody listens on now."""
     with contextlib.ExitStack() as stack:
         sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
         for each in sockets:

@@ -26,9 +26,11 @@ class Monitor:
         self.alerts: list[tuple[float, Alert]] = []  # when it was told, and what
         self.errors: list[str] = []
         self._grown = threading.Condition()
+        self._readers = []
         for stream, into in ((process.stdout, self._told), (process.stderr, self._said)):
-            assert stream is not None
-            threading.Thread(target=self._read, args=(stream, into), daemon=True).start()
+            reader = threading.Thread(target=self._read, args=(stream, into), daemon=True)
+            reader.start()
+            self._readers.append(reader)
 
     @property
     def url(self) -> str:
@@ -54,8 +56,14 @@ class Monitor:
         return [alert for _, alert in self.alerts if alert["rule"] == rule]
 
     def _read(self, stream: Any, into: Callable[[str], None]) -> None:
-        for line in stream:
-            into(line)
+        with stream:
+            for line in stream:
+                into(line)
+
+    def ended(self) -> None:
+        """Reads what was left to read once the process has ended."""
+        for reader in self._readers:
+            reader.join(10)
 
     def _told(self, line: str) -> None:
         with self._grown:
@@ -99,3 +107,4 @@ def monitor(place: Path, *words: str, port: int, end: bool = True) -> Iterator[M
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+        running.ended()

@@ -26,6 +26,7 @@ EVENT = {
     "fd.typechar": "u",
     "evt.is_open_write": True,
     "user.loginuid": 4294967295,
+    "user.uid": 4294967295,
     "evt.arg.flags": "O_RDWR",
     "evt.buffer": "abc def",
 }
@@ -71,6 +72,7 @@ def _audit(condition: str, event: dict[str, Any]) -> bool | None:
         ("F25 proc.aname = sh", False),
         ("F25 proc.name intersects (bash, sh)", True),
         ("F26 proc.pid >= 0x7", True),
+        ("F26 user.uid = -1", True),
         ("F26 proc.pid in (6, 7)", True),
         ("F26 evt.is_open_write = true", True),
         ("F26 evt.is_open_write != true", False),
@@ -184,6 +186,7 @@ def test_f26_addresses_and_networks(condition: str, true: bool) -> None:
         "F23 proc.name in oneof (a)",
         "F26 proc.pid contains 1",
         "F26 proc.pid = x",
+        "F26 proc.pid = 99999999999999999999",
         "F26 evt.is_open_write = yes",
         "F26 evt.is_open_write > true",
         "F26 fd.sip > 1.2.3.4",

@@ -291,10 +291,11 @@ def _constant(value: str, type_: str, at: int) -> Value:
         except OSError as fault:
             raise Malformed(f"unrecognized protocol {value}", at) from fault
     if type_ in NUMBERS:
-        found = _LEADING.match(value)
-        if found is None or len(value) > 100:
+        found = _LEADING.match(value[:100])
+        number = int(found[1], 16 if found[1][:2] in ("0x", "0X") else 10) if found else None
+        if number is None or len(value) > 100 or not -(1 << 63) <= number < 1 << 64:
             raise Malformed(f"{value} is not a valid number", at)
-        return int(found[1], 16) if found[1][:2] in ("0x", "0X") else int(found[1])
+        return number % (1 << int(type_[1:])) if type_[0] == "u" else number
     return value
 
 

@@ -92,6 +92,7 @@ def _audit(condition: str, event: dict[str, Any]) -> bool | None:
         ("F30 basename(proc.exepath) = bash", True),
         ('F30 join("-", (proc.name, proc.exepath)) = bash-/usr/bin/bash', True),
         ("F30 concat(proc.name, proc.name) = bashbash", True),
+        ("F30 concat(container.id, proc.cmdline) = 'hostbash -c id'", True),
         ("proc.cmdline = 'bash -c id'", True),
         ("proc.exe = /bin/bash", True),
         ("fd.filename = docker.sock and fd.directory = /var/run", True),

@@ -11,7 +11,7 @@ from martello.practices.monitor.falco.expression import Field, Made, Operand, Op
 from martello.practices.monitor.falco.fields import BOTH, Known, Source
 from martello.practices.monitor.falco.shape import Cases, Unknown, arms, change, exists
 from martello.practices.monitor.falco.syntax import Malformed
-from martello.practices.monitor.ir import Call, Literally, Term, Value, both
+from martello.practices.monitor.ir import TRUE, Call, Literally, Node, Term, Value, both
 
 _NO_ARGUMENT: Final = "filter error: transformer '{}' does not support field arguments"
 
@@ -93,15 +93,18 @@ def _joined(source: Source, one: Made) -> Side:
             raise CannotRun("join() with a separator that is a field is not decided yet")
         extra = (one.of[0].value,)
         parts = parts[1:]
-    terms: list[Term] = []
+    cases: list[tuple[Node, tuple[Term, ...]]] = [(TRUE, ())]
     for side in (side for part in parts for side in part):
-        shape = side.shapes[0]
-        if isinstance(shape, Cases):
-            raise CannotRun(f"{side.name} has no column of its own to be joined")
-        terms.append(shape)
-    return Side((Call(one.function, tuple(terms), extra),), "text", False, one.function)
+        each = tuple(arms(side.shapes[0]))
+        cases = [(both(w, when), (*terms, term)) for w, terms in cases for when, term in each]
+        if len(cases) > _MOST_CASES:
+            raise CannotRun(f"{one.function}() of fields with too many cases")
+    made = tuple((when, Call(one.function, terms, extra)) for when, terms in cases)
+    shape = made[0][1] if len(made) == 1 else Cases(made)
+    return Side((shape,), "text", False, one.function)
 
 
+_MOST_CASES: Final = 64
 _NUMBERED: Final = frozenset(("proc.aname", "proc.apid", "proc.aexe", "proc.aexepath"))
 
 

@@ -339,3 +339,26 @@ def test_the_control_plane_s_own_paths_come_when_asked_for() -> None:
     options = msgspec.structs.replace(Options(), system=True)
     begun = {one for found in find(known, options=options) for one in found.footholds}
     assert ("pods-of", "kube-system/kube-proxy-x") in begun
+
+
+def test_all_rights_of_a_namespace_serve_beside_rights_elsewhere() -> None:
+    """One identity impersonates a group everywhere, and comes to all rights of a namespace: it
+    impersonates an account of it in the group.
+    """
+    everything = {"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"]}
+    assert ADMIN in gains({"grant": [everything], "wide": ["impersonate groups"]})
+    assert ADMIN not in gains({"grant": [everything], "wide": ["get groups"]})
+    assert ADMIN not in gains({"wide": ["impersonate groups"]})
+
+
+def test_a_name_that_nobody_has_is_in_the_groups_of_its_namespace() -> None:
+    own = made("Namespace", "shop"), made("Namespace", "ops")
+    group: Proposition = ("group", "system:serviceaccounts:ops")
+    grants = (
+        *bound("masked", [rule("impersonate serviceaccounts named nobody")], ("user", "joe")),
+        *bound("readers", [rule("get secrets")], group, "ops"),
+    )
+    found = _from(facts(cluster(*own, *grants)), [("user", "joe")])
+    assert group in found
+    assert not any(one[0] == "account" for one in found)
+    assert ("secret", "ops", "db") not in found

@@ -10,6 +10,7 @@ from martello.paths.guards import Guards
 from martello.paths.horn import Program
 from martello.paths.model import Exposed, Fact, Inputs, Label, Proposition
 from martello.paths.pods import UNPLACED, Class
+from martello.paths.rights import groups_of
 from martello.paths.world import World
 
 INTERNET: Final[Proposition] = ("internet",)
@@ -123,6 +124,11 @@ class Building:
                 label = self.labels["token-secret-legacy"]
                 self._rule(("accounts", space), [("secrets", space)], label)
             self._rule(("accounts", space), [("names", space)])
+            if self.program.find(("member", space)) is not None:
+                for group in groups_of(("account", space, "")):
+                    if group in world.groups:
+                        label = Label("group-member", f"is in the group {group}")
+                        self._rule(("group", group), [("member", space)], label)
             for name in world.phantoms.get(space, ()):
                 self._rule(("account", space, name), [("names", space)])
             for name in world.accounts.get(space, ()):

@@ -234,7 +234,8 @@ class Grounding:
 
     def _names(self, way: tuple[Any, ...], variable: str, home: str) -> list[str]:
         """The names for which somebody has a right, whatever they are names of."""
-        used = [x for c in way if isinstance(c, One) for x in c.clauses if x.name == variable]
+        parts = (c.clauses if isinstance(c, One) else (c,) for c in way)
+        used = [x for part in parts for x in part if isinstance(x, Clause) and x.name == variable]
         if not used:
             return [ANY]
         return sorted({name for clause in used for name in self.holdings.names(clause, home)})

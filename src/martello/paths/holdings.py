@@ -291,7 +291,7 @@ class Holdings:
         self, one: One, scopes: Sequence[str], names: Sequence[str], name: Proposition
     ) -> int | None:
         asked = list(zip(one.clauses, scopes, names, strict=True))
-        gained = [self.gains(*each) for each in asked]
+        gained = [self._won(*each) for each in asked]
         found = False
         if any(scopes):  # who has all of it everywhere has it here
             everywhere = self.one(one, [""] * len(scopes), names)
@@ -314,10 +314,6 @@ class Holdings:
             else:
                 self.program.rule(self.program.id(name), body, _TOGETHER)
                 found = True
-        space = next((scope for scope in scopes if scope), "")
-        if space in self.admins and all(scope == space for scope in scopes):
-            self.program.rule(self.program.id(name), [self.program.id(("admin", space))], _ALL)
-            found = True
         if all(gained):
             body = []
             for (clause, scope, of), won in zip(asked, gained, strict=True):
@@ -328,6 +324,11 @@ class Holdings:
             self.program.rule(self.program.id(name), body, _TOGETHER)
             found = True
         return self.program.id(name) if found else None
+
+    def _won(self, clause: Clause, scope: str, name: str) -> list[int]:
+        """What gives any identity a right: gained roles, all rights of a namespace to bind it."""
+        admin = [self.program.id(("admin", scope))] if scope in self.admins else []
+        return self.gains(clause, scope, name) + admin
 
     def _holders(self, one: One, scopes: Sequence[str], winnable: bool) -> Iterable[Proposition]:
         """Who may have all of it there, but not everywhere: who has one of the rights in one of the

@@ -48,6 +48,7 @@ REQUESTS: Final = {
     "impersonate-user": "impersonate/users",
     "impersonate-account": "impersonate/serviceaccounts",
     "impersonate-phantom": "impersonate/serviceaccounts",
+    "impersonate-unknown": "impersonate/serviceaccounts",
     "impersonate-group": "impersonate/users groups",
     "impersonate-group-account": "impersonate/serviceaccounts groups",
     "impersonate-masters": "impersonate/users groups",
@@ -176,7 +177,7 @@ def _whos(gives: Proposition, server: Server) -> Iterable:  # type: ignore[type-
     kind = gives[0]
     if kind == "account":
         yield lambda who: who.user == f"system:serviceaccount:{gives[1]}:{gives[2]}"
-    elif kind in ("accounts", "names"):
+    elif kind in ("accounts", "names", "member"):
         yield lambda who: who.user.startswith(f"system:serviceaccount:{gives[1]}:")
     elif kind == "kubelet":
         yield lambda who: who == node(gives[1])
@@ -221,6 +222,9 @@ def holds(held: Attacker, what: Proposition) -> bool:
         return True  # the next request tells
     if kind == "holds" or kind == "gained":
         return any(_bound(server, who, rest) for who in held.whos)
+    if kind == "member":
+        group = f"system:serviceaccounts:{rest[0]}"
+        return any(group in who.groups for who in held.whos)
     if kind in ("off", "policies"):
         return not armed(server)
     if kind == "admits" and exempt(server, rest[1]):

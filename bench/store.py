@@ -200,7 +200,7 @@ def _intake(place: Path) -> int:
     with Spool(place / "spool") as spool:
 
         def server(which: int) -> None:
-            for i in range(30):
+            for i in range(90):
                 due = begun + (i * 3 + which) / 30
                 time.sleep(max(0.0, due - time.perf_counter()))
                 at = time.perf_counter()

@@ -22,6 +22,7 @@ from typing import Final
 
 from martello.core.errors import MartelloError, Unreachable
 from martello.core.event import Gap
+from martello.store.crc32c import crc32c
 from martello.store.files import disk_error, sync_directory
 from martello.store.frames import HEAD, LARGEST, MARK, Frame, frame_head, frames, scan
 
@@ -164,6 +165,7 @@ class Spool:
             os.close(self._held)
             why = "another process receives into it"
             raise Unreachable(f"cannot open the spool {directory}", why, "end that one") from None
+        crc32c(bytes(1 << 18))  # makes its tables before anybody waits for them
         for log in _logs(directory):
             log.recover(start())
             self._logs[log.source] = log

@@ -16,7 +16,7 @@ from martello.adapters.sensors.containers import Containers, Pods
 from martello.adapters.sensors.decode import Decoder
 from martello.adapters.sensors.records import name, path, result, unescaped
 from martello.adapters.sensors.shape import Event, Place
-from martello.adapters.sensors.tree import Tree
+from martello.adapters.sensors.tree import Process, Tree
 
 HOST, MOUNT, BOOT = 4_026_531_832, 4_026_532_999, 1_700_000_000_000_000_000
 ID = "ab" * 32
@@ -177,6 +177,21 @@ def test_who_comes_in_is_entered_and_its_children_too(proc: Path) -> None:
     assert fed(one, executed(6, 501, b"sh\0"))[0]["proc_flags"] == ["entered"]
     fed(one, [line("K", 7, 501, 502, MOUNT, 1)])
     assert fed(one, executed(8, 502, b"sh\0"))[0]["proc_flags"] == ["entered"]
+
+
+def test_who_comes_into_a_container_that_was_there_before_is_entered(proc: Path) -> None:
+    groups = proc / "none"
+    group = groups / f"kubepods/burstable/pod{UID}/{ID}"
+    group.mkdir(parents=True)
+    (groups / "cgroup.procs").touch()
+    one = decoder(proc)
+    assert one.containers.cgroup(500) == group.stat().st_ino
+    one.begin(Process(500, MOUNT, "sleep"), 1, MOUNT)
+    lines = [
+        told.replace(f"|{MOUNT}|1|".encode(), f"|{MOUNT}|{group.stat().st_ino}|".encode())
+        for told in executed(6, 501, b"sh\0")
+    ]
+    assert fed(one, lines)[0]["proc_flags"] == ["entered"]
 
 
 def test_the_tree_is_bounded() -> None:

@@ -60,6 +60,7 @@ class Pods:
     """The pods that are handed in, by their containers' ids, their uid and their name."""
 
     def __init__(self, pods: Iterable[Json] = ()) -> None:
+        self.version = 0  # grows with each pod
         self._containers: dict[str, Mapping[str, str]] = {}
         self._uids: dict[str, Mapping[str, str]] = {}
         self._names: dict[tuple[str, str], Mapping[str, str]] = {}
@@ -68,6 +69,7 @@ class Pods:
 
     def add(self, pod: Json) -> None:
         """A pod as the API server gives it."""
+        self.version += 1
         meta, spec, status = part(pod, "metadata"), part(pod, "spec"), part(pod, "status")
         columns = {
             "k8s_ns": text(meta, "namespace"),
@@ -193,6 +195,7 @@ class Containers:
         self._clock = clock
         self._known: OrderedDict[int, dict[str, str]] = OrderedDict()
         self._missed: OrderedDict[int, tuple[float, float]] = OrderedDict()
+        self._version = self.pods.version
         self._groups: OrderedDict[int, bool] = OrderedDict()
 
     def key(self, cgroup: int, mount: int, pid: int) -> int:
@@ -213,6 +216,21 @@ class Containers:
                 self._groups.popitem(last=False)
         return cgroup if told else mount
 
+    def cgroup(self, pid: int) -> int:
+        """The id of a process' control group of version 2, as the kernel tells it; 0: not known."""
+        try:
+            told = Path(f"{self._proc}/{pid}/cgroup").read_text("utf-8", "replace")
+        except OSError:
+            return 0
+        line = next((one for one in told.splitlines() if one.startswith("0::/")), None)
+        for root in (self._cgroups, f"{self._cgroups}/unified") if line else ():
+            try:
+                if line and Path(root, "cgroup.procs").exists():
+                    return os.stat(f"{root}{line[3:]}").st_ino
+            except OSError:
+                continue
+        return 0
+
     def forget(self, key: int) -> None:
         """The key is used again by another container."""
         self._known.pop(key, None)
@@ -222,6 +240,9 @@ class Containers:
         """The columns that are known; none for what is in no container. What is not found is looked
         for again later and later.
         """
+        if self._version != self.pods.version:
+            self._version = self.pods.version
+            self._known.clear()
         known = self._known.get(key)
         if known is not None:
             return known

@@ -126,7 +126,8 @@ class Decoder:
 
     def begin(self, process: Process, ppid: int, mount: int) -> None:
         """A process that runs as the sensor begins."""
-        self._met(process, ppid, self.containers.key(0, mount, process.pid), mount)
+        group = self.containers.cgroup(process.pid)
+        self._met(process, ppid, self.containers.key(group, mount, process.pid), mount)
 
     def _met(self, found: Process, ppid: int, key: int, mount: int) -> Process:
         process = self.tree.executed(found.pid, ppid, key, self._outside(ppid))

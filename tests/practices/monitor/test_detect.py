@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import polars as pl
 import pytest
 
 from martello.adapters import batch
@@ -140,3 +141,10 @@ def test_a_long_batch_names_the_right_rows() -> None:
     found = Detector([rule("a", GET), rule("b", Not(GET))], "audit").find(rows)
     assert [one.row for one in found if one.rule.id == "a"] == list(range(5, 5000, 97))
     assert len(found) == 5000
+
+
+def test_an_expression_that_fails_costs_time_alone() -> None:
+    made = Detector([rule("a", GET), rule("b", SECRETS)], "audit")
+    made.asked[0].made = pl.col("api_verb").cast(pl.Int64)
+    found = made.find(batch.table("audit", EVENTS))
+    assert [(one.row, one.rule.id) for one in found] == [(0, "a"), (0, "b"), (1, "a"), (2, "b")]

@@ -36,7 +36,7 @@ ANCHORS: Final = (
 _MOST_VALUES: Final = 50_000  # whose verdicts an atom remembers
 _MOST_PLACES: Final = 20_000
 Bits = tuple[int, int]  # the rows where it is true, and those where it is false
-_OPEN: Final[Bits] = (0, 0)
+_OPEN: Final[Bits] = (0, 0)  # this very tuple: nothing is known of any row
 
 
 class Found(msgspec.Struct, frozen=True):
@@ -126,7 +126,7 @@ class Detector:
         """
         numbers = iter(rule.atoms)
         true, false = _combined(rule.rule.tree, lambda: truth[next(numbers)], everything)
-        if any(truth[one] == _OPEN and self.asked[one].made is None for one in rule.atoms):
+        if any(truth[one] is _OPEN for one in rule.atoms):
             return 0, everything & ~false
         return true, 0
 
@@ -204,7 +204,7 @@ class _Ready:
             place
             for place, number in enumerate(self.atoms)
             if truth[number][0] >> row & 1
-            or (event is not None and truth[number] == _OPEN and asked[number].judge(event))
+            or (event is not None and truth[number] is _OPEN and asked[number].judge(event))
         )
 
 
@@ -262,8 +262,11 @@ class _Batch:
         if exprs:
             derived = self._compiler.derived.add(self.rows, frozenset(reads))
             frame = pl.DataFrame(derived.select(sorted(reads)))
-            made = frame.select(exprs) if reads else frame
-            found = {one.name: one for one in made.get_columns()}
+            try:
+                made = frame.select(exprs) if reads else frame
+                found = {one.name: one for one in made.get_columns()}
+            except pl.exceptions.PolarsError:
+                pass  # every row is asked singly: slow, and right
         return [self._bits(one, found.get(str(at))) for at, one in enumerate(wanted)]
 
     def _bits(self, asked: Asked, series: pl.Series | None) -> Bits:

@@ -119,3 +119,28 @@ def test_a_path_that_is_no_resource_stays_one() -> None:
 )
 def test_times(text: str, at: int) -> None:
     assert nanoseconds(text) == at
+
+
+@pytest.mark.parametrize(
+    ("method", "place"),
+    [
+        ("io.k8s.core.v1.pods.exec.create", ("", "pods", "exec")),
+        ("io.k8s.rbac.v1.clusterroles.create", ("rbac.authorization.k8s.io", "clusterroles", "")),
+        ("io.k8s.networking.v1.ingresses.patch", ("networking.k8s.io", "ingresses", "")),
+        ("io.k8s.get", ("", "", "")),
+    ],
+)
+def test_an_entry_of_google_without_a_path_is_told_by_its_method(
+    method: str, place: tuple[str, str, str]
+) -> None:
+    (one,) = read(google(method, ""))
+    assert (one.k8s_group, one.k8s_resource, one.k8s_subresource) == place
+
+
+@pytest.mark.parametrize(
+    ("granted", "code"), [([False], 403), ([True], 200), ([True, False], 200), ([], 200)]
+)
+def test_what_google_did_not_grant_was_refused(granted: list[bool], code: int) -> None:
+    told = [{"granted": each} for each in granted]
+    (one,) = read(google("io.k8s.core.v1.pods.list", "core/v1/pods", authorizationInfo=told))
+    assert one.api_code == code

@@ -34,6 +34,12 @@ _GRPC: Final = {
     15: 500,
     16: 401,
 }
+# Groups as names of methods have them, where they are not just cut at `.k8s.io`.
+_GROUPS: Final = {
+    "core": "",
+    "rbac": "rbac.authorization.k8s.io",
+    **{name: name for name in ("apps", "batch", "autoscaling", "policy", "extensions")},
+}
 # What stands in the place of a name behind these is one more part of the path.
 _CLUSTER_WIDE_NAMESPACES: Final = "namespaces"
 Raw = dict[str, Any]
@@ -115,7 +121,7 @@ def _google(entry: Raw) -> Raw | NotAnEvent:
     about = _part(payload, "requestMetadata")
     code = _part(payload, "status").get("code")
     path = _text(payload, "resourceName")
-    place = path_of(path) if len(words) > 3 else None
+    place = (path_of(path) or _of_method(words)) if len(words) > 3 else None
     operation = _part(entry, "operation")
     ip = _text(about, "callerIp") or _text(about, "callerIP")
     going = operation.get("first") is True and operation.get("last") is not True
@@ -129,7 +135,7 @@ def _google(entry: Raw) -> Raw | NotAnEvent:
         "sourceIPs": [ip] if ip else [],
         "userAgent": _text(about, "callerSuppliedUserAgent"),
         "responseStatus": {
-            "code": _GRPC.get(code, 500) if isinstance(code, int) else 200,
+            "code": _GRPC.get(code, 500) if isinstance(code, int) else _granted(payload),
             "message": _text(_part(payload, "status"), "message"),
         },
         "stageTimestamp": _text(entry, "timestamp") or _text(entry, "receiveTimestamp"),
@@ -161,6 +167,23 @@ def path_of(path: str) -> tuple[str, str, str, str, str] | None:
             rest = rest[2:]
     name = rest[1] if len(rest) > 1 else ""
     return group, rest[0], "/".join(rest[2:]), name, space
+
+
+def _of_method(words: list[str]) -> tuple[str, str, str, str, str] | None:
+    """As `path_of`, of an entry without a path: `io.k8s.GROUP.VERSION.RESOURCE[.SUB].VERB` says all
+    but names.
+    """
+    if len(words) < 6:
+        return None
+    group = _GROUPS.get(words[2], f"{words[2]}.k8s.io")
+    return group, words[4], "/".join(words[5:-1]), "", ""
+
+
+def _granted(payload: Raw) -> int:
+    """The status of an entry that has none: 403 where it says that nothing was granted."""
+    told = payload.get("authorizationInfo")
+    asked = [one for one in told if isinstance(one, dict)] if isinstance(told, list) else []
+    return 403 if asked and all(one.get("granted") is False for one in asked) else 200
 
 
 def _text(raw: Raw, key: str) -> str:

@@ -6,7 +6,7 @@ The mark is eight random bytes that begin a file, so that no body can hold what 
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -18,6 +18,7 @@ from martello.store.crc32c import crc32c
 MARK: Final = 8  # bytes
 LARGEST: Final = 64 << 20  # bytes of one frame: a body of the webhook
 _HEAD: Final = struct.Struct("<8sIQI")
+Place = tuple[int, int, int]  # position, offset and size of the body
 _FIELDS: Final = struct.Struct("<IQ")
 HEAD: Final = _HEAD.size
 
@@ -35,22 +36,25 @@ def frame_head(mark: bytes, position: int, body: bytes) -> bytes:
     return _HEAD.pack(mark, len(body), position, crc32c(body, crc32c(fields)))
 
 
-def frames(path: Path) -> Iterator[Frame]:
-    """The good frames of a file."""
-    places, _, _ = scan(path)
-    with open(path, "rb") as file:
-        for position, start, size in places:
-            file.seek(start)
-            yield Frame(position, file.read(size))
+def frames(path: Path, places: Sequence[Place] | None = None) -> Iterator[Frame]:
+    """The good frames of a file, or those whose places are known; none where it was freed."""
+    try:
+        told = scan(path)[0] if places is None else places
+        with open(path, "rb") as file:
+            for position, start, size in told:
+                file.seek(start)
+                yield Frame(position, file.read(size))
+    except FileNotFoundError:
+        return
 
 
-def scan(path: Path) -> tuple[list[tuple[int, int, int]], list[Gap], int]:
+def scan(path: Path) -> tuple[list[Place], list[Gap], int]:
     """The good frames of a file as position, offset and size of the body; what is damaged between
     them; and where the last good one ends.
     """
     data = path.read_bytes()
     mark = data[:MARK]
-    places: list[tuple[int, int, int]] = []
+    places: list[Place] = []
     gaps: list[Gap] = []
     if len(mark) < MARK:
         return places, gaps, 0
@@ -71,7 +75,7 @@ def scan(path: Path) -> tuple[list[tuple[int, int, int]], list[Gap], int]:
     return places, gaps, end
 
 
-def _frame(data: bytes, at: int, mark: bytes) -> tuple[int, int, int] | None:
+def _frame(data: bytes, at: int, mark: bytes) -> Place | None:
     start = at + _HEAD.size
     if start > len(data):
         return None

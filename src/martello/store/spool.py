@@ -15,6 +15,7 @@ import hashlib
 import os
 import threading
 import time
+from bisect import bisect_left
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
@@ -24,7 +25,7 @@ from martello.core.errors import MartelloError, Unreachable
 from martello.core.event import Gap
 from martello.store.crc32c import crc32c
 from martello.store.files import disk_error, sync_directory
-from martello.store.frames import HEAD, LARGEST, MARK, Frame, frame_head, frames, scan
+from martello.store.frames import HEAD, LARGEST, MARK, Frame, Place, frame_head, frames, scan
 
 LIMIT: Final = 4 << 30  # bytes of all frames
 _GROUP_SECONDS: Final = 0.005
@@ -55,6 +56,7 @@ class _Log:
         self.size = 0  # bytes of all files
         self.written = 0  # bytes of the open file
         self.mark = b""  # of the open file
+        self.index: list[Place] = []  # of the open file
         self.synced = 0  # frames before this position are on the disk
         self._file: int | None = None
 
@@ -68,6 +70,7 @@ class _Log:
             self.next = max(self.next, first)
             frames, gaps, end = scan(path)
             self.gaps += gaps
+            self.index = frames
             if frames:
                 self.next = frames[-1][0] + 1
             if path is self.files[-1][1] and end < path.stat().st_size:
@@ -92,6 +95,7 @@ class _Log:
         except OSError:
             os.ftruncate(self._file, self.written)
             raise
+        self.index.append((self.next, self.written + len(head), len(body)))
         self.written += len(head) + len(body)
         self.size += len(head) + len(body)
         self.next += 1
@@ -134,6 +138,8 @@ class _Log:
         self._file = os.open(path, os.O_RDWR | os.O_APPEND)
         self.written = os.fstat(self._file).st_size
         self.mark = os.pread(self._file, MARK, 0)
+        if self.written <= MARK:
+            self.index = []
         if not self.written:
             self.mark = os.urandom(MARK)
             self.written = os.write(self._file, self.mark)
@@ -257,15 +263,18 @@ class Spool:
         """Durable frames of a source from a position on: at least one, then up to `most` bytes."""
         with self._lock:
             log = self._logs.get(source)
-            if log is None:
+            if log is None or first >= log.synced:
                 return []
             files, end = list(log.files), log.synced
+            newest = log.index[bisect_left(log.index, (first, 0, 0)) :]
         found: list[Frame] = []
         taken = 0
         for i, (_, path) in enumerate(files):
             if i + 1 < len(files) and files[i + 1][0] <= first:
                 continue
-            for frame in frames(path):
+            # the newest file is known by heart; others were closed, and are checked again
+            places = newest if i + 1 == len(files) else None
+            for frame in frames(path, places):
                 if frame.position >= end or (found and taken + len(frame.body) > most):
                     return found
                 if frame.position >= first:

@@ -184,7 +184,7 @@ class Compiler:
     def _call(self, term: Call) -> Vector | None:
         if term.name in ("lower", "upper"):
             return self._cased(term.name, term.of[0])
-        if term.name not in ("length", "text", "first"):
+        if term.name not in ("length", "text", "first", "join", "concat", "words"):
             return None
         found = [self.term(one) for one in term.of]
         of = [one for one in found if one is not None]
@@ -194,6 +194,9 @@ class Compiler:
         if term.name == "first":
             same = one.type not in _LISTS and all(v.type == one.type for v in of)
             return Vector(pl.coalesce([v.expr for v in of]), one.type) if same else None
+        if term.name in ("join", "concat", "words"):
+            by = {"join": str(term.extra[0]) if term.extra else "", "concat": "", "words": " "}
+            return _joined(of, by[term.name], term.name == "words")
         if term.name == "length":
             return _length(one, isinstance(term.of[0], Column))
         if one.type in ("text", "texts", "missing"):
@@ -226,6 +229,17 @@ class Compiler:
 
 
 _MISSING: Final = Vector(pl.lit(None, pl.String), "missing")
+
+
+def _joined(of: Sequence[Vector], by: str, filled: bool) -> Vector | None:
+    """Texts joined; missing where one is, or (`filled`: without those that are empty) all are."""
+    if any(one.type != "text" for one in of):
+        return None
+    if not filled:
+        return Vector(pl.concat_str([one.expr for one in of], separator=by), "text")
+    parts = [pl.when(one.expr != "").then(one.expr) for one in of]
+    whole = pl.concat_str(parts, separator=by, ignore_nulls=True)
+    return Vector(pl.when(whole != "").then(whole), "text")
 
 
 def _length(of: Vector, counted: bool) -> Vector | None:

@@ -21,8 +21,8 @@ test: $(VENV)/dev ## run the default tests
 test-packets: $(VENV)/dev ## compare analyser, oracle and real packets on SEEDS random clusters (as root)
 	SEEDS=$(SEEDS) $(BIN)/python -m pytest -q tests/acceptance/test_packets.py
 
-test-cluster: $(VENV)/dev ## networks on whole clusters with running pods (as root; MARTELLO_CLUSTER)
-	MARTELLO_CLUSTER=$${MARTELLO_CLUSTER:-../shared/k8s/cluster} $(BIN)/python -m pytest -q tests/acceptance/test_real_network.py
+test-cluster: $(VENV)/dev ## networks and the sensor on whole clusters with running pods (as root; MARTELLO_CLUSTER)
+	MARTELLO_CLUSTER=$${MARTELLO_CLUSTER:-../shared/k8s/cluster} $(BIN)/python -m pytest -q tests/acceptance/test_real_network.py tests/acceptance/test_real_sensor.py
 
 test-access: $(VENV)/dev ## compare access with a real API server on WORLDS random worlds
 	WORLDS=$(or $(WORLDS),500) $(BIN)/python -m pytest -q tests/practices/access/test_differential.py

@@ -11,6 +11,7 @@ import msgspec
 OPEN: Final = "open"
 ACKNOWLEDGED: Final = "acknowledged"
 CLOSED: Final = "closed"
+SEVERITIES: Final = ("info", "low", "medium", "high", "critical")
 SHOWN: Final = 10  # events kept as evidence of one alert
 
 

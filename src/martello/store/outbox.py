@@ -14,7 +14,7 @@ from typing import Any, Final
 import msgspec
 from sqlalchemy import Connection, and_, func, or_, select, update
 
-from martello.core.alert import CLOSED, Alert
+from martello.core.alert import ACKNOWLEDGED, CLOSED, OPEN, SEVERITIES, Alert
 from martello.store.monitor_tables import alert, delivery
 from martello.store.state import State, now
 from martello.store.upsert import added, replaced
@@ -60,17 +60,20 @@ class Outbox:
 
     def put(self, alerts: Iterable[Alert], sinks: Sequence[str]) -> int:
         """Keeps alerts and what is to be delivered, durably; returns how many were new or changed.
-        One whose revision is known already changes nothing.
+        One that is known as it is changes nothing.
         """
         with self._state.writing() as connection:
             return sum(self.put_in(connection, one, sinks) for one in alerts)
 
     def put_in(self, connection: Connection, one: Alert, sinks: Sequence[str]) -> bool:
         """The same for one alert inside a transaction that keeps more: a committed segment."""
-        query = select(alert.c.revision).where(alert.c.id == one.id).with_for_update()
-        known = connection.execute(query).scalar()
-        if known is not None and known >= one.revision:
-            return False
+        query = select(alert.c.content).where(alert.c.id == one.id).with_for_update()
+        content = connection.execute(query).scalar()
+        if content is not None:
+            told = merged(_parsed(content), one)
+            if told is None:
+                return False
+            one = told
         at = now(connection)
         connection.execute(replaced(connection, alert, _alert_row(one, at)))
         rows = [_delivery_row(one, sink, at) for sink in dict.fromkeys(sinks)]
@@ -142,6 +145,29 @@ class Outbox:
         longest = min(_BASE * 2.0 ** min(attempts, 20), _LONGEST)
         return longest * (0.5 + self._chance.random() / 2)
 
+    def overtaken(self, one: Delivery) -> bool:
+        """Whether the sink has taken what the alert became later: sending this would undo it."""
+        query = select(delivery.c.alert).where(
+            delivery.c.sink == one.sink,
+            delivery.c.alert == one.alert.id,
+            delivery.c.revision > one.alert.revision,
+            delivery.c.state == "done",
+        )
+        with self._state.reading() as connection:
+            return connection.execute(query.limit(1)).first() is not None
+
+    def taken(self, sink: str, since: int, most: int = 5_000) -> tuple[Alert, ...]:
+        """The alerts that a sink has taken, that are not closed, and whose last event was at or
+        after a moment (microseconds): as they are now, the newest first.
+        """
+        got = select(delivery.c.alert).where(delivery.c.sink == sink, delivery.c.state == "done")
+        query = select(alert.c.content).where(
+            alert.c.id.in_(got), alert.c.state != CLOSED, alert.c.last_at >= since
+        )
+        query = query.order_by(alert.c.last_at.desc(), alert.c.id).limit(most)
+        with self._state.reading() as connection:
+            return tuple(map(_parsed, connection.execute(query).scalars()))
+
     def dead(self, sink: str = "") -> tuple[Delivery, ...]:
         """The dead letters, of one sink or of all."""
         query = select(delivery).where(delivery.c.state == "dead")
@@ -192,6 +218,22 @@ class Outbox:
         query = query.order_by(alert.c.last_at.desc(), alert.c.id).limit(most)
         with self._state.reading() as connection:
             return tuple(map(_parsed, connection.execute(query).scalars()))
+
+
+def merged(known: Alert, one: Alert) -> Alert | None:
+    """What an alert becomes by what a detector says of it, which does not know what people did;
+    None: nothing new. One that grew stays acknowledged unless it is graver, and one that was closed
+    is open again.
+    """
+    if one.state != OPEN:  # what a person did
+        return one if one.revision > known.revision else None
+    grown = one.repeats > known.repeats
+    if not grown and (known.state != OPEN or one.revision <= known.revision):
+        return None
+    graver = SEVERITIES.index(one.severity) > SEVERITIES.index(known.severity)
+    kept = known.state == ACKNOWLEDGED and not graver
+    revision = max(one.revision, known.revision + 1)
+    return msgspec.structs.replace(one, revision=revision, state=known.state if kept else OPEN)
 
 
 def _alert_row(one: Alert, at: int) -> dict[str, Any]:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, Final
+from typing import Any
 
 import msgspec
 
+from martello.core.alert import SEVERITIES as SEVERITIES
 from martello.practices.monitor.ir import FALSE, Node
-
-SEVERITIES: Final = ("info", "low", "medium", "high", "critical")
 
 
 class Source(msgspec.Struct, frozen=True):

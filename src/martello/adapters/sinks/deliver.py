@@ -1,0 +1,192 @@
+"""The worker of a sink: what waits in the outbox is claimed, sent, and marked by what became of it.
+
+D1 one thread a sink, so that one that is down holds nobody up. D2 at least once: a delivery is done
+only after the sink's yes, and carries the same key again. D3 a sink that forgets is told again of
+what is open. D4 it is tried at start, and told of where it does not answer.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import socket
+import threading
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, Final, Protocol
+
+from martello.core.alert import Alert
+from martello.core.errors import MartelloError
+from martello.core.sink import NotSent, Sink
+
+LEASE: Final = 120.0  # seconds that a claim holds
+SEND: Final = 30.0  # seconds that one delivery may take
+AT_ONCE: Final = 10
+IDLE: Final = 0.5
+UNWELL: Final = 300.0  # seconds without a yes, and with a no, before it is told
+
+
+class Delivery(Protocol):
+    """One alert for one sink, claimed."""
+
+    @property
+    def alert(self) -> Alert:
+        """As it was when it was put."""
+        ...
+
+
+class Outbox(Protocol):
+    """What the worker asks of the outbox."""
+
+    def claim(self, sink: str, n: int, seconds: float, holder: str) -> Sequence[Any]:
+        """Deliveries whose time has come."""
+        ...
+
+    def done(self, one: Any) -> bool:
+        """The sink has said yes."""
+        ...
+
+    def failed(self, one: Any, error: str, retry_after: float | None = None) -> bool:
+        """Later again."""
+        ...
+
+    def refused(self, one: Any, error: str) -> bool:
+        """Never again."""
+        ...
+
+    def overtaken(self, one: Any) -> bool:
+        """Whether the sink has taken what the alert became later."""
+        ...
+
+    def taken(self, sink: str, since: int) -> Sequence[Alert]:
+        """What a sink has taken and is open, if its last event was since (microseconds)."""
+        ...
+
+
+class Hears(Protocol):
+    """What is told of a sink: `why` it does not answer; empty: it does again."""
+
+    def __call__(self, sink: Sink, why: str) -> None:
+        """Called by the worker's thread."""
+        ...
+
+
+def silent(sink: Sink, why: str) -> None:
+    """Tells nobody."""
+
+
+class Worker:
+    """Delivers to one sink until it is told to end. `sleep` waits for so many seconds, or less
+    where the end came: it says whether it did. `clock` is monotonic seconds.
+    """
+
+    def __init__(
+        self,
+        outbox: Outbox,
+        sink: Sink,
+        ending: threading.Event,
+        *,
+        hears: Hears = silent,
+        clock: Callable[[], float] = time.monotonic,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self._outbox = outbox
+        self._sink = sink
+        self._ending = ending
+        self._hears = hears
+        self._clock = clock
+        self._now = now
+        self._holder = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
+        self._told = False  # somebody was told that it does not answer
+        self._failing: float | None = None  # since when it only says no
+        self._repeated = clock()
+
+    def run(self) -> None:
+        """Until the end."""
+        self.look()
+        while not self._ending.is_set():
+            try:
+                busy = self.turn()
+            except MartelloError:  # the store does not answer: alerts wait in it
+                busy = False
+            if not busy:
+                self._ending.wait(IDLE)
+
+    def look(self) -> None:
+        """Tries the sink without an alert (D4)."""
+        try:
+            self._sink.check()
+        except NotSent as error:
+            self._says_no(str(error), at_once=True)
+        except Exception as error:  # a mistake of ours must not end the thread
+            self._says_no(type(error).__name__, at_once=True)
+
+    def turn(self) -> bool:
+        """Delivers what is due; whether there was anything."""
+        self._repeat()
+        claimed = self._outbox.claim(self._sink.name, AT_ONCE, LEASE, self._holder)
+        until = self._clock() + LEASE - SEND
+        failures = 0
+        for one in claimed:
+            if self._ending.is_set() or self._clock() >= until:
+                break  # what is claimed and not sent comes again when its lease is over
+            if failures >= 2:  # it is down: none of the rest has to wait for that
+                self._outbox.failed(one, "not tried: the sink does not answer")
+            else:
+                failures = 0 if self._deliver(one) else failures + 1
+        return bool(claimed)
+
+    def _deliver(self, one: Any) -> bool:
+        """Whether the sink answered: yes, or that it will never take it."""
+        if self._outbox.overtaken(one):
+            self._outbox.done(one)
+            return True
+        try:
+            self._sink.send(one.alert)
+        except NotSent as error:
+            if error.never:
+                self._outbox.refused(one, str(error))
+                return True
+            self._outbox.failed(one, str(error), error.retry_after)
+            self._says_no(str(error))
+            return False
+        except Exception as error:  # a mistake of ours must not end the thread
+            self._outbox.failed(one, f"{type(error).__name__} in the sink")
+            self._says_no(type(error).__name__)
+            return False
+        self._outbox.done(one)
+        self._says_yes()
+        return True
+
+    def _repeat(self) -> None:
+        """Tells again of what is open, where the sink forgets (D3)."""
+        every = getattr(self._sink, "repeats", None)
+        if every is None or self._clock() - self._repeated < every:
+            return
+        self._repeated = self._clock()
+        open_ones = self._outbox.taken(self._sink.name, int((self._now() - 86_400) * 1e6))
+        if not open_ones:
+            return
+        try:
+            self._sink.repeat(open_ones)  # type: ignore[attr-defined]
+            self._says_yes()
+        except NotSent as error:
+            self._says_no(str(error))
+
+    def _says_no(self, why: str, *, at_once: bool = False) -> None:
+        if self._failing is None:
+            self._failing = self._clock()
+        if not self._told and (at_once or self._clock() - self._failing >= UNWELL):
+            self._told = True
+            self._hears(self._sink, why)
+
+    def _says_yes(self) -> None:
+        self._failing = None
+        if self._told:
+            self._told = False
+            self._hears(self._sink, "")
+
+
+def deliver(outbox: Outbox, sink: Sink, ending: threading.Event, hears: Hears = silent) -> None:
+    """The worker of a sink, as a thread runs it."""
+    Worker(outbox, sink, ending, hears=hears).run()

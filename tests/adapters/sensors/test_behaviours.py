@@ -290,18 +290,19 @@ def matches(event: Event, wanted: dict[str, Any]) -> bool:
 def test_attacks_arrive_and_their_twins_do_not(
     behaviour: Behaviour, container: Container, watch: Watch
 ) -> None:
+    wanted = {**behaviour.event, "container_id": container.name}
     begun = len(watch.events)
     container.execute(*behaviour.benign)
     marker = f"twin-of-{behaviour.name}"
     container.execute("/bin/true", marker)
     ended = watch.wait(lambda event: event.get("proc_argv", ["", ""])[1:] == [marker], 5, begun)
     assert ended is not None, "the marker behind the benign twin did not come"
-    false = [event for event in watch.events[begun:] if matches(event, behaviour.event)]
+    false = [event for event in watch.events[begun:] if matches(event, wanted)]
     assert not false, f"the benign twin gave {false[0]}"
 
     begun = len(watch.events)
     done = container.execute(*behaviour.attack)
-    event = watch.wait(lambda event: matches(event, behaviour.event), 2, begun)
+    event = watch.wait(lambda event: matches(event, wanted), 2, begun)
     assert event is not None, (done.stderr.decode(), watch.events[begun:])
     assert event["k8s_ns"] == "shop"
     assert event["pod_name"] == "web-5d7f9c-abcde"

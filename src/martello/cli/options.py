@@ -90,8 +90,12 @@ selection = _all(
     ),
 )
 
+fail_on = click.option(
+    "--fail-on", type=click.Choice(list(FAIL_ON)), help="What fails [default: high]."
+)
+
 verdict_flags = _all(
-    click.option("--fail-on", type=click.Choice(list(FAIL_ON)), help="What fails [default: high]."),
+    fail_on,
     click.option(
         "--show", type=click.Choice(list(SEVERITIES)), help="What is printed [default: low]."
     ),

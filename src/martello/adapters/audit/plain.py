@@ -23,6 +23,8 @@ class _Part(msgspec.Struct, gc=False, omit_defaults=True):
 
 
 class User(_Part):
+    """Who asks, or who is impersonated."""
+
     username: str | None = None
     uid: str | None = None
     groups: list[str] | None = None
@@ -30,6 +32,8 @@ class User(_Part):
 
 
 class Object(_Part):
+    """What is asked about: objectRef."""
+
     resource: str | None = None
     namespace: str | None = None
     name: str | None = None
@@ -52,6 +56,8 @@ class _Details(_Part):
 
 
 class Status(_Part):
+    """How it was answered: responseStatus."""
+
     metadata: _Nothing | None = None
     status: str | None = None
     message: str | None = None
@@ -61,6 +67,8 @@ class Status(_Part):
 
 
 class Event(_Part):
+    """An event without a body, of audit.k8s.io."""
+
     kind: str | None = None
     apiVersion: str | None = None
     level: str | None = None

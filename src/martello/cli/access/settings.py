@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import click
 
@@ -11,9 +11,13 @@ from martello.cli import options
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+WHOSE: Final = "Whose rights: NS/ACCOUNT, a user name, node/NAME or group:NAME."
+
 __all__ = [
+    "WHOSE",
     "asking_flags",
     "events_flag",
+    "namespaces_flag",
     "system_flag",
     "who_flags",
     "world_flags",
@@ -29,13 +33,7 @@ def _all(*options: Callable[[Any], Any]) -> Callable[[F], F]:
     return add
 
 
-as_flag = click.option(
-    "--as",
-    "who",
-    default="",
-    metavar="WHO",
-    help="Whose rights: NS/ACCOUNT, a user name, node/NAME or group:NAME.",
-)
+as_flag = click.option("--as", "who", default="", metavar="WHO", help=WHOSE)
 
 who_flags = _all(
     as_flag,
@@ -48,15 +46,17 @@ who_flags = _all(
     ),
 )
 
+namespaces_flag = click.option(
+    "-n",
+    "--namespace",
+    "namespaces",
+    multiple=True,
+    metavar="NAME",
+    help="The namespace that is asked about [default: all of them].",
+)
+
 asking_flags = _all(
-    click.option(
-        "-n",
-        "--namespace",
-        "namespaces",
-        multiple=True,
-        metavar="NAME",
-        help="The namespace that is asked about [default: all of them].",
-    ),
+    namespaces_flag,
     click.option(
         "--subresource", default="", metavar="NAME", help="A part of the resource, such as exec."
     ),

@@ -58,7 +58,7 @@ def replayed(files: Sequence[str], loaded: Loaded, flags: dict[str, Any]) -> Rep
     alerts.update((one.id, one) for one in pipeline.end())
     found = tuple(sorted(alerts.values(), key=lambda a: (a.first, a.id)))
     unable = _unable(judged.verdicts)
-    code, because = verdict(found, flags["fail_on"], batches.gap_count, unable)
+    code, because = verdict(found, flags["fail_on"] or "high", batches.gap_count, unable)
     return Replayed(
         dict(pipeline.events),
         pipeline.first,

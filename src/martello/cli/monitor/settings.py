@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import click
+
+RULES: Final = (
+    "`default`, a file or a directory of rules (Falco, Sigma, Martello) [default: default]. "
+    "Repeatable."
+)
+CLUSTER: Final = "The name of the cluster."
+SINCE: Final = "How far back, such as 12h or 30d."
 
 paths = click.argument("paths", nargs=-1, metavar="[PATH]…")
 sources = click.option(

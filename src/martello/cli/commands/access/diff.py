@@ -7,6 +7,7 @@ from typing import Any, Final
 import click
 
 from martello.cli import options
+from martello.cli.access import settings
 
 FORMATS: Final = ("table", "json", "markdown", "sarif", "junit")
 
@@ -15,7 +16,7 @@ FORMATS: Final = ("table", "json", "markdown", "sarif", "junit")
 @click.argument("old", metavar="OLD")
 @click.argument("new", metavar="NEW")
 @options.kubeconfig
-@options.namespaces
+@settings.namespaces_flag
 @options.output_of(FORMATS)
 @options.verdict_flags
 @options.debug

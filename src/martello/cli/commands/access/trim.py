@@ -8,7 +8,6 @@ import click
 
 from martello.cli import options
 from martello.cli.access import settings
-from martello.cli.exits import FAIL_ON
 
 FORMATS: Final = ("text", "json", "yaml")
 
@@ -16,14 +15,7 @@ FORMATS: Final = ("text", "json", "yaml")
 @click.command("trim")
 @settings.events_flag(required=True)
 @settings.world_flags
-@click.option(
-    "--as",
-    "subjects",
-    multiple=True,
-    metavar="WHO",
-    help="Whose rights: NS/ACCOUNT, a user name, node/NAME or group:NAME [default: everybody's]. "
-    "Repeatable.",
-)
+@click.option("--as", "subjects", multiple=True, metavar="WHO", help=settings.WHOSE)
 @click.option(
     "--since",
     default="",
@@ -51,19 +43,16 @@ FORMATS: Final = ("text", "json", "yaml")
     help="Change the live cluster, where it takes all of it in a dry run.",
 )
 @click.option("--paths", "paths", is_flag=True, help="Which attack paths it closes, too.")
-@click.option(
-    "--fail-on",
-    type=click.Choice(list(FAIL_ON)),
-    help="Which unused rights fail [default: high, and never where they are written or applied].",
-)
+@options.fail_on
 @options.output_of(FORMATS)
 @options.debug
 def command(**flags: Any) -> int:
     """Read the audit log, and propose the edits that leave what was used: bindings that go, roles
-    that are narrowed, shared roles that are split. Every request is replayed on the result, and
-    nothing is shown that would deny one. Nothing is written without --write DIR, and nothing
-    changed without --apply. Exit 1 for unused rights at or above --fail-on: high are wildcards and
-    rights that a check names, unless the log is short.
+    that are narrowed, shared roles that are split; everybody's, or with --as (repeatable) theirs.
+    Every request is replayed on the result, and nothing is shown that would deny one. Nothing is
+    written without --write DIR, and nothing changed without --apply. Exit 1 for unused rights at or
+    above --fail-on, unless they were written or applied: high are wildcards and rights that a check
+    names, unless the log is short.
     """
     from martello.cli.access.trimming import trim_command
     from martello.cli.reports import parse_outputs

@@ -7,6 +7,7 @@ from typing import Any, Final
 import click
 
 from martello.cli import options
+from martello.cli.monitor import settings
 from martello.cli.store import places
 
 FORMATS: Final = ("table", "json", "jsonl", "csv", "parquet")
@@ -21,11 +22,9 @@ FORMATS: Final = ("table", "json", "jsonl", "csv", "parquet")
     metavar="RULE",
     help="Not SQL: what this rule would have said, and how often a day. Repeatable.",
 )
-@click.option(
-    "--rules", "rules", multiple=True, metavar="PATH", help="Where --rule is found, as for replay."
-)
-@click.option("--since", default="30d", metavar="TIME", show_default=True, help="Such as 12h, 30d.")
-@click.option("--cluster", "clusters", multiple=True, metavar="NAME", help="Only of this cluster.")
+@click.option("--rules", "rules", multiple=True, metavar="PATH", help=settings.RULES)
+@click.option("--since", default="30d", metavar="TIME", show_default=True, help=settings.SINCE)
+@click.option("--cluster", "clusters", multiple=True, metavar="NAME", help=settings.CLUSTER)
 @click.option("--verify", is_flag=True, help="Compare the hash of every file that is read.")
 @places.flags
 @options.output_of(FORMATS)

@@ -7,32 +7,19 @@ from typing import Any, Final
 import click
 
 from martello.cli import options
-from martello.cli.exits import FAIL_ON
+from martello.cli.monitor import settings
 
 FORMATS: Final = ("text", "json", "jsonl")
 
 
 @click.command("replay")
 @click.argument("files", nargs=-1, required=True, metavar="FILE…")
-@click.option(
-    "--rules",
-    "rules",
-    multiple=True,
-    metavar="PATH",
-    help="`default`, a file or a directory of rules (Falco, Sigma, Martello) [default: default]. "
-    "Repeatable.",
-)
+@click.option("--rules", "rules", multiple=True, metavar="PATH", help=settings.RULES)
 @click.option(
     "--explain", "explain", multiple=True, metavar="RULE", help="Why a rule fired or did not."
 )
-@click.option("--cluster", default="", metavar="NAME", help="The name of the cluster.")
-@click.option(
-    "--fail-on",
-    type=click.Choice(list(FAIL_ON)),
-    default="high",
-    show_default=True,
-    help="The least severity of an alert that gives exit 1.",
-)
+@click.option("--cluster", default="", metavar="NAME", help=settings.CLUSTER)
+@options.fail_on
 @options.output_of(FORMATS)
 @options.debug
 def command(files: tuple[str, ...], **flags: Any) -> int:

@@ -7,20 +7,21 @@ from typing import Any, Final
 import click
 
 from martello.cli import options
+from martello.cli.monitor import settings
 from martello.cli.store import places
 
 FORMATS: Final = ("markdown", "html", "json")
 
 
 @click.command("report")
-@click.option("--since", default="1d", metavar="TIME", show_default=True, help="Such as 1d, 7d.")
+@click.option("--since", default="1d", metavar="TIME", show_default=True, help=settings.SINCE)
 @click.option(
     "--until",
     default="",
     metavar="WHEN",
     help="The end, such as 2026-11-29T06:00Z [default: now].",
 )
-@click.option("--cluster", "clusters", multiple=True, metavar="NAME", help="Only of this cluster.")
+@click.option("--cluster", "clusters", multiple=True, metavar="NAME", help=settings.CLUSTER)
 @places.flags
 @options.output_of(FORMATS)
 @options.debug

@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from martello.cli import options
+from martello.cli.monitor import settings
 from martello.cli.store import places
 
 
@@ -41,13 +42,13 @@ from martello.cli.store import places
     help="The cluster's pods, for the names of containers: a file of objects, or a kubeconfig by "
     "--context.",
 )
-@click.option("--rules", "rules", multiple=True, metavar="PATH", help="As for replay. Repeatable.")
+@click.option("--rules", "rules", multiple=True, metavar="PATH", help=settings.RULES)
 @click.option(
     "--except", "exceptions", multiple=True, metavar="FILE", help="Exceptions. Repeatable."
 )
 @click.option("--sink", "sinks", multiple=True, metavar="URL", help="Where alerts go. Repeatable.")
 @click.option("--no-baselines", is_flag=True, help="Learn nothing; rules alone.")
-@click.option("--cluster", default="local", show_default=True, help="The name of the cluster.")
+@click.option("--cluster", default="local", show_default=True, help=settings.CLUSTER)
 @click.option("--node", default="", metavar="NAME", help="The name of this node.")
 @options.context
 @options.kubeconfig

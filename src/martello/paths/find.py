@@ -97,7 +97,7 @@ def find(
     numbers = list(starts)
     rules = relevant(program, ends, closure(program, numbers))
     who = reach(program, numbers, rules)
-    found: list[PathClass] = []
+    groups: list[_Group] = []
     told = 0
     for end in ends:
         left = who[end]
@@ -109,8 +109,24 @@ def find(
             for bit, one in enumerate(numbers)
             if left >> bit & 1 and one != end and starts[one] not in has
         ]
-        found.extend(_classes(facts, here, end, rules, options))
-    found.sort(key=lambda c: (-SEVERITIES.index(c.severity), asked.index(c.goal), c.path.cost))
+        groups.extend(_groups(facts, here, end, rules, options))
+
+    def order(one: PathClass) -> tuple[int, int, int]:
+        return -SEVERITIES.index(one.severity), asked.index(one.goal), one.path.cost
+
+    groups.sort(key=lambda g: (-g.most, asked.index(program.names[g.end]), g.cost))
+    found: list[PathClass] = []
+    for group in groups:
+        worse = sum(SEVERITIES.index(one.severity) > group.most for one in found)
+        if options.limit and worse >= options.limit:
+            break  # none that is left can come before these
+        proved = one_proof(program, group.members, [group.end], (), rules)
+        if proved is not None:
+            path = proved[0].path(group.end)
+            severity, why = _severity(path, options)
+            names = tuple(program.names[number] for number in group.members)
+            found.append(PathClass(path.goal, names, path, severity, (), why))
+    found.sort(key=order)
     return tuple(_told(facts, one, rules) for one in found[: options.limit or None])
 
 
@@ -118,31 +134,36 @@ def find(
 _OWN: Final = frozenset(("pods-of", "pod", "code"))
 
 
-def _classes(
-    facts: Facts, footholds: Sequence[int], end: int, rules: Collection[int], options: Options
-) -> Iterable[PathClass]:
-    """Footholds of one kind in classes: those whose cheapest way leads over the same thing, the
-    nearest classes first.
+class _Group(msgspec.Struct, frozen=True):
+    """Footholds whose cheapest way leads over the same thing: `most` is how grave their path can be
+    at most, `cost` what it costs at least.
     """
-    program = facts.program
-    names = program.names
-    costs, nexts = towards(program, end, rules)
+
+    end: int
+    most: int
+    cost: int
+    members: list[int]
+
+
+def _groups(
+    facts: Facts, footholds: Sequence[int], end: int, rules: Collection[int], options: Options
+) -> Iterable[_Group]:
+    """Footholds of one kind in groups, of each kind the nearest ones."""
+    names = facts.program.names
+    costs, nexts = towards(facts.program, end, rules)
     kinds: dict[str, dict[int, list[int]]] = {}
     for one in footholds:
         first = nexts.get(one, end)
         while names[first][0] in _OWN and first in nexts:
             first = nexts[first]
         kinds.setdefault(names[one][0], {}).setdefault(first, []).append(one)
-    for classes in kinds.values():
-        nearest = sorted(classes.values(), key=lambda c: (min(costs[n] for n in c), c))
-        for members in nearest[: options.limit or None]:
-            proved = one_proof(program, members, [end], (), rules)
-            if proved is None:
-                continue
-            path = proved[0].path(end)
-            severity, why = _severity(path, options)
-            told = tuple(names[number] for number in members)
-            yield PathClass(path.goal, told, path, severity, (), why)
+    for kind, groups in kinds.items():
+        most = _level(kind, names[end]) + (options.seen is not None)
+        told = [
+            _Group(end, min(3, most), min(costs[n] for n in members), members)
+            for members in groups.values()
+        ]
+        yield from sorted(told, key=lambda g: (g.cost, g.members))[: options.limit or None]
 
 
 _QUIET: Final = frozenset(("scope", "role", "part", "one-request", "goal"))
@@ -192,14 +213,8 @@ def _severity(path: Path, options: Options) -> tuple[str, tuple[str, ...]]:
     """How bad a path is: by who begins and where it ends; a dashed step lowers it, evidence of use
     raises it.
     """
-    kind = path.foothold[0] if path.foothold else ""
-    grave = path.goal in (CLUSTER_ADMIN, ANY_NODE) or path.goal[0] in ("admin", "node")
-    level = 1
+    level = _level(path.foothold[0] if path.foothold else "", path.goal)
     why: list[str] = []
-    if kind in (INTERNET[0], ANONYMOUS[0]):
-        level = 3 if grave else 2
-    elif kind in ("pods-of", "code", "pod"):
-        level = 2
     if not path.sure:
         level -= 1
         why.append("one level lower: not every step was assessed")
@@ -208,6 +223,14 @@ def _severity(path: Path, options: Options) -> tuple[str, tuple[str, ...]]:
         level += 1
         why.append(f"one level higher: seen in use, last {used[1]}: {used[0]}")
     return SEVERITIES[max(0, min(3, level))], tuple(why)
+
+
+def _level(kind: str, goal: Proposition) -> int:
+    """How bad a path of a kind of foothold to a goal is by itself."""
+    if kind in (INTERNET[0], ANONYMOUS[0]):
+        grave = goal in (CLUSTER_ADMIN, ANY_NODE) or goal[0] in ("admin", "node")
+        return 3 if grave else 2
+    return 2 if kind in ("pods-of", "code", "pod") else 1
 
 
 def choke_points(

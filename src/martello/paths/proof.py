@@ -120,22 +120,35 @@ def towards(
     way: by plain arcs, as if whatever else a rule wants were there.
     """
     makes, wants, facts = program.makes, program.index.wants, program.facts
+    heads, labels = program.heads, program.labels
     costs: dict[int, int] = {}
     nexts: dict[int, int] = {}
-    heap = [(0, goal, -1)]
-    while heap:
-        cost, one, after = heappop(heap)
-        if one in costs:
-            continue
-        costs[one] = cost
-        if after >= 0:
-            nexts[one] = after
-        for rule in makes[one]:
-            if rule not in rules:
+    waiting: dict[int, list[tuple[int, int]]] = {0: [(goal, -1)]}  # by what it costs
+    order = [0]
+    while order:
+        cost = heappop(order)
+        queue = waiting.pop(cost)
+        for one, after in queue:  # grows while steps cost nothing
+            if one in costs:
                 continue
-            dashed = DASHED * sum(want in facts for want in wants[rule])
-            spent = cost + program.labels[rule].cost + dashed
-            for want in wants[rule]:
-                if want not in costs:
-                    heappush(heap, (spent, want, one))
+            costs[one] = cost
+            if after >= 0:
+                nexts[one] = after
+            for rule in makes[one]:
+                if rule not in rules:
+                    continue
+                body = wants[rule]
+                if len(body) == 1 and body[0] in costs:
+                    continue
+                spent = cost + labels[rule].cost
+                spent += DASHED * sum(want in facts for want in body)
+                if spent == cost:
+                    there = queue
+                else:
+                    found = waiting.get(spent)
+                    if found is None:
+                        found = waiting[spent] = []
+                        heappush(order, spent)
+                    there = found
+                there.extend((want, heads[rule]) for want in body if want not in costs)
     return costs, nexts

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from typing import Any, Final
 
 import click
@@ -29,6 +30,7 @@ def command(**flags: Any) -> int:
     that are used (--events), never what --keep names. The edited cluster is read anew as proof.
     Nothing is written without --write DIR. Exit 1 while there are paths at or above --fail-on.
     """
+    gc.disable()  # one run, one result: what is read lives until the end
     from martello.cli.paths.finding import cut_command
     from martello.cli.reports import parse_outputs
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from typing import Any, Final
 
 import click
@@ -27,6 +28,7 @@ def command(old: str, new: str, **flags: Any) -> int:
     closes. OLD and NEW are directories, files, git:REV[:DIR], bundle:FILE, demo or
     cluster[:CONTEXT]. Exit 1 for new paths at or above --fail-on.
     """
+    gc.disable()  # one run, one result: what is read lives until the end
     from martello.cli.paths.differing import compare
     from martello.cli.reports import parse_outputs
 

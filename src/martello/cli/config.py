@@ -63,6 +63,12 @@ CROWN: Final[Mapping[str, Setting]] = {
     "nodes": Setting([], (), "nodes, by name"),
 }
 
+MONITOR: Final[Mapping[str, Setting]] = {
+    "sinks": Setting([], (), "sinks that hear of every alert, such as slack:env:SLACK_URL"),
+    "team-label": Setting("team", (), "the label or annotation that says whose a pod is"),
+}
+ROUTES: Final = "route"  # [[monitor.route]]
+
 
 class Config(msgspec.Struct, frozen=True):
     """All settings, with where each came from (`flag`, `MARTELLO_X`, `FILE`, `default`)."""
@@ -72,6 +78,8 @@ class Config(msgspec.Struct, frozen=True):
     checks: Mapping[str, Mapping[str, Any]]  # check id → params, in camelCase
     origin: Mapping[str, str]
     crown: Mapping[str, Any] = {}
+    monitor: Mapping[str, Any] = {}
+    routes: tuple[Any, ...] = ()  # the tables [[monitor.route]] as they are written
 
     def __getitem__(self, name: str) -> Any:
         return self.values[name]
@@ -83,12 +91,15 @@ def load_config(flags: Mapping[str, Any], start: Path, environ: Mapping[str, str
     values: dict[str, Any] = {}
     waivers: dict[str, Any] = {}
     crown: dict[str, Any] = {}
+    monitor: dict[str, Any] = {}
     origin: dict[str, str] = {}
-    _unknown(table, {*SETTINGS, "waivers", "crown", "checks"}, path)
+    _unknown(table, {*SETTINGS, "waivers", "crown", "monitor", "checks"}, path)
+    given_routes, told = _routes(table.get("monitor", {}), path)
     layers = (
         (SETTINGS, values, table, ""),
         (WAIVERS, waivers, table.get("waivers", {}), "waivers."),
         (CROWN, crown, table.get("crown", {}), "crown."),
+        (MONITOR, monitor, told, "monitor."),
     )
     for settings, into, given, prefix in layers:
         if not isinstance(given, dict):
@@ -108,7 +119,8 @@ def load_config(flags: Mapping[str, Any], start: Path, environ: Mapping[str, str
                 value, source = setting.default, "default"
             into[name] = _checked(key, value, setting, source)
             origin[key] = source
-    return Config(values, waivers, _params(table.get("checks", {}), path), origin, crown)
+    params = _params(table.get("checks", {}), path)
+    return Config(values, waivers, params, origin, crown, monitor, given_routes)
 
 
 def _read(start: Path) -> tuple[Path, str, dict[str, Any]]:
@@ -142,6 +154,16 @@ def _toml(path: Path) -> dict[str, Any]:
         raise BadInput(
             f"cannot read {path}", str(error), "mend the file or move it away"
         ) from error
+
+
+def _routes(table: Any, path: str) -> tuple[tuple[Any, ...], Any]:
+    """The routes of [monitor], and what else it says."""
+    if not isinstance(table, dict):
+        return (), table
+    given = table.get(ROUTES, [])
+    if not isinstance(given, list):
+        raise BadInput(f"{path}: a route is [[monitor.route]]", "", "two brackets around it")
+    return tuple(given), {key: value for key, value in table.items() if key != ROUTES}
 
 
 def _unknown(table: Mapping[str, Any], known: set[str], path: str) -> None:

@@ -23,6 +23,7 @@ DEAD_AFTER: Final = 86_400.0  # seconds from its first row to the dead letter
 _SECOND: Final = 1_000_000
 _BASE: Final = 1.0  # seconds: the first pause
 _LONGEST: Final = 900.0
+_STATES: Final = (OPEN, ACKNOWLEDGED, CLOSED)
 _MOST_TOLD: Final = 6 * 3_600.0  # a Retry-After beyond this is not believed
 
 
@@ -80,6 +81,16 @@ class Outbox:
         if rows:
             connection.execute(added(connection, delivery, rows))
         return True
+
+    def again(self, id: str, sinks: Sequence[str]) -> None:
+        """Lets sinks know of an alert as it is now; one that was told of it already is not told."""
+        with self._state.writing() as connection:
+            query = select(alert.c.content).where(alert.c.id == id).with_for_update()
+            content = connection.execute(query).scalar()
+            if content is not None and sinks:
+                one, at = _parsed(content), now(connection)
+                rows = [_delivery_row(one, sink, at) for sink in dict.fromkeys(sinks)]
+                connection.execute(added(connection, delivery, rows))
 
     def claim(self, sink: str, n: int, seconds: float, holder: str) -> tuple[Delivery, ...]:
         """Up to n deliveries of a sink whose time has come, the oldest first, for so long."""
@@ -221,15 +232,13 @@ class Outbox:
 
 
 def merged(known: Alert, one: Alert) -> Alert | None:
-    """What an alert becomes by what a detector says of it, which does not know what people did;
-    None: nothing new. One that grew stays acknowledged unless it is graver, and one that was closed
-    is open again.
+    """What an alert becomes by what is said of it: by a detector, which may not know what people
+    did, or by a person; None: nothing new. One that grew stays acknowledged unless it is graver,
+    and one that was closed is open again.
     """
-    if one.state != OPEN:  # what a person did
-        return one if one.revision > known.revision else None
-    grown = one.repeats > known.repeats
-    if not grown and (known.state != OPEN or one.revision <= known.revision):
-        return None
+    if one.repeats <= known.repeats:
+        back = _STATES.index(one.state) < _STATES.index(known.state)
+        return None if back or one.revision <= known.revision else one
     graver = SEVERITIES.index(one.severity) > SEVERITIES.index(known.severity)
     kept = known.state == ACKNOWLEDGED and not graver
     revision = max(one.revision, known.revision + 1)

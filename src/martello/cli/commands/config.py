@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from martello.cli.config import CROWN, SETTINGS, WAIVERS, load_config
+from martello.cli.config import CROWN, MONITOR, SETTINGS, WAIVERS, load_config
 from martello.cli.options import debug
 from martello.report.text import clean
 
@@ -26,6 +26,7 @@ def show(origin: bool) -> None:
     rows = [(name, config.values[name], s.meaning) for name, s in SETTINGS.items()]
     rows += [(f"waivers.{name}", config.waivers[name], s.meaning) for name, s in WAIVERS.items()]
     rows += [(f"crown.{name}", config.crown[name], s.meaning) for name, s in CROWN.items()]
+    rows += [(f"monitor.{name}", config.monitor[name], s.meaning) for name, s in MONITOR.items()]
     for check, params in config.checks.items():
         rows += [(f"checks.{check}.{name}", value, "parameter") for name, value in params.items()]
     for name, value, meaning in rows:

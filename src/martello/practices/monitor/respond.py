@@ -76,7 +76,7 @@ def proposals(
     names: Sequence[str] = ACTIONS,
     *,
     pod: Json | None = None,
-    policies: Iterable[Json] | None = None,
+    policies: Sequence[Json] | None = None,
 ) -> tuple[Action, ...]:
     """What could be done. `pod` is the pod as it is now, `policies` the NetworkPolicies of its
     namespace; without them the proposals say what they do not know.
@@ -108,18 +108,19 @@ def _uid(alert: Alert) -> str:
 
 
 def _quarantine(
-    alert: Alert, about: Subject, pod: Json | None, policies: Iterable[Json] | None
+    alert: Alert, about: Subject, pod: Json | None, policies: Sequence[Json] | None
 ) -> Action:
     if not about.pod or not about.namespace:
         return Action("quarantine", why="the alert names no pod")
     mark = alert.id[:12]
+    name = f"martello-quarantine-{mark}"
     held: dict[str, Any] = dict(_part(_part(pod or {}, "metadata"), "labels"))
-    labels = {**dict.fromkeys(held, None), LABEL: mark}
+    others = [one for one in policies or () if _part(one, "metadata").get("name") != name]
     policy = {
         "apiVersion": "networking.k8s.io/v1",
         "kind": "NetworkPolicy",
         "metadata": {
-            "name": f"martello-quarantine-{mark}",
+            "name": name,
             "namespace": about.namespace,
             "annotations": {"martello.dev/alert": alert.id},
         },
@@ -129,27 +130,27 @@ def _quarantine(
         },
     }
     namespace = f"/namespaces/{about.namespace}"
-    changes = (
-        Change(
-            "POST",
-            f"/apis/networking.k8s.io/v1{namespace}/networkpolicies",
-            policy,
-            f"create {about.namespace}/NetworkPolicy/martello-quarantine-{mark}",
-        ),
-        Change(
-            "PATCH",
-            f"/api/v1{namespace}/pods/{quote(about.pod, safe='')}",
-            {"metadata": {**_same(pod), "labels": labels}},
-            f"change the labels of {about.namespace}/Pod/{about.pod}",
-        ),
+    created = Change(
+        "POST",
+        f"/apis/networking.k8s.io/v1{namespace}/networkpolicies",
+        policy,
+        f"create {about.namespace}/NetworkPolicy/{name}",
     )
+    labelled = Change(
+        "PATCH",
+        f"/api/v1{namespace}/pods/{quote(about.pod, safe='')}",
+        {"metadata": {**_same(pod), "labels": {**dict.fromkeys(held, None), LABEL: mark}}},
+        f"change the labels of {about.namespace}/Pod/{about.pod}",
+    )
+    known = policies is not None and len(others) < len(policies)
+    changes = (labelled,) if known else (created, labelled)
     notes = ["only a network that enforces NetworkPolicies obeys; open connections may stay"]
     if pod is None:
         notes.append("the pod was not read: the labels by which others allow it something stay")
     elif held:
         notes.append(f"it leaves its Service and controller, which starts another: {_told(held)}")
     if policies is not None:
-        open_ones = _allowing(policies, {LABEL: mark})
+        open_ones = _allowing(others, {LABEL: mark})
         if open_ones:
             notes.append(f"still allowed by {', '.join(open_ones)}: it selects every pod")
     elif pod is not None:

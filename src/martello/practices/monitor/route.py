@@ -90,6 +90,7 @@ class _Window(msgspec.Struct):
 
     severity: str
     state: str
+    revision: int
     at: float
     repeat: float
     held: Alert | None = None
@@ -140,7 +141,7 @@ class Routing:
                 window = known.get(sink)
                 if window is None or _urgent(window, alert) or now - window.at >= window.repeat:
                     told.append(sink)
-                    known[sink] = _Window(alert.severity, alert.state, now, repeat)
+                    known[sink] = _Window(alert.severity, alert.state, alert.revision, now, repeat)
                 else:
                     window.held = alert
             if known and alert.state != CLOSED:
@@ -164,7 +165,8 @@ class Routing:
 
 def _urgent(window: _Window, alert: Alert) -> bool:
     graver = SEVERITIES.index(alert.severity) > SEVERITIES.index(window.severity)
-    return graver or alert.state != window.state
+    again = alert.revision <= window.revision  # what was to be told could not be kept
+    return again or graver or alert.state != window.state
 
 
 class Teams:

@@ -13,6 +13,7 @@ VERBS: Final = {
     "rules": ("rules", "Which rules there are, which can fire here, what they are worth."),
     "hunt": ("hunt", "Ask the history: SQL, or what a rule would have said."),
     "report": ("report", "The day as a page: what grew, what alerted, who changed what."),
+    "alerts": ("alerts", "What was told, why, and what became of it; exceptions, responses."),
     "replay": ("replay", "What rules would have said about a log; writes nothing."),
 }
 

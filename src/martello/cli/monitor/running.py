@@ -16,6 +16,7 @@ from martello.adapters.intake.decode import Decoder
 from martello.adapters.intake.door import Door
 from martello.adapters.sensors.containers import Pods
 from martello.adapters.sensors.shape import Place
+from martello.cli.monitor.telling import Adds, telling
 from martello.cli.monitor.watch import Settings, Watch
 from martello.cli.store.places import Places, places
 from martello.core.alert import Alert
@@ -41,7 +42,8 @@ def run_command(flags: dict[str, Any]) -> int:
         raise BadInput("nothing to watch", "no source was named", "name --listen or --sensor")
     place = Place(flags["cluster"], flags["node"])
     pods = Pods()
-    known = _pods(flags, pods)
+    teller = telling(flags)
+    known = _pods(flags, teller.both(pods))
     if known is not None:
         known()
     decoder = Decoder(_key(where), place, pods)
@@ -50,8 +52,8 @@ def run_command(flags: dict[str, Any]) -> int:
         Spool(where.spool) as spool,
     ):
         lake = Lake(open_files(where.lake))
-        sinks = _sinks(flags)
-        settings = Settings(flags["cluster"], flags["node"], sinks=tuple(s.name for s in sinks))
+        told = _quiet if teller.printed else _print
+        settings = Settings(flags["cluster"], flags["node"], sinks=tuple(teller.sinks))
         watch = Watch(
             settings,
             state,
@@ -59,13 +61,13 @@ def run_command(flags: dict[str, Any]) -> int:
             spool,
             decoder,
             pipeline,
-            route=lambda _: settings.sinks,
-            told=_print,
+            route=teller.route,
+            told=told,
         )
         watch.start()
         if known is not None:
             watch.run(known, "pods", _PODS_EVERY)
-        _deliveries(watch, sinks)
+        teller.begin(watch, told)
         if flags["sensor"]:
             _sensor(watch, place, pods)
         try:
@@ -104,7 +106,7 @@ def _key(where: Places) -> bytes:
     return key
 
 
-def _pods(flags: dict[str, Any], pods: Pods) -> Callable[[], None] | None:
+def _pods(flags: dict[str, Any], pods: Adds) -> Callable[[], None] | None:
     """What reads the cluster's pods again; None where nobody said where they are. Raises what
     reading raises: the first time counts.
     """
@@ -131,7 +133,7 @@ def _pods(flags: dict[str, Any], pods: Pods) -> Callable[[], None] | None:
     return read
 
 
-def _pods_of(file: str, pods: Pods) -> None:
+def _pods_of(file: str, pods: Adds) -> None:
     """The pods of a file as `kubectl get pods -A -o json` writes it."""
     import msgspec
 
@@ -145,20 +147,16 @@ def _pods_of(file: str, pods: Pods) -> None:
             pods.add(one)
 
 
-def _sinks(flags: dict[str, Any]) -> list[Any]:
-    return []
-
-
-def _deliveries(watch: Watch, sinks: list[Any]) -> None:
-    """A worker for each sink."""
-
-
 def _sensor(watch: Watch, place: Place, pods: Pods) -> None:
     from martello.adapters.sensors.bpftrace import Sensor, boot_id
     from martello.adapters.sensors.containers import Containers
 
     sensor = Sensor(place._replace(boot=boot_id()), Containers(pods))
     watch.follow(sensor, "bpftrace", sensor.stop)
+
+
+def _quiet(alert: Alert) -> None:
+    """A sink prints it."""
 
 
 def _print(alert: Alert) -> None:

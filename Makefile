@@ -27,8 +27,8 @@ test-cluster: $(VENV)/dev ## networks and the sensor on whole clusters with runn
 test-access: $(VENV)/dev ## compare access with a real API server on WORLDS random worlds
 	WORLDS=$(or $(WORLDS),500) $(BIN)/python -m pytest -q tests/practices/access/test_differential.py
 
-test-faults: $(VENV)/dev ## kill the writer of the store ROUNDS times, and fill disks (as root)
-	ROUNDS=$(or $(ROUNDS),50) $(BIN)/python -m pytest -q tests/store/test_faults.py
+test-faults: $(VENV)/dev ## kill the store's writer and the daemon ROUNDS times, and fill disks (as root)
+	ROUNDS=$(or $(ROUNDS),50) $(BIN)/python -m pytest -q tests/store/test_faults.py tests/cli/monitor/test_daemon_faults.py
 
 check: $(VENV)/dev ## format, lint, types, import layers, generated pages
 	$(BIN)/ruff format --check --quiet src tests bench tools

@@ -59,8 +59,15 @@ class Intake:
             frames = [one for one in frames if one.position < until]
         if not frames:
             return ()
-        first, last = self.mine.committed, frames[-1].position + 1
-        tables = decode(frames)
+        return self.put(decode(frames), frames[-1].position + 1, within)
+
+    def put(
+        self, tables: Tables, last: int, within: Within | None = None, mark: str | None = None
+    ) -> tuple[Segment, ...] | None:
+        """The same for what is read already: all that the frames from the last commit up to `last`
+        hold. `mark` is what the reader of the source must know to go on there.
+        """
+        first = self.mine.committed
         written: list[Segment] = []
         for kind in sorted(tables):
             written += self._lake.write(kind, tables[kind], self.name.key, first, last)
@@ -68,7 +75,7 @@ class Intake:
         if not self.renew():
             return None
         with self._state.writing() as connection:
-            mine = segments.commit_in(connection, self.mine, last, written)
+            mine = segments.commit_in(connection, self.mine, last, written, mark)
             if mine is None:
                 return None
             if within is not None:

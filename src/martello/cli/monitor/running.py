@@ -5,10 +5,11 @@ from __future__ import annotations
 import contextlib
 import secrets
 import signal
+import socket
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,14 +17,21 @@ from martello.adapters.intake.decode import Decoder
 from martello.adapters.intake.door import Door
 from martello.adapters.sensors.containers import Pods
 from martello.adapters.sensors.shape import Place
+from martello.cli.monitor import following, resuming, silence
+from martello.cli.monitor.exposition import exposition
+from martello.cli.monitor.learned import EVERY, Learned
+from martello.cli.monitor.silence import Alive, Silence
 from martello.cli.monitor.telling import Adds, telling
 from martello.cli.monitor.watch import Settings, Watch
 from martello.cli.store.places import Places, places
 from martello.core.alert import Alert
-from martello.core.errors import BadInput, Unreachable
+from martello.core.errors import BadInput, MartelloError, Unreachable
 from martello.practices.monitor import exceptions, packs
 from martello.practices.monitor.baseline import Baselines
 from martello.practices.monitor.pipeline import Pipeline
+from martello.practices.monitor.rule import Pack
+from martello.store.lake import Lake
+from martello.store.state import State
 
 _KEY: Final = "redaction.key"
 _PODS_EVERY: Final = 2.0  # seconds
@@ -32,14 +40,15 @@ _PODS_EVERY: Final = 2.0  # seconds
 def run_command(flags: dict[str, Any]) -> int:
     """Runs until it is told to end; 0."""
     from martello.store.files import open_files
-    from martello.store.lake import Lake
     from martello.store.spool import Spool
     from martello.store.state import open_state
 
     where = places(flags["state"], flags["lake"])
+    followed = following.parsed(flags["follow"])
+    if not (flags["listen"] or flags["sensor"] or followed):
+        why = "no source was named"
+        raise BadInput("nothing to watch", why, "name --listen, --follow or --sensor")
     pipeline = _pipeline(flags)
-    if not (flags["listen"] or flags["sensor"]):
-        raise BadInput("nothing to watch", "no source was named", "name --listen or --sensor")
     place = Place(flags["cluster"], flags["node"])
     pods = Pods()
     teller = telling(flags)
@@ -49,11 +58,17 @@ def run_command(flags: dict[str, Any]) -> int:
     decoder = Decoder(_key(where), place, pods)
     with (
         open_state(where.state) as state,
-        Spool(where.spool) as spool,
+        Spool(where.spool, flags["spool_limit"] << 20) as spool,
     ):
         lake = Lake(open_files(where.lake))
         told = _quiet if teller.printed else _print
-        settings = Settings(flags["cluster"], flags["node"], sinks=tuple(teller.sinks))
+        settings = Settings(
+            flags["cluster"],
+            flags["node"],
+            sinks=tuple(teller.sinks),
+            holder=_holder(where),
+            flush=flags["flush"],
+        )
         watch = Watch(
             settings,
             state,
@@ -63,33 +78,107 @@ def run_command(flags: dict[str, Any]) -> int:
             pipeline,
             route=teller.route,
             told=told,
+            warm=lambda: _resumed(watch, state, lake),
         )
+        pipeline.resume(resuming.open_alerts(state))
+        learned = _learned(watch, state)
+        alive = Alive(where.spool)
+        alive.began(watch)
         watch.start()
+        watch.run(alive.sign, "alive", silence.EVERY)
+        if flags["silence"]:
+            quiet = Silence(watch, flags["silence"])
+            watch.run(quiet.look, "silence", silence.EVERY)
         if known is not None:
             watch.run(known, "pods", _PODS_EVERY)
+        _upkeep(watch, where, state, lake)
         teller.begin(watch, told)
-        if flags["sensor"]:
-            _sensor(watch, place, pods)
         try:
+            for kind, path in followed:
+                following.begin(watch, kind, path, flags, place, pods)
+            if flags["sensor"]:
+                following.bpftrace(watch, place, pods)
             with _ending() as ended:
                 _serve(flags, watch, ended)
         finally:
             watch.stop()
+            if learned is not None:
+                learned.save()
     return 0
+
+
+def _resumed(watch: Watch, state: State, lake: Lake) -> None:
+    """The last of the lake, before what is new."""
+    begun = time.monotonic()
+    count = resuming.warm(watch.pipeline, state, lake, watch.settings.cluster)
+    if count:
+        spent = time.monotonic() - begun
+        print(f"resumed after {count:,} events of the lake in {spent:.1f} s", file=sys.stderr)
+
+
+def _learned(watch: Watch, state: State) -> Learned | None:
+    """What is normal, from an earlier run, and kept for the next one."""
+    baselines = watch.pipeline.baselines
+    if baselines is None:
+        return None
+    learned = Learned(state, baselines, watch.judging)
+    learned.load()
+    watch.run(learned.save, "baselines", EVERY)
+    return learned
+
+
+def _upkeep(watch: Watch, where: Places, state: State, lake: Lake) -> None:
+    """Seals each minute, compacts each hour, retains each day."""
+    from martello.store.sealkeys import open_key
+    from martello.store.upkeep import Upkeep
+
+    keeper = Upkeep(state, lake, open_key(where.key), watch.settings.holder)
+
+    def tick() -> None:
+        done = keeper.tick(time.monotonic())
+        if done.failed:
+            raise MartelloError("; ".join(done.failed))
+
+    watch.run(tick, "upkeep", silence.EVERY)
+
+
+def _holder(where: Places) -> str:
+    """The name of this installation among those who write: the same after a restart, since nobody
+    else can have its spool.
+    """
+    path = where.spool / "holder"
+    try:
+        return path.read_text(encoding="utf-8").strip()
+    except FileNotFoundError:
+        name = f"{socket.gethostname()}-{secrets.token_hex(6)}"
+        path.write_text(name, encoding="utf-8")
+        return name
 
 
 def _pipeline(flags: dict[str, Any]) -> Pipeline:
     loaded = packs.named(flags["rules"])
     for error in loaded.errors:
         print(f"rules: {error}", file=sys.stderr)
-    given = exceptions.load(packs.texts(flags["exceptions"]))
+    held = excepted(flags["exceptions"], loaded.pack)
+    baselines = None if flags["no_baselines"] else Baselines(flags["surprise"])
+    return Pipeline(
+        loaded.pack,
+        cluster=flags["cluster"],
+        exceptions=held,
+        baselines=baselines,
+        clock=time.time_ns,
+    )
+
+
+def excepted(files: Sequence[str], pack: Pack) -> exceptions.Exceptions:
+    """The exceptions of files; those that do not hold are told. Raises BadInput."""
+    given = exceptions.load(packs.texts(files))
     if given.errors:
         raise BadInput("the exceptions cannot be read", str(given.errors[0]), "mend them")
-    held = exceptions.Exceptions(given.exceptions, loaded.pack)
+    held = exceptions.Exceptions(given.exceptions, pack)
     for place, why in held.void.items():
         print(f"exception {place} does not hold: {why}", file=sys.stderr)
-    baselines = None if flags["no_baselines"] else Baselines()
-    return Pipeline(loaded.pack, cluster=flags["cluster"], exceptions=held, baselines=baselines)
+    return held
 
 
 def _key(where: Places) -> bytes:
@@ -147,14 +236,6 @@ def _pods_of(file: str, pods: Adds) -> None:
             pods.add(one)
 
 
-def _sensor(watch: Watch, place: Place, pods: Pods) -> None:
-    from martello.adapters.sensors.bpftrace import Sensor, boot_id
-    from martello.adapters.sensors.containers import Containers
-
-    sensor = Sensor(place._replace(boot=boot_id()), Containers(pods))
-    watch.follow(sensor, "bpftrace", sensor.stop)
-
-
 def _quiet(alert: Alert) -> None:
     """A sink prints it."""
 
@@ -199,7 +280,11 @@ def _serve(flags: dict[str, Any], watch: Watch, ended: threading.Event) -> None:
             "--tls-cert and --tls-key, or --plain on loopback",
         )
     door = Door(
-        watch.keep, watch.missed, tokens=_tokens(flags["token_file"]), trouble=lambda: watch.trouble
+        watch.keep,
+        watch.missed,
+        tokens=_tokens(flags["token_file"]),
+        trouble=lambda: watch.trouble,
+        exposition=lambda: exposition(watch),
     )
     config = uvicorn.Config(
         door.app(),

@@ -46,7 +46,24 @@ class Grouping:
         self._raised = raised
         self._open: OrderedDict[tuple[str, ...], Alert] = OrderedDict()
         self._reads: dict[str, tuple[str, ...]] = {}
+        self._before: dict[str, int] = {}  # alerts of an earlier run: their last event then
         self.dropped = 0  # open alerts that were let go for want of room
+
+    def resume(self, alerts: Iterable[Alert]) -> None:
+        """Goes on with the alerts of an earlier run. Events that it had judged come once more:
+        until `resumed` they change nothing.
+        """
+        for alert in sorted(alerts, key=lambda one: one.last):
+            rule = self._pack.rules.get(alert.rule)
+            if rule is not None and alert.evidence:
+                missing = plain(None)
+                key = (rule.id, *(alert.entity.get(name, missing) for name in _group(rule)))
+                self._open[key] = alert
+                self._before[alert.id] = alert.last
+
+    def resumed(self) -> None:
+        """What comes from now on is new."""
+        self._before = {}
 
     def add(self, hits: Iterable[Hit]) -> tuple[Alert, ...]:
         """The alerts that these hits begin or change, each once, with one revision more."""
@@ -57,6 +74,9 @@ class Grouping:
                 continue
             key = (rule.id, *(plain(hit.event.get(name)) for name in _group(rule)))
             known = self._open.pop(key, None)
+            if known is not None and _time(hit) <= self._before.get(known.id, 0):
+                self._open[key] = known
+                continue
             if known is not None and _time(hit) - known.last <= _window(rule) * _SECOND:
                 again = known.id in changed
                 alert = self._grown(known, rule, hit, known.revision + (not again))

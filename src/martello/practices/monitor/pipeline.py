@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 import polars as pl
@@ -30,7 +30,8 @@ _MINUTE: Final = 60_000_000_000
 
 class Pipeline:
     """One stream of batches. `hits` counts by rule, `silenced` what exceptions took away; alerts
-    are those that a batch begins or changes.
+    are those that a batch begins or changes. `clock` (ns) tells a stream that is live what time it
+    is, so that what waits for earlier events does not wait for ever.
     """
 
     def __init__(
@@ -41,6 +42,7 @@ class Pipeline:
         raised: Raise | None = None,
         exceptions: Exceptions | None = None,
         baselines: Baselines | None = None,
+        clock: Callable[[], int] | None = None,
     ) -> None:
         self.pack = pack if baselines is None else Pack([*pack, *RULES])
         self.baselines = baselines
@@ -53,6 +55,17 @@ class Pipeline:
         self._correlator = Correlator(pack)
         self._authors = Authors()
         self._trail = Trail()
+        self._clock = clock
+
+    @property
+    def dropped(self) -> int:
+        """Open alerts that were let go for want of room."""
+        return self._grouping.dropped
+
+    @property
+    def evicted(self) -> int:
+        """Groups of correlations that were let go for want of room."""
+        return self._correlator.evicted
 
     def feed(self, rows: pa.Table) -> tuple[Alert, ...]:
         """The alerts that a batch of one kind begins or changes."""
@@ -66,6 +79,36 @@ class Pipeline:
         for alert in alerts:
             self._wait(alert, hits)
         return (*amended, *alerts)
+
+    def resume(self, alerts: Iterable[Alert]) -> None:
+        """Goes on with the alerts of an earlier run; `resumed` ends what it had judged already."""
+        self._grouping.resume(alerts)
+
+    def resumed(self) -> None:
+        """What comes from now on was never judged."""
+        self._grouping.resumed()
+
+    def warm(self, rows: pa.Table) -> None:
+        """Takes events that an earlier run has told of: correlations, sessions and who wrote what
+        go on from them. Nothing is told, counted or learned.
+        """
+        if not rows.num_rows:
+            return
+        if rows["kind"][0].as_py() == "audit":
+            self._learn(rows)
+        hits = [self._told(hit) for hit in detect(self.pack, rows)]
+        last = pc.max(rows["time"].cast(pa.int64())).as_py()
+        if last:
+            self._correlator.seen(rows["source"][0].as_py() or "", last)
+        self._correlator.add(hits)
+
+    def tick(self) -> tuple[Alert, ...]:
+        """What is settled by the time alone: nothing has come for a while."""
+        if self._clock is None:
+            return ()
+        now = self._clock()
+        self._correlator.seen("", now, now)
+        return self._alerts(self._correlator.add(()))
 
     def end(self) -> tuple[Alert, ...]:
         """The alerts of what waited for the events before it: none will come."""
@@ -142,7 +185,8 @@ class Pipeline:
         if first:
             self.first = min(self.first or first, first)
             self.last = max(self.last, last)
-            self._correlator.seen(rows["source"][0].as_py() or "", last)
+            now = self._clock() if self._clock is not None else 0
+            self._correlator.seen(rows["source"][0].as_py() or "", last, now)
 
 
 def _distinct(rows: pa.Table, names: Iterable[str]) -> pa.Table:

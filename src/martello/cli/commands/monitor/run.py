@@ -47,6 +47,49 @@ from martello.cli.store import places
     "--except", "exceptions", multiple=True, metavar="FILE", help="Exceptions. Repeatable."
 )
 @click.option("--sink", "sinks", multiple=True, metavar="URL", help="Where alerts go. Repeatable.")
+@click.option(
+    "--follow",
+    "follow",
+    multiple=True,
+    metavar="KIND:PATH",
+    help="A log that is read as it grows: audit, falco, tetragon, hubble, auditd or ndjson:FILE, "
+    "cri:DIRECTORY; also kmsg, and events (the cluster's, by --context). Repeatable.",
+)
+@click.option(
+    "--from-start", is_flag=True, help="Logs that were never read from their begin, not their end."
+)
+@click.option(
+    "--silence",
+    type=click.IntRange(0),
+    default=600,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long an audit log, Tetragon or Hubble may tell nothing before it is a gap; 0: ever.",
+)
+@click.option(
+    "--surprise",
+    type=click.FloatRange(0, 64),
+    default=6.0,
+    show_default=True,
+    metavar="BITS",
+    help="How surprising what is new must be (see baseline budget).",
+)
+@click.option(
+    "--spool-limit",
+    type=click.IntRange(1),
+    default=4096,
+    show_default=True,
+    metavar="MIB",
+    help="What may wait for the lake; beyond it senders are told to wait.",
+)
+@click.option(
+    "--flush",
+    type=click.FloatRange(0.1, 3600),
+    default=60.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="How often what came is written into the lake.",
+)
 @click.option("--no-baselines", is_flag=True, help="Learn nothing; rules alone.")
 @click.option("--cluster", default="local", show_default=True, help=settings.CLUSTER)
 @click.option("--node", default="", metavar="NAME", help="The name of this node.")

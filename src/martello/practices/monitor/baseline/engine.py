@@ -77,6 +77,10 @@ class Baselines:
         self._count = 0
         self._now = 0
 
+    def __len__(self) -> int:
+        """How many entities are known."""
+        return len(self._normals)
+
     def observe(self, events: Iterable[Event]) -> list[Novelty]:
         """Learns from events, and gives what is new enough."""
         found: list[Novelty] = []

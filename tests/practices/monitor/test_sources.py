@@ -12,7 +12,8 @@ import msgspec
 import pytest
 
 from martello.adapters.audit import columns
-from martello.adapters.sensors import cri, falco, hubble, tetragon
+from martello.adapters.sensors import cri, falco, hubble, kmsg, tetragon
+from martello.adapters.sensors import events as k8s_events
 from martello.adapters.sensors.shape import Place
 from martello.core.event import COLUMNS, KINDS
 from martello.practices.monitor.sources import FEEDS, VERBS, values, would_fill
@@ -75,3 +76,21 @@ def test_closed_values_are_those_of_the_columns() -> None:
     assert values("action", "process") is None
     assert values("kind", "file") == ("file",)
     assert values("k8s_ns", "audit") is None
+
+
+def test_k6_what_the_kernel_and_events_say_is_in_the_table() -> None:
+    told = [
+        b"4,1,5,-;audit: type=1326 audit(1.1:1): auid=0 uid=33 pid=7 comm=web exe=/web sig=31 "
+        b"arch=c000003e syscall=272 code=0x80000000",
+        b'4,2,6,-;apparmor="DENIED" operation="mount" profile="web" pid=7 comm="web"',
+        b"4,3,7,-;web[7]: segfault at 0 ip 0 sp 0 error 4",
+    ]
+    reader = kmsg.Reader(PLACE, boot=1)
+    events: list[Any] = [event for one in told for event in reader.record(one, 1)]
+    about = {"kind": "Pod", "namespace": "shop", "name": "web-1", "uid": "u"}
+    said = {"involvedObject": about, "reason": "BackOff", "type": "Warning", "message": "again"}
+    events += k8s_events.read([msgspec.json.encode(said) + b"\n"], "x", 1, PLACE)
+    assert {event["kind"] for event in events} == {"kernel", "k8s_event"}
+    for event in events:
+        name = "kmsg" if event["kind"] == "kernel" else "events"
+        assert set(event) - {"flags"} <= FEEDS[name].columns[event["kind"]]

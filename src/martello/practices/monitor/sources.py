@@ -25,6 +25,7 @@ _LOGGED: Final = (
     "proc_exe proc_name proc_args proc_cwd proc_pid proc_ppid proc_uid proc_auid proc_argv proc_tty"
 )
 _CALL: Final = "sys_call sys_res"
+_SAID: Final = "log_stream log_text proc_pid proc_name proc_exe proc_uid sys_call sys_res"
 _FILE: Final = "file_path file_flags"
 _FLOW: Final = "net_proto net_src_ip net_src_port net_dst_ip net_dst_port"
 _OBJECT: Final = (
@@ -50,7 +51,9 @@ class Feed(msgspec.Struct, frozen=True, eq=False):
 
 
 def _feed(name: str, **columns: str) -> Feed:
-    filled = {kind: frozenset(f"{_ALWAYS} {names}".split()) for kind, names in columns.items()}
+    """A source of events, and of gaps where it cannot tell all."""
+    told = {**columns, "gap": "ev_count"}
+    filled = {kind: frozenset(f"{_ALWAYS} {names}".split()) for kind, names in told.items()}
     return Feed(name, filled)
 
 
@@ -93,8 +96,8 @@ FEEDS: Final[Mapping[str, Feed]] = {
         _feed("cri", log=f"{_CONTAINER} log_stream log_text"),
         _feed("otlp", log=f"{_CONTAINER} log_stream log_text"),
         Feed("ndjson", {kind: _all(kind) for kind in KINDS if kind != "gap"}, general=True),
-        _feed("kmsg", kernel=f"{_CONTAINER} log_text"),
-        _feed("events", k8s_event=f"{_of('k8s_event')} {_OBJECT} ev_count"),
+        _feed("kmsg", kernel=f"{_CONTAINER} {_SAID}"),
+        _feed("events", k8s_event=f"{_of('k8s_event')} {_OBJECT} {_POD} pod_uid ev_count log_text"),
     )
 }
 

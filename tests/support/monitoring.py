@@ -23,7 +23,7 @@ class Monitor:
         self.process = process
         self.port = port
         self.state = state
-        self.alerts: list[tuple[float, Alert]] = []  # when it was told, and what
+        self.alerts: list[tuple[float, Alert]] = []  # when it was told (monotonic), and what
         self.errors: list[str] = []
         self._grown = threading.Condition()
         self._readers = []
@@ -50,6 +50,11 @@ class Monitor:
                 left = deadline - time.monotonic()
                 if left <= 0 or not self._grown.wait(left):
                     return None
+
+    def told(self, alert: Alert) -> float:
+        """When an alert was told, as a wall clock tells (seconds since 1970)."""
+        at = next(at for at, one in self.alerts if one is alert)
+        return at + time.time() - time.monotonic()
 
     def of(self, rule: str) -> list[Alert]:
         """What a rule has told so far."""
@@ -88,11 +93,15 @@ class Monitor:
 
 
 @contextmanager
-def monitor(place: Path, *words: str, port: int, end: bool = True) -> Iterator[Monitor]:
-    """Runs the daemon with its state below a directory, and ends it by its process id."""
+def monitor(place: Path, *words: str, port: int, host: str = "127.0.0.1") -> Iterator[Monitor]:
+    """Runs the daemon with its state below a directory, and ends it by its process id. On another
+    address than loopback the words must name its certificate.
+    """
     env = {**os.environ, "XDG_STATE_HOME": str(place), "HOME": str(place)}
     command = [sys.executable, "-m", "martello.cli.main", "monitor", "run"]
-    command += ["--listen", f"127.0.0.1:{port}", "--plain", *words]
+    command += ["--listen", f"{host}:{port}", *words]
+    if host == "127.0.0.1":
+        command.append("--plain")
     process = subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env
     )

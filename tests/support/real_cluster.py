@@ -81,9 +81,35 @@ class RealCluster:
         """Runs a command in the network of a node."""
         return self.call("exec", str(number), *command, text=text)
 
-    def kubectl(self, *words: str, text: str = "") -> str:
-        """Runs kubectl against this cluster."""
-        return _run(["kubectl", f"--kubeconfig={self.kubeconfig}", *words], text, self.env)
+    def kubectl(self, *words: str, text: str = "", config: Path | None = None) -> str:
+        """Runs kubectl against this cluster, as its administrator or somebody else."""
+        known = config or self.kubeconfig
+        return _run(["kubectl", f"--kubeconfig={known}", *words], text, self.env)
+
+    def person(self, name: str, role: str = "cluster-admin") -> Path:
+        """A kubeconfig of somebody with a client certificate of the cluster's own authority, who
+        may do what a role allows.
+        """
+        certs = self.place / "certs"
+        key, request, certificate = (certs / f"{name}.{end}" for end in ("key", "csr", "crt"))
+        new = ["openssl", "req", "-newkey", "rsa:2048", "-nodes", "-subj", f"/CN={name}"]
+        _run([*new, "-keyout", str(key), "-out", str(request)], "", self.env)
+        sign = ["openssl", "x509", "-req", "-in", str(request), "-CA", str(certs / "ca.crt")]
+        sign += ["-CAkey", str(certs / "ca.key"), "-set_serial", str(time.time_ns()), "-days", "2"]
+        _run([*sign, "-out", str(certificate)], "", self.env)
+        self.kubectl(
+            "create", "clusterrolebinding", name, f"--clusterrole={role}", f"--user={name}"
+        )
+        raw = json.loads(self.kubectl("config", "view", "--raw", "-o", "json"))
+        raw["users"] = [
+            {
+                "name": "admin",
+                "user": {"client-certificate": str(certificate), "client-key": str(key)},
+            }
+        ]
+        found = self.place / f"kubeconfig-{name}"
+        found.write_text(json.dumps(raw))
+        return found
 
     def apply(self, *objects: Mapping[str, Any]) -> None:
         """Creates or changes objects."""
@@ -113,8 +139,12 @@ class RealCluster:
 
 
 @contextmanager
-def real_cluster(place: Path, *, nodes: int, name: str, net: str) -> Iterator[RealCluster]:
-    """A cluster for the time of a test. Skips where nothing can make one."""
+def real_cluster(
+    place: Path, *, nodes: int, name: str, net: str, arguments: Sequence[str] = ()
+) -> Iterator[RealCluster]:
+    """A cluster for the time of a test, whose API server has more arguments. What lies in its
+    directory before (audit-policy.yaml) is used. Skips where nothing can make one.
+    """
     program = Path(os.environ.get("MARTELLO_CLUSTER") or "/nonexistent")
     if not program.is_file():
         pytest.skip("no real cluster: make test-cluster, with MARTELLO_CLUSTER=PROGRAM")
@@ -122,7 +152,8 @@ def real_cluster(place: Path, *, nodes: int, name: str, net: str) -> Iterator[Re
         pytest.skip("a real cluster needs root")
     cluster = RealCluster(program, place, name, net, nodes)
     try:
-        cluster.call("up", "--nodes", str(nodes))
+        more = [f"--apiserver-arg={one}" for one in arguments]
+        cluster.call("up", "--nodes", str(nodes), *more)
         yield cluster
     finally:
         cluster.call("down")

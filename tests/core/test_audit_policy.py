@@ -65,6 +65,11 @@ def test_subresources(resource: str) -> None:
     assert bool(unlogged(policy(rule, ALL), other)) == (resource in ("pods/*", "*"))
 
 
+def test_every_part_of_a_resource_is_the_resource_too() -> None:
+    rule = none(resources=[{"resources": ["pods/*"]}])
+    assert unlogged(policy(rule, ALL), PODS) == (EVERYTHING,)
+
+
 def test_no_match_is_not_logged() -> None:
     assert unlogged(policy({"level": "Request", "verbs": ["list"]}), PODS) == (EVERYTHING,)
 
@@ -145,7 +150,7 @@ def _hit(entry: dict[str, Any], one: dict[str, str]) -> bool:
     if entry.get("resourceNames") and one["name"] not in entry["resourceNames"]:
         return False
     parent, _, sub = one["resource"].partition("/")
-    fits = {"*", one["resource"], *({f"*/{sub}", f"{parent}/*"} if sub else ())}
+    fits = {"*", one["resource"], f"{parent}/*", *({f"*/{sub}"} if sub else ())}
     return bool(fits & set(entry["resources"]))
 
 

@@ -28,13 +28,16 @@ class PolicyRule(msgspec.Struct, frozen=True):
     resources: tuple[Resources, ...] = ()
     namespaces: tuple[str, ...] = ()
     urls: tuple[str, ...] = ()
-    omits_end: bool = False
+    omits: frozenset[str] = frozenset()  # stages, those of the whole policy too
 
 
 class AuditPolicy(msgspec.Struct, frozen=True):
     """The rules in order. A request that none matches is not logged."""
 
     rules: tuple[PolicyRule, ...] = ()
+
+
+_UNMATCHED: Final = PolicyRule("None")
 
 
 class Asking(msgspec.Struct, frozen=True):
@@ -61,8 +64,21 @@ def read_policy(raw: Any) -> AuditPolicy:
     rules = raw.get("rules")
     if not isinstance(rules, list) or not rules:
         raise BadInput("no audit policy", "it has no rules, so nothing would be logged")
-    omitted = _END in _texts(raw, "omitStages")
+    omitted = frozenset(_texts(raw, "omitStages"))
     return AuditPolicy(tuple(_rule(one, number, omitted) for number, one in enumerate(rules)))
+
+
+def deciding(policy: AuditPolicy, asking: Asking) -> PolicyRule | None:
+    """The rule that says at which level a request is logged, and at which stages not; one of level
+    None where no rule matches. None where it depends on what is not known of the request.
+    """
+    for rule in policy.rules:
+        matched = _matches(rule, asking)
+        if matched:
+            return rule
+        if matched is None:
+            return None
+    return _UNMATCHED
 
 
 def unlogged(policy: AuditPolicy, asking: Asking) -> tuple[tuple[str, str], ...]:
@@ -74,7 +90,7 @@ def unlogged(policy: AuditPolicy, asking: Asking) -> tuple[tuple[str, str], ...]
         matched = _matches(rule, asking)
         if matched is False:
             continue
-        silent = rule.level == "None" or rule.omits_end
+        silent = rule.level == "None" or _END in rule.omits
         if matched:
             return (EVERYTHING,) if silent else tuple(found)
         if silent:
@@ -178,17 +194,12 @@ def _one(one: Resources, asking: Asking) -> bool | None:
 
 
 def _covers(written: str, resource: str) -> bool:
-    if written in ("*", resource):
-        return True
-    parent, slash, sub = resource.partition("/")
-    if not slash:
-        return False
-    return (written.startswith("*/") and written[2:] == sub) or (
-        written.endswith("/*") and written[:-2] == parent
-    )
+    """`pods/*` is the pods too, whatever the documentation says of it: so the server has it."""
+    parent, _, sub = resource.partition("/")
+    return written in ("*", resource, f"{parent}/*") or bool(sub and written == f"*/{sub}")
 
 
-def _rule(raw: Any, number: int, omitted: bool) -> PolicyRule:
+def _rule(raw: Any, number: int, omitted: frozenset[str]) -> PolicyRule:
     where = f"rules[{number}] of the audit policy"
     if not isinstance(raw, dict) or raw.get("level") not in LEVELS:
         raise BadInput(f"cannot read {where}", f"its level is none of {', '.join(LEVELS)}")
@@ -208,7 +219,7 @@ def _rule(raw: Any, number: int, omitted: bool) -> PolicyRule:
         tuple(resources),
         _texts(raw, "namespaces"),
         _texts(raw, "nonResourceURLs"),
-        omitted or _END in _texts(raw, "omitStages"),
+        omitted.union(_texts(raw, "omitStages")),
     )
 
 

@@ -182,3 +182,95 @@ def test_what_varies_is_widened_one_step(values: list[Any], wanted: Any) -> None
 def test_addresses_are_widened_to_a_small_network_only() -> None:
     assert widened("net_dst_ip", ["10.1.2.3", "10.1.2.77"]) == {"cidr": "10.1.2.0/25"}
     assert widened("net_dst_ip", ["10.1.2.3", "10.9.2.77"]) == ["10.1.2.3", "10.9.2.77"]
+
+
+@pytest.mark.parametrize(
+    ("match", "event"),
+    [
+        ("{actor_ips: {cidr: 10.0.0.0/8}}", {"actor_ips": ["10.1.1.1", "6.6.6.6"]}),
+        ("{actor_ips: {cidr: 10.0.0.0/8}}", {"actor_ips": []}),
+        ("{actor_ips: {cidr: 10.0.0.0/8}}", {"actor_ips": [None]}),
+        ("{actor_ips: {cidr: 10.0.0.0/8}}", {"actor_ips": ["::ffff:6.6.6.6"]}),
+        ("{spec_image: {prefix: reg/ours}}", {"spec_image": ["reg/ours/a", "evil/b"]}),
+        ("{spec_image: {glob: 'ours:*'}}", {"spec_image": ["ours:1", "evil:1"]}),
+        ("{proc_exe: {prefix: /opt/agent}}", {"proc_exe": "/opt/agent/../../bin/sh"}),
+        ("{proc_exe: {prefix: /opt/agent}}", {"proc_exe": "/opt/agent/.."}),
+        ("{file_path: {glob: '/opt/*/run'}}", {"file_path": "/opt/../run"}),
+        ("{file_path: {glob: '/opt/*/run'}}", {"file_path": "/opt/a/run\n"}),
+        ("{net_dst_ip: {cidr: 10.0.0.128/25}}", {"net_dst_ip": "10.0.0.127"}),
+        ("{net_dst_ip: {cidr: '2001:db8::/64'}}", {"net_dst_ip": "2001:db8:0:1::"}),
+    ],
+)
+def test_an_exception_silences_no_more_than_it_says(match: str, event: dict[str, Any]) -> None:
+    held = exceptions(f"exceptions: [{{rule: MON-131, match: {match}}}]")
+    assert held.silences(hit(**event)) is None
+
+
+@pytest.mark.parametrize(
+    ("match", "event"),
+    [
+        ("{actor_ips: {cidr: 10.0.0.0/8}}", {"actor_ips": ["10.1.1.1", "10.255.255.255"]}),
+        ("{proc_exe: {prefix: /opt/agent}}", {"proc_exe": "/opt/agent/..a/b.."}),
+        ("{proc_exe: {prefix: /opt/agent/}}", {"proc_exe": "/opt/agent"}),
+        ("{net_dst_ip: {cidr: 10.0.0.128/25}}", {"net_dst_ip": "10.0.0.128"}),
+        ("{net_dst_ip: {cidr: '2001:db8::/64'}}", {"net_dst_ip": "2001:DB8::ffff:0:0:1"}),
+        ("{spec_privileged: true}", {"spec_privileged": [True]}),
+        ("{spec_privileged: [true, false]}", {"spec_privileged": [True, False]}),
+    ],
+)
+def test_an_exception_silences_all_that_it_says(match: str, event: dict[str, Any]) -> None:
+    held = exceptions(f"exceptions: [{{rule: MON-131, match: {match}}}]")
+    assert held.silences(hit(**event)) is not None
+
+
+@pytest.mark.parametrize(
+    "match",
+    [
+        "{net_dst_ip: {cidr: 10.0.0.0/33}}",
+        "{net_dst_ip: {cidr: everything}}",
+        "{proc_exe: {prefix: /}}",
+        "{proc_exe: {prefix: '/opt/*'}}",
+        "{pod_name: {glob: '*'}}",
+        "{pod_name: {glob: '%s'}}" % ("a?" * 600),
+        "{net_dst_port: {prefix: '44'}}",
+        "{net_dst_port: '443'}",
+        "{k8s_ns: on}",
+        "{k8s_ns: [a, 7]}",
+        "{api_annotations: a}",
+        "{time: 7}",
+        "{net_dst_port: .nan}",
+    ],
+)
+def test_what_can_never_be_compared_or_hides_everything_is_refused(match: str) -> None:
+    read = load([("x.yaml", f"exceptions: [{{rule: MON-131, match: {match}}}]")])
+    assert read.exceptions == ()
+    assert str(read.errors[0]).startswith("x.yaml:1:")
+
+
+def test_a_sign_in_a_chosen_value_stands_for_itself_alone() -> None:
+    for values in (["/tmp/a*1", "/tmp/a*2"], ["/srv/x/a?1", "/srv/x/a?2"]):
+        found = widened("file_path", values)
+        made = load([("x", f"- {{rule: MON-131, match: {{file_path: {found!r}}}}}")])
+        assert not made.errors, made.errors
+        held = Exceptions(made.exceptions, Pack([SHELL]), TODAY)
+        assert held.silences(hit(file_path="/tmp/anything-1")) is None
+        assert all(held.silences(hit(file_path=value)) for value in values)
+
+
+def test_a_proposal_is_compiled_once_however_long_the_history(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from martello.practices.monitor import scalar
+
+    made: list[object] = []
+    compiled = scalar._node
+
+    def counted(node: Any, depth: int) -> Any:
+        made.append(node)
+        return compiled(node, depth)
+
+    monkeypatch.setattr(scalar, "_node", counted)
+    chosen = [hit(k8s_ns="shop", pod_name=f"pay-{n}") for n in range(20)]
+    found = propose(SHELL, chosen, [hit(k8s_ns="shop") for _ in range(5_000)])
+    assert found.stands
+    assert len(made) < 100

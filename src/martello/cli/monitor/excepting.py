@@ -184,7 +184,8 @@ def _length(window: str) -> str:
 
 
 def _left(made: Silence, hits: Sequence[Hit]) -> list[Hit]:
-    return [hit for hit in hits if holds(made.tree, hit.event) is not True]
+    tree = made.tree  # made once: it is compiled for each tree
+    return [hit for hit in hits if holds(tree, hit.event) is not True]
 
 
 def _alerts(rule: Rule, hits: Sequence[Hit]) -> int:

@@ -13,7 +13,8 @@
         until: 2027-03-01
         proof: {rule: 9af31c…, silenced: 9, history: 214, fixtures: 0}
 
-A rule with `learn: never` takes none (X1). One whose rule has changed since it was proved is void
+Of a column that is a list all values must fit: one that is known does not excuse another. A path
+with `..` in it is below nothing. A rule with `learn: never` takes none (X1). One whose rule has changed since it was proved is void
 until it is proved again (X2). One that has not silenced anything for 30 days is stale (X3).
 """
 
@@ -26,16 +27,25 @@ from typing import Any, Final
 import msgspec
 
 from martello.core.event import COLUMNS
+from martello.practices.monitor.compare import Bad
 from martello.practices.monitor.documents import Document, Unreadable, documents
-from martello.practices.monitor.ir import Atom, Column, Node, Value, both
+from martello.practices.monitor.ir import Atom, Column, Node, Not, Value, both
 from martello.practices.monitor.problems import Problem, shown
 from martello.practices.monitor.rule import Hit, Pack, Rule
-from martello.practices.monitor.scalar import holds
+from martello.practices.monitor.scalar import holds, judge
 
 STALE_DAYS: Final = 30
 _KEYS: Final = frozenset(("rule", "match", "reason", "owner", "until", "proof"))
-_FORMS: Final = {"prefix": "pmatch", "cidr": "cidr", "glob": "segments"}
+_FORMS: Final = {"prefix": "pmatch", "cidr": "cidr", "glob": "fullmatch"}
+_LONGEST: Final = 1_000  # characters of a value
+_LISTS: Final = ("texts", "ints", "bools")
+_UPWARD: Final = r"(^|/)\.\.(/|$)"  # what leads out of the directory that is named before it
 _MOST: Final = 10_000
+_VALUES: Final[Mapping[str, tuple[type, ...]]] = {
+    **dict.fromkeys(("text", "texts"), (str,)),
+    **dict.fromkeys(("int", "ints"), (int,)),
+    **dict.fromkeys(("bool", "bools"), (bool,)),
+}
 Match = Mapping[str, Any]
 
 
@@ -64,7 +74,7 @@ class Silence(msgspec.Struct, frozen=True, eq=False):
     @property
     def tree(self) -> Node:
         """What it matches."""
-        return both(*(atom(name, wanted) for name, wanted in self.match.items()))
+        return both(*(part for line in self.match.items() for part in parts(*line)))
 
 
 class Read(msgspec.Struct, frozen=True, eq=False):
@@ -74,17 +84,18 @@ class Read(msgspec.Struct, frozen=True, eq=False):
     errors: tuple[Problem, ...] = ()
 
 
-def atom(column: str, wanted: Any) -> Atom:
-    """One line of a match as a comparison."""
-    term = Column(column)
-    if isinstance(wanted, Mapping):
-        form, value = next(iter(wanted.items()))
-        if form == "glob":
-            return Atom(term, "fullmatch", (segments(value),), "any")
-        return Atom(term, _FORMS[form], (value,), "any")
-    values: tuple[Value, ...] = tuple(wanted) if isinstance(wanted, list | tuple) else (wanted,)
-    over = COLUMNS[column].type
-    return Atom(term, "subset" if over in ("texts", "ints") else "in", values)
+def parts(column: str, wanted: Any) -> tuple[Node, ...]:
+    """One line of a match as what must all be true."""
+    term, listed = Column(column), COLUMNS[column].type in _LISTS
+    if not isinstance(wanted, Mapping):
+        values: tuple[Value, ...] = tuple(wanted) if isinstance(wanted, list) else (wanted,)
+        return (Atom(term, "subset" if listed else "in", values),)
+    form, value = next(iter(wanted.items()))
+    operand = segments(value) if form == "glob" else value
+    fits: tuple[Node, ...] = (Atom(term, _FORMS[form], (operand,), "any"),)
+    if listed:  # of a list without values all would fit
+        fits += (Atom(term, _FORMS[form], (operand,), "all"),)
+    return fits if form == "cidr" else (*fits, Not(Atom(term, "matches", (_UPWARD,), "any")))
 
 
 def segments(glob: str) -> str:
@@ -114,6 +125,9 @@ def _document(file: str, document: Document, found: list[Silence], errors: list[
     if not isinstance(listed, list):
         errors.append(Problem(file, *document.place(*steps), "`exceptions` is a list"))
         return
+    if len(listed) > _MOST:
+        place = document.place(*steps, _MOST)
+        errors.append(Problem(file, *place, f"more than {_MOST:,} exceptions: these are left out"))
     for number, one in enumerate(listed[:_MOST]):
         line, column = document.place(*steps, number)
         why = wrong(one)
@@ -149,6 +163,9 @@ def wrong(one: Any) -> str:
             return f"`match`: no column {shown(name)}"
         if not _fits(wanted):
             return f"`match.{name}`: a value, a list, or one of prefix, cidr and glob"
+        why = _unread(name, wanted)
+        if why:
+            return f"`match.{name}`: {why}"
     until = one.get("until")
     if until is not None and _day(str(until)) is None:
         return "`until` is a day such as 2027-03-01"
@@ -169,9 +186,35 @@ def _fits(wanted: Any) -> bool:
     return bool(values) and all(isinstance(v, str | int | float | bool) for v in values)
 
 
+def _unread(name: str, wanted: Any) -> str:
+    """Why no value of a column could ever be compared with this; empty: one can."""
+    values = wanted if isinstance(wanted, list) else [wanted]
+    type_ = COLUMNS[name].type
+    if isinstance(wanted, dict):
+        form, value = next(iter(wanted.items()))
+        if type_ not in ("text", "texts"):
+            return f"it is no text, and has no {form}"
+        if len(value) > _LONGEST:
+            return f"longer than {_LONGEST:,} characters"
+        if form == "prefix" and (not value.strip("/") or any(c in value for c in "*?[")):
+            return "a prefix is a path such as /opt/agent, without * ? and ["
+        if form == "glob" and not value.strip("*?/"):
+            return "a glob that matches everything is a rule switched off"
+    else:
+        kinds = _VALUES.get(type_)
+        if kinds is None or not all(type(value) in kinds for value in values):
+            return f"a column of {type_} is never equal to this: mind the quotes"
+    try:
+        for part in parts(name, wanted):
+            judge(part)
+    except Bad as error:
+        return str(error)
+    return ""
+
+
 def _day(text: str) -> date | None:
     try:
-        return date.fromisoformat(text[:10])
+        return date.fromisoformat(text)
     except ValueError:
         return None
 

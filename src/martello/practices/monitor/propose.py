@@ -82,16 +82,17 @@ def propose(
     match = _match(rule, events)
     while True:
         made = Silence(rule.id, match, reason, owner)
-        hurt = tuple(name for name, event in fixtures if holds(made.tree, event) is True)
+        tree = made.tree  # made once: it is compiled for each tree
+        hurt = tuple(name for name, event in fixtures if holds(tree, event) is True)
         narrower = _narrower(match, events) if hurt else None
         if narrower is None:
             break
         match = narrower
     if not match:
         return _none(rule, len(events), "the chosen alerts have nothing in common")
-    left = sum(holds(made.tree, event) is not True for event in events)
-    silenced = [event for event in past if holds(made.tree, event) is True]
-    like = [_likeness(rule, event) for event in events]
+    left = sum(holds(tree, event) is not True for event in events)
+    silenced = [event for event in past if holds(tree, event) is True]
+    like = {_likeness(rule, event) for event in events}
     others = sum(_likeness(rule, event) not in like for event in silenced)
     proof = Proof(rule.hash, len(events) - left, len(silenced), len(hurt))
     exception = msgspec.structs.replace(made, proof=proof)
@@ -120,9 +121,11 @@ def _match(rule: Rule, events: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
 def widened(name: str, values: Sequence[Any]) -> Any:
     """What covers some values of a column: one of them, a list, a pattern; None: nothing narrow."""
-    if any(isinstance(value, list) for value in values):
-        sets = {tuple(value) for value in values if isinstance(value, list)}
-        return list(sets.pop()) if len(sets) == 1 and len(values[0]) <= MOST_LISTED else None
+    if any(isinstance(value, list | tuple | Mapping) for value in values):
+        sets = {tuple(value) if isinstance(value, list | tuple) else None for value in values}
+        only = sets.pop() if len(sets) == 1 else None
+        told = only is not None and len(only) <= MOST_LISTED and None not in only
+        return list(only) if told and only else None
     distinct = sorted(set(values), key=str)
     if len(distinct) == 1:
         value = distinct[0]
@@ -142,6 +145,8 @@ def _settled(value: str) -> Any:
 
 def _pattern(values: Sequence[str]) -> dict[str, str] | None:
     """The same text but for what is another one each time (numbers, hashes, suffixes of pods)."""
+    if any(sign in value for value in values for sign in "*?"):
+        return None  # it would stand for more than itself
     shapes = {"/".join(_VARYING.sub("*", part) for part in value.split("/")) for value in values}
     shape = shapes.pop()
     plain = shape.replace("*", "").strip("/-. ")
@@ -150,7 +155,8 @@ def _pattern(values: Sequence[str]) -> dict[str, str] | None:
 
 def _below(values: Sequence[str]) -> dict[str, str] | None:
     """The deepest directory of paths, at least two components deep."""
-    if not all(value.startswith("/") for value in values):
+    odd = any(sign in value for value in values for sign in "*?[")
+    if odd or not all(value.startswith("/") for value in values):
         return None
     split = [value.split("/")[1:-1] for value in values]
     shared: list[str] = []

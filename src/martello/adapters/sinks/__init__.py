@@ -36,6 +36,7 @@ _PORTS: Final = {"udp": 514, "tcp": 601, "tls": 6514}
 _LARGEST: Final = 64 << 10  # bytes of a secret's file
 # A part of a path that is long and mixes letters and digits is likely to be a secret.
 _TOKEN: Final = re.compile(r"(?=[^/?#]*[A-Za-z])(?=[^/?#]*\d)[A-Za-z0-9_~.+=-]{20,}")
+_HOST: Final = re.compile(r"(?:\w+\+)?https?:/*[^/]*|slack:(?!env:|file:)/*[^/]*")
 Options = dict[str, str]
 
 
@@ -65,8 +66,12 @@ def open_sink(url: str, environ: Mapping[str, str] | None = None) -> Sink:
 
 def redacted(url: str) -> str:
     """The URL as it may be shown: without what looks like a secret, and still its own."""
-    shown = _TOKEN.sub("…", re.sub(r"//[^/?#]*@", "//…@", url.partition("?")[0]))
-    shown += url[len(url.partition("?")[0]) :]
+    head, mark, query = url.partition("?")
+    shown = re.sub(r"//[^/?#]*@", "//…@", head)
+    host = _HOST.match(shown)
+    if host:
+        shown = host[0] + _TOKEN.sub("…", shown[host.end() :])
+    shown += mark + query
     if shown == url:
         return url
     return f"{shown}#{hashlib.sha256(url.encode()).hexdigest()[:6]}"
@@ -85,7 +90,7 @@ def _pagerduty(name: str, rest: str, options: Options, environ: Mapping[str, str
     key = _secret(rest, "the routing key of PagerDuty", environ)
     at = _only(options, name, "at", *_HTTP[2:]).pop("at", URL)
     _checked(at)
-    return PagerDuty(name, _http(lambda: at, options, environ, secret=True), key)
+    return PagerDuty(name, _http(lambda: at, options, environ, secret=key), key)
 
 
 def _web(kind: str, name: str, address: str, options: Options, environ: Mapping[str, str]) -> Sink:
@@ -146,7 +151,11 @@ def _local(kind: str, name: str, head: str, options: Options) -> Sink:
 
 
 def _http(
-    url: Callable[[], str], options: Options, environ: Mapping[str, str], *, secret: bool = False
+    url: Callable[[], str],
+    options: Options,
+    environ: Mapping[str, str],
+    *,
+    secret: Callable[[], str] | None = None,
 ) -> Http:
     from martello.adapters.sinks.http import Http, Trust
 
@@ -171,15 +180,16 @@ def _secret(word: str, what: str, environ: Mapping[str, str]) -> Callable[[], st
 
         def read() -> str:
             with path.open("rb") as file:
-                return file.read(_LARGEST).decode("utf-8", "replace").strip()
+                value = file.read(_LARGEST).decode("utf-8", "replace").strip()
+            if not _usable(value):
+                raise OSError(f"{name} holds no line of text")
+            return value
 
         try:
-            found = read()
+            read()
         except OSError as error:
             why = error.strerror or str(error)
             raise BadInput(f"{what} cannot be read from {name}", why, "check the file") from None
-        if not _usable(found):
-            raise BadInput(f"{what} is not in {name}", "the file holds no word", "one line")
         return read
     raise BadInput(
         f"{what} is a secret: it does not belong on a command line",

@@ -25,7 +25,8 @@ def event(alert: Alert) -> dict[str, Any]:
     """The alert as one Falco event. Its id goes in `uuid` and in `martello.key`."""
     told = dict(alert.evidence[-1].columns) if alert.evidence else {}
     told |= alert.entity
-    fields = {_field(name): _value(value) for name, value in sorted(told.items())}
+    audit = told.get("kind") == "audit"
+    fields = {_field(name, audit): _value(value) for name, value in sorted(told.items())}
     fields |= {
         "martello.key": alert.key,
         "martello.state": alert.state,
@@ -40,16 +41,20 @@ def event(alert: Alert) -> dict[str, Any]:
         "rule": plain(f"{alert.rule} {alert.title}" if alert.title != alert.rule else alert.rule),
         "time": moment(alert.last),
         "output_fields": fields,
-        "source": "k8s_audit" if told.get("kind") == "audit" else "syscall",
+        "source": "k8s_audit" if audit else "syscall",
         "tags": ["martello", *map(plain, alert.attack)],
         "hostname": plain(str(told.get("node") or alert.cluster or "martello")),
     }
 
 
-def _field(column: str) -> str:
-    """Falco's name of a column; what it has none for, by ours with a dot."""
+def _field(column: str, audit: bool) -> str:
+    """Falco's name of a column, `ka.` for the audit log alone where there is another; what it has
+    none for, by ours with a dot.
+    """
     known = COLUMNS.get(column)
-    return known.falco[0] if known and known.falco else column.replace("_", ".", 1)
+    if known is None or not known.falco:
+        return column.replace("_", ".", 1)
+    return next((one for one in known.falco if one.startswith("ka.") == audit), known.falco[0])
 
 
 def _value(value: Any) -> Any:

@@ -56,9 +56,14 @@ class Trust(msgspec.Struct, frozen=True):
         return context
 
 
+def nobody() -> ssl.SSLContext:
+    """For what speaks no TLS: it trusts no certificate."""
+    return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+
+
 class Http:
     """The connections of one sink. `token` is a bearer's, `basic` USER:PASSWORD; both are read for
-    every exchange. `secret`: the body holds one.
+    every exchange. `secret` is what the body holds.
     """
 
     def __init__(
@@ -67,7 +72,7 @@ class Http:
         *,
         token: Value | None = None,
         basic: Value | None = None,
-        secret: bool = False,
+        secret: Value | None = None,
         trust: Trust | None = None,
         clock: Callable[[], float] = time.time,
         seconds: float = SECONDS,
@@ -75,6 +80,7 @@ class Http:
         self._url = url
         self._token = token
         self._basic = basic
+        self._secret = secret
         self._clock = clock
         self._seconds = seconds
         try:
@@ -88,10 +94,12 @@ class Http:
             raise BadInput(
                 "a token is not sent in the clear", f"{address.host} speaks no TLS", "use https"
             )
+        trusted = (trust or Trust()).context() if address.scheme == "https" else nobody()
         self._client = httpx.Client(
-            transport=Transport((trust or Trust()).context(), proxy),
+            transport=Transport(trusted, proxy),
             timeout=httpx.Timeout(seconds, connect=min(10.0, seconds)),
-            headers={"User-Agent": f"martello/{martello.__version__}"},
+            # Alerts are rare: a connection that waited for the next one would be dead by then.
+            headers={"User-Agent": f"martello/{martello.__version__}", "Connection": "close"},
             trust_env=False,
             follow_redirects=False,
         )
@@ -107,18 +115,21 @@ class Http:
     ) -> bytes:
         """The answer to a body in JSON; a status of `fine` is one too. Raises NotSent."""
         given = {"Content-Type": "application/json"} if body is not None else {}
-        given |= self._authorized() | dict(headers or {})
         content = None if body is None else encoded(body)
+        hidden: list[str] = []
         try:
             url = self._url()
+            given |= self._authorized(hidden) | dict(headers or {})
+            hidden += [url, httpx.URL(url).raw_path.decode()]
             request = self._client.build_request(method, url + path, content=content, headers=given)
             with until(time.monotonic() + self._seconds):
                 status, told, answer = self._exchange(request)
-        except (httpx.HTTPError, httpx.InvalidURL, OSError, UnicodeError) as error:
-            raise NotSent(self._hidden(_words(error))) from None
+        except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as error:
+            raise NotSent(_hidden(_words(error), hidden)) from None
         if 200 <= status < 300 or status in fine:
             return answer
-        why = self._hidden(f"{status} {plain(answer.decode('utf-8', 'replace'), _SHOWN)}".strip())
+        text = _hidden(answer.decode("utf-8", "replace"), hidden)
+        why = f"{status} {plain(text, _SHOWN)}".strip()
         raise NotSent(why, _retry_after(told, self._clock()), never=status in _NEVER)
 
     def _exchange(self, request: httpx.Request) -> tuple[int, httpx.Headers, bytes]:
@@ -135,21 +146,25 @@ class Http:
         finally:
             answer.close()
 
-    def _authorized(self) -> dict[str, str]:
+    def _authorized(self, hidden: list[str]) -> dict[str, str]:
+        """The header that says who we are; its secrets, and the body's, are added to `hidden`."""
+        if self._secret is not None:
+            hidden.append(self._secret())
         if self._token is not None:
-            return {"Authorization": f"Bearer {self._token()}"}
+            hidden.append(self._token())
+            return {"Authorization": f"Bearer {hidden[-1]}"}
         if self._basic is not None:
-            return {"Authorization": "Basic " + base64.b64encode(self._basic().encode()).decode()}
+            told = self._basic()
+            hidden += [told, base64.b64encode(told.encode()).decode()]
+            return {"Authorization": f"Basic {hidden[-1]}"}
         return {}
 
-    def _hidden(self, text: str) -> str:
-        """The text without what must not be shown, should the other side repeat it."""
-        for value in (self._url, self._token, self._basic):
-            secret = value() if value is not None else ""
-            path = httpx.URL(secret).raw_path.decode() if value is self._url else ""
-            for one in (secret, path):
-                text = text.replace(one, "…") if len(one) > 1 else text
-        return text
+
+def _hidden(text: str, secrets: list[str]) -> str:
+    """The text without what must not be shown, should the other side repeat it."""
+    for one in secrets:
+        text = text.replace(one, "…") if len(one) > 1 else text
+    return text
 
 
 def _here(host: str) -> bool:

@@ -14,7 +14,9 @@
         proof: {rule: 9af31c…, silenced: 9, history: 214, fixtures: 0}
 
 Of a column that is a list all values must fit: one that is known does not excuse another. A path
-with `..` in it is below nothing. A rule with `learn: never` takes none (X1). One whose rule has changed since it was proved is void
+with `..` in it is below nothing.
+
+A rule with `learn: never` takes none (X1). One whose rule has changed since it was proved is void
 until it is proved again (X2). One that has not silenced anything for 30 days is stale (X3).
 """
 

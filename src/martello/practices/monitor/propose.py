@@ -16,7 +16,7 @@ from typing import Any, Final
 import msgspec
 
 from martello.core.event import COLUMNS
-from martello.practices.monitor.exceptions import Silence, Proof
+from martello.practices.monitor.exceptions import Proof, Silence
 from martello.practices.monitor.inline import Reader, prepare
 from martello.practices.monitor.ir import columns
 from martello.practices.monitor.rule import Hit, Rule

@@ -60,7 +60,7 @@ class Pods:
     """The pods that are handed in, by their containers' ids, their uid and their name."""
 
     def __init__(self, pods: Iterable[Json] = ()) -> None:
-        self.version = 0  # grows with each pod
+        self.version = 0  # grows with each pod that is new or says something else
         self._containers: dict[str, Mapping[str, str]] = {}
         self._uids: dict[str, Mapping[str, str]] = {}
         self._names: dict[tuple[str, str], Mapping[str, str]] = {}
@@ -69,7 +69,6 @@ class Pods:
 
     def add(self, pod: Json) -> None:
         """A pod as the API server gives it."""
-        self.version += 1
         meta, spec, status = part(pod, "metadata"), part(pod, "spec"), part(pod, "status")
         columns = {
             "k8s_ns": text(meta, "namespace"),
@@ -84,6 +83,7 @@ class Pods:
             return
         # The kubelet names static pods by the hash in this annotation.
         mirror = text(part(meta, "annotations"), "kubernetes.io/config.hash")
+        new = self._uids.get(whole.get("pod_uid", "")) != whole
         for uid in (whole.get("pod_uid"), mirror):
             if uid:
                 self._uids[uid.replace("_", "-")] = whole
@@ -93,7 +93,10 @@ class Pods:
         ):
             found = (text(state, "containerID") or "").rpartition("://")[2]
             if found:
-                self._containers[found] = {**whole, **_image(state)}
+                told = {**whole, **_image(state)}
+                new = new or self._containers.get(found) != told
+                self._containers[found] = told
+        self.version += new
 
     def container(self, found: str) -> Mapping[str, str]:
         """The columns of a container's pod and its own, by its id or what Tetragon leaves of it
@@ -242,7 +245,9 @@ class Containers:
         """
         if self._version != self.pods.version:
             self._version = self.pods.version
-            self._known.clear()
+            # Who is gone already cannot be asked again: what was found of it stands.
+            for one, told in self._known.items():
+                self._known[one] = self._whole(told["container_id"], kept=told)
         known = self._known.get(key)
         if known is not None:
             return known

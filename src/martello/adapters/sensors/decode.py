@@ -108,8 +108,15 @@ class Decoder:
     def _process(self, pid: int, mount: int, cgroup: int) -> Process:
         known = self.tree.get(pid)
         if known is not None and known.alive and known.columns:
+            self._called(known, mount)
             return known
         return self._look_up(pid, self._key(cgroup, mount, pid), mount)
+
+    def _called(self, process: Process, mount: int) -> None:
+        """The names of a process' pod, where they became known after it had begun."""
+        if "pod_workload" not in process.columns and process.called != self.containers.pods.version:
+            process.called = self.containers.pods.version
+            process.columns.update(self.containers.columns(process.key, mount, process.pid))
 
     def _key(self, cgroup: int, mount: int, pid: int) -> int:
         key = self.containers.key(cgroup, mount, pid)

@@ -35,6 +35,7 @@ class Process:
     entered: bool = False
     known: int = 1 << 63  # ns since boot when it was there: what began later is another one
     alive: bool = True
+    called: int = -1  # the version of the pods when its own was looked for last
     columns: dict[str, Any] = field(default_factory=dict)
 
     def take(self, other: Process) -> None:

@@ -18,7 +18,7 @@ from tests.support.apiserver import ApiServer, Missing, run
 
 from martello.core.audit_policy import LEVELS, Asking, AuditPolicy, deciding, read_policy, unlogged
 
-SERVERS: Final = 2
+SEEDS: Final = (112, 113)  # chosen so that each mistake of a list of nine is found nine times
 POLICIES: Final = 9  # of each server: all but the last bound to users of their own
 REQUESTS: Final = 80  # of each policy
 STAGES: Final = ("RequestReceived", "ResponseStarted", "ResponseComplete")
@@ -191,7 +191,7 @@ def _differs(policy: AuditPolicy, sent: Sent, seen: Mapping[str, Mapping[str, An
 
 
 @pytest.mark.apiserver
-@pytest.mark.parametrize("number", range(SERVERS))
+@pytest.mark.parametrize("number", SEEDS)
 def test_the_server_logs_what_the_policy_says(number: int, tmp_path: Path) -> None:
     pick = random.Random(f"audit policy {number}")
     raw, whom, known = _policy(pick, number)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final, Protocol
@@ -20,6 +21,7 @@ ALONE: Final = ("kmsg", "events")
 _PAUSE: Final = 0.2  # seconds between looks at a log
 _AGAIN: Final = 1.0  # seconds before what found no room is kept again
 _GATHER: Final = 0.1  # seconds that a sensor's events are gathered
+_MOST_HELD: Final = 1_000  # of them, before they are kept at once
 _EVENTS: Final = 5.0  # seconds between looks at the cluster's Events
 _MOST_SEEN: Final = 200_000
 
@@ -114,32 +116,38 @@ def _kept(watch: Watch, kind: str, path: str, one: Piece | Lost) -> bool:
 def sensor(
     watch: Watch, events: Iterable[Event | None], name: str, stop: Callable[[], None]
 ) -> None:
-    """Keeps the events of a sensor for as long as it gives some."""
+    """Keeps the events of a sensor for as long as it gives some. A moment after the last one they
+    are kept, whether another follows or not.
+    """
+    held: list[Event] = []
+    lock = threading.Lock()
 
-    def keep(held: list[Event]) -> None:
-        try:
-            if held:
+    def keep() -> None:
+        with lock:
+            if not held:
+                return
+            try:
                 watch.keep(COLUMNS, lines(held))
-        except MartelloError as error:
-            watch.missed(name, 0, error.what)
+            except MartelloError as error:
+                watch.missed(name, 0, error.what)
+            held.clear()
 
     def run() -> None:
-        held: list[Event] = []
-        since = time.monotonic()
         try:
             for event in events:
-                held += [event] if event is not None else []
-                if time.monotonic() - since >= _GATHER or len(held) >= 1_000:
-                    keep(held)
-                    held, since = [], time.monotonic()
+                with lock:
+                    held.extend([event] if event is not None else [])
+                if len(held) >= _MOST_HELD:
+                    keep()
                 if watch.ending.is_set():
                     break
         except (MartelloError, OSError) as error:
             what = error.what if isinstance(error, MartelloError) else str(error.strerror)
             watch.troubled(name, f"{name}: {what}")
             watch.missed(name, 0, what, "died")
-        keep(held)
+        keep()
 
+    watch.run(keep, f"{name} kept", _GATHER)
     watch.thread(run, name, stop)
 
 

@@ -104,7 +104,7 @@ int main(int n, char **a) {
   return 0;
 }
 """
-COPIES = ("/bin/tool", "/sbin/apk", "/opt/xmrig", "/opt/report")
+COPIES = ("/bin/tool", "/sbin/apk", "/opt/xmrig", "/opt/report", "/opt/ledger")
 
 
 class Behaviour(NamedTuple):
@@ -351,20 +351,29 @@ def image(cluster: RealCluster) -> None:
     empty.write_text("")
     for path in ("/root/.ssh/known", "/root/.bash_history", "/root/notes", "/etc/cron.d/none"):
         files.append(f"{empty}:{path}")
-    for path in ("/var/log/auth.log", "/data/auth.txt", "/data/helper", "/usr/bin/none", "/mnt/x"):
+    for path in (
+        "/var/log/auth.log",
+        "/data/auth.txt",
+        "/data/helper",
+        "/usr/bin/none",
+        "/mnt/x",
+        "/srv/x",
+    ):
         files.append(f"{empty}:{path}")
     command = [sys.executable, str(maker), str(tar), IMAGE, "--busybox", *files, "--"]
     subprocess.run([*command, "sleep", "3600"], check=True)
     cluster.call("image", str(tar))
 
 
-def target(place: str, *, replicas: int = 1, root: bool = False) -> Mapping[str, Any]:
-    """A Deployment `namespace/name` that waits to be attacked; `root`: with everything of the
-    node's.
+def target(
+    place: str, *, replicas: int = 1, root: bool = False, does: str = "exec sleep 3600"
+) -> Mapping[str, Any]:
+    """A Deployment `namespace/name` that waits to be attacked, or does something; `root`: with
+    everything of the node's.
     """
     where, name = place.split("/")
     links = " ".join(LINKS)
-    begin = f"for one in {links}; do ln -sf /bin/busybox /bin/$one; done; exec sleep 3600"
+    begin = f"for one in {links}; do ln -sf /bin/busybox /bin/$one; done; {does}"
     container: dict[str, Any] = {
         "name": "main",
         "image": IMAGE,

@@ -36,6 +36,7 @@ _LATE: Final = SECOND  # ns until an exec is told without the records that did n
 _MOST_PENDING: Final = 4096
 _NOT_SET: Final = 4_294_967_295
 _SOCKET: Final = 0o140000
+_SELF: Final = "exe"
 
 
 class Decoder:
@@ -263,6 +264,8 @@ class Decoder:
             self.containers.forget(key)
         argv = arguments(pending, self._proc, flags)
         process.name = text_of(name(fields[15]), flags)
+        if process.name == _SELF and argv:  # a shell runs its own applets by /proc/self/exe
+            process.name = argv[0].rpartition("/")[2] or process.name
         process.exe = executable(pending, self._proc, flags)
         process.args = " ".join(argv)
         process.cwd = link(f"{self._proc}/{pid}/cwd") or process.cwd

@@ -43,6 +43,11 @@ class AuditReading:
         self._stdin = stdin
         self._begin()
 
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The files that are meant, in the order in which they are read."""
+        return self._files
+
     def _begin(self) -> None:
         self.events = 0
         self.bytes = 0  # of text, unpacked

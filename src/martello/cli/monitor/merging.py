@@ -10,11 +10,12 @@ import numpy as np
 import pyarrow as pa  # type: ignore[import-untyped]
 
 _LAST: Final = (1 << 63) - 1
+SLACK: Final = 10_000_000_000  # ns that sources may be ahead of one another: tables stay large
 
 
 def merged(streams: Iterable[Iterator[pa.Table]]) -> Iterator[pa.Table]:
     """The rows of streams whose tables follow one another in time, each cut where another stream
-    has something earlier. A table is sorted; what comes late in its own stream comes late here.
+    is behind by more than `SLACK`. What comes late in its own stream comes late here.
     """
     heads: list[tuple[int, int, pa.Table, Any]] = []
     sources = [iter(one) for one in streams]
@@ -23,7 +24,7 @@ def merged(streams: Iterable[Iterator[pa.Table]]) -> Iterator[pa.Table]:
     heapify(heads)
     while heads:
         _, number, rows, times = heappop(heads)
-        until = heads[0][0] if heads else _LAST
+        until = min(heads[0][0] + SLACK, _LAST) if heads else _LAST
         cut = len(times) if until == _LAST else int(np.searchsorted(times, until, "right"))
         cut = max(cut, 1)
         yield rows.slice(0, cut)

@@ -1,25 +1,29 @@
-"""A log through the rules, once, and what they say of it."""
+"""Logs through the rules, once, and what they say of them."""
 
 from __future__ import annotations
 
 import secrets
+import sys
 from collections.abc import Iterable, Sequence
-from typing import IO, Any, Final
+from typing import IO, Any
 
-from martello.adapters.audit.batches import AuditBatches
-from martello.adapters.audit.columns import Origin
+import pyarrow as pa  # type: ignore[import-untyped]
+
+from martello.adapters.intake.archive import AUTO, Archive
+from martello.adapters.sensors.shape import Place
+from martello.cli.monitor.merging import merged
 from martello.cli.outputs import write_each
 from martello.cli.reports import Output
 from martello.core.alert import Alert
 from martello.core.errors import BadInput
-from martello.practices.monitor import check, packs
+from martello.practices.monitor import check, exceptions, packs
+from martello.practices.monitor.baseline import Baselines
 from martello.practices.monitor.pipeline import Pipeline
 from martello.practices.monitor.problems import Loaded
 from martello.practices.monitor.rule import SEVERITIES, Pack
 from martello.report.model import Screen
-from martello.report.monitor.model import Replayed, Unable
-
-SOURCES: Final = ("audit",)
+from martello.report.monitor.model import Lost, Replayed, Unable
+from martello.store.coverage import covered
 
 
 def replay_command(files: tuple[str, ...], outputs: Sequence[Output], flags: dict[str, Any]) -> int:
@@ -39,42 +43,92 @@ def replay_command(files: tuple[str, ...], outputs: Sequence[Output], flags: dic
 
 
 def replayed(files: Sequence[str], loaded: Loaded, flags: dict[str, Any]) -> Replayed:
-    """What the rules say of audit logs. Raises BadInput."""
+    """What the rules say of logs. Raises BadInput."""
     from martello.cli.monitor.explaining import Explaining
 
     pack = loaded.pack
     if not len(pack) and not loaded.errors:
         raise BadInput("there are no rules", "the files hold none", "name others by --rules")
     explaining = Explaining(pack, flags["explain"])
-    judged = check.judge(pack, SOURCES, pairs=False)
     # Secrets are covered by a key of this run alone: nothing of it is kept.
-    batches = AuditBatches(files, Origin(secrets.token_bytes(32), flags["cluster"]))
-    pipeline = Pipeline(pack, cluster=flags["cluster"])
+    key, place = secrets.token_bytes(32), Place(flags["cluster"])
+    source = flags.get("source") or AUTO
+    archives = [Archive(name, source, key, place) for name in files]
+    sources = tuple(dict.fromkeys(one.source for one in archives))
+    judged = check.judge(pack, sources, pairs=False)
+    pipeline = Pipeline(
+        pack,
+        cluster=flags["cluster"],
+        exceptions=excepted(flags.get("exceptions") or (), pack),
+        baselines=Baselines() if flags.get("baselines") else None,
+    )
     alerts: dict[str, Alert] = {}
-    for rows in batches:
+    lost = _Missing()
+    for rows in archives[0] if len(archives) == 1 else merged(map(iter, archives)):
         for one in pipeline.feed(rows):
             alerts[one.id] = one
+        lost.look(rows)
         explaining.look(rows)
     alerts.update((one.id, one) for one in pipeline.end())
     found = tuple(sorted(alerts.values(), key=lambda a: (a.first, a.id)))
     unable = _unable(judged.verdicts)
-    code, because = verdict(found, flags["fail_on"] or "high", batches.gap_count, unable)
+    gap_count = sum(one.gap_count for one in archives)
+    code, because = verdict(found, flags["fail_on"] or "high", gap_count + lost.count, unable)
     return Replayed(
         dict(pipeline.events),
         pipeline.first,
         pipeline.last,
         flags["cluster"],
-        SOURCES,
+        sources,
         len(pack),
         found,
-        batches.gaps,
-        batches.gap_count,
+        tuple(gap for one in archives for gap in one.gaps),
+        gap_count,
         unable,
         explaining.told(judged, pipeline.hits),
         tuple(map(str, (*loaded.errors, *loaded.warnings))),
         code,
         because,
+        lost.told(),
+        sum(pipeline.silenced.values()),
     )
+
+
+class _Missing:
+    """What sources themselves say that they lost."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._spans: list[tuple[int, int]] = []
+        self._events = 0
+
+    def look(self, rows: pa.Table) -> None:
+        """Takes the gaps of a batch."""
+        if rows["kind"][0].as_py() != "gap":
+            return
+        self.count += rows.num_rows
+        times = zip(
+            rows["time"].cast(pa.int64()).to_pylist(),
+            rows["seen"].cast(pa.int64()).to_pylist(),
+            strict=True,
+        )
+        self._spans += [(first or 0, max(first or 0, last or 0)) for first, last in times]
+        self._events += sum(one or 0 for one in rows["ev_count"].to_pylist())
+
+    def told(self) -> Lost:
+        """All of them."""
+        return Lost(self.count, covered(self._spans), self._events)
+
+
+def excepted(files: Sequence[str], pack: Pack) -> exceptions.Exceptions:
+    """The exceptions of files; those that do not hold are told. Raises BadInput."""
+    given = exceptions.load(packs.texts(files))
+    if given.errors:
+        raise BadInput("the exceptions cannot be read", str(given.errors[0]), "mend them")
+    held = exceptions.Exceptions(given.exceptions, pack)
+    for place, why in held.void.items():
+        print(f"exception {place} does not hold: {why}", file=sys.stderr)
+    return held
 
 
 def _unable(verdicts: Iterable[check.Verdict]) -> tuple[Unable, ...]:

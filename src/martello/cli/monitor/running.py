@@ -9,7 +9,7 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,16 +20,16 @@ from martello.adapters.sensors.shape import Place
 from martello.cli.monitor import following, resuming, silence
 from martello.cli.monitor.exposition import exposition
 from martello.cli.monitor.learned import EVERY, Learned
+from martello.cli.monitor.replaying import excepted
 from martello.cli.monitor.silence import Alive, Silence
 from martello.cli.monitor.telling import Adds, telling
 from martello.cli.monitor.watch import Settings, Watch
 from martello.cli.store.places import Places, places
 from martello.core.alert import Alert
 from martello.core.errors import BadInput, MartelloError, Unreachable
-from martello.practices.monitor import exceptions, packs
+from martello.practices.monitor import packs
 from martello.practices.monitor.baseline import Baselines
 from martello.practices.monitor.pipeline import Pipeline
-from martello.practices.monitor.rule import Pack
 from martello.store.lake import Lake
 from martello.store.state import State
 
@@ -168,17 +168,6 @@ def _pipeline(flags: dict[str, Any]) -> Pipeline:
         baselines=baselines,
         clock=time.time_ns,
     )
-
-
-def excepted(files: Sequence[str], pack: Pack) -> exceptions.Exceptions:
-    """The exceptions of files; those that do not hold are told. Raises BadInput."""
-    given = exceptions.load(packs.texts(files))
-    if given.errors:
-        raise BadInput("the exceptions cannot be read", str(given.errors[0]), "mend them")
-    held = exceptions.Exceptions(given.exceptions, pack)
-    for place, why in held.void.items():
-        print(f"exception {place} does not hold: {why}", file=sys.stderr)
-    return held
 
 
 def _key(where: Places) -> bytes:

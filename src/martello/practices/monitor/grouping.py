@@ -101,7 +101,7 @@ class Grouping:
         evidence = (msgspec.structs.replace(first, columns=told), *known.evidence[1:])
         changed = msgspec.structs.replace(
             known,
-            says=render(rule.say, told) if rule.say else rule.title,
+            says=known.says if rule.message is not None else _said(rule, told),
             evidence=evidence,
             revision=known.revision + 1,
         )
@@ -124,7 +124,7 @@ class Grouping:
             rule.hash,
             severity,
             rule.title,
-            render(rule.say, event) if rule.say else rule.title,
+            _said(rule, event),
             entity,
             _time(hit),
             _time(hit),
@@ -163,6 +163,13 @@ class Grouping:
 def _group(rule: Rule) -> tuple[str, ...]:
     by = rule.correlate.by if rule.correlate is not None else ()
     return rule.group or by or _ENTITY
+
+
+def _said(rule: Rule, event: Mapping[str, Any]) -> str:
+    """What a rule says of an event: `say` alone where the event's raw is not kept."""
+    if rule.message is not None and event.get("raw"):
+        return plain(rule.message(event))
+    return render(rule.say, event) if rule.say else rule.title
 
 
 def _window(rule: Rule) -> int:

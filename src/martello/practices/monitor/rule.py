@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import msgspec
@@ -69,6 +69,9 @@ class Rule(msgspec.Struct, frozen=True, eq=False):
     unassessed: str = ""
     warnings: tuple[str, ...] = ()
     tests: tuple[Mapping[str, Any], ...] = ()
+    message: Callable[[Mapping[str, Any]], str] | None = (
+        None  # instead of `say`, of events whose raw is at hand
+    )
 
     @property
     def hash(self) -> str:

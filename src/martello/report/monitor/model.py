@@ -35,6 +35,16 @@ class Explained(msgspec.Struct, frozen=True):
     near: tuple[Near, ...] = ()
 
 
+class Lost(msgspec.Struct, frozen=True):
+    """What sources say that they lost: how often, how long in all (ns), and how many events (0:
+    not known).
+    """
+
+    gaps: int = 0
+    span: int = 0
+    events: int = 0
+
+
 class Replayed(msgspec.Struct, frozen=True):
     """What rules say of a log. Times are ns UTC; `events` by kind."""
 
@@ -52,3 +62,5 @@ class Replayed(msgspec.Struct, frozen=True):
     problems: tuple[str, ...] = ()
     exit: int = 0
     because: str = ""
+    lost: Lost = Lost()
+    silenced: int = 0  # hits that exceptions took away

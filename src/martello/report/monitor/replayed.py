@@ -54,7 +54,27 @@ def _heading(told: Replayed) -> str:
         events += f", {_span(hours)} from {_clock(told.first)}"
     if told.cluster:
         events += f", cluster {clean(told.cluster)}"
-    return f"{events}; {plural(told.rules, 'rule')}; {plural(len(told.alerts), 'alert')}"
+    events += f", {told.sources[0]} only" if len(told.sources) == 1 else ""
+    events += f", of {', '.join(told.sources)}" if len(told.sources) > 1 else ""
+    alerts = plural(len(told.alerts), "alert")
+    if told.silenced:
+        alerts += f" ({told.silenced:,} hits silenced)"
+    return f"{events}; {_coverage(told)}; {plural(told.rules, 'rule')}; {alerts}"
+
+
+def _coverage(told: Replayed) -> str:
+    """What is known to be missing, and how much of the time that is."""
+    count = told.gap_count + told.lost.gaps
+    if not count:
+        return "no gap"
+    span, whole = told.lost.span, told.last - told.first
+    known = [f"{span / 1e9:.0f} s"] if span else []
+    known += [f"about {told.lost.events:,} events"] if told.lost.events else []
+    parts = f" ({', '.join(known)})" if known else ""
+    text = f"{plural(count, 'gap')}{parts}"
+    if span and whole > 0:
+        text += f": coverage {min(99.99, max(0.0, 100 * (1 - span / whole))):.2f} %"
+    return text
 
 
 def _span(hours: float) -> str:

@@ -10,6 +10,7 @@ from martello.cli import options
 from martello.cli.monitor import settings
 
 FORMATS: Final = ("text", "json", "jsonl")
+SOURCES: Final = ("audit", "falco", "tetragon", "hubble", "cri", "auditd", "ndjson", "events")
 
 
 @click.command("replay")
@@ -18,13 +19,26 @@ FORMATS: Final = ("text", "json", "jsonl")
 @click.option(
     "--explain", "explain", multiple=True, metavar="RULE", help="Why a rule fired or did not."
 )
+@click.option(
+    "--from",
+    "source",
+    type=click.Choice(("auto", *SOURCES)),
+    default="auto",
+    show_default=True,
+    help="What the files are; auto: what each one's first line looks like.",
+)
+@click.option(
+    "--except", "exceptions", multiple=True, metavar="FILE", help="Exceptions. Repeatable."
+)
+@click.option("--baselines", is_flag=True, help="Tell too what is new for whom it happened.")
 @click.option("--cluster", default="", metavar="NAME", help=settings.CLUSTER)
 @options.fail_on
 @options.output_of(FORMATS)
 @options.debug
 def command(files: tuple[str, ...], **flags: Any) -> int:
-    """Read audit logs (files, directories, - for stdin; rotated and compressed ones too; of the API
-    server, EKS, AKS and GKE) and tell what the rules find. Exit 1 for an alert at or above
+    """Read logs (files, directories, - for stdin; rotated and compressed too): audit logs of the
+    API server, EKS, AKS and GKE, and what Falco, Tetragon, Hubble, containers, auditd and Events
+    say, several together in the order of time, and tell what the rules find. Exit 1 at or above
     --fail-on, else 3 where a part of the log could not be read or a rule could not run, else 0.
     """
     from martello.cli.monitor.replaying import replay_command

@@ -311,6 +311,7 @@ class _Load:
             aliases=(PREFIX + one.name,),
             enabled=one.enabled,
             source=Written("falco", one.place.file, one.place.line),
+            message=output.render,
         )
 
     def _unassessed(self, one: RuleText, why: str, source: str) -> Rule:

@@ -93,7 +93,9 @@ class Outbox:
                 connection.execute(added(connection, delivery, rows))
 
     def claim(self, sink: str, n: int, seconds: float, holder: str) -> tuple[Delivery, ...]:
-        """Up to n deliveries of a sink whose time has come, the oldest first, for so long."""
+        """Up to n deliveries of a sink whose time has come, for so long: those first that wait
+        longest for it, so that one that always fails keeps no other waiting.
+        """
         with self._state.writing() as connection:
             at = now(connection)
             _bury(connection, at)
@@ -101,7 +103,9 @@ class Outbox:
             chosen = (
                 select(delivery.c.alert, delivery.c.revision)
                 .where(delivery.c.sink == sink, due)
-                .order_by(delivery.c.put_at, delivery.c.alert, delivery.c.revision)
+                .order_by(
+                    delivery.c.next_at, delivery.c.put_at, delivery.c.alert, delivery.c.revision
+                )
                 .limit(n)
                 .with_for_update(skip_locked=True)
             )

@@ -23,6 +23,8 @@ LEASE: Final = 120.0  # seconds that a claim holds
 SEND: Final = 30.0  # seconds that one delivery may take
 AT_ONCE: Final = 10
 IDLE: Final = 0.5
+PAUSE: Final = 30.0  # seconds at most between tries of a sink that is down
+PATIENCE: Final = 900.0  # seconds at most that a sink may ask for, for all its alerts
 UNWELL: Final = 300.0  # seconds without a yes, and with a no, before it is told
 
 
@@ -100,6 +102,8 @@ class Worker:
         self._told = False  # somebody was told that it does not answer
         self._failing: float | None = None  # since when it only says no
         self._repeated = clock()
+        self._failures = 0  # one after the other
+        self._resumes = clock()  # nothing is tried before
 
     def run(self) -> None:
         """Until the end."""
@@ -122,41 +126,42 @@ class Worker:
             self._says_no(type(error).__name__, at_once=True)
 
     def turn(self) -> bool:
-        """Delivers what is due; whether there was anything."""
+        """Delivers what is due; whether there was anything. A sink that is down is tried with one
+        alert at a time, after pauses that grow; so one alert that it chokes on stops no other.
+        """
+        if self._clock() < self._resumes:
+            return False
         self._repeat()
-        claimed = self._outbox.claim(self._sink.name, AT_ONCE, LEASE, self._holder)
+        count = AT_ONCE if self._failures < 2 else 1
+        claimed = self._outbox.claim(self._sink.name, count, LEASE, self._holder)
         until = self._clock() + LEASE - SEND
-        failures = 0
         for one in claimed:
-            if self._ending.is_set() or self._clock() >= until:
-                break  # what is claimed and not sent comes again when its lease is over
-            if failures >= 2:  # it is down: none of the rest has to wait for that
-                self._outbox.failed(one, "not tried: the sink does not answer")
+            now = self._clock()
+            if self._ending.is_set() or now >= until or now < self._resumes:
+                self._outbox.failed(one, "not tried: the sink did not answer", 1.0)
             else:
-                failures = 0 if self._deliver(one) else failures + 1
+                self._deliver(one)
         return bool(claimed)
 
-    def _deliver(self, one: Any) -> bool:
-        """Whether the sink answered: yes, or that it will never take it."""
+    def _deliver(self, one: Any) -> None:
         if self._outbox.overtaken(one):
             self._outbox.done(one)
-            return True
+            return
         try:
             self._sink.send(one.alert)
         except NotSent as error:
             if error.never:
                 self._outbox.refused(one, str(error))
-                return True
+                self._failures = 0
+                return
             self._outbox.failed(one, str(error), error.retry_after)
-            self._says_no(str(error))
-            return False
+            self._says_no(str(error), retry_after=error.retry_after)
         except Exception as error:  # a mistake of ours must not end the thread
             self._outbox.failed(one, f"{type(error).__name__} in the sink")
             self._says_no(type(error).__name__)
-            return False
-        self._outbox.done(one)
-        self._says_yes()
-        return True
+        else:
+            self._outbox.done(one)
+            self._says_yes()
 
     def _repeat(self) -> None:
         """Tells again of what is open, where the sink forgets (D3)."""
@@ -173,7 +178,12 @@ class Worker:
         except NotSent as error:
             self._says_no(str(error))
 
-    def _says_no(self, why: str, *, at_once: bool = False) -> None:
+    def _says_no(
+        self, why: str, *, at_once: bool = False, retry_after: float | None = None
+    ) -> None:
+        self._failures += 1
+        pause = min(2.0 ** min(self._failures - 2, 10), PAUSE) if self._failures >= 2 else 0.0
+        self._resumes = self._clock() + max(pause, min(retry_after or 0.0, PATIENCE))
         if self._failing is None:
             self._failing = self._clock()
         if not self._told and (at_once or self._clock() - self._failing >= UNWELL):
@@ -182,6 +192,7 @@ class Worker:
 
     def _says_yes(self) -> None:
         self._failing = None
+        self._failures = 0
         if self._told:
             self._told = False
             self._hears(self._sink, "")

@@ -32,6 +32,7 @@ SHARES = {
     "falco-lang": 1.0,
     "tetragon": 1.0,
     "falco-audit": 1.0,
+    "panther-k8s": 0.98,
 }
 
 

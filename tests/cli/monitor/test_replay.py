@@ -172,8 +172,8 @@ def test_samples_of_other_systems(tmp_path: Path, rules: str) -> None:
     """What Tetragon, Falco and Hubble really write is told apart and read whole."""
     place = Path(os.environ["MARTELLO_CORPORA"]) / "tetragon"
     for name, key in (("tetragon", "event"), ("falco", "alert"), ("hubble", "flow")):
-        told = (json.loads(line) for line in (place / f"{name}.jsonl").open(encoding="utf-8"))
-        log = lines(tmp_path / f"{name}.log", *(one[key] for one in told))
+        told = (place / f"{name}.jsonl").read_text(encoding="utf-8").splitlines()
+        log = lines(tmp_path / f"{name}.log", *(json.loads(line)[key] for line in told))
         words = ("monitor", "replay", str(log), "--rules", rules, "--fail-on", "never")
         done = martello(*words, cwd=tmp_path)
         assert f"{name} only; no gap" in " ".join(done.out.split()), done

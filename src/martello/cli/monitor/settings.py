@@ -22,3 +22,6 @@ sources = click.option(
     help="A connected source: audit, bpftrace, tetragon, falco, hubble, cri, kmsg, events … "
     "[default: audit and bpftrace]. Repeatable.",
 )
+in_namespace = click.option(
+    "-n", "--namespace", default="default", metavar="NS", show_default=True, help="Its namespace."
+)

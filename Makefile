@@ -7,7 +7,7 @@ TESTS  ?=
 WORKERS ?= 2
 SEEDS  ?= 300
 
-.PHONY: help run test test-packets test-cluster test-access test-faults check corpus bench docs golden lock wheel clean
+.PHONY: help run test test-packets test-cluster test-noise test-access test-faults check corpus bench docs golden lock wheel clean
 
 help: ## list the tasks
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | sort | expand -t 16
@@ -21,8 +21,12 @@ test: $(VENV)/dev ## run the default tests
 test-packets: $(VENV)/dev ## compare analyser, oracle and real packets on SEEDS random clusters (as root)
 	SEEDS=$(SEEDS) $(BIN)/python -m pytest -q tests/acceptance/test_packets.py
 
-test-cluster: $(VENV)/dev ## networks and the sensor on whole clusters with running pods (as root; MARTELLO_CLUSTER)
-	MARTELLO_CLUSTER=$${MARTELLO_CLUSTER:-../shared/k8s/cluster} $(BIN)/python -m pytest -q tests/acceptance/test_real_network.py tests/acceptance/test_real_sensor.py
+test-cluster: $(VENV)/dev ## networks and monitor on whole clusters with running pods (as root; MARTELLO_CLUSTER)
+	MARTELLO_CLUSTER=$${MARTELLO_CLUSTER:-../shared/k8s/cluster} $(BIN)/python -m pytest -q tests/acceptance/test_real_network.py tests/acceptance/test_real_sensor.py \
+	  tests/acceptance/test_real_monitor.py tests/acceptance/test_real_anomalies.py
+
+test-noise: $(VENV)/dev ## count what is told of MINUTES of ordinary work on a whole cluster (as root; MARTELLO_CLUSTER)
+	MINUTES=$(or $(MINUTES),60) MARTELLO_CLUSTER=$${MARTELLO_CLUSTER:-../shared/k8s/cluster} $(BIN)/python -m pytest -q tests/acceptance/test_real_noise.py
 
 test-access: $(VENV)/dev ## compare access with a real API server on WORLDS random worlds
 	WORLDS=$(or $(WORLDS),500) $(BIN)/python -m pytest -q tests/practices/access/test_differential.py

@@ -1,12 +1,16 @@
 """Hits become alerts: one for each rule and group, as long as its hits follow one another.
 
 An alert begins with the first hit of a group and grows with each one that comes within its rule's
-window after the last; a later one begins another alert. Ids depend on the events alone, so the
-same events give the same alerts however they were cut into batches.
+window after the last; a later one begins another alert, and so does one from long before the first:
+a single event from a clock that is ahead takes no others into its alert. Ids depend on the events
+alone, so the same events give the same alerts however they were cut into batches.
+
+Open alerts are kept as bytes, some 1 KB each, for there may be many.
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
@@ -18,7 +22,8 @@ from martello.practices.monitor.ir import columns
 from martello.practices.monitor.rule import SEVERITIES, Hit, Pack, Rule
 from martello.practices.monitor.say import columns_of, plain, render
 
-MOST_GROUPS: Final = 250_000  # open alerts; the least recent goes first, and is counted
+MOST_GROUPS: Final = 100_000  # open alerts; the least recent goes first, and is counted
+MOST_BYTES: Final = 128 << 20  # of all of them
 _SECOND: Final = 1_000_000_000
 _LONGEST: Final = 1_000  # characters of a value kept as evidence
 # What every alert says where, who and what.
@@ -32,19 +37,43 @@ _SHOWN: Final = (
 )
 # Why an alert is graver than its rule: the severity it is raised to and the reasons.
 Raise = Callable[[Rule, Mapping[str, Any]], tuple[str, tuple[str, ...]]]
+_LATE: Final = b"late"  # the key of an alert about what was long before the one that is open
+_encode: Final = msgspec.msgpack.Encoder().encode
+_decode: Final = msgspec.msgpack.Decoder(Alert).decode
+
+
+class _Open(msgspec.Struct, frozen=True, gc=False):
+    """An alert that is open: when it began, until when a hit belongs to it (ns), and itself without
+    what its rule says (empty while hits are added: it is at hand then).
+    """
+
+    id: str
+    rule: str
+    first: int
+    until: int
+    packed: bytes = b""
 
 
 class Grouping:
     """The alerts that are open, by rule and group. Hits are given in the order of their time."""
 
     def __init__(
-        self, pack: Pack, *, cluster: str = "", most: int = MOST_GROUPS, raised: Raise | None = None
+        self,
+        pack: Pack,
+        *,
+        cluster: str = "",
+        most: int = MOST_GROUPS,
+        most_bytes: int = MOST_BYTES,
+        raised: Raise | None = None,
     ) -> None:
         self._pack = pack
         self._cluster = cluster
         self._most = most
+        self._most_bytes = most_bytes
         self._raised = raised
-        self._open: OrderedDict[tuple[str, ...], Alert] = OrderedDict()
+        self._open: OrderedDict[bytes, _Open] = OrderedDict()
+        self._places: dict[str, bytes] = {}  # by id: its key
+        self._bytes = 0  # of what is packed
         self._reads: dict[str, tuple[str, ...]] = {}
         self._before: dict[str, int] = {}  # alerts of an earlier run: their last event then
         self.dropped = 0  # open alerts that were let go for want of room
@@ -56,57 +85,126 @@ class Grouping:
         for alert in sorted(alerts, key=lambda one: one.last):
             rule = self._pack.rules.get(alert.rule)
             if rule is not None and alert.evidence:
-                missing = plain(None)
-                key = (rule.id, *(alert.entity.get(name, missing) for name in _group(rule)))
-                self._open[key] = alert
+                key = _key(rule, alert.entity)
+                self._keep(key, alert, alert.last + _window(rule))
+                self._pack_up(key, alert)
                 self._before[alert.id] = alert.last
+                self._bounded(0)
 
     def resumed(self) -> None:
         """What comes from now on is new."""
         self._before = {}
 
-    def add(self, hits: Iterable[Hit]) -> tuple[Alert, ...]:
-        """The alerts that these hits begin or change, each once, with one revision more."""
+    def add(
+        self, hits: Iterable[Hit], silenced: Callable[[Hit], bool] = lambda _: False
+    ) -> tuple[Alert, ...]:
+        """The alerts that these hits begin or change, each once, with one revision more. Hits that
+        are silenced are in no alert; they keep one open as the others do, lest the alert falls into
+        several where an exception takes hits out of its middle.
+        """
         changed: dict[str, Alert] = {}
         for hit in hits:
             rule = self._pack.rules.get(hit.rule)
             if rule is None:
                 continue
-            key = (rule.id, *(plain(hit.event.get(name)) for name in _group(rule)))
-            known = self._open.pop(key, None)
-            if known is not None and _time(hit) <= self._before.get(known.id, 0):
-                self._open[key] = known
-                continue
-            if known is not None and _time(hit) - known.last <= _window(rule) * _SECOND:
+            time, window, quiet = _time(hit), _window(rule), silenced(hit)
+            key = _key(rule, hit.event)
+            known = self._open.get(key)
+            if known is not None and time < known.first - window:
+                key += _LATE
+                known = self._open.get(key)
+            if known is not None and known.first - window <= time <= known.until:
+                before = changed.get(known.id) or self._alert(rule, known)
+                judged = known.id in self._before and time <= self._before[known.id]
+                until = known.until if judged else max(known.until, time + window)
+                self._keep(key, before, until)
+                if quiet or judged:
+                    self._pack_up(key, before)
+                    continue
                 again = known.id in changed
-                alert = self._grown(known, rule, hit, known.revision + (not again))
+                alert = self._grown(before, rule, hit, before.revision + (not again))
+            elif quiet:
+                continue
             else:
-                alert = self._begun(rule, hit)
-            self._open[key] = alert
+                alert, until = self._begun(rule, hit), time + window
+            self._keep(key, alert, until)
             changed[alert.id] = alert
-            if len(self._open) > self._most:
-                self._open.popitem(last=False)
-                self.dropped += 1
+            self._bounded(time)
+        for alert in changed.values():
+            place = self._places.get(alert.id)
+            if place is not None:
+                self._pack_up(place, alert)
+        self._bounded(0)
         return tuple(changed.values())
 
-    def amended(self, alert: str, columns: Mapping[str, Any]) -> Alert | None:
-        """An open alert told again with what became known later; None where it is open no more."""
-        key = next((key for key, one in self._open.items() if one.id == alert), None)
-        if key is None:
+    def amended(self, alert: str, event: str, columns: Mapping[str, Any]) -> Alert | None:
+        """An open alert told again with what became known later of one of its events; None where
+        it is open no more, or that event not kept with it.
+        """
+        key = self._places.get(alert)
+        kept = self._open.get(key) if key is not None else None
+        rule = self._pack.rules.get(kept.rule) if kept is not None else None
+        if key is None or kept is None or rule is None:
             return None
-        known = self._open[key]
-        rule = self._pack.rules[known.rule]
-        first = known.evidence[0]
-        told = {**first.columns, **columns}
-        evidence = (msgspec.structs.replace(first, columns=told), *known.evidence[1:])
+        known = self._alert(rule, kept)
+        at = next((n for n, one in enumerate(known.evidence) if one.event == event), None)
+        if at is None:
+            return None
+        evidence = list(known.evidence)
+        told = {**evidence[at].columns, **columns}
+        evidence[at] = msgspec.structs.replace(evidence[at], columns=told)
+        again = not at and rule.message is None
         changed = msgspec.structs.replace(
             known,
-            says=known.says if rule.message is not None else _said(rule, told),
-            evidence=evidence,
+            says=_said(rule, told) if again else known.says,
+            evidence=tuple(evidence),
             revision=known.revision + 1,
         )
-        self._open[key] = changed
+        self._pack_up(key, changed)
         return changed
+
+    def _keep(self, key: bytes, alert: Alert, until: int) -> None:
+        """Notes an alert as the most recent one; what it is comes with `_pack_up`."""
+        gone = self._open.pop(key, None)
+        if gone is not None:
+            self._bytes -= len(gone.packed)
+            if gone.id != alert.id:
+                self._places.pop(gone.id, None)
+        self._open[key] = _Open(alert.id, alert.rule, alert.first, until)
+        self._places[alert.id] = key
+
+    def _pack_up(self, key: bytes, alert: Alert) -> None:
+        kept = self._open[key]
+        bare = msgspec.structs.replace(
+            alert, rule="", rule_hash="", title="", why="", fix="", attack=()
+        )
+        packed = _encode(bare)
+        self._bytes += len(packed) - len(kept.packed)
+        self._open[key] = msgspec.structs.replace(kept, packed=packed)
+
+    def _alert(self, rule: Rule, kept: _Open) -> Alert:
+        """An open alert with what its rule says of itself."""
+        return msgspec.structs.replace(
+            _decode(kept.packed),
+            rule=rule.id,
+            rule_hash=rule.hash,
+            title=rule.title,
+            why=rule.why,
+            fix=rule.fix,
+            attack=rule.attack,
+        )
+
+    def _bounded(self, time: int) -> None:
+        """Lets go of what is over, and of the least recent where there are too many."""
+        while self._open:
+            oldest = next(iter(self._open.values()))
+            full = len(self._open) > self._most or self._bytes > self._most_bytes
+            if not full and oldest.until >= time:
+                return
+            self.dropped += oldest.until >= time
+            _, gone = self._open.popitem(last=False)
+            self._bytes -= len(gone.packed)
+            self._places.pop(gone.id, None)
 
     def _begun(self, rule: Rule, hit: Hit) -> Alert:
         event = hit.event
@@ -160,6 +258,12 @@ class Grouping:
         return Evidence(str(event.get("id", "")), int(event.get("time") or 0), kept)
 
 
+def _key(rule: Rule, event: Mapping[str, Any]) -> bytes:
+    """The same for hits of one group; of an event or of an alert's entity."""
+    told = "\0".join((rule.id, *(plain(event.get(name)) for name in _group(rule))))
+    return hashlib.blake2b(told.encode("utf-8", "replace"), digest_size=16).digest()
+
+
 def _group(rule: Rule) -> tuple[str, ...]:
     by = rule.correlate.by if rule.correlate is not None else ()
     return rule.group or by or _ENTITY
@@ -173,8 +277,9 @@ def _said(rule: Rule, event: Mapping[str, Any]) -> str:
 
 
 def _window(rule: Rule) -> int:
-    """Seconds. A correlation is armed again when it was false for as long as it looks back."""
-    return rule.window if rule.correlate is None else max(1, rule.correlate.within)
+    """In ns. A correlation is armed again when it was false for as long as it looks back."""
+    seconds = rule.window if rule.correlate is None else max(1, rule.correlate.within)
+    return seconds * _SECOND
 
 
 def _time(hit: Hit) -> int:

@@ -76,8 +76,7 @@ class Pipeline:
         hits = [self._told(hit) for hit in detect(self.pack, rows)]
         hits += [self._told(hit) for hit in self._new(rows, hits)]
         alerts = self._alerts([*hits, *self._correlator.add(hits)])
-        for alert in alerts:
-            self._wait(alert, hits)
+        self._wait(alerts, hits)
         return (*amended, *alerts)
 
     def resume(self, alerts: Iterable[Alert]) -> None:
@@ -118,13 +117,15 @@ class Pipeline:
         kept: list[Hit] = []
         for hit in hits:
             self.hits[hit.rule] += 1
-            if hit.rule in self._correlator.silent:
-                continue
-            if self.exceptions.silences(hit) is not None:
-                self.silenced[hit.rule] += 1
-            else:
+            if hit.rule not in self._correlator.silent:
                 kept.append(hit)
-        return self._grouping.add(kept)
+        return self._grouping.add(kept, self._silenced)
+
+    def _silenced(self, hit: Hit) -> bool:
+        found = self.exceptions.silences(hit) is not None
+        if found:
+            self.silenced[hit.rule] += 1
+        return found
 
     def _new(self, rows: pa.Table, hits: Iterable[Hit]) -> list[Hit]:
         """What is new for whom it happened. What a rule finds that is never learned waits."""
@@ -148,7 +149,8 @@ class Pipeline:
         for event in events(chosen) if chosen.num_rows else ():
             if event.get("k8s_subresource") in SESSIONS:
                 for alert, session in self._trail.note(event):
-                    again = self._grouping.amended(alert, {_ORIGIN: session.user})
+                    which, _, of = alert.partition(" ")
+                    again = self._grouping.amended(which, of, {_ORIGIN: session.user})
                     found += [again] if again is not None else []
             elif event.get("api_verb") != "get":
                 self._authors.note(event)
@@ -169,14 +171,14 @@ class Pipeline:
             return hit
         return Hit(hit.rule, {**event, _ORIGIN: session.user}, hit.true)
 
-    def _wait(self, alert: Alert, hits: Iterable[Hit]) -> None:
-        """An alert of a process that came from outside waits for the log to tell of whom."""
+    def _wait(self, alerts: Iterable[Alert], hits: Iterable[Hit]) -> None:
+        """Events of processes that came from outside wait for the log to tell of whom."""
+        told = {(one.rule, event.event): one.id for one in alerts for event in one.evidence}
         for hit in hits:
             event = hit.event
-            if hit.rule == alert.rule and event.get("id") == alert.evidence[-1].event:
-                if event.get("kind") != "audit" and not event.get(_ORIGIN):
-                    self._trail.wait(event, alert.id)
-                return
+            alert = told.get((hit.rule, str(event.get("id", ""))))
+            if alert is not None and event.get("kind") != "audit" and not event.get(_ORIGIN):
+                self._trail.wait(event, f"{alert} {event.get('id', '')}")
 
     def _seen(self, rows: pa.Table) -> None:
         self.events[rows["kind"][0].as_py()] += rows.num_rows

@@ -32,6 +32,8 @@ def plain(value: Any) -> str:
         return ", ".join("-" if one is None else plain(one) for one in value[:50]) or "-"
     text = str(value)
     cut = text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
+    if cut.isprintable():
+        return cut
     return "".join(char if char.isprintable() else _escaped(char) for char in cut)
 
 

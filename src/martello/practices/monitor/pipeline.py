@@ -24,7 +24,7 @@ from martello.practices.monitor.rule import Hit, Pack
 from martello.practices.monitor.trail import SESSIONS, Trail
 
 _ORIGIN: Final = "actor_origin"
-_LEARNED: Final = ("create", "update", "patch", "get")  # verbs of writes and of sessions
+_WRITES: Final = ("create", "update", "patch")
 _MINUTE: Final = 60_000_000_000
 
 
@@ -132,7 +132,7 @@ class Pipeline:
         kind = rows["kind"][0].as_py()
         if self.baselines is None or kind not in MADE_OF:
             return []
-        found = novelties(self.baselines.observe(events(_distinct(rows, MADE_OF[kind]))))
+        found = novelties(self.baselines.observe(events(distinct(rows, MADE_OF[kind]))))
         for hit in hits:
             if self.pack.rules[hit.rule].learn == "never":
                 self.baselines.alerted(hit.event)
@@ -143,8 +143,9 @@ class Pipeline:
         now.
         """
         about = pc.is_in(rows["k8s_resource"], pa.array(sorted(RESOURCES)))
-        verbs = pc.is_in(rows["api_verb"], pa.array(_LEARNED))
-        chosen = rows.filter(pc.and_(about, verbs))
+        writes = pc.is_in(rows["api_verb"], pa.array(_WRITES))
+        sessions = pc.is_in(rows["k8s_subresource"], pa.array(sorted(SESSIONS)))
+        chosen = rows.filter(pc.and_(about, pc.or_(writes, sessions)))
         found: list[Alert] = []
         for event in events(chosen) if chosen.num_rows else ():
             if event.get("k8s_subresource") in SESSIONS:
@@ -191,7 +192,7 @@ class Pipeline:
             self._correlator.seen(rows["source"][0].as_py() or "", last, now)
 
 
-def _distinct(rows: pa.Table, names: Iterable[str]) -> pa.Table:
+def distinct(rows: pa.Table, names: Iterable[str]) -> pa.Table:
     """The first row of those that agree in some columns within a minute."""
     told = [name for name in names if name in rows.column_names]
     frame = pl.DataFrame(rows.select([*told, "time"])).with_columns(

@@ -47,6 +47,10 @@ def replay(path: Path) -> Iterator[Case]:
     """Every alternative of every entry, and of permissions every choice of one verb or resource."""
     table = json.loads((path / "edges.json").read_text(encoding="utf-8"))
     for entry in table["edges"]:
+        unknown = _unknown(entry)
+        if unknown:
+            yield str(entry.get("id")), False, unknown
+            continue
         for number, alternative in enumerate(entry.get("needs_any_of", ())):
             for name, chosen in _choices(alternative):
                 case = f"{entry['id']} {number}{name}"
@@ -57,9 +61,25 @@ def replay(path: Path) -> Iterator[Case]:
             yield f"{entry['id']} {number}", *_tried(entry, [_pictured(entry, words)])
 
 
+def _unknown(entry: Row) -> str:
+    """What of an entry this replay does not understand: it is a case that fails."""
+    if not entry.get("needs_any_of") and not entry.get("facts_any_of"):
+        return "it says no alternative"
+    if entry.get("target") not in TARGETS:
+        return f"the target {entry.get('target')} is not known here"
+    told = [word for words in entry.get("facts_any_of", ()) for word in words]
+    return next((f"no picture of: {word}" for word in told if not _kinds(word)), "")
+
+
+def _wanted(entry: Row) -> frozenset[str]:
+    """What the target is; what a role holds is no gain of a permission: every binding gives it."""
+    wanted = TARGETS[entry["target"]]
+    return wanted - {"holds"} if "needs_any_of" in entry else wanted
+
+
 def _tried(entry: Row, worlds: Sequence[tuple[Row, list[Row]]]) -> tuple[bool, str]:
     """Whether some edge tells the whole from all its lesser worlds."""
-    wanted = TARGETS[entry["target"]]
+    wanted = _wanted(entry)
     seen: set[str] = set()
     for whole, lesser in worlds:
         for variant in VARIANTS:
@@ -111,14 +131,15 @@ def _granted(entry: Row, alternative: list[Row]) -> Iterator[tuple[Row, list[Row
     """The worlds in which the alternative is granted, in each scope that the entry allows."""
     rules = [dict(permission) for permission in alternative]
     scope = entry["scope"]
-    keys = [key for word, key in (("namespace", "grant"), ("cluster", "wide")) if word in scope]
+    every = ("namespace", "grant"), ("cluster", "wide")
+    keys = [key for word, key in every if word in scope] or ["grant", "wide"]
     for key in ["system"] if "kube-system" in scope else keys:
         yield {key: rules}, [{key: rules[:n] + rules[n + 1 :]} for n in range(len(rules))]
 
 
 def _void(entry: Row, alternative: list[Row]) -> tuple[bool, str]:
     """What must be held cluster-wide gives nothing through a RoleBinding."""
-    wanted = TARGETS[entry["target"]]
+    wanted = _wanted(entry)
     ((whole, lesser),) = _granted(entry, alternative)
     found = {e for e, gives in _fired(whole).items() if any(one[0] in wanted for one in gives)}
     for less in lesser:
@@ -142,7 +163,7 @@ def _world(entry: Row, words: list[str], without: str) -> Row:
     pod: Row = {"containers": [container], "automountServiceAccountToken": False}
     example: Row = {"pod": pod, "kubernetes": 34}
     for word in words:
-        _PICTURES[_kind(word)](example, pod, container, word, word != without)
+        _PICTURES[_kinds(word)[0]](example, pod, container, word, word != without)
     foothold: Proposition = ("pods-of", START)
     if entry["source"] in ("serviceaccount", "identity", "subject"):
         foothold = ATTACKER
@@ -150,8 +171,8 @@ def _world(entry: Row, words: list[str], without: str) -> Row:
     return example
 
 
-def _kind(word: str) -> str:
-    return next(key for key in _PICTURES if key in word)
+def _kinds(word: str) -> list[str]:
+    return [key for key in _PICTURES if key in word]
 
 
 def _security(container: Row) -> Row:
@@ -165,6 +186,14 @@ def _privileged(_e: Row, _p: Row, container: Row, _w: str, holds: bool) -> None:
 
 def _host(_e: Row, pod: Row, _c: Row, word: str, holds: bool) -> None:
     pod[word] = holds
+
+
+def _unmasked(_e: Row, _p: Row, container: Row, _w: str, holds: bool) -> None:
+    _security(container)["procMount"] = "Unmasked" if holds else "Default"
+
+
+def _metadata(example: Row, _p: Row, _c: Row, _w: str, holds: bool) -> None:
+    example.update(provider="aws:///eu-1/i-1", egress=None if holds else False)
 
 
 def _capability(_e: Row, _p: Row, container: Row, word: str, holds: bool) -> None:
@@ -255,6 +284,8 @@ _PICTURES: Final = {
     "hostPID": _host,
     "hostNetwork": _host,
     "hostIPC": _host,
+    "procMount": _unmasked,
+    "metadata service": _metadata,
     "capability": _capability,
     "AppArmor": _apparmor,
     "cgroup": _cgroup,

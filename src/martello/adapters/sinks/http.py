@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 from typing import Any, Final
 
 import httpx
@@ -42,6 +43,8 @@ class Trust(msgspec.Struct, frozen=True):
 
     def context(self) -> ssl.SSLContext:
         """For TLS as a client. Raises BadInput for files that cannot be used."""
+        if self == Trust():
+            return _system()
         try:
             context = ssl.create_default_context(cafile=self.ca or None)
             if self.cert:
@@ -54,6 +57,12 @@ class Trust(msgspec.Struct, frozen=True):
                 "name PEM files by ca=, cert= and key=",
             ) from None
         return context
+
+
+@lru_cache(maxsize=1)
+def _system() -> ssl.SSLContext:
+    """The system's authorities, read once for all sinks."""
+    return ssl.create_default_context()
 
 
 def nobody() -> ssl.SSLContext:

@@ -42,6 +42,8 @@ class Attacked:
         self._twins: dict[str, Twin] = {}
         names = ("web", "clerk", "root", "rooted")
         self.pods = {name: scene.running(f"shop/{name}", 1)[0] for name in names}
+        scene.exec(self.pods["web"], "tool", "scan", scene.outside, "9001", "9121")
+        scene.exec(self.pods["clerk"], "tool", "scan", scene.outside, "8000", "8010")
         self._where = {"web": ("web", "clerk"), "root": ("root", "rooted")}
 
     def rules(self, name: str) -> set[str]:
@@ -245,6 +247,17 @@ def test_what_is_done_to_the_api_server_is_told(attacked: Attacked, name: str) -
     assert alert is not None, [(one["rule"], one["says"]) for _, one in scene.monitor.alerts[-20:]]
     took = attacked.latency[f"API: {name}"] = scene.monitor.told(alert) - done
     assert took < WITHIN
+
+
+def test_many_tried_ports_are_told_once_nothing_earlier_can_come(attacked: Attacked) -> None:
+    """By pod and target, within the minute that a correlation waits for late events."""
+    monitor = attacked.scene.monitor
+    alert = monitor.wait(lambda one: one["attack"] == ["T1046"] and "ports" in one["says"], 75)
+    assert alert is not None
+    assert alert["entity"]["pod_name"] == attacked.pods["web"][5:]
+    assert len(monitor.of(alert["rule"])) == 1 or all(
+        one["entity"] == alert["entity"] for one in monitor.of(alert["rule"])
+    )
 
 
 def test_figures(attacked: Attacked, capsys: pytest.CaptureFixture[str]) -> None:

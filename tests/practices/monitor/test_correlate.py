@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
-from martello.practices.monitor.correlate import Correlator, percentile
+from martello.practices.monitor.correlate import Correlator
 from martello.practices.monitor.grouping import Grouping
 from martello.practices.monitor.ir import TRUE
 from martello.practices.monitor.rule import Correlation, Hit, Pack, Rule
+from martello.practices.monitor.windows import percentile
 
 SECOND = 1_000_000_000
 PARTS = ("A", "B", "C")
@@ -230,3 +231,135 @@ def test_percentiles_lie_between() -> None:
     assert shares[0] == 0
     assert shares[-1] == 10
     assert all(low <= high for low, high in pairwise(shares))
+
+
+def told(asked: Correlation, *given: tuple[str, float, dict[str, Any]]) -> list[str]:
+    """The ids of the events that make a correlation true; rule, second and columns of each."""
+    correlator = Correlator(pack(asked))
+    correlator.add(
+        Hit(rule, {"id": str(n), "time": int(second * SECOND), **more})
+        for n, (rule, second, more) in enumerate(given)
+    )
+    return [one.event["id"] for one in correlator.flush()]
+
+
+def test_a_window_is_open_at_its_beginning_and_closed_at_its_end() -> None:
+    asked = Correlation("count", ("A",), (), 10, ">=", 2)
+    assert told(asked, ("A", 0, {}), ("A", 10, {})) == []
+    assert told(asked, ("A", 0.000000001, {}), ("A", 10, {})) == ["1"]
+    asked = Correlation("sequence", ("A", "B"), (), 10, ">=", 2)
+    assert told(asked, ("A", 0, {}), ("B", 10, {})) == []
+    assert told(asked, ("A", 0.000000001, {}), ("B", 10, {})) == ["1"]
+
+
+def test_one_event_of_two_rules_is_no_sequence_even_if_it_was_told_of_twice() -> None:
+    asked = Correlation("sequence", ("A", "B"), (), 60, ">=", 2)
+    correlator = Correlator(pack(asked))
+    correlator.add([Hit("A", {"id": "1", "time": 5}), Hit("B", {"id": "1", "time": 5})])
+    assert correlator.flush() == []
+    # It ends one that began before it, though it begins another one itself.
+    correlator = Correlator(pack(asked))
+    both = {"id": "2", "time": 6}
+    correlator.add([Hit("A", {"id": "1", "time": 5}), Hit("A", both), Hit("B", both)])
+    assert [one["id"] for one in correlator.flush()[0].related] == ["1", "2"]
+
+
+def test_at_one_time_counts_as_after_whatever_the_ids_are() -> None:
+    asked = Correlation("sequence", ("A", "B", "C"), (), 60, ">=", 3)
+    assert told(asked, ("A", 1, {}), ("B", 1, {}), ("C", 1, {})) == ["2"]
+    assert told(asked, ("C", 1, {}), ("B", 1, {}), ("A", 1, {})) == ["2"]
+    assert told(asked, ("B", 1, {}), ("A", 1, {}), ("C", 1, {})) == ["2"]
+    assert told(asked, ("B", 1, {}), ("C", 2, {}), ("A", 3, {})) == []
+
+
+def test_a_rule_may_stand_twice_in_a_sequence() -> None:
+    asked = Correlation("sequence", ("A", "B", "A"), (), 60, ">=", 3)
+    assert told(asked, ("A", 1, {}), ("B", 2, {}), ("A", 3, {})) == ["2"]
+    assert told(asked, ("B", 1, {}), ("A", 2, {})) == []
+    assert told(Correlation("count", ("A", "A"), (), 60, ">=", 2), ("A", 1, {})) == []
+
+
+def test_what_comes_late_is_counted_where_it_belongs() -> None:
+    def late(asked: Correlation, *given: tuple[str, int]) -> list[str]:
+        correlator = Correlator(pack(asked), lateness=0)
+        found = []
+        for rule, second in given:
+            correlator.seen("log", 1_000 * SECOND)
+            found += correlator.add(
+                [Hit(rule, {"id": f"{rule}{second}", "time": second * SECOND, "api_code": 1})]
+            )
+        assert correlator.late == len(given) - 1 or len(given) == 2
+        return [one.event["id"] for one in found]
+
+    count = Correlation("count", ("A",), (), 10, ">=", 3)
+    assert late(count, ("A", 100), ("A", 105), ("A", 50)) == []  # it was over long before
+    assert late(count, ("A", 100), ("A", 105), ("A", 96)) == ["A96"]
+    assert late(count, ("A", 100), ("A", 105), ("A", 94), ("A", 95)) == []
+    asked = Correlation("sequence", ("A", "B"), (), 60, ">=", 2)
+    assert late(asked, ("A", 100), ("B", 90)) == []  # it was before
+    assert late(asked, ("A", 100), ("A", 50), ("B", 109)) == ["B109"]  # the later beginning counts
+    figure = Correlation("sum", ("A",), (), 10, ">=", 3, field="api_code")
+    assert late(figure, ("A", 100), ("A", 105), ("A", 50)) == []
+    assert late(figure, ("A", 100), ("A", 105), ("A", 96)) == ["A96"]
+    values = Correlation("values", ("A",), (), 10, ">=", 2, field="id")
+    assert late(values, ("A", 105), ("A", 90)) == []
+    assert late(values, ("A", 105), ("A", 96)) == ["A96"]
+
+
+@pytest.mark.parametrize("value", ["nan", "inf", "-inf", "1e999", "1e308", "x", None, True, [1]])
+def test_no_value_of_one_event_disturbs_a_figure_for_ever(value: Any) -> None:
+    for type_ in ("sum", "avg", "median"):
+        asked = Correlation(type_, ("A",), (), 10, ">=", 5, field="api_code")
+        given = [("A", 0.0, {"api_code": value}), ("A", 0.5, {"api_code": value})]
+        given += [("A", 20.0 + n / 10, {"api_code": 5}) for n in range(3)]
+        assert told(asked, *given)[-3:] == ["2", "3", "4"]
+
+
+def test_the_last_address_counts_for_others_are_what_the_client_says() -> None:
+    asked = Correlation("count", ("A",), ("actor_ips",), 60, ">=", 3)
+    given = [("A", n, {"actor_ips": [f"9.9.9.{n}", "6.6.6.6"]}) for n in range(3)]
+    assert told(asked, *given) == ["2"]
+    assert (
+        told(asked, *[("A", n, {"actor_ips": ["6.6.6.6", f"9.9.9.{n}"]}) for n in range(3)]) == []
+    )
+    assert told(asked, *[("A", n, {"actor_ips": []}) for n in range(3)]) == ["2"]
+
+
+def test_one_of_several_subjects_meets_who_acts() -> None:
+    aliases = {"A": {"actor_user": "rbac_subjects"}}
+    asked = Correlation("sequence", ("A", "B"), ("actor_user",), 60, ">=", 2, aliases=aliases)
+    bound = {"actor_user": "alice", "rbac_subjects": ["decoy", "mallory"]}
+    assert told(asked, ("A", 1, bound), ("B", 2, {"actor_user": "mallory"})) == ["1"]
+    assert told(asked, ("A", 1, bound), ("B", 2, {"actor_user": "alice"})) == []
+
+
+def test_figures_are_found_in_little_work() -> None:
+    for type_ in ("sum", "median", "percentile"):
+        asked = Correlation(type_, ("A",), (), 86_400, ">", 1e12, field="n", percentile=99)
+        correlator = Correlator(pack(asked))
+        correlator.add(Hit("A", {"id": str(n), "time": n, "n": n}) for n in range(30_000))
+        assert correlator.flush() == []  # 30,000 times over 10,000 values: 5 s would not do
+
+
+def test_c3_groups_and_what_waits_are_bounded_in_bytes() -> None:
+    asked = Correlation("count", ("A",), ("actor_user",), 3_600, ">=", 3)
+    correlator = Correlator(pack(asked), most_bytes=1 << 20, most_waiting=1 << 20)
+    for n in range(20_000):
+        event = {"id": str(n), "time": n, "actor_user": f"u{n}", "raw": "x" * 2_000}
+        correlator.add([Hit("A", {**event, "actor_agent": "y" * 900})])
+    windows = correlator._room.windows[0]
+    assert correlator._bytes <= 1 << 20
+    assert windows.bytes <= 1 << 20
+    assert windows.bytes == sum(700 + one.weight() for one in windows.groups.values())
+    assert correlator.hurried > 10_000
+    assert correlator.evicted > 10_000
+
+
+def test_groups_that_are_over_are_let_go_and_not_counted_as_missed() -> None:
+    asked = Correlation("count", ("A",), ("actor_user",), 10, ">=", 3)
+    correlator = Correlator(pack(asked))
+    hits = [Hit("A", {"id": str(n), "time": n * SECOND, "actor_user": f"u{n}"}) for n in range(500)]
+    correlator.add(hits)
+    correlator.flush()
+    assert len(correlator._room.windows[0].groups) == 10
+    assert correlator.evicted == 0

@@ -1,65 +1,87 @@
 """What several hits are together: counts, distinct values, figures, all of some rules, sequences.
 
 Hits wait until nothing earlier can come (the watermark), so that their order of arrival does not
-matter; then each is the end of a window over the hits of its group before it. A correlation that
-is true there gives a hit of its own, which `grouping.py` makes one alert an episode.
+matter; then each is the end of a window over the hits of its group before it (`windows.py`). A
+correlation that is true there gives a hit of its own, which `grouping.py` makes one alert an
+episode. Where a column is a list, the hit is of the group of each of its values; of addresses the
+last one counts, for all others are what the client says.
 
-Everything is bounded: groups by number (the least recent go first, and are counted), and what is
-kept of a group by what its figure needs. Counts and distinct values are exact up to the number
-that is asked for.
+Everything is bounded: groups by number and bytes (those that are over go first, then the least
+recent, which are counted), and what is kept of a group by what its figure needs. Counts and
+distinct values are exact up to the number that is asked for. Events wait as bytes, without `raw`.
 """
 
 from __future__ import annotations
 
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from heapq import heappop, heappush
-from statistics import median
+from itertools import islice, product
 from typing import Any, Final
 
-from martello.core.alert import SHOWN
+import msgspec
+
+from martello.practices.monitor.grouping import ASIDE
 from martello.practices.monitor.rule import Correlation, Hit, Pack, Rule
-from martello.practices.monitor.say import plain
+from martello.practices.monitor.say import columns_of, plain
+from martello.practices.monitor.windows import GROUPS, Group, Item
 
 LATENESS: Final = 60.0  # seconds that an event may come after a later one
 SILENT: Final = 30.0  # seconds after which a source holds the others no longer
-MOST_GROUPS: Final = 250_000  # of a rule
-MOST_KEPT: Final = 10_000  # items of a group, where its figure needs them all
-MOST_WAITING: Final = 1_000_000  # hits before the watermark
+MOST_GROUPS: Final = 250_000  # of all rules
+MOST_BYTES: Final = 128 << 20  # of the groups
+MOST_WAITING: Final = 96 << 20  # bytes of the events before the watermark
+MOST_KEYS: Final = 20  # groups that one hit is of
+_GROUP: Final = 700  # bytes of a group without its events, about
+_LONGEST: Final = 1_000  # characters of a value kept as evidence
+_EVENT: Final = 300  # bytes of an event that waits besides what it says
 _SECOND: Final = 1_000_000_000
 ACCOUNT: Final = "account"  # in `by`: the service account, of audit events and of pods alike
-Item = tuple[int, Hit]  # its time, and the hit
+# Source: the type Event of audit.k8s.io/v1: all but the last address can be set by the client.
+ADDRESSES: Final = "actor_ips"
+_encode: Final = msgspec.msgpack.Encoder().encode
+_decode: Final = msgspec.msgpack.Decoder(dict[str, Any]).decode
 
 
 class Correlator:
     """The correlations of a pack over a stream of hits."""
 
     def __init__(
-        self, pack: Pack, *, lateness: float = LATENESS, most_groups: int = MOST_GROUPS
+        self,
+        pack: Pack,
+        *,
+        lateness: float = LATENESS,
+        most_groups: int = MOST_GROUPS,
+        most_bytes: int = MOST_BYTES,
+        most_waiting: int = MOST_WAITING,
     ) -> None:
         self._lateness = int(lateness * _SECOND)
+        self._room = _Room(most_groups, most_bytes)
+        self._most_waiting = most_waiting
         self._by_part: dict[str, list[_Windows]] = {}
         self.silent: frozenset[str] = frozenset()  # rules that alert only together
         silent: set[str] = set()
         loud: set[str] = set()
         for rule in _in_order(pack):
             assert rule.correlate is not None
-            windows = _Windows(rule, rule.correlate, most_groups)
-            for part in rule.correlate.of:
+            windows = _Windows(rule, rule.correlate, self._room)
+            for part in dict.fromkeys(rule.correlate.of):
                 self._by_part.setdefault(part, []).append(windows)
             (loud if rule.correlate.alone else silent).update(rule.correlate.of)
         self.silent = frozenset(silent - loud)
-        self._waiting: list[tuple[int, str, int, Hit]] = []
+        self._waiting: list[tuple[int, str, int, str, bytes]] = []
+        self._bytes = 0  # of what waits
         self._count = 0
+        self._packed: tuple[Mapping[str, Any] | None, bytes] = (None, b"")
         self._marks: dict[str, tuple[int, int]] = {}  # source: its last time, when it came
         self._done = 0  # the watermark that was reached
         self.late = 0  # hits that came behind the watermark
+        self.hurried = 0  # hits that could not wait for it, for want of room
 
     @property
     def evicted(self) -> int:
         """Groups that were let go for want of room."""
-        found = {id(one): one for each in self._by_part.values() for one in each}
-        return sum(one.evicted for one in found.values())
+        return self._room.evicted
 
     def add(self, hits: Iterable[Hit]) -> list[Hit]:
         """Takes hits in any order, and gives those of correlations that are settled now."""
@@ -83,11 +105,15 @@ class Correlator:
         time = _time(hit)
         self._count += 1
         self.late += time < self._done
-        heappush(self._waiting, (time, str(hit.event.get("id", "")), self._count, hit))
+        if self._packed[0] is not hit.event:  # the rules that are true of an event come in a row
+            told = {name: v for name, v in hit.event.items() if name != "raw" and v is not None}
+            self._packed = (hit.event, _encode(told))
+        packed = self._packed[1]
+        id_ = str(hit.event.get("id") or f"#{self._count}")
+        heappush(self._waiting, (time, id_, self._count, hit.rule, packed))
+        self._bytes += len(packed) + _EVENT
 
     def _watermark(self) -> int:
-        if len(self._waiting) > MOST_WAITING:
-            return self._waiting[len(self._waiting) // 2][0]
         if not self._marks:
             return 0
         newest = max(now for _, now in self._marks.values())
@@ -97,17 +123,21 @@ class Correlator:
     def _settled(self, mark: int) -> list[Hit]:
         found: list[Hit] = []
         self._done = max(self._done, min(mark, 1 << 62))
-        while self._waiting and self._waiting[0][0] < mark:
-            time, _, _, hit = heappop(self._waiting)
-            self._enter(time, hit, found)
+        event: tuple[bytes, dict[str, Any]] = (b"", {})
+        while self._waiting and (self._waiting[0][0] < mark or self._bytes > self._most_waiting):
+            time, id_, _, rule, packed = heappop(self._waiting)
+            self._bytes -= len(packed) + _EVENT
+            self.hurried += time >= mark
+            if event[0] is not packed:
+                event = (packed, _decode(packed))
+            self._enter(time, id_, Hit(rule, event[1]), packed, found)
         return found
 
-    def _enter(self, time: int, hit: Hit, found: list[Hit]) -> None:
+    def _enter(self, time: int, id_: str, hit: Hit, packed: bytes, found: list[Hit]) -> None:
         for windows in self._by_part.get(hit.rule, ()):
-            made = windows.enter(time, hit)
-            if made is not None:
+            for made in windows.enter(time, id_, hit, packed):
                 found.append(made)
-                self._enter(time, made, found)
+                self._enter(time, id_, made, packed, found)
 
 
 def _in_order(pack: Pack) -> list[Rule]:
@@ -129,207 +159,100 @@ def _in_order(pack: Pack) -> list[Rule]:
     return [rule for name, rule in rules.items() if sound(name, 0)]
 
 
+class _Room:
+    """What all groups of all rules may take together."""
+
+    def __init__(self, groups: int, size: int) -> None:
+        self.groups = groups
+        self.bytes = size
+        self.evicted = 0
+        self.windows: list[_Windows] = []
+
+    def bounded(self) -> None:
+        """Lets the least recent groups go of the rule that takes most, where there are too many."""
+        while (
+            sum(len(one.groups) for one in self.windows) > self.groups
+            or sum(one.bytes for one in self.windows) > self.bytes
+        ):
+            largest = max(self.windows, key=lambda one: one.bytes)
+            if not largest.groups:
+                return
+            largest.drop()
+            self.evicted += 1
+
+
 class _Windows:
     """One correlation: a window for each group."""
 
-    def __init__(self, rule: Rule, asked: Correlation, most: int) -> None:
+    def __init__(self, rule: Rule, asked: Correlation, room: _Room) -> None:
         self.rule = rule
         self.asked = asked
-        self.evicted = 0
-        self._most = most
-        self._parts = {name: place for place, name in enumerate(asked.of)}
-        self._groups: OrderedDict[tuple[str, ...], _Group] = OrderedDict()
-        self._make = _GROUPS[asked.type]
+        self.groups: OrderedDict[tuple[str, ...], Group] = OrderedDict()
+        self.bytes = 0
+        self._room = room
+        room.windows.append(self)
+        self._window = max(1, asked.within) * _SECOND
+        self._make = GROUPS[asked.type]
+        self._parts: dict[str, list[int]] = {}
+        for place, name in enumerate(asked.of):
+            if asked.type == "sequence" or name not in self._parts:
+                self._parts.setdefault(name, []).append(place)
+        of = (name for names in asked.aliases.values() for name in names.values())
+        self._kept = {"id", "time", *ASIDE, *columns_of(rule.say), *rule.group, *asked.by, *of}
 
-    def enter(self, time: int, hit: Hit) -> Hit | None:
-        """The hit of the correlation where the window that ends here makes it true."""
-        event = hit.event
+    def enter(self, time: int, event: str, hit: Hit, packed: bytes) -> list[Hit]:
+        """The hits of the correlation where the windows that end here make it true."""
         names = self.asked.aliases.get(hit.rule, {})
-        key = tuple(plain(_value(event, names.get(name, name))) for name in self.asked.by)
-        group = self._groups.pop(key, None) or self._make(self.asked)
-        self._groups[key] = group
-        if len(self._groups) > self._most:
-            self._groups.popitem(last=False)
-            self.evicted += 1
         field = self.asked.field
-        value = _value(event, names.get(field, field)) if field else None
-        window = max(1, self.asked.within) * _SECOND
-        if not group.enter(time, window, self._parts[hit.rule], value, hit):
-            return None
-        told = dict(event)
-        for name in self.asked.by:
-            told.setdefault(name, _value(event, names.get(name, name)))
-        return Hit(self.rule.id, told, related=group.shown())
+        value = _value(hit.event, names.get(field, field)) if field else None
+        of = [_elements(_value(hit.event, names.get(name, name))) for name in self.asked.by]
+        evidence = _encode({name: _short(v) for name, v in hit.event.items() if name in self._kept})
+        found = []
+        for key in islice(product(*of), MOST_KEYS):
+            items = (Item(time, part, event, value, evidence) for part in self._parts[hit.rule])
+            group = self._true(tuple(map(plain, key)), items)
+            if group is None:
+                continue
+            told = dict(hit.event)
+            for name, one in zip(self.asked.by, key, strict=True):
+                told[name] = [one] if isinstance(told.get(name), list) else told.get(name, one)
+            found.append(Hit(self.rule.id, told, related=group.shown()))
+        return found
+
+    def _true(self, key: tuple[str, ...], items: Iterable[Item]) -> Group | None:
+        """A group in which the items make the correlation true; None: they do not."""
+        group = self.groups.pop(key, None)
+        if group is None:
+            group = self._make(self.asked)
+            self.bytes += _GROUP
+        self.groups[key] = group
+        self.bytes -= group.weight()
+        true = [group.enter(one, self._window) for one in items]
+        self.bytes += group.weight()
+        self._over(group.newest - self._window)
+        self._room.bounded()
+        return group if any(true) else None
+
+    def _over(self, time: int) -> None:
+        """Lets go of groups whose last window ended before a time."""
+        while self.groups and next(iter(self.groups.values())).newest <= time:
+            self.drop()
+
+    def drop(self) -> None:
+        """Lets go of the least recent group."""
+        _, gone = self.groups.popitem(last=False)
+        self.bytes -= _GROUP + gone.weight()
 
 
-class _Group:
-    """What is kept of a group; `enter` says whether the window that ends with an item is true."""
-
-    def __init__(self, asked: Correlation) -> None:
-        self.asked = asked
-        self.last: deque[Hit] = deque(maxlen=SHOWN)
-
-    def enter(self, time: int, window: int, part: int, value: Any, hit: Hit) -> bool:
-        """Takes the next item in the order of time."""
-        raise NotImplementedError
-
-    def shown(self) -> tuple[Mapping[str, Any], ...]:
-        """The events it stands on, as far as they are kept, in the order of time."""
-        return tuple(one.event for one in self.last)
-
-    def _compare(self, figure: float) -> bool:
-        return _holds(figure, self.asked.op, self.asked.value)
-
-
-class _Count(_Group):
-    """How many: only as many times are kept as are asked for."""
-
-    def __init__(self, asked: Correlation) -> None:
-        super().__init__(asked)
-        self._times: deque[int] = deque(maxlen=min(MOST_KEPT, int(asked.value) + 2))
-
-    def enter(self, time: int, window: int, part: int, value: Any, hit: Hit) -> bool:
-        self._times.append(time)
-        self.last.append(hit)
-        while self._times[0] <= time - window:
-            self._times.popleft()
-        return self._compare(len(self._times))
-
-
-class _Values(_Group):
-    """How many distinct values: of each the last time, the most recent ones alone."""
-
-    def __init__(self, asked: Correlation) -> None:
-        super().__init__(asked)
-        self._most = min(MOST_KEPT, int(asked.value) + 2)
-        self._times: OrderedDict[str, int] = OrderedDict()
-
-    def enter(self, time: int, window: int, part: int, value: Any, hit: Hit) -> bool:
-        if value in (None, []):
-            return False
-        key = plain(value)
-        new = key not in self._times
-        self._times[key] = time
-        self._times.move_to_end(key)
-        if new:
-            self.last.append(hit)
-        while len(self._times) > self._most or next(iter(self._times.values())) <= time - window:
-            self._times.popitem(last=False)
-        return self._compare(len(self._times))
-
-
-class _Figure(_Group):
-    """A figure of the values in the window."""
-
-    def __init__(self, asked: Correlation) -> None:
-        super().__init__(asked)
-        self._items: deque[tuple[int, float]] = deque(maxlen=MOST_KEPT)
-
-    def enter(self, time: int, window: int, part: int, value: Any, hit: Hit) -> bool:
-        number = _number(value)
-        if number is None:
-            return False
-        self._items.append((time, number))
-        self.last.append(hit)
-        while self._items[0][0] <= time - window:
-            self._items.popleft()
-        return self._compare(self._figure([one for _, one in self._items]))
-
-    def _figure(self, values: list[float]) -> float:
-        match self.asked.type:
-            case "sum":
-                return sum(values)
-            case "avg":
-                return sum(values) / len(values)
-            case "median":
-                return median(values)
-        return percentile(values, self.asked.percentile)
-
-
-class _All(_Group):
-    """Each of the rules at least once, in any order."""
-
-    def __init__(self, asked: Correlation) -> None:
-        super().__init__(asked)
-        self._parts: dict[int, tuple[int, Hit]] = {}
-
-    def enter(self, time: int, window: int, part: int, value: Any, hit: Hit) -> bool:
-        self._parts[part] = (time, hit)
-        there = sum(at > time - window for at, _ in self._parts.values())
-        return self._compare(there)
-
-    def shown(self) -> tuple[Mapping[str, Any], ...]:
-        found = sorted(self._parts.values(), key=lambda one: one[0])
-        return tuple(hit.event for _, hit in found[-SHOWN:])
-
-
-class _Sequence(_Group):
-    """Each of the rules, one after another; at one time counts as after. Of each beginning of the
-    sequence the one that began last is kept: it is the one that ends in time if any does.
-    """
-
-    def __init__(self, asked: Correlation) -> None:
-        super().__init__(asked)
-        self._ways: list[tuple[int, tuple[Hit, ...]] | None] = [None] * len(asked.of)
-        self._shown: tuple[Hit, ...] = ()
-
-    def enter(self, time: int, window: int, part: int, value: Any, hit: Hit) -> bool:
-        if part == 0:
-            self._ways[0] = (time, (hit,))
-        else:
-            before = self._ways[part - 1]
-            if before is None or before[0] <= time - window:
-                return False
-            if any(one.event is hit.event for one in before[1]):
-                return False
-            self._ways[part] = (before[0], (*before[1][-SHOWN:], hit))
-        if part < len(self._ways) - 1:
-            return False
-        done = self._ways[part]
-        self._shown = done[1] if done else ()
-        return done is not None
-
-    def shown(self) -> tuple[Mapping[str, Any], ...]:
-        return tuple(one.event for one in self._shown[-SHOWN:])
-
-
-_GROUPS: Final[Mapping[str, type[_Group]]] = {
-    "count": _Count,
-    "values": _Values,
-    "sum": _Figure,
-    "avg": _Figure,
-    "median": _Figure,
-    "percentile": _Figure,
-    "all": _All,
-    "sequence": _Sequence,
-}
-
-
-def percentile(values: list[float], share: float) -> float:
-    """The value under which so many of a hundred lie, between two of them in proportion."""
-    ordered = sorted(values)
-    place = (len(ordered) - 1) * min(100.0, max(0.0, share)) / 100
-    low = int(place)
-    high = min(low + 1, len(ordered) - 1)
-    return ordered[low] + (ordered[high] - ordered[low]) * (place - low)
-
-
-def _holds(figure: float, op: str, value: float) -> bool:
-    match op:
-        case ">=":
-            return figure >= value
-        case ">":
-            return figure > value
-        case "<=":
-            return figure <= value
-        case "<":
-            return figure < value
-        case "=":
-            return figure == value
-    return figure != value
+def _short(value: Any) -> Any:
+    if isinstance(value, str):
+        return value[:_LONGEST]
+    return [_short(one) for one in value[:50]] if isinstance(value, list) else value
 
 
 def _value(event: Mapping[str, Any], name: str) -> Any:
+    if name == ADDRESSES:
+        return (event.get(name) or [None])[-1]
     if name != ACCOUNT:
         return event.get(name)
     if event.get("kind") == "audit" or not event.get("pod_sa"):
@@ -337,13 +260,9 @@ def _value(event: Mapping[str, Any], name: str) -> Any:
     return f"system:serviceaccount:{event.get('k8s_ns', '')}:{event['pod_sa']}"
 
 
-def _number(value: Any) -> float | None:
-    if isinstance(value, bool) or not isinstance(value, int | float | str):
-        return None
-    try:
-        return float(value)
-    except ValueError:
-        return None
+def _elements(value: Any) -> Iterable[Any]:
+    """Of a list each value; of another value itself."""
+    return dict.fromkeys(value[:MOST_KEYS]) if isinstance(value, list) and value else (value,)
 
 
 def _time(hit: Hit) -> int:

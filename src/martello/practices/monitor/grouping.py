@@ -29,7 +29,7 @@ _LONGEST: Final = 1_000  # characters of a value kept as evidence
 # What every alert says where, who and what.
 _ENTITY: Final = ("k8s_ns", "pod_workload", "pod_name", "container_name", "actor_user", "node")
 # What a person wants to see of an event, whatever its rule reads.
-_SHOWN: Final = (
+ASIDE: Final = (
     *("kind", "source", "cluster", "node", "k8s_ns", "pod_workload", "pod_name", "container_name"),
     *("actor_origin", "actor_user", "actor_as", "actor_agent", "actor_ips"),
     *("api_verb", "api_uri", "api_code"),
@@ -251,7 +251,7 @@ class Grouping:
         names = self._reads.get(rule.id)
         if names is None:
             wanted = {*columns(rule.tree), *columns_of(rule.say), *rule.group} - {"raw"}
-            names = self._reads[rule.id] = tuple(dict.fromkeys((*_SHOWN, *sorted(wanted))))
+            names = self._reads[rule.id] = tuple(dict.fromkeys((*ASIDE, *sorted(wanted))))
         kept = {
             name: _short(event[name]) for name in names if event.get(name) not in (None, [], "")
         }

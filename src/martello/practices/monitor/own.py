@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
+from math import isfinite
 from typing import Any, Final
 
 import msgspec
@@ -19,6 +20,7 @@ from martello.practices.monitor.documents import Document, Steps, Unreadable, do
 from martello.practices.monitor.problems import Loaded, Problem, shown
 from martello.practices.monitor.rule import SEVERITIES, Correlation, Pack, Rule, Source
 from martello.practices.monitor.say import columns_of
+from martello.practices.monitor.windows import MOST_KEPT
 
 _MEMBERS: Final = ("id", "title", "severity", "say", "why", "fix", "learn", "group", "window")
 _KEYS: Final = frozenset(
@@ -249,6 +251,9 @@ class _Reader:
         value = given.get("at_least", given.get("value", default))
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise _Wrong("`at_least` is a number", "correlate", "at_least")
+        if not isfinite(value) or (type_ in ("count", "values") and not 0 <= value <= MOST_KEPT):
+            text = f"`at_least` is a number, of what is counted one from 0 to {MOST_KEPT:,}"
+            raise _Wrong(text, "correlate", "at_least")
         op = given.get("op", ">=")
         if op not in _OPS:
             raise _Wrong(f"`op` is one of {' '.join(_OPS)}", "correlate", "op")

@@ -26,6 +26,7 @@ from martello.practices.monitor.rule import Correlation, Rule
 from martello.practices.monitor.sigma import meta
 from martello.practices.monitor.sigma.logsource import LogSource
 from martello.practices.monitor.sigma.lower import Unassessable
+from martello.practices.monitor.windows import MOST_KEPT
 
 if TYPE_CHECKING:
     from martello.practices.monitor.sigma.read import Read
@@ -250,6 +251,9 @@ def _figure(parsed: SigmaCorrelationRule, members: int) -> tuple[str, float, str
     percentile = float(condition.percentile or 0)
     if parsed.type.name == "VALUE_PERCENTILE" and not 0 < percentile < 100:
         raise Unassessable("its percentile is not between 0 and 100")
+    counted = parsed.type.name in ("EVENT_COUNT", "VALUE_COUNT")
+    if counted and not 0 <= condition.count <= MOST_KEPT:
+        raise Unassessable(f"it asks for a count that is not from 0 to {MOST_KEPT:,}")
     return _OPS[condition.op.name], float(condition.count), field or "", percentile
 
 

@@ -294,6 +294,9 @@ def test_d4_a_sink_that_fails_at_start_is_told_and_so_is_that_it_answers(
     sink.checks = _no("404 no_service")
     worker.look()
     assert heard == ["404 no_service"]
+    fine: list[str] = []
+    _worker(outbox, Memory("fine"), clock, fine).look()
+    assert fine == [""]
     outbox.put([alert("a")], [sink.name])
     worker.turn()
     assert heard == ["404 no_service", ""]

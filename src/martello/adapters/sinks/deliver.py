@@ -66,7 +66,9 @@ class Outbox(Protocol):
 
 
 class Hears(Protocol):
-    """What is told of a sink: `why` it does not answer; empty: it does again."""
+    """What is told of a sink, at start and when it changes: `why` it does not answer; empty: it
+    does.
+    """
 
     def __call__(self, sink: Sink, why: str) -> None:
         """Called by the worker's thread."""
@@ -120,6 +122,7 @@ class Worker:
         """Tries the sink without an alert (D4)."""
         try:
             self._sink.check()
+            self._hears(self._sink, "")
         except NotSent as error:
             self._says_no(str(error), at_once=True)
         except Exception as error:  # a mistake of ours must not end the thread

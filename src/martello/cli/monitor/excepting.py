@@ -18,7 +18,7 @@ from martello.practices.monitor.baseline import RULES
 from martello.practices.monitor.exceptions import Exceptions, Silence
 from martello.practices.monitor.grouping import Grouping
 from martello.practices.monitor.inline import prepare
-from martello.practices.monitor.ir import columns
+from martello.practices.monitor.ir import FALSE, Node, columns
 from martello.practices.monitor.pipeline import Pipeline
 from martello.practices.monitor.propose import Proposed, propose
 from martello.practices.monitor.rule import Hit, Pack, Rule
@@ -166,7 +166,7 @@ def _lines(rule: Rule, found: Proposed, past: Past, window: str) -> Iterator[str
         f"{_length(window)} of history: {found.history:,} silenced, {found.others:,} of another "
         f"kind; {plural(fixtures, 'attack fixture')}: {len(found.fixtures):,} silenced"
     )
-    before, after = _alerts(rule, past.hits), _alerts(rule, _left(made, past.hits))
+    before, after = (_alerts(rule, past.hits, tree) for tree in (FALSE, made.tree))
     yield (
         f"alerts a day: {before / past.days:.1f} before, {after / past.days:.1f} after "
         f"({before:,} and {after:,} in {past.days:.1f} days)"
@@ -183,15 +183,14 @@ def _length(window: str) -> str:
     return f"{window[:-1]} {window[-1]}"
 
 
-def _left(made: Silence, hits: Sequence[Hit]) -> list[Hit]:
-    tree = made.tree  # made once: it is compiled for each tree
-    return [hit for hit in hits if holds(tree, hit.event) is not True]
-
-
-def _alerts(rule: Rule, hits: Sequence[Hit]) -> int:
-    """How many alerts hits are."""
+def _alerts(rule: Rule, hits: Sequence[Hit], silenced: Node) -> int:
+    """How many alerts hits are where an exception silences some."""
     grouping = Grouping(Pack([rule]))
-    return len({one.id for hit in hits for one in grouping.add([hit])})
+
+    def quiet(hit: Hit) -> bool:
+        return holds(silenced, hit.event) is True
+
+    return len({one.id for hit in hits for one in grouping.add([hit], quiet)})
 
 
 def text(made: Sequence[Silence]) -> str:

@@ -16,7 +16,7 @@ from martello.cli.monitor.watch import Watch
 from martello.core.alert import Alert
 from martello.core.errors import BadInput
 from martello.core.sink import Sink
-from martello.practices.monitor.route import Route, Routing, Teams, read, silent
+from martello.practices.monitor.route import SILENT, Route, Routing, Teams, read, silent
 from martello.report.text import clean
 from martello.store.outbox import Outbox
 
@@ -83,7 +83,12 @@ class Telling:
     def begin(self, watch: Watch, told: Callable[[Alert], None] = lambda _: None) -> None:
         """A worker for each sink, and one that looks after what was held back."""
 
+        for one in watch.outbox.alerts(closed=False):  # of an earlier run
+            if one.rule == SILENT and one.entity.get("sink") in self.sinks:
+                self.began[one.entity["sink"]] = one.first
+
         def hears(sink: Sink, why: str) -> None:
+            watch.troubled(f"sink {sink.name}", f"{sink.name}: {why}" if why else "")
             self._heard(watch.outbox, watch.settings.cluster, sink, why, told)
 
         for sink in self.sinks.values():
@@ -100,6 +105,8 @@ class Telling:
     ) -> None:
         """MON-906, to all other sinks: this one does not answer, or does again."""
         now = time.time_ns()
+        if not why and sink.name not in self.began:
+            return
         began = self.began.setdefault(sink.name, now)
         if not why:
             del self.began[sink.name]

@@ -21,8 +21,8 @@ from tests.support.containers import BUSYBOX, needed
 from tests.support.monitoring import Alert, Monitor, monitor
 from tests.support.real_cluster import RealCluster, real_cluster
 
-# Bodies of writes only: the API server of 1.20, built by a younger Go than its own, ends now and then
-# when it writes large lists into its log.
+# Bodies of writes only: the API server of 1.20, built by a younger Go than its own, ends now and
+# then when it writes large lists into its log.
 POLICY = """
 apiVersion: audit.k8s.io/v1
 kind: Policy

@@ -298,7 +298,7 @@ def _tokens(cluster: Cluster, workload: Workload, text: Workload) -> dict[str, F
         f"mount no token in {ref.local}",
         (Change(ref, path, False),),
         3,
-        "pod",
+        "token",
     )
     for container in workload.containers:
         mounts = container.raw.get("volumeMounts")

@@ -117,6 +117,20 @@ def test_a_use_that_has_another_way_costs_ten(here: Path) -> None:
     assert costs == {UNBIND: (10, "used"), "remove RoleBinding ops/wide": (10, "used")}
 
 
+def test_a_token_that_is_used_is_not_taken_away_for_little(here: Path) -> None:
+    """The requests of an account came with a token that some pod of it mounts."""
+    mount = "mount no token in ops/Pod/agent"
+    keep = ("--keep", "ops/RoleBinding/agent")
+    _log(here, line(1, "ops/agent", "get", "pods", namespace="ops", name="x", code=403))
+    assert _costs(_told(here, *keep))[mount] == (3, "")
+    _log(here, line(1, "ops/agent", "create", "pods", namespace="ops"))
+    told = _told(here, *keep, "--keep", "Namespace/ops")
+    assert _costs(told)[mount] == (30, "the only way")
+    _world(here, ["create pods"], pod("second", {"serviceAccountName": "agent"}, "ops"))
+    told = _told(here, *keep, "--keep", "Namespace/ops")
+    assert _costs(told)[mount] == (10, "used")
+
+
 def test_what_no_log_shows_costs_three(here: Path) -> None:
     rules = [f"bind clusterroles.{RBAC}", f"escalate roles.{RBAC}"]
     _world(here, ["get configmaps"], *bound("wide", [rule(rules[0])], AGENT))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from typing import IO, Any
 
@@ -16,7 +16,7 @@ from martello.cli.paths import places
 from martello.cli.paths.findings import finding, reported
 from martello.cli.paths.opening import Known, inputs, known
 from martello.cli.paths.telling import remedy, way
-from martello.cli.paths.weighing import weigh
+from martello.cli.paths.weighing import USED, weigh
 from martello.cli.progress import Progress
 from martello.cli.reports import Output
 from martello.core.cluster import Cluster
@@ -84,12 +84,23 @@ def look(flags: dict[str, Any]) -> tuple[Told, tuple[PathClass, ...], Known]:
         report=report,
         limited=bool(limit) and len(classes) >= limit,
         everything=flags["everything"],
-        notes=(*world.notes, *(weighed.notes if classes or flags["events"] else ())),
+        notes=(
+            *world.notes,
+            *(weighed.notes if classes or flags["events"] else ()),
+            *_taken(ending, weighed.weights),
+        ),
         missing=world.opened.missing,
         objects=objects,
         removed=removed,
     )
     return told, classes, world
+
+
+def _taken(ending: Cut | None, weights: Mapping[str, int]) -> tuple[str, ...]:
+    """What to do where the cheapest cut takes away what somebody uses."""
+    if ending is None or all(weights.get(one.id, 0) < USED for one in ending.edits):
+        return ()
+    return ("the cut takes what is used: martello access trim --paths keeps that and no more",)
 
 
 def _again(flags: dict[str, Any]) -> str:

@@ -93,7 +93,7 @@ def remedy(
 
 def _edit(edit: model.Edit, places: Mapping[str, str], weights: Mapping[str, int]) -> Edit:
     cost = weights.get(edit.id, edit.weight)
-    why = USES.get(cost, "") if edit.kind == "grant" and edit.id in weights else ""
+    why = USES.get(cost, "") if edit.id in weights else ""
     return Edit(edit.says, cost, edit.kind, places.get(edit.id, ""), why)
 
 

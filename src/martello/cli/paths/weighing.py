@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from typing import Any, Final
 
 import msgspec
@@ -17,7 +17,7 @@ from martello.practices.access.bindings import Binding
 from martello.practices.access.cover import singles
 from martello.practices.access.grants import grants
 from martello.practices.access.keep import METHODS, STANDARD, Silence
-from martello.practices.access.model import Grant
+from martello.practices.access.model import ACCOUNT, Grant
 from martello.practices.access.replay import explained
 
 _POLICY: Final = "Policy.audit.k8s.io"
@@ -37,8 +37,8 @@ class Weighed(msgspec.Struct, frozen=True, eq=False):
 
 
 def weigh(world: Known, events: Sequence[str]) -> Weighed:
-    """By edit of a grant: unused 1, not observable 3, used 10, the sole way of a use 30; nothing
-    without events.
+    """By edit of a grant: unused 1, not observable 3, used 10, the sole way of a use 30. Likewise
+    the mounts of the tokens of accounts that asked for anything. Nothing without events.
     """
     if not events:
         note = "what is used is not known: --events prefers grants that nobody uses"
@@ -61,8 +61,27 @@ def weigh(world: Known, events: Sequence[str]) -> Weighed:
             if cost == UNUSED and _hidden(bindings.get(key[0]), key[1], silence):
                 cost = HIDDEN
             weights[edit.id] = max(cost, weights.get(edit.id, 0))
+    weights |= _mounts(world, {use.principal.username for use in observed.uses})
     notes = tuple(f"unread: {gap}" for gap in gaps)
     return Weighed(weights, Used(observed.uses), notes)
+
+
+def _mounts(world: Known, active: Set[str]) -> dict[str, int]:
+    """What it costs to mount no token, by edit, where the account is one of those that asked: its
+    requests came with such a token, and where it has no other, with this one.
+    """
+    accounts = {
+        one.resource.ref: f"{ACCOUNT}{one.namespace}:{one.service_account}"
+        for one in world.facts.cluster.workloads()
+    }
+    found: dict[str, set[str]] = {}
+    for fact in world.facts.program.facts.values():
+        for edit in fact.edits:
+            if edit.kind == "token":
+                who = accounts.get(edit.changes[0].ref, "")
+                if who in active:
+                    found.setdefault(who, set()).add(edit.id)
+    return {one: SOLE if len(edits) == 1 else USED for edits in found.values() for one in edits}
 
 
 def _policy(cluster: Cluster) -> AuditPolicy | None:

@@ -35,6 +35,7 @@ from martello.store.state import State
 
 _KEY: Final = "redaction.key"
 _PODS_EVERY: Final = 2.0  # seconds
+_SWITCH: Final = 0.0005  # seconds that a thread keeps the others from running: the door is one
 
 
 def run_command(flags: dict[str, Any]) -> int:
@@ -56,6 +57,7 @@ def run_command(flags: dict[str, Any]) -> int:
     if known is not None:
         known()
     decoder = Decoder(_key(where), place, pods)
+    sys.setswitchinterval(_SWITCH)
     with (
         open_state(where.state) as state,
         Spool(where.spool, flags["spool_limit"] << 20) as spool,

@@ -40,7 +40,7 @@ from martello.store.state import State
 FLUSH: Final = 60.0  # seconds between segments
 RENEW: Final = 20.0
 _IDLE: Final = 0.25  # seconds that the judge sleeps where nobody wakes it
-_PIECE: Final = 4 << 20  # bytes that are judged at once
+_PIECE: Final = 8 << 20  # bytes that are judged at once
 _TICK: Final = 1.0
 
 

@@ -271,6 +271,28 @@ def test_what_the_sensor_does_itself_is_no_event(proc: Path) -> None:
     assert one.heard == {501}
 
 
+def test_a_pod_that_becomes_known_names_what_began_before_and_what_is_gone(proc: Path) -> None:
+    one = decoder(proc)
+    assert "pod_workload" not in fed(one, executed(5, 500, b"sh\0"))[0]
+    pod: dict[str, Any] = {"metadata": {"name": "web-1", "namespace": "shop", "uid": UID}}
+    one.containers.pods.add(pod)
+    assert fed(one, [opened(6, 500, "/x")])[0]["pod_workload"] == "pod/web-1"
+
+    version = one.containers.pods.version
+    one.containers.pods.add(pod)
+    assert one.containers.pods.version == version  # it says nothing new
+    (proc / "500" / "cgroup").unlink()  # too short a life to be asked again
+    owner = {"kind": "StatefulSet", "name": "web", "controller": True}
+    one.containers.pods.add({"metadata": {**pod["metadata"], "ownerReferences": [owner]}})
+    assert fed(one, executed(7, 500, b"sh\0"))[0]["pod_workload"] == "sts/web"
+
+
+def test_an_applet_that_a_shell_runs_by_itself_has_its_own_name(proc: Path) -> None:
+    records = executed(5, 500, b"/bin/nc\0-l\0")
+    records[0] = records[0].replace(hexed(b"sh", 16).encode(), hexed(b"exe", 16).encode())
+    assert fed(decoder(proc), records)[0]["proc_name"] == "nc"
+
+
 def test_pods_name_containers(tmp_path: Path) -> None:
     pod = {
         "metadata": {

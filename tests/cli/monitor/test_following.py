@@ -1,0 +1,61 @@
+"""What a sensor tells is kept soon, whether more follows or not."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+pytest.importorskip("pyarrow")
+
+from martello.cli.monitor import following
+
+
+class Keeps:
+    """The part of the daemon that a sensor needs."""
+
+    def __init__(self) -> None:
+        self.ending = threading.Event()
+        self.bodies: list[bytes] = []
+        self.threads: list[threading.Thread] = []
+
+    def keep(self, source: str, body: bytes) -> int:
+        self.bodies.append(body)
+        return len(self.bodies)
+
+    def thread(self, run: Callable[[], None], name: str, stop: Any = None) -> None:
+        self.threads.append(threading.Thread(target=run, name=name, daemon=True))
+        self.threads[-1].start()
+
+    def run(self, job: Callable[[], None], name: str, every: float) -> None:
+        def again() -> None:
+            while not self.ending.wait(every):
+                job()
+
+        self.thread(again, name)
+
+
+def test_the_last_event_does_not_wait_for_another() -> None:
+    silent = threading.Event()
+
+    def events() -> Iterator[dict[str, Any]]:
+        yield {"id": "one"}
+        silent.wait(30)
+        yield {"id": "two"}
+
+    watch: Any = Keeps()
+    following.sensor(watch, events(), "sensor", lambda: None)
+    try:
+        deadline = time.monotonic() + 10
+        while not watch.bodies and time.monotonic() < deadline:
+            time.sleep(0.02)
+        assert watch.bodies == [b'{"id":"one"}']
+    finally:
+        silent.set()
+        watch.ending.set()
+        for one in watch.threads:
+            one.join(10)
+    assert watch.bodies == [b'{"id":"one"}', b'{"id":"two"}']

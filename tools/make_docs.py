@@ -1,5 +1,5 @@
-"""Writes the generated pages: docs/checks from the checks, docs/cli.md from the commands. `--check`
-compares.
+"""Writes the generated pages: docs/checks from the checks, docs/cli.md from the commands,
+docs/rules.md from the rules of the monitor. `--check` compares.
 """
 
 from __future__ import annotations
@@ -15,9 +15,14 @@ from martello.catalogue.page import markdown
 from martello.cli.main import cli
 from martello.core.check import Check
 from martello.core.finding import PRACTICES
+from martello.practices.monitor import packs
 from martello.report.html import TITLES
 
 DOCS = Path(__file__).parent.parent / "docs"
+_RULES = """`martello monitor rules list` shows them, `rules check` which of them can fire on what is
+connected, `rules test` runs the tests that each one carries. Why a rule matters, what to do, what
+may silence it and which rules of others it covers stand beside it in `practices/monitor/rules/`;
+how rules are written stands in [practices/monitor-rules.md](practices/monitor-rules.md)."""
 HEAD = "<!-- Written by `make docs`; change the source instead. -->\n"
 
 
@@ -27,6 +32,7 @@ def pages() -> dict[Path, str]:
     made = {DOCS / "checks" / f"{check.id}.md": HEAD + markdown(check) for check in checks}
     made[DOCS / "checks" / "README.md"] = HEAD + _index(checks)
     made[DOCS / "cli.md"] = HEAD + _commands()
+    made[DOCS / "rules.md"] = HEAD + _rules()
     return made
 
 
@@ -39,6 +45,23 @@ def _index(checks: list[Check]) -> str:
         for check in own:
             link = f"[{check.id}]({check.id}.md)"
             lines.append(f"| {link} | {check.title} | {check.severity} | {check.profile} |")
+        lines.append("")
+    return "\n".join(lines)
+
+
+def _rules() -> str:
+    """The rules of the pack by file, whose first comment says what they are about."""
+    rules = [rule for rule in packs.default() if "/" not in rule.id]
+    lines = [f"# The {len(rules)} rules of the monitor", "", _RULES, ""]
+    for name, text in packs.texts((str(packs.RULES),)):
+        own = sorted((r for r in rules if r.source.file == name), key=lambda rule: rule.id)
+        told = [line.removeprefix("# ") for line in text.split("\n\n")[0].splitlines()]
+        lines += [f"## {Path(name).stem}", "", " ".join(told), ""]
+        lines += ["| id | title | severity | events | ATT&CK |", "|---|---|---|---|---|"]
+        lines += [
+            f"| {r.id} | {r.title} | {r.severity} | {', '.join(r.kinds)} | {', '.join(r.attack)} |"
+            for r in own
+        ]
         lines.append("")
     return "\n".join(lines)
 

@@ -12,6 +12,7 @@ from martello.paths.model import Exposed, Fact, Inputs, Label, Proposition
 from martello.paths.pods import UNPLACED, Class
 from martello.paths.rights import groups_of
 from martello.paths.world import World
+from martello.practices.access.posture import outward
 
 INTERNET: Final[Proposition] = ("internet",)
 CLUSTER_ADMIN: Final[Proposition] = ("admin", "")
@@ -21,11 +22,6 @@ MASTERS: Final[Proposition] = ("group", "system:masters")
 LEGACY_TOKENS: Final = 24  # the first minor version without a token secret for each account
 _PART: Final = Label("part", "one of all")
 _TAKEN: Final = Label("goal", "has all of its accounts, secrets or pods")
-_CLOUD: Final = (
-    "eks.amazonaws.com/role-arn",
-    "iam.gke.io/gcp-service-account",
-    "azure.workload.identity/client-id",
-)
 
 
 class Building:
@@ -257,16 +253,12 @@ class Building:
             self._rule(("group", name), [("groups", "")])
         self._rule(CLUSTER_ADMIN, [MASTERS], Label("masters", "system:masters may do everything"))
         self._rule(("user", "system:anonymous"), [("anonymous",)])
-        for resource in world.cluster.of_kind("ServiceAccount"):
-            for key in _CLOUD:
-                role = resource.annotations.get(key)
-                if role:
-                    ref = resource.ref
-                    cloud = ("cloud identity", ref.namespace, ref.name)
-                    place = ("metadata", "annotations", key)
-                    self.program.fact(cloud, Fact(f"annotation {key}", resource, place))
-                    body = [("account", ref.namespace, ref.name), cloud]
-                    self._rule(("cloud", role), body, self.labels["cloud-iam"])
+        for one in outward(world.cluster):
+            cloud = ("cloud identity", one.namespace, one.account)
+            says = f"annotation {one.place[-1]}"
+            self.program.fact(cloud, Fact(says, one.resource, one.place))
+            body = [("account", one.namespace, one.account), cloud]
+            self._rule(("cloud", one.outside), body, self.labels["cloud-iam"])
 
     def _network(self) -> None:
         by_id = {cls.id: cls for cls in self.world.classes}

@@ -22,6 +22,7 @@ TEXT = files("martello.report.access").joinpath("martello-access-v1.schema.json"
         "can get pods --as joe -f demo",
         "who-can get secrets -f demo --system",
         "can --list --as kube-system/log-agent -f demo",
+        "identities -f demo",
         "diff demo demo",
         "trim --events audit.log -f demo",
     ],

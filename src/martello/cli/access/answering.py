@@ -6,16 +6,22 @@ from typing import IO, Any
 
 from martello.cli.outputs import write_each
 from martello.cli.reports import parse_outputs
-from martello.report.access.model import Answer, Holders, Rights
+from martello.report.access.model import Answer, Holders, Identities, Rights
 from martello.report.model import Screen
 
 FORMATS = ("text", "json")
+_WRITERS = {
+    Answer: "write_answer",
+    Holders: "write_holders",
+    Identities: "write_identities",
+    Rights: "write_rights",
+}
 
 
-def tell(told: Answer | Holders | Rights, flags: dict[str, Any]) -> int:
+def tell(told: Answer | Holders | Identities | Rights, flags: dict[str, Any]) -> int:
     """Writes what was found; the exit code of the question."""
     outputs = parse_outputs(flags["outputs"] or ("text",), FORMATS)
-    name = {Answer: "write_answer", Holders: "write_holders", Rights: "write_rights"}[type(told)]
+    name = _WRITERS[type(told)]
 
     def write(format: str, screen: Screen, out: IO[str]) -> None:
         if format == "json":

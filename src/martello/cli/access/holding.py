@@ -9,11 +9,12 @@ import msgspec
 from martello.cli.access.asking import namespace, told
 from martello.cli.access.opening import Opened
 from martello.cli.access.requests import Asked, parse
-from martello.cli.access.telling import chain, subject_note
+from martello.cli.access.telling import chain, place, subject_note
 from martello.practices.access.bindings import Subject
 from martello.practices.access.defaults import of_control_plane
 from martello.practices.access.gaps import may_allow
-from martello.practices.access.model import Answer
+from martello.practices.access.model import MASTERS, Answer
+from martello.practices.access.posture import mappings
 from martello.report.access.model import Holder, Holders
 
 _HOME: Final = "default"  # where kubectl puts what does not say its namespace
@@ -33,10 +34,20 @@ def holders(opened: Opened, words: tuple[str, ...], flags: dict[str, Any]) -> Ho
         request={k: v for k, v in msgspec.structs.asdict(asked.request).items() if v},
         holders=tuple(listed),
         folded=len(found) - len(listed),
-        notes=asked.notes,
+        notes=(*asked.notes, *_masters(opened)),
         missing=opened.missing,
         exit=3 if opened.missing and not flags["allow_incomplete"] else 0,
     )
+
+
+def _masters(opened: Opened) -> list[str]:
+    """Identities of outside that pass every authorizer, which no binding shows."""
+    return [
+        f"{one.outside} may too: it is mapped to {MASTERS} ({where})"
+        for one in mappings(opened.cluster)
+        if one.is_master
+        for where in (place(one.resource) or str(one.resource.ref),)
+    ]
 
 
 def _all(opened: Opened, asked: Asked) -> list[tuple[Subject, list[str], list[Answer]]]:

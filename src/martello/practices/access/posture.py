@@ -18,6 +18,11 @@ from martello.practices.access.chain import server_flags
 from martello.practices.access.model import MASTERS
 
 AUTHENTICATION: Final = "AuthenticationConfiguration.apiserver.config.k8s.io"
+CLOUD_ROLES: Final = (
+    "eks.amazonaws.com/role-arn",
+    "iam.gke.io/gcp-service-account",
+    "azure.workload.identity/client-id",
+)
 _LEGACY: Final = "kubernetes.io/service-account-token"
 _BOOTSTRAP: Final = "bootstrap.kubernetes.io/token"
 _API: Final = "https://kubernetes.default.svc"
@@ -56,6 +61,16 @@ class Mapping(msgspec.Struct, frozen=True):
     def is_master(self) -> bool:
         """Whether it may do everything."""
         return MASTERS in self.groups
+
+
+class Outward(msgspec.Struct, frozen=True):
+    """An account that may be an identity of a cloud: its annotation names which."""
+
+    namespace: str
+    account: str
+    outside: str
+    resource: Resource
+    place: Path
 
 
 class Anonymous(msgspec.Struct, frozen=True):
@@ -172,6 +187,16 @@ def mappings(cluster: Cluster) -> Iterator[Mapping]:
             name = secret.ref.name.removeprefix("bootstrap-token-")
             groups = ("system:bootstrappers", "system:authenticated")
             yield Mapping(f"bootstrap token {name}", f"system:bootstrap:{name}", groups, secret)
+
+
+def outward(cluster: Cluster) -> Iterator[Outward]:
+    """The accounts whose tokens a cloud takes for one of its own identities."""
+    for resource in cluster.of_kind("ServiceAccount"):
+        for key in CLOUD_ROLES:
+            role = resource.annotations.get(key)
+            if isinstance(role, str) and role:
+                ref, place = resource.ref, ("metadata", "annotations", key)
+                yield Outward(ref.namespace, ref.name, role, resource, place)
 
 
 def _aws(found: Resource) -> Iterator[Mapping]:

@@ -6,7 +6,7 @@ from typing import IO, Any, Final
 
 import msgspec
 
-from martello.report.access.model import Answer, Chain, Holder, Holders, Rights
+from martello.report.access.model import Answer, Chain, Holder, Holders, Identities, Rights
 from martello.report.text import encoded
 
 SCHEMA: Final = "martello-access/v1"
@@ -56,6 +56,16 @@ def write_rights(told: Rights, out: IO[str]) -> None:
         "missing": list(told.missing),
     }
     write_plain("rights", body, out)
+
+
+def write_identities(told: Identities, out: IO[str]) -> None:
+    """All ways to be somebody."""
+    body = {
+        "identities": [msgspec.to_builtins(row) for row in told.rows],
+        "notes": list(told.notes),
+        "missing": list(told.missing),
+    }
+    write_plain("identities", body, out)
 
 
 def write_plain(kind: str, body: dict[str, Any], out: IO[str]) -> None:

@@ -94,3 +94,28 @@ class Rights(msgspec.Struct, frozen=True):
     notes: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
     exit: int = 0
+
+
+class Identity(msgspec.Struct, frozen=True):
+    """A way to be somebody here: `kind` is anonymous, mapped, bootstrap, token, or cloud (outward).
+
+    `who` may, `becomes` says as whom, `life` is that of a token in seconds, 0 for ever, None for
+    what is no token. `grave` where it may do everything, or needs no end and no credential.
+    """
+
+    kind: str
+    who: str
+    becomes: str
+    where: str
+    life: int | None = None
+    grave: bool = False
+    note: str = ""
+
+
+class Identities(msgspec.Struct, frozen=True):
+    """All ways to be somebody, as far as objects show them."""
+
+    rows: tuple[Identity, ...]
+    notes: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
+    exit: int = 0

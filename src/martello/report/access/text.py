@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from typing import IO, Final
 
-from martello.report.access.model import Answer, Chain, Holder, Holders, Near, Right, Rights
+from martello.report.access.identified import lines_of
+from martello.report.access.model import (
+    Answer,
+    Chain,
+    Holder,
+    Holders,
+    Identities,
+    Near,
+    Right,
+    Rights,
+)
 from martello.report.model import Screen
 from martello.report.table import flow
 from martello.report.text import clean, hanging, paint, plural
@@ -127,6 +137,11 @@ def write_rights(told: Rights, screen: Screen, out: IO[str]) -> None:
         count = plural(told.folded, "rule")
         lines.append(f"and {count} that everybody has: --system")
     _put(lines + _end(told.notes, told.missing, screen), out)
+
+
+def write_identities(told: Identities, screen: Screen, out: IO[str]) -> None:
+    """Writes every way to be somebody."""
+    _put(lines_of(told, screen) + _end(told.notes, told.missing, screen), out)
 
 
 def _right(right: Right, screen: Screen) -> list[str]:

@@ -12,6 +12,7 @@ VERBS: Final = {
     "can": ("can", "May this principal do this? Exit 0 yes, 1 no, 3 unknown."),
     "who-can": ("who_can", "Who may do this, and through which bindings."),
     "why": ("why", "Why, by every grant; or why not, and what misses by one word."),
+    "identities": ("identities", "How one becomes somebody: anonymous, mapped, by which tokens."),
     "diff": ("diff", "What a change of roles and bindings really grants and takes."),
     "trim": ("trim", "What is granted and never used, by the audit log; with proof."),
 }

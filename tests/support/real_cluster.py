@@ -12,6 +12,7 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -84,6 +85,13 @@ class RealCluster:
     def kubectl(self, *words: str, text: str = "", config: Path | None = None) -> str:
         """Runs kubectl against this cluster, as its administrator or somebody else."""
         known = config or self.kubeconfig
+        for _ in range(40):
+            try:
+                return _run(["kubectl", f"--kubeconfig={known}", *words], text, self.env)
+            except AssertionError as error:
+                if not refused(str(error)):
+                    raise
+                time.sleep(1)  # it is started again
         return _run(["kubectl", f"--kubeconfig={known}", *words], text, self.env)
 
     def person(self, name: str, role: str = "cluster-admin") -> Path:
@@ -138,6 +146,53 @@ class RealCluster:
         return next(line.split()[1] for line in tasks.splitlines() if line.startswith(container))
 
 
+def refused(text: str) -> bool:
+    """Whether kubectl found no API server."""
+    return "connection refused" in text or "was refused" in text
+
+
+@contextmanager
+def _kept_running(place: Path, network: str) -> Iterator[None]:
+    """Starts the API server again where it ends: that of 1.20, built by a younger Go than its own,
+    ends now and then while it writes JSON.
+    """
+    told = place / "pid" / "apiserver"
+    first = int(told.read_text())
+    own = Path(f"/proc/{first}/cmdline").read_bytes().decode().split("\0")[:-1]
+    command = ["nsenter", f"--net=/run/netns/{network}", *own]
+    ending = threading.Event()
+    later: list[subprocess.Popen[bytes]] = []
+
+    def alive() -> bool:
+        if later:
+            return later[-1].poll() is None
+        try:
+            return b"\nState:\tZ" not in Path(f"/proc/{first}/status").read_bytes()
+        except OSError:
+            return False
+
+    def watch() -> None:
+        while not ending.wait(0.2):
+            if not alive():
+                with (place / "log" / "apiserver.log").open("ab") as log:
+                    begun = subprocess.Popen(
+                        command, stdout=log, stderr=log, stdin=subprocess.DEVNULL
+                    )
+                later.append(begun)
+                told.write_text(str(begun.pid))
+
+    thread = threading.Thread(target=watch, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ending.set()
+        thread.join()
+        for one in later:
+            one.kill()
+            one.wait()
+
+
 @contextmanager
 def real_cluster(
     place: Path, *, nodes: int, name: str, net: str, arguments: Sequence[str] = ()
@@ -154,7 +209,8 @@ def real_cluster(
     try:
         more = [f"--apiserver-arg={one}" for one in arguments]
         cluster.call("up", "--nodes", str(nodes), *more)
-        yield cluster
+        with _kept_running(place, f"{name}-cp"):
+            yield cluster
     finally:
         cluster.call("down")
         shutil.rmtree(place, ignore_errors=True)

@@ -12,6 +12,7 @@ from martello.paths.model import Weakness
 if TYPE_CHECKING:
     from martello.practices.images.ledger import ImageFacts, ImageSummary
 
+EXPLOITED: Final = "known to be exploited"
 _MOST: Final = 3  # weaknesses of one image: a path needs one
 
 
@@ -48,7 +49,7 @@ def of_images(cluster: Cluster, images: ImageFacts) -> tuple[Weakness, ...]:
 
 
 def _weak(image: str, container: str, summary: ImageSummary) -> Iterator[Weakness]:
-    exploited = [(one, "known to be exploited") for one in summary.exploited]
+    exploited = [(one, EXPLOITED) for one in summary.exploited]
     critical = [(one, "critical") for one in summary.worst if one.severity == "critical"]
     for one, how in (exploited + critical)[:_MOST]:
         fixed = f", fixed in {one.fixed}" if one.fixed else ", no fix"

@@ -1,0 +1,222 @@
+"""How far the subjects of alerts reach, which makes alerts graver: by all practices' facts.
+
+A cluster is read once, live ones again and again; what one subject reaches is computed when it is
+first asked for, and kept until the next reading. What nobody could assess raises nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Final, TypeVar
+
+from martello.cli.paths.opening import Known, known
+from martello.cli.paths.places import words
+from martello.cli.paths.weaknesses import EXPLOITED
+from martello.core.alert import SEVERITIES
+from martello.paths.find import GOALS
+from martello.paths.horn import closure, relevant
+from martello.paths.model import Proposition
+from martello.paths.pods import Class
+from martello.paths.proof import Proofs
+from martello.paths.reach import reach
+from martello.practices.access.model import ACCOUNT, Principal, Request
+from martello.practices.access.principals import account, let_in, user
+from martello.practices.monitor.rule import Rule
+
+EVERY: Final = 300.0  # seconds between readings of a live cluster
+_MOST: Final = 20_000  # subjects that are kept
+_SHOWN: Final = 3  # namespaces that are named
+_ENTERED: Final = frozenset(("exec", "attach", "portforward", "ephemeralcontainers", "proxy"))
+_KINDS: Final = {"deploy": "deployment"}  # words of `pod_workload` that are no kind's name
+_SUBJECTS: Final = frozenset(("account", "user", "group", "pods-of"))
+_SECRETS: Final = ("get", "list")
+Key = TypeVar("Key")
+
+
+class Reaching:
+    """Raises alerts. Without a reading nothing is raised."""
+
+    __slots__ = ("_flags", "_world")
+
+    def __init__(self, flags: Mapping[str, Any]) -> None:
+        self._flags = {key: flags[key] for key in ("files", "context", "kubeconfig")}
+        self._world: World | None = None
+
+    @property
+    def live(self) -> bool:
+        """Whether what is read changes."""
+        return not self._flags["files"] or any(
+            word.partition(":")[0] == "cluster" for word in self._flags["files"]
+        )
+
+    def read(self) -> None:
+        """Reads the cluster. Raises what reading raises; what was read before then stands."""
+        self._world = World(known(self._flags))
+
+    def __call__(self, rule: Rule, event: Mapping[str, Any]) -> tuple[str, tuple[str, ...]]:
+        """The severity of an alert that begins with this event, and why it is above the rule's."""
+        world = self._world
+        reasons = world.reasons(event) if world is not None else ()
+        if not reasons:
+            return rule.severity, ()
+        level = min(SEVERITIES.index(rule.severity) + 1, len(SEVERITIES) - 1)
+        return SEVERITIES[level], reasons
+
+
+def reaching(flags: Mapping[str, Any]) -> Reaching | None:
+    """What raises alerts, where the flags name a cluster. Files are read at once: raises what
+    reading raises. A live cluster is to be read by who keeps it fresh.
+    """
+    if not (flags["files"] or flags["context"] or flags["kubeconfig"]):
+        return None
+    found = Reaching(flags)
+    if not found.live:
+        found.read()
+    return found
+
+
+class World:
+    """One reading of a cluster, asked about subjects."""
+
+    def __init__(self, read: Known) -> None:
+        self._known = read
+        self._program = read.facts.program
+        self._ends = [(one, n) for one in GOALS if (n := self._program.find(one)) is not None]
+        self._rules = relevant(self._program, [number for _, number in self._ends])
+        self._unsure = self._program.index.unsure
+        numbers = [n for n, name in enumerate(self._program.names) if name[0] in _SUBJECTS]
+        self._bits = {number: bit for bit, number in enumerate(numbers)}
+        everybody = reach(self._program, numbers, self._rules, without=self._unsure)
+        self._who = {end: everybody[end] for _, end in self._ends}
+        self._classes: dict[tuple[str, str], Class] = {}
+        for cls in read.facts.world.classes:
+            ref = cls.workload.resource.ref
+            self._classes.setdefault((cls.namespace, f"{ref.kind.lower()}/{ref.name}"), cls)
+            for pod in cls.pods:
+                self._classes[cls.namespace, f"pod/{pod}"] = cls
+        inputs = read.facts.inputs
+        self._exposed = {
+            one.workload: one.fact.says for one in inputs.exposed or () if one.fact.sure
+        }
+        self._weak = {
+            (one.image, one.container): f"{one.id} in {one.says}"
+            for one in reversed(read.weak or ())
+            if not one.because and EXPLOITED in one.says
+        }
+        self._of_users: dict[tuple[str, tuple[str, ...]], tuple[str, ...]] = {}
+        self._of_classes: dict[str, tuple[str, ...]] = {}
+
+    def reasons(self, event: Mapping[str, Any]) -> tuple[str, ...]:
+        """Why an alert about the actor and the pod of an event is graver than others."""
+        return tuple(dict.fromkeys((*self._actor(event), *self._pod(event))))
+
+    def _actor(self, event: Mapping[str, Any]) -> tuple[str, ...]:
+        acted = event.get("actor_as")
+        name = acted or event.get("actor_user")
+        if not isinstance(name, str) or (name.startswith("system:") and not _is_account(name)):
+            return ()  # the control plane and nodes reach everything: that tells nothing
+        given = event.get("actor_as_groups" if acted else "actor_groups") or ()
+        groups = () if _is_account(name) else tuple(sorted(one for one in given if one))
+        return _kept(self._of_users, (name, groups), lambda: tuple(self._user(name, groups)))
+
+    def _pod(self, event: Mapping[str, Any]) -> tuple[str, ...]:
+        """Of what ran in a pod, and of who entered one."""
+        if event.get("kind") == "audit" and not (
+            event.get("k8s_resource") == "pods" and event.get("k8s_subresource") in _ENTERED
+        ):
+            return ()
+        cls = self._class(event)
+        if cls is None:
+            return ()
+        return _kept(self._of_classes, cls.id, lambda: tuple(self._workload(cls)))
+
+    def _class(self, event: Mapping[str, Any]) -> Class | None:
+        space = str(event.get("k8s_ns") or "")
+        name = event.get("pod_name") or event.get("k8s_name")
+        found = self._classes.get((space, f"pod/{name}"))
+        if found is None:
+            kind, slash, name = str(event.get("pod_workload") or "").partition("/")
+            found = self._classes.get((space, f"{_KINDS.get(kind, kind)}{slash}{name}"))
+        return found
+
+    def _user(self, name: str, groups: tuple[str, ...]) -> Iterator[str]:
+        space, _, called = name.removeprefix(ACCOUNT).partition(":")
+        if _is_account(name):
+            who = account(space, called)
+            told = f"its account {space}/{called}"
+            starts: list[Proposition] = [("account", space, called)]
+        else:
+            who = user(name, let_in(groups))
+            told = f"user {name}"
+            starts = [("user", name), *(("group", group) for group in who.groups)]
+        yield from self._goal(starts, told)
+        yield from self._secrets(who, told)
+
+    def _workload(self, cls: Class) -> Iterator[str]:
+        yield from self._goal([("pods-of", cls.id)], f"whoever is in {cls.id}")
+        if cls.tokens:
+            told = f"its account {cls.namespace}/{cls.account}"
+            yield from self._secrets(account(cls.namespace, cls.account), told)
+        through = self._exposed.get(cls.id)
+        if through is not None:
+            yield f"the internet reaches {cls.id}: {through}"
+        for container in cls.workload.containers:
+            weakness = self._weak.get((str(container.raw.get("image")), container.name))
+            if weakness is not None:
+                yield f"its container {container.name} has {weakness}"
+
+    def _goal(self, starts: list[Proposition], told: str) -> Iterator[str]:
+        """The worst goal that is surely reached."""
+        program = self._program
+        numbers = [n for one in starts if (n := program.find(one)) is not None]
+        for goal, end in self._ends:
+            if self._reaches(numbers, end):
+                proofs = Proofs(
+                    program, numbers, without=self._unsure, rules=self._rules, goals=[end]
+                )
+                steps = len(proofs.path(end).steps)
+                yield f"{told} reaches {words(goal)} in {steps} step{'s' * (steps != 1)}"
+                return
+
+    def _reaches(self, numbers: list[int], end: int) -> bool:
+        """Whether one of these, or what they have together, leads to an end."""
+        if any(self._who[end] >> self._bits[one] & 1 for one in numbers):
+            return True
+        if len(numbers) < 2:
+            return False
+        found = closure(self._program, numbers, self._unsure, rules=self._rules, goal=end)
+        return bool(found[end])
+
+    def _secrets(self, who: Principal, told: str) -> Iterator[str]:
+        """Where somebody reads all secrets, and how many these are today."""
+        access = self._known.opened.access
+        cluster = access.cluster
+
+        def reads(space: str) -> bool:
+            asked = (Request(verb, resource="secrets", namespace=space) for verb in _SECRETS)
+            return any(access.can(who, one).verdict == "allowed" for one in asked)
+
+        if reads(""):
+            count = sum(1 for _ in cluster.of_kind("Secret"))
+            yield f"{told} reads every secret of the cluster ({count:,})"
+            return
+        spaces = [space for space in access.scopes(who) if space and reads(space)]
+        if spaces:
+            count = sum(1 for space in spaces for _ in cluster.of_kind("Secret", space))
+            more = f" and {len(spaces) - _SHOWN} more" if len(spaces) > _SHOWN else ""
+            yield f"{told} reads every secret of {', '.join(spaces[:_SHOWN])}{more} ({count:,})"
+
+
+def _is_account(name: str) -> bool:
+    return name.startswith(ACCOUNT)
+
+
+def _kept(
+    known: dict[Key, tuple[str, ...]], key: Key, compute: Callable[[], tuple[str, ...]]
+) -> tuple[str, ...]:
+    found = known.get(key)
+    if found is None:
+        if len(known) >= _MOST:
+            known.clear()
+        found = known[key] = compute()
+    return found

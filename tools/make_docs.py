@@ -19,10 +19,11 @@ from martello.practices.monitor import packs
 from martello.report.html import TITLES
 
 DOCS = Path(__file__).parent.parent / "docs"
-_RULES = """`martello monitor rules list` shows them, `rules check` which of them can fire on what is
-connected, `rules test` runs the tests that each one carries. Why a rule matters, what to do, what
-may silence it and which rules of others it covers stand beside it in `practices/monitor/rules/`;
-how rules are written stands in [practices/monitor-rules.md](practices/monitor-rules.md)."""
+_RULES = """`martello monitor rules list` shows them, `rules check` which of them can fire on what
+is connected, `rules test` runs the tests that each one carries. Why a rule matters, what to do,
+what may silence it and which rules of others it covers stand beside it in
+`practices/monitor/rules/`; how rules are written stands in
+[practices/monitor-rules.md](practices/monitor-rules.md)."""
 HEAD = "<!-- Written by `make docs`; change the source instead. -->\n"
 
 

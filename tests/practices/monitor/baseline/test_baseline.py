@@ -255,3 +255,151 @@ def test_a_person_is_known_by_program_and_network() -> None:
     alice = Entity("user", "", "alice")
     assert (alice, "agent", "kubectl from 198.51.100.0/24") in found
     assert list(facts({**event, "actor_user": "system:node:a"})) == []
+
+
+LINEAGE = ("workload", "shop", "deploy/web", "main")
+
+
+def test_figures_are_those_of_the_values_whatever_happens_to_them() -> None:
+    baselines = learned(5)
+    baselines.observe(ordinary(5, "t2", HOUR))
+    for normal in baselines.normals():
+        for kind, values in normal.values.items():
+            assert normal.singletons(kind) == sum(one.times == 1 for one in values.values())
+            assert normal.trials(kind) - normal.minutes == sum(v.times for v in values.values())
+    assert baselines._known == sum(one.size for one in baselines.normals())
+
+
+def test_b6_a_flood_of_values_is_told_of_once() -> None:
+    baselines = learned()
+    names = (
+        f"/x/{a}{b}{c}" for a in ascii_lowercase for b in ascii_lowercase for c in "abcdefghij"
+    )
+    told = baselines.observe(process(HOUR + n / 100, exe=exe) for n, exe in enumerate(names))
+    full = [one for one in told if one.why == "full" and one.kind == "exe"]
+    assert len(full) == 1
+    assert "5,000 values of `program`" in str(full[0])
+    assert "MON-501" in {hit.rule for hit in hits(full)}
+
+
+def test_b5_a_restart_does_not_make_learnable_what_an_open_alert_holds() -> None:
+    baselines = learned(10)
+    shell = process(10 * MINUTE, "web-t1-0", "/bin/sh")
+    baselines.observe([shell])
+    baselines.alerted(shell)
+    after = process(11 * MINUTE, "web-t9-0", "/usr/bin/nc", pod_template="t9")
+    baselines.observe([after])
+    normal = baselines.of(LINEAGE)
+    assert normal is not None
+    assert normal.entity.template == "t9"
+    assert normal.values["exe"]["/usr/bin/nc"].state == WAITING
+
+
+def test_b5_what_an_account_does_waits_while_an_alert_on_it_is_open() -> None:
+    baselines = learned(10)
+    request = verb(10 * MINUTE, "create", "pods/exec")
+    baselines.observe([request])
+    baselines.alerted(request)
+    baselines.observe([verb(11 * MINUTE, "list", "secrets")])
+    normal = baselines.of(("account", "shop", "web", ""))
+    assert normal is not None
+    assert normal.values["verb"]["create pods/exec"].state == WAITING
+    assert normal.values["verb"]["list secrets"].state == WAITING
+
+
+def test_who_came_first_elsewhere_and_pods_of_nobody_excuse_nothing() -> None:
+    new = process(HOUR, "web-t1-1", "/usr/bin/nmap")
+    alone = learned().observe([new])
+    baselines = learned()
+    for number in range(200):
+        mine: dict[str, Any] = {
+            "pod_workload": None,
+            "pod_name": f"mine-{number}",
+            "k8s_ns": "attacker",
+        }
+        baselines.observe([process(HOUR - 1, exe="/usr/bin/nmap", **mine)])
+        mine["pod_workload"] = f"pod/mine-{number}"
+        baselines.observe([process(HOUR - 1, exe="/usr/bin/nmap", **mine)])
+    baselines.observe(
+        [process(HOUR - 1, exe="/usr/bin/nmap", pod_workload="deploy/mine", k8s_ns="attacker")]
+    )
+    assert [one.bits for one in baselines.observe([new])] == [one.bits for one in alone]
+
+
+def test_a_roll_out_each_minute_keeps_what_is_normal_and_takes_no_room_of_others() -> None:
+    baselines = Baselines(most_known=400)
+    baselines.observe(ordinary(60))
+    baselines.observe(
+        process(HOUR, pod_workload=f"deploy/o{n}", exe=f"/opt/{a}")
+        for n in range(10)
+        for a in ascii_lowercase[:10]
+    )
+    for n in range(300):
+        start = HOUR + n * MINUTE
+        told = baselines.observe(ordinary(1, f"r{ascii_lowercase[n % 26]}{n}", start))
+        assert told == []
+    assert baselines.forgotten == 0
+    assert sum(one.entity.name == "deploy/web" for one in baselines.normals()) <= 64
+    again = baselines.observe([process(7 * HOUR, exe="/usr/bin/nmap", pod_template="new")])
+    assert {one.kind for one in again} == {"exe", "spawn"}
+
+
+def test_replicas_are_compared_however_many_pods_came_and_went() -> None:
+    baselines = Baselines()
+    for n in range(200):
+        baselines.observe([process(n * MINUTE, f"gone-{n}")])
+    start = 200 * MINUTE
+    for minute in range(4):
+        at = start + minute * MINUTE
+        baselines.observe(process(at + n, f"web-{n}") for n in range(4))
+    told = baselines.observe([process(start + 4 * MINUTE, "web-1", "/usr/bin/other")])
+    for minute in range(4, 7):
+        at = start + minute * MINUTE
+        told += baselines.observe(process(at + n, f"web-{n}") for n in range(4))
+    assert "/usr/bin/other" in {one.value for one in told}
+    normal = baselines.of(LINEAGE)
+    assert normal is not None
+    assert {f"web-{n}" for n in range(4)} <= set(normal.members)
+
+
+def test_values_are_bounded_over_all_entities() -> None:
+    baselines = Baselines(most_known=1_000)
+    for n in range(200):
+        baselines.observe(
+            process(n, pod_workload=f"deploy/{n}", exe=f"/opt/{a}") for a in ascii_lowercase
+        )
+    assert baselines._known <= 1_000
+    assert baselines._known == sum(one.size for one in baselines.normals())
+    assert baselines.forgotten > 150
+    assert len(baselines._who) <= 1_000
+
+
+def test_renaming_pods_shuffling_replicas_and_shifting_time_keep_verdicts() -> None:
+    def verdicts(rename: dict[str, str], shift: int) -> list[tuple[str, str, str]]:
+        events = [*ordinary(20), *NEW.values(), process(21 * MINUTE, "web-t1-2", "/usr/bin/wget")]
+        events.sort(key=lambda one: one["time"])
+        changed = [
+            {**e, "time": e["time"] + shift, "pod_name": rename.get(e.get("pod_name", ""), "other")}
+            for e in events
+        ]
+        return [(one.kind, one.value, one.why) for one in Baselines().observe(changed)]
+
+    names = [f"web-t1-{n}" for n in range(3)]
+    expected = verdicts(dict(zip(names, names, strict=True)), 0)
+    assert expected
+    assert verdicts(dict(zip(names, names[::-1], strict=True)), 0) == expected
+    assert verdicts(dict(zip(names, ("x", "y-7", "é"), strict=True)), 0) == expected
+    assert verdicts(dict(zip(names, names, strict=True)), 86_400 * 400 * SECOND) == expected
+
+
+def test_the_last_address_of_a_user_counts() -> None:
+    event = {**verb(0), "actor_user": "alice", "actor_agent": "kubectl/v1"}
+    found = [f.value for f in facts({**event, "actor_ips": ["10.0.0.9", "6.6.6.6"]})]
+    assert "kubectl from 6.6.6.0/24" in found
+
+
+@pytest.mark.parametrize("time", [0, -1, None, 1 << 62])
+def test_times_that_cannot_be_are_survived(time: int | None) -> None:
+    baselines = learned(3)
+    baselines.observe([{**process(HOUR), "time": time}, process(HOUR, exe="/usr/bin/x")])
+    baselines.alerted({**process(HOUR), "time": time})

@@ -135,8 +135,8 @@ def _audit(event: Event) -> Iterator[Fact]:
             yield Fact(of, "", "verb", f"{event.get('api_verb')} {_resource(event)}")
         agent = str(event.get("actor_agent") or "").partition("/")[0]
         addresses = event.get("actor_ips") or ()
-        if agent and addresses:
-            yield Fact(of, "", "agent", f"{plain(agent)} from {_network(str(addresses[0]))}")
+        if agent and addresses:  # all but the last are what the client says
+            yield Fact(of, "", "agent", f"{plain(agent)} from {_network(str(addresses[-1]))}")
 
 
 def _resource(event: Event) -> str:

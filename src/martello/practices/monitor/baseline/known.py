@@ -20,7 +20,7 @@ class Value(msgspec.Struct):
     """A value: how often it was seen, by which replicas, from when to when (ns UTC)."""
 
     times: int = 0
-    members: set[str] = msgspec.field(default_factory=set)
+    members: tuple[str, ...] = ()
     first: int = 0
     last: int = 0
     state: str = LEARNED
@@ -43,7 +43,10 @@ class Row(msgspec.Struct, frozen=True):
 class Normal:
     """An entity. Time is told in ns UTC of events."""
 
-    __slots__ = ("alerting", "entity", "first", "full", "last", "members", "minutes", "values")
+    __slots__ = (
+        *("alerting", "entity", "first", "full", "last", "members", "minutes", "values"),
+        *("_once", "_times"),
+    )
 
     def __init__(self, entity: Entity, first: int) -> None:
         self.entity = entity
@@ -54,14 +57,21 @@ class Normal:
         self.values: dict[str, dict[str, Value]] = {kind: {} for kind in CLASSES}
         self.full: set[str] = set()  # classes with too many values
         self.alerting = 0  # until when an alert of a rule that is never learned is open
+        self._times = dict.fromkeys(CLASSES, 0)  # by class: how often its values were seen
+        self._once = dict.fromkeys(CLASSES, 0)  # and how many of them were seen once
+
+    @property
+    def size(self) -> int:
+        """How many values are known."""
+        return sum(map(len, self.values.values()))
 
     def watch(self, member: str, time: int) -> None:
         """A replica was seen alive."""
         self.first, self.last = min(self.first, time), max(self.last, time)
         span = self.members.get(member)
         if span is None:
-            if len(self.members) >= MOST_MEMBERS:
-                return
+            if len(self.members) >= MOST_MEMBERS:  # pods come and go: the one longest unseen
+                del self.members[min(self.members, key=lambda one: self.members[one][1])]
             span = self.members[member] = [time, time, 0]
         span[0], span[1] = min(span[0], time), max(span[1], time)
         minute = time // MINUTE
@@ -73,24 +83,40 @@ class Normal:
         """How often it could have done something new: what was seen of the class, and the minutes
         of its replicas.
         """
-        return sum(one.times for one in self.values[kind].values()) + self.minutes
+        return self._times[kind] + self.minutes
 
     def singletons(self, kind: str) -> int:
         """Values that were seen once."""
-        return sum(one.times == 1 for one in self.values[kind].values())
+        return self._once[kind]
+
+    def put(self, kind: str, value: str, known: Value) -> None:
+        """Knows a value as it is given, whatever was known of it."""
+        before = self.values[kind].get(value)
+        self._times[kind] += known.times - (before.times if before else 0)
+        self._once[kind] += (known.times == 1) - (before is not None and before.times == 1)
+        self.values[kind][value] = known
+
+    def again(self, kind: str, known: Value, member: str, time: int) -> None:
+        """One of its values was seen once more."""
+        self._once[kind] -= known.times == 1
+        self._times[kind] += 1
+        known.times += 1
+        self._once[kind] += known.times == 1
+        known.first, known.last = min(known.first, time), max(known.last, time)
+        if member not in known.members and len(known.members) < MOST_MEMBERS:
+            known.members += (member,)
 
     def inherit(self, before: Normal) -> None:
         """What the roll-out before did is known of this one."""
         self.first = min(self.first, before.first)
         self.minutes += before.minutes
         self.full |= before.full
+        self.alerting = max(self.alerting, before.alerting)  # a restart closes no alert
         for kind, values in before.values.items():
             for value, known in values.items():
-                if known.state == LEARNED:
-                    self.values[kind].setdefault(
-                        value,
-                        Value(known.times, set(), known.first, known.last, LEARNED, True),
-                    )
+                if known.state == LEARNED and value not in self.values[kind]:
+                    told = Value(known.times, (), known.first, known.last, LEARNED, True)
+                    self.put(kind, value, told)
 
     def rows(self) -> Iterator[Row]:
         """Everything, to be kept."""
@@ -110,8 +136,10 @@ class Normal:
     def load(self, rows: Iterable[Row]) -> None:
         """What was kept."""
         for row in rows:
-            self.values[row.kind][row.value] = Value(
-                row.times, set(), row.first, row.last, row.state, True
-            )
+            if len(self.values[row.kind]) >= MOST_VALUES and row.value not in self.values[row.kind]:
+                self.full.add(row.kind)
+                continue
+            known = Value(row.times, (), row.first, row.last, row.state, True)
+            self.put(row.kind, row.value, known)
             self.first, self.last = min(self.first, row.first), max(self.last, row.last)
         self.minutes = max(self.minutes, min(100_000, (self.last - self.first) // MINUTE))

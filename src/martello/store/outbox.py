@@ -98,7 +98,7 @@ class Outbox:
         """
         with self._state.writing() as connection:
             at = now(connection)
-            _bury(connection, at)
+            _bury(connection, sink, at)
             due = and_(delivery.c.state.in_(("open", "leased")), delivery.c.next_at <= at)
             chosen = (
                 select(delivery.c.alert, delivery.c.revision)
@@ -145,7 +145,7 @@ class Outbox:
             values = {"state": "open", "error": error[:2000], "next_at": at + int(wait * _SECOND)}
             change = update(delivery).where(_mine(one)).values(**values)
             kept = bool(connection.execute(change).rowcount)
-            _bury(connection, at)
+            _bury(connection, one.sink, at)
         return kept
 
     def refused(self, one: Delivery, error: str) -> bool:
@@ -299,11 +299,12 @@ def _mine(one: Delivery) -> Any:
     return and_(_is(one.sink, one.alert.id, one.alert.revision), held)
 
 
-def _bury(connection: Connection, at: int) -> None:
-    """Dead letters: what a sink has not taken within a day. One that was never tried is tried."""
+def _bury(connection: Connection, sink: str, at: int) -> None:
+    """Dead letters: what the sink has not taken within a day. One that was never tried is tried."""
     old = delivery.c.put_at <= at - int(DEAD_AFTER * _SECOND)
-    idle = or_(
-        delivery.c.state == "open", and_(delivery.c.state == "leased", delivery.c.next_at <= at)
+    idle = and_(
+        delivery.c.state.in_(("open", "leased")),
+        or_(delivery.c.state == "open", delivery.c.next_at <= at),
     )
-    change = update(delivery).where(idle, old, delivery.c.attempts > 0)
+    change = update(delivery).where(delivery.c.sink == sink, idle, old, delivery.c.attempts > 0)
     connection.execute(change.values(state="dead"))

@@ -91,6 +91,17 @@ def test_where_nothing_can_be_written_it_says_so(tmp_path: Path) -> None:
     assert not caught.value.never
 
 
+def test_a_pipe_is_a_file_too(tmp_path: Path) -> None:
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    reading = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        open_sink(path.as_uri()).send(alert())
+        assert json.loads(os.read(reading, 1 << 16))["key"] == alert().key
+    finally:
+        os.close(reading)
+
+
 def test_standard_output_has_a_line_for_each(capsys: pytest.CaptureFixture[str]) -> None:
     sink = open_sink("stdout:")
     sink.check()

@@ -131,6 +131,11 @@ def test_windows_are_bounded() -> None:
         routing(alert(f"n{n}"))
     assert routing(alert("n99", revision=2)) == ()
     assert routing(alert("n1", revision=2)) == ("a",)  # forgotten: told once more, never less
+    assert routing.late() == ()
+    for n in range(100, 120):
+        routing(alert(f"n{n}"))
+    assert routing.late() == ((alert("n99", revision=2), ("a",)),)  # its last word is told
+    assert routing.late() == ()
 
 
 @given(

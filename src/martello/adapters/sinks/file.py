@@ -7,6 +7,7 @@ that a crash left unfinished is ended by the next.
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import os
 from pathlib import Path
@@ -62,10 +63,19 @@ class File:
                 written = 0
                 while written < len(line):
                     written += os.write(opened, line[written:])
-                os.fsync(opened)
+                _synced(opened)
             except OSError:
                 with contextlib.suppress(OSError):
                     os.ftruncate(opened, size)
                 raise
         finally:
             os.close(opened)
+
+
+def _synced(opened: int) -> None:
+    """On the disk; a pipe or a terminal has none."""
+    try:
+        os.fsync(opened)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):
+            raise

@@ -114,6 +114,8 @@ class Routing:
         self._clock = clock
         self._most = most
         self._windows: OrderedDict[str, dict[str, _Window]] = OrderedDict()
+        self._held: set[str] = set()  # alerts of which something is held back
+        self._forgotten: list[tuple[Alert, tuple[str, ...]]] = []  # what was held back of others
         self._lock = threading.Lock()
 
     @property
@@ -144,23 +146,47 @@ class Routing:
                     known[sink] = _Window(alert.severity, alert.state, alert.revision, now, repeat)
                 else:
                     window.held = alert
+                    self._held.add(alert.id)
+            if alert.state == CLOSED:
+                self._held.discard(alert.id)
             if known and alert.state != CLOSED:
                 self._windows[alert.id] = known
                 if len(self._windows) > self._most:
-                    self._windows.popitem(last=False)
+                    self._forget(*self._windows.popitem(last=False))
             return tuple(told)
 
     def late(self) -> tuple[tuple[Alert, tuple[str, ...]], ...]:
         """What was held back and whose window is over: alerts with the sinks to tell now."""
-        found: dict[str, tuple[Alert, list[str]]] = {}
         with self._lock:
+            found, self._forgotten = self._forgotten, []
             now = self._clock()
-            for id, known in self._windows.items():
-                for sink, window in known.items():
-                    if window.held is not None and now - window.at >= window.repeat:
-                        found.setdefault(id, (window.held, []))[1].append(sink)
-                        window.at, window.held = now, None
-        return tuple((alert, tuple(sinks)) for alert, sinks in found.values())
+            for id in tuple(self._held):
+                held = [(s, w) for s, w in self._windows[id].items() if w.held is not None]
+                due = [(s, w) for s, w in held if now - w.at >= w.repeat]
+                found += _taken(due)
+                for _, window in due:
+                    window.at = now
+                if len(due) == len(held):
+                    self._held.discard(id)
+        return tuple(found)
+
+    def _forget(self, id: str, known: dict[str, _Window]) -> None:
+        """There is no room for its windows: what is held back is told before they are over."""
+        self._held.discard(id)
+        self._forgotten += _taken(known.items())
+
+
+def _taken(
+    windows: Iterable[tuple[str, _Window]],
+) -> list[tuple[Alert, tuple[str, ...]]]:
+    """What windows hold back, by alert, with the sinks; they hold it no more."""
+    sinks = [(sink, window) for sink, window in windows if window.held is not None]
+    if not sinks:
+        return []
+    alert = max((w.held for _, w in sinks if w.held is not None), key=lambda one: one.revision)
+    for _, window in sinks:
+        window.held = None
+    return [(alert, tuple(sink for sink, _ in sinks))]
 
 
 def _urgent(window: _Window, alert: Alert) -> bool:

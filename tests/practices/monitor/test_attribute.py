@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
+import pytest
 
 from martello.practices.monitor.attribute import Authors, is_machine
 from martello.practices.monitor.trail import Trail
@@ -161,3 +162,37 @@ def test_a_log_that_comes_after_the_process_settles_what_waited() -> None:
     settled = trail.note(opened("alice", 100.8))
     assert [(token, one.user) for token, one in settled] == [("alert-1", "alice")]
     assert trail.note(opened("alice", 101)) == []
+
+
+def test_nobody_hides_behind_a_controller_that_he_takes_the_place_of() -> None:
+    authors = Authors()
+    authors.note(write("alice", "deployments", "billing"))
+    forged = write("mallory", "pods", "evil", ("Deployment", "billing"), actor_as=DEPLOYMENTS)
+    assert authors.of(forged) is None  # it was mallory, and not alice's Deployment
+    authors.note(write("mallory", "deployments", "other", actor_as=CONTROLLER))
+    found = authors.of(write(CONTROLLER, "pods", "other-x", ("Deployment", "other")))
+    assert found is not None
+    assert found.user == "mallory"
+    authors.note(write("mallory", "deployments", "third", actor_as="bob"))
+    found = authors.of(write(CONTROLLER, "pods", "third-x", ("Deployment", "third")))
+    assert found is not None
+    assert found.user == "bob"
+
+
+def test_sessions_and_what_waits_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("martello.practices.monitor.trail._MOST_ALL", 100)
+    monkeypatch.setattr("martello.practices.monitor.trail._MOST_WAITING", 50)
+    trail = Trail()
+    for n in range(500):
+        trail.note(opened(f"u{n}", n, k8s_name=f"pod-{n % 40}"))
+        trail.wait(shell(n, pod_name=f"other-{n % 7}"), str(n))
+    assert trail._sessions == sum(map(len, trail._pods.values()))
+    assert trail._sessions <= 100
+    assert trail._waits == sum(map(len, trail._waiting.values())) == 50
+
+
+def test_a_session_in_one_pod_takes_no_time_from_others_that_wait() -> None:
+    trail = Trail()
+    trail.wait(shell(101), "alert-1")
+    trail.note(opened("bob", 10_000, k8s_name="other"))  # much later, and of another pod
+    assert [token for token, _ in trail.note(opened("alice", 100.8))] == ["alert-1"]

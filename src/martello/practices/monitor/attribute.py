@@ -65,6 +65,13 @@ def is_machine(user: str) -> bool:
     return user.startswith(_MACHINES)
 
 
+def _person(event: Mapping[str, Any]) -> str:
+    """Who it is: who is impersonated, but for one who takes the place of a part of the cluster."""
+    user = str(event.get("actor_user") or "")
+    other = str(event.get("actor_as") or "")
+    return other if other and not is_machine(other) else user
+
+
 class Authors:
     """What is known of writes. Events are given in the order in which they come."""
 
@@ -80,7 +87,7 @@ class Authors:
             return
         if event.get("k8s_subresource"):
             return
-        user = str(event.get("actor_as") or event.get("actor_user") or "")
+        user = _person(event)
         owner = _owner(event, key[0])
         known = self._known.pop(key, None)
         written = _Known("", 0, None) if known is None else known
@@ -94,9 +101,8 @@ class Authors:
 
     def of(self, event: Mapping[str, Any]) -> Origin | None:
         """Who is behind an audit event of a controller; None: nobody, or nobody knows."""
-        user = str(event.get("actor_as") or event.get("actor_user") or "")
         key = key_of(event)
-        if key is None or not is_machine(user):
+        if key is None or not is_machine(_person(event)):
             return None
         return self._follow(_owner(event, key[0])) or self.behind(key)
 

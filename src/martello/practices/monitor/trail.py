@@ -7,7 +7,7 @@ log may come after the process: then what has been told is told again, with the 
 
 from __future__ import annotations
 
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -23,6 +23,7 @@ _LONGEST: Final = 12 * 3600 * _SECOND  # a session whose end was not seen
 _WAITS: Final = 30 * _SECOND  # for the audit log to come after the process
 _MOST_PODS: Final = 50_000
 _MOST_SESSIONS: Final = 100  # of one pod
+_MOST_ALL: Final = 100_000  # of all pods
 _MOST_WAITING: Final = 10_000
 Pod = tuple[str, str]
 
@@ -58,7 +59,9 @@ class Trail:
 
     def __init__(self) -> None:
         self._pods: OrderedDict[Pod, list[Session]] = OrderedDict()
-        self._waiting: deque[Waiting] = deque(maxlen=_MOST_WAITING)
+        self._sessions = 0
+        self._waiting: OrderedDict[Pod, list[Waiting]] = OrderedDict()
+        self._waits = 0
 
     def note(self, event: Mapping[str, Any]) -> list[tuple[str, Session]]:
         """Learns of a session from an audit event. Gives the tokens that waited for it."""
@@ -69,14 +72,18 @@ class Trail:
             return []
         sessions = self._pods.pop(pod, [])
         self._pods[pod] = sessions
-        if len(self._pods) > _MOST_PODS:
-            self._pods.popitem(last=False)
         id_ = str(event.get("api_id") or event.get("id") or "")
         known = next((one for one in sessions if one.id == id_), None)
         if known is None:
             known = _session(id_, event)
             sessions.append(known)
-            del sessions[:-_MOST_SESSIONS]
+            self._sessions += 1
+            if len(sessions) > _MOST_SESSIONS:
+                del sessions[0]
+                self._sessions -= 1
+        while len(self._pods) > _MOST_PODS or self._sessions > _MOST_ALL:
+            _, gone = self._pods.popitem(last=False)
+            self._sessions -= len(gone)
         if event.get("api_stage") == "ResponseComplete" and known.how != "ephemeralcontainers":
             known.last = max(known.last, int(event.get("time") or 0))
             known.first = min(known.first, int(event.get("time") or 0) - _ms(event))
@@ -105,18 +112,29 @@ class Trail:
         pod = _pod(event)
         if pod is not None and ENTERED in (event.get("proc_flags") or ()):
             container = str(event.get("container_name") or "")
-            self._waiting.append(Waiting(pod, container, int(event.get("time") or 0), token))
+            told = Waiting(pod, container, int(event.get("time") or 0), token)
+            self._waiting.setdefault(pod, []).append(told)
+            self._waits += 1
+            while self._waits > _MOST_WAITING:
+                longest = next(iter(self._waiting))
+                del self._waiting[longest][0]
+                self._waits -= 1
+                if not self._waiting[longest]:
+                    del self._waiting[longest]
 
     def _settle(self, pod: Pod, session: Session) -> list[tuple[str, Session]]:
-        found = []
-        kept: deque[Waiting] = deque(maxlen=_MOST_WAITING)
-        for one in self._waiting:
+        found: list[tuple[str, Session]] = []
+        kept: list[Waiting] = []
+        waiting = self._waiting.pop(pod, [])
+        for one in waiting:
             same = not session.container or not one.container or session.container == one.container
-            if one.pod == pod and same and session.spans(one.time):
+            if same and session.spans(one.time):
                 found.append((one.token, session))
             elif one.time > session.first - _WAITS:
                 kept.append(one)
-        self._waiting = kept
+        if kept:
+            self._waiting[pod] = kept
+        self._waits -= len(waiting) - len(kept)
         return found
 
 

@@ -19,6 +19,7 @@ from martello.core.event import Gap
 ROWS: Final = 10_000  # events of a batch at most, about
 _PIECE: Final = 8 << 20  # bytes of a batch
 _WHOLE: Final = 256 << 20  # of a file that is one value over many lines
+_LINE: Final = 64 << 20  # of a line: what is longer is a gap, no request is as large
 _MOST_GAPS: Final = 1_000
 _document: Final = msgspec.json.Decoder(msgspec.Raw).decode
 
@@ -70,27 +71,27 @@ class AuditBatches:
     def _pieces(self, path: str, name: str) -> Iterator[bytes]:
         """Whole lines, some MiB at a time; a file that is one value over many lines at once."""
         held: list[bytes] = []
-        size = 0
+        seen = size = open_ = 0  # bytes of the file, held, and of those without an end of line
         lines: bool | None = None  # whether every line is a document
-        parts = self._reading.parts(path)
-        while True:
-            try:
-                part = next(parts, None)
-            except TarTrouble as error:
-                self._gap(Gap(name, size, 0, f"the file is cut or damaged here: {error}"))
-                part = None
-            if part is None:
-                break
+        skips = False  # whether this is still a line that was too long
+        for part in self._parts(path, name):
+            seen += len(part)
+            if skips:
+                skips = b"\n" not in part
+                part = part.partition(b"\n")[2]
+            cut = part.rfind(b"\n") + 1
             held.append(part)
             size += len(part)
-            if lines is None and b"\n" in part:
+            open_ = len(part) - cut if cut else open_ + len(part)
+            if lines is None and cut:
                 lines = _by_line(b"".join(held))
-            if lines and size >= _PIECE:
+            if lines and (size - open_ >= _PIECE or open_ > _LINE):
                 text = b"".join(held)
-                cut = text.rfind(b"\n") + 1
-                if cut:
-                    yield text[:cut]
-                    held, size = [text[cut:]], len(text) - cut
+                yield text[: size - open_]
+                held, size = [text[size - open_ :]], open_
+            if lines and open_ > _LINE:
+                self._gap(Gap(name, seen - open_, 0, f"a line is over {_LINE >> 20} MiB"))
+                held, size, open_, skips = [], 0, 0, True
             elif size > _WHOLE:
                 raise BadInput(
                     f"cannot read {name}",
@@ -99,6 +100,16 @@ class AuditBatches:
                 )
         if size:
             yield b"".join(held)
+
+    def _parts(self, path: str, name: str) -> Iterator[bytes]:
+        """The bytes of a file, until it is cut or damaged."""
+        size = 0
+        try:
+            for part in self._reading.parts(path):
+                size += len(part)
+                yield part
+        except TarTrouble as error:
+            self._gap(Gap(name, size, 0, f"the file is cut or damaged here: {error}"))
 
 
 def _by_line(text: bytes) -> bool:

@@ -6,13 +6,15 @@ first asked for, and kept until the next reading. What nobody could assess raise
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Final, TypeVar
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from martello.cli.paths.opening import Known, known
 from martello.cli.paths.places import words
 from martello.cli.paths.weaknesses import EXPLOITED
 from martello.core.alert import SEVERITIES
+from martello.core.errors import MartelloError
+from martello.paths.built import ANY_SECRETS
 from martello.paths.find import GOALS
 from martello.paths.horn import closure, relevant
 from martello.paths.model import Proposition
@@ -23,12 +25,16 @@ from martello.practices.access.model import ACCOUNT, Principal, Request
 from martello.practices.access.principals import account, let_in, user
 from martello.practices.monitor.rule import Rule
 
+if TYPE_CHECKING:
+    from martello.cli.monitor.watch import Watch
+
 EVERY: Final = 300.0  # seconds between readings of a live cluster
 _MOST: Final = 20_000  # subjects that are kept
 _SHOWN: Final = 3  # namespaces that are named
 _ENTERED: Final = frozenset(("exec", "attach", "portforward", "ephemeralcontainers", "proxy"))
 _KINDS: Final = {"deploy": "deployment"}  # words of `pod_workload` that are no kind's name
 _SUBJECTS: Final = frozenset(("account", "user", "group", "pods-of"))
+_BEYOND: Final = tuple(goal for goal in GOALS if goal != ANY_SECRETS)
 _SECRETS: Final = ("get", "list")
 Key = TypeVar("Key")
 
@@ -39,7 +45,8 @@ class Reaching:
     __slots__ = ("_flags", "_world")
 
     def __init__(self, flags: Mapping[str, Any]) -> None:
-        self._flags = {key: flags[key] for key in ("files", "context", "kubeconfig")}
+        self._flags: dict[str, Any] = {key: flags.get(key) for key in ("context", "kubeconfig")}
+        self._flags["files"] = flags.get("world") or ()
         self._world: World | None = None
 
     @property
@@ -52,6 +59,20 @@ class Reaching:
     def read(self) -> None:
         """Reads the cluster. Raises what reading raises; what was read before then stands."""
         self._world = World(known(self._flags))
+
+    def follow(self, watch: Watch) -> None:
+        """Reads a live cluster again and again beside a watch, which goes on meanwhile."""
+
+        def again() -> None:
+            while not watch.ending.is_set():
+                try:
+                    self.read()
+                    watch.troubled("reach")
+                except MartelloError as error:
+                    watch.troubled("reach", f"what subjects reach is not known: {error.what}")
+                watch.ending.wait(EVERY)
+
+        watch.thread(again, "reach")
 
     def __call__(self, rule: Rule, event: Mapping[str, Any]) -> tuple[str, tuple[str, ...]]:
         """The severity of an alert that begins with this event, and why it is above the rule's."""
@@ -67,10 +88,18 @@ def reaching(flags: Mapping[str, Any]) -> Reaching | None:
     """What raises alerts, where the flags name a cluster. Files are read at once: raises what
     reading raises. A live cluster is to be read by who keeps it fresh.
     """
-    if not (flags["files"] or flags["context"] or flags["kubeconfig"]):
+    if not any(flags.get(key) for key in ("world", "context", "kubeconfig")):
         return None
     found = Reaching(flags)
     if not found.live:
+        found.read()
+    return found
+
+
+def read_once(flags: Mapping[str, Any]) -> Reaching | None:
+    """What raises alerts, read now, where the flags name a cluster. Raises what reading raises."""
+    found = reaching(flags)
+    if found is not None and found.live:
         found.read()
     return found
 
@@ -149,14 +178,17 @@ class World:
             who = user(name, let_in(groups))
             told = f"user {name}"
             starts = [("user", name), *(("group", group) for group in who.groups)]
-        yield from self._goal(starts, told)
-        yield from self._secrets(who, told)
+        read = self._secrets(who, told)
+        yield from self._goal(starts, told, GOALS if not read else _BEYOND)
+        yield from read
 
     def _workload(self, cls: Class) -> Iterator[str]:
-        yield from self._goal([("pods-of", cls.id)], f"whoever is in {cls.id}")
-        if cls.tokens:
-            told = f"its account {cls.namespace}/{cls.account}"
-            yield from self._secrets(account(cls.namespace, cls.account), told)
+        told = f"its account {cls.namespace}/{cls.account}"
+        who = account(cls.namespace, cls.account)
+        read = self._secrets(who, told) if cls.tokens else ()
+        starts: list[Proposition] = [("pods-of", cls.id)]
+        yield from self._goal(starts, f"whoever is in {cls.id}", GOALS if not read else _BEYOND)
+        yield from read
         through = self._exposed.get(cls.id)
         if through is not None:
             yield f"the internet reaches {cls.id}: {through}"
@@ -165,12 +197,14 @@ class World:
             if weakness is not None:
                 yield f"its container {container.name} has {weakness}"
 
-    def _goal(self, starts: list[Proposition], told: str) -> Iterator[str]:
-        """The worst goal that is surely reached."""
+    def _goal(
+        self, starts: list[Proposition], told: str, goals: Sequence[Proposition]
+    ) -> Iterator[str]:
+        """The worst of these goals that is surely reached."""
         program = self._program
         numbers = [n for one in starts if (n := program.find(one)) is not None]
         for goal, end in self._ends:
-            if self._reaches(numbers, end):
+            if goal in goals and self._reaches(numbers, end):
                 proofs = Proofs(
                     program, numbers, without=self._unsure, rules=self._rules, goals=[end]
                 )
@@ -187,7 +221,7 @@ class World:
         found = closure(self._program, numbers, self._unsure, rules=self._rules, goal=end)
         return bool(found[end])
 
-    def _secrets(self, who: Principal, told: str) -> Iterator[str]:
+    def _secrets(self, who: Principal, told: str) -> tuple[str, ...]:
         """Where somebody reads all secrets, and how many these are today."""
         access = self._known.opened.access
         cluster = access.cluster
@@ -198,13 +232,18 @@ class World:
 
         if reads(""):
             count = sum(1 for _ in cluster.of_kind("Secret"))
-            yield f"{told} reads every secret of the cluster ({count:,})"
-            return
+            return (f"{told} reads every secret of the cluster{_counted(count)}",)
         spaces = [space for space in access.scopes(who) if space and reads(space)]
-        if spaces:
-            count = sum(1 for space in spaces for _ in cluster.of_kind("Secret", space))
-            more = f" and {len(spaces) - _SHOWN} more" if len(spaces) > _SHOWN else ""
-            yield f"{told} reads every secret of {', '.join(spaces[:_SHOWN])}{more} ({count:,})"
+        if not spaces:
+            return ()
+        count = sum(1 for space in spaces for _ in cluster.of_kind("Secret", space))
+        more = f" and {len(spaces) - _SHOWN} more" if len(spaces) > _SHOWN else ""
+        where = f"{', '.join(spaces[:_SHOWN])}{more}"
+        return (f"{told} reads every secret of {where}{_counted(count)}",)
+
+
+def _counted(count: int) -> str:
+    return f" ({count:,})" if count else ""
 
 
 def _is_account(name: str) -> bool:

@@ -12,6 +12,7 @@ import pyarrow as pa  # type: ignore[import-untyped]
 from martello.adapters.intake.archive import AUTO, Archive
 from martello.adapters.sensors.shape import Place
 from martello.cli.monitor.merging import merged
+from martello.cli.monitor.reaching import read_once
 from martello.cli.outputs import write_each
 from martello.cli.reports import Output
 from martello.core.alert import Alert
@@ -59,6 +60,7 @@ def replayed(files: Sequence[str], loaded: Loaded, flags: dict[str, Any]) -> Rep
     pipeline = Pipeline(
         pack,
         cluster=flags["cluster"],
+        raised=read_once(flags),
         exceptions=excepted(flags.get("exceptions") or (), pack),
         baselines=Baselines() if flags.get("baselines") else None,
     )

@@ -20,6 +20,7 @@ from martello.adapters.sensors.shape import Place
 from martello.cli.monitor import following, resuming, silence
 from martello.cli.monitor.exposition import exposition
 from martello.cli.monitor.learned import EVERY, Learned
+from martello.cli.monitor.reaching import reaching
 from martello.cli.monitor.replaying import excepted
 from martello.cli.monitor.silence import Alive, Silence
 from martello.cli.monitor.telling import Adds, telling
@@ -29,6 +30,7 @@ from martello.core.alert import Alert
 from martello.core.errors import BadInput, MartelloError, Unreachable
 from martello.practices.monitor import packs
 from martello.practices.monitor.baseline import Baselines
+from martello.practices.monitor.grouping import Raise
 from martello.practices.monitor.pipeline import Pipeline
 from martello.store.lake import Lake
 from martello.store.state import State
@@ -49,7 +51,8 @@ def run_command(flags: dict[str, Any]) -> int:
     if not (flags["listen"] or flags["sensor"] or followed):
         why = "no source was named"
         raise BadInput("nothing to watch", why, "name --listen, --follow or --sensor")
-    pipeline = _pipeline(flags)
+    raised = reaching(flags)
+    pipeline = _pipeline(flags, raised)
     place = Place(flags["cluster"], flags["node"])
     pods = Pods()
     teller = telling(flags)
@@ -93,6 +96,8 @@ def run_command(flags: dict[str, Any]) -> int:
             watch.run(quiet.look, "silence", silence.EVERY)
         if known is not None:
             watch.run(known, "pods", _PODS_EVERY)
+        if raised is not None and raised.live:
+            raised.follow(watch)
         _upkeep(watch, where, state, lake)
         teller.begin(watch, told)
         try:
@@ -157,7 +162,7 @@ def _holder(where: Places) -> str:
         return name
 
 
-def _pipeline(flags: dict[str, Any]) -> Pipeline:
+def _pipeline(flags: dict[str, Any], raised: Raise | None) -> Pipeline:
     loaded = packs.named(flags["rules"])
     for error in loaded.errors:
         print(f"rules: {error}", file=sys.stderr)
@@ -166,6 +171,7 @@ def _pipeline(flags: dict[str, Any]) -> Pipeline:
     return Pipeline(
         loaded.pack,
         cluster=flags["cluster"],
+        raised=raised,
         exceptions=held,
         baselines=baselines,
         clock=time.time_ns,

@@ -13,6 +13,15 @@ RULES: Final = (
 CLUSTER: Final = "The name of the cluster."
 SINCE: Final = "How far back, such as 12h or 30d."
 
+world = click.option(
+    "-f",
+    "--filename",
+    "world",
+    multiple=True,
+    metavar="TARGET",
+    help="The cluster as files, demo, bundle:FILE or cluster[:CONTEXT]: alerts about who reaches "
+    "far in it are graver. Repeatable.",
+)
 paths = click.argument("paths", nargs=-1, metavar="[PATH]…")
 sources = click.option(
     "--source",

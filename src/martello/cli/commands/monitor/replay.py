@@ -32,6 +32,9 @@ SOURCES: Final = ("audit", "falco", "tetragon", "hubble", "cri", "auditd", "ndjs
 )
 @click.option("--baselines", is_flag=True, help="Tell too what is new for whom it happened.")
 @click.option("--cluster", default="", metavar="NAME", help=settings.CLUSTER)
+@settings.world
+@options.context
+@options.kubeconfig
 @options.fail_on
 @options.output_of(FORMATS)
 @options.debug

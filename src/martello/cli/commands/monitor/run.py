@@ -93,6 +93,7 @@ from martello.cli.store import places
 @click.option("--no-baselines", is_flag=True, help="Learn nothing; rules alone.")
 @click.option("--cluster", default="local", show_default=True, help=settings.CLUSTER)
 @click.option("--node", default="", metavar="NAME", help="The name of this node.")
+@settings.world
 @options.context
 @options.kubeconfig
 @places.flags

@@ -10,11 +10,12 @@ import msgspec
 
 from martello.core.alert import Alert
 from martello.report.model import Screen
-from martello.report.monitor.model import Explained
+from martello.report.monitor.model import Explained, Near
 from martello.report.text import clean, encoded, hanging, pad, paint, plural
 
 SCHEMA: Final = "martello-alerts/v1"
 ID: Final = 12  # characters of an id that are shown
+_EACH: Final = 3  # events shown of an alert
 _FIELDS: Final = ("k8s_ns", "pod_workload", "pod_name", "container_name", "actor_user", "node")
 
 
@@ -124,19 +125,24 @@ def _whole(told: Shown, screen: Screen) -> Iterator[str]:
 
 
 def _evidence(one: Alert, screen: Screen) -> Iterator[str]:
-    for event in one.evidence:
+    for event in one.evidence[:_EACH]:
         yield f"  event   {_clock(event.time)} {clean(event.event)}"
         told = " ".join(f"{name}={_value(value)}" for name, value in event.columns.items())
         yield from hanging(f"          {told}", screen.width, 12)
-    left = one.repeats - len(one.evidence)
+    left = one.repeats - len(one.evidence[:_EACH])
     if left > 0:
-        yield f"  and {left:,} more events"
+        kept = len(one.evidence) - len(one.evidence[:_EACH])
+        yield f"  and {left:,} more events" + (f", {kept:,} of them kept (-o json)" if kept else "")
 
 
 def _explained(told: Explained, screen: Screen) -> Iterator[str]:
+    alike: dict[tuple[tuple[str, bool | None, str], ...], list[Near]] = {}
     for near in told.near:
-        yield f"  event   {_clock(near.time)} {clean(near.event)}"
-        for text, truth, value in near.parts:
+        alike.setdefault(near.parts, []).append(near)
+    for parts, events in alike.items():
+        more = f" and {plural(len(events) - 1, 'event')} alike" if len(events) > 1 else ""
+        yield f"  event   {_clock(events[0].time)} {clean(events[0].event)}{more}"
+        for text, truth, value in parts:
             mark = {True: "yes", False: "no ", None: "?  "}[truth]
             line = f"    {mark}  {clean(text)}   is {clean(value) or 'missing'}"
             yield from hanging(line, screen.width, 9)

@@ -106,8 +106,13 @@ def scalar(document: Parsed, origin: Origin) -> Raw:
         kept_notes = {k: v for k, v in notes.items() if isinstance(v, str)}
         if kept_notes:
             found["api_annotations"] = kept_notes
-    said, cut = body.columns(
-        event.k8s_group, event.k8s_resource, kept.get("requestObject"), kept.get("responseObject")
+    said, cut = of_bodies(
+        event.k8s_group,
+        event.k8s_resource,
+        event.k8s_name,
+        _text(_part(kept, "objectRef"), "uid"),
+        kept.get("requestObject"),
+        kept.get("responseObject"),
     )
     found |= said
     if cut:
@@ -147,30 +152,38 @@ def _nanoseconds(value: Any) -> int:
 
 
 def _names(found: Raw, kept: Raw, event: AuditEvent) -> None:
-    """The name of the object also where the request bears none, and whose pod is at work."""
-    request, response = (
-        _part(_part(kept, f"{n}Object"), "metadata") for n in ("request", "response")
-    )
-    name = event.k8s_name or _text(response, "name") or _text(request, "name")
-    prefix = _text(response, "generateName") or _text(request, "generateName")
-    if name or prefix:
-        found["k8s_obj_name"] = name or prefix + "*"
-    uid = _text(_part(kept, "objectRef"), "uid") or _text(response, "uid") or _text(request, "uid")
-    if uid:
-        found["k8s_uid"] = uid
+    """Whose pod is at work, and in which container."""
     pods = _part(_part(kept, "user"), "extra").get(POD)
     if isinstance(pods, list) and pods and isinstance(pods[0], str) and pods[0]:
         found["actor_pod"] = pods[0]
     if event.k8s_group or event.k8s_resource != "pods":
         return
-    if name:
-        found["pod_name"] = name
-    if uid:
-        found["pod_uid"] = uid
     if event.k8s_subresource in _IN_CONTAINER:
         container = _container(event.api_uri)
         if container:
             found["container_name"] = container
+
+
+def of_bodies(
+    group: str, resource: str, name: str, uid: str, request: Any, response: Any
+) -> tuple[Raw, bool]:
+    """The columns that bodies have a part in, secrets being covered, and whether something was left
+    out of them. The object has a name here also where the request bears none; `name` and `uid` are
+    those of the request.
+    """
+    asked, answered = _part_of(request, "metadata"), _part_of(response, "metadata")
+    found: Raw = {}
+    name = name or _text(answered, "name") or _text(asked, "name")
+    prefix = _text(answered, "generateName") or _text(asked, "generateName")
+    uid = uid or _text(answered, "uid") or _text(asked, "uid")
+    if name or prefix:
+        found["k8s_obj_name"] = name or prefix + "*"
+    if uid:
+        found["k8s_uid"] = uid
+    if resource == "pods" and not group:
+        found |= {key: text for key, text in (("pod_name", name), ("pod_uid", uid)) if text}
+    said, cut = body.columns(group, resource, request, response)
+    return found | said, cut
 
 
 def _container(uri: str) -> str:
@@ -187,6 +200,10 @@ def _container(uri: str) -> str:
 def _part(raw: Raw, key: str) -> Raw:
     value = raw.get(key)
     return value if isinstance(value, dict) else {}
+
+
+def _part_of(raw: Any, key: str) -> Raw:
+    return _part(raw, key) if isinstance(raw, dict) else {}
 
 
 def _text(raw: Raw, key: str) -> str:

@@ -1,21 +1,28 @@
-"""Plain audit events: those without a body, whose types say all that their texts say.
+"""Plain audit events: those whose types say all that their texts say.
 
 An event is decoded into types and written again. Both are short calls, and prove much: whatever
 the types do not hold (an unknown key, a key written twice, a null, a blank, an escape that need not
 be) makes what is written shorter than what was read, and nothing makes it longer. Where both are
-equally long, nothing was left out.
+equally long, nothing was left out. Go's encoder, which the API server uses, writes `<`, `>` and `&`
+as escapes; where a text has no escaped backslash, just as many bytes as those take are allowed for.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
+from itertools import compress
+from typing import Any, Final
 
 import msgspec
+from msgspec.structs import astuple
 
 from martello.adapters.audit.event import MOST_GROUPS
 
 WRONG: Final = (msgspec.MsgspecError, UnicodeError, RecursionError, ValueError)
+NO_BODY: Final = msgspec.Raw()
+# What Go's encoder escapes though it need not.
+_ESCAPED: Final = {b"\\u0026": b"&", b"\\u003c": b"<", b"\\u003e": b">"}
+_OPEN, _CLOSE = b"{}"
 
 
 class _Part(msgspec.Struct, gc=False, omit_defaults=True):
@@ -67,7 +74,7 @@ class Status(_Part):
 
 
 class Event(_Part):
-    """An event without a body, of audit.k8s.io."""
+    """An event of audit.k8s.io, with its bodies as they are written."""
 
     kind: str | None = None
     apiVersion: str | None = None
@@ -85,28 +92,56 @@ class Event(_Part):
     requestReceivedTimestamp: str | None = None
     stageTimestamp: str | None = None
     annotations: dict[str, str] | None = None
+    requestObject: msgspec.Raw = NO_BODY
+    responseObject: msgspec.Raw = NO_BODY
 
 
 NOBODY: Final = User()
 NO_OBJECT: Final = Object()
 NO_STATUS: Final = Status()
+FIELDS: Final = Event.__struct_fields__
 _events: Final = msgspec.json.Decoder(Event)
-_encode: Final = msgspec.json.Encoder().encode
+_value: Final = msgspec.json.Decoder().decode
+_encoder: Final = msgspec.json.Encoder()
+_encode: Final = _encoder.encode
 
 
-def plain(texts: Sequence[bytes]) -> list[Event | None]:
-    """The events whose types say all of their texts; None for the others."""
+Told = list[tuple[Any, ...]]  # the values of each field of Event, in the order of the fields
+
+
+def plain(texts: Sequence[bytes]) -> tuple[Sequence[int], Told]:
+    """Which of the texts are plain events, and what these say, field by field. What bodies hold is
+    not looked at: see `value`.
+    """
+    numbers, events = _proved(texts)
+    told = list(zip(*map(astuple, events), strict=True))
+    odd = _odd(told) if events else ()
+    if odd:
+        kept = [at not in odd for at in range(len(events))]
+        numbers = tuple(compress(numbers, kept))
+        told = [tuple(compress(values, kept)) for values in told]
+    return numbers, told
+
+
+def _proved(texts: Sequence[bytes]) -> tuple[Sequence[int], Sequence[Event]]:
+    """The numbers of the texts that are events and nothing else, and these."""
+    joined = b"\n".join(texts)
     found: Sequence[Event | None]
     try:
-        found = _events.decode_lines(b"\n".join(texts))
+        found = events = _events.decode_lines(joined)
+        # No document goes on over a line that ends in a brace into one that begins with one.
+        single = len(events) == len(texts) and all(
+            text[0] == _OPEN and text[-1] == _CLOSE for text in texts
+        )
+        if single and _says_all(_encoder.encode_lines(events)[:-1], joined):
+            return range(len(events)), events
     except WRONG:
-        found = ()
-    if len(found) != len(texts):  # a document may hold line ends
-        found = [_one(text) for text in texts]
-    return [
-        one if one is not None and len(_encode(one)) == len(text) and _usual(one) else None
-        for one, text in zip(found, texts, strict=True)
-    ]
+        single = False
+    if not single:
+        found = list(map(_one, texts))
+    pairs = enumerate(zip(found, texts, strict=True))
+    sure = [(at, one) for at, (one, text) in pairs if one and _says_all(_encode(one), text)]
+    return [at for at, _ in sure], [one for _, one in sure]
 
 
 def _one(text: bytes) -> Event | None:
@@ -116,19 +151,65 @@ def _one(text: bytes) -> Event | None:
         return None
 
 
-def _usual(event: Event) -> bool:
-    """Whether there is nothing about it that only the scalar reader minds."""
-    user, uri = event.user, event.requestURI
-    if not (event.verb and event.auditID and (user or event.objectRef)):
-        return False
-    if event.kind != "Event" and event.kind is not None:
-        return False
-    if uri and "?" in uri and ("container=" in uri or "token=" in uri.lower()):
-        return False
-    if user and user.groups and len(user.groups) > MOST_GROUPS:
-        return False
-    status = event.responseStatus
-    if status and status.code is not None and not 0 <= status.code < 1000:
-        return False
-    acting = event.impersonatedUser
-    return not (acting and acting.groups and len(acting.groups) > MOST_GROUPS)
+def _says_all(written: bytes, text: bytes) -> bool:
+    """Whether types that are written so say all of a text."""
+    if len(written) == len(text):
+        return True
+    escapes = _escapes(text)
+    return escapes > 0 and len(written) - 5 * _escapes(written) == len(text) - 5 * escapes
+
+
+def _escapes(text: bytes) -> int:
+    """How many escapes of Go's a text has; none where there may be a backslash in a value, for that
+    makes others look like them.
+    """
+    number = text.count(b"\\u00")
+    if not number or b"\\\\" in text or number != sum(map(text.count, _ESCAPED)):
+        return 0
+    return number
+
+
+def value(body: msgspec.Raw) -> Any:
+    """What a body says; None where there is none. Raises one of WRONG where its value does not say
+    all that is written.
+    """
+    text = bytes(body)
+    if not text:
+        return None
+    found = _value(text)
+    if _escapes(text):
+        for escape, letter in _ESCAPED.items():
+            text = text.replace(escape, letter)
+    if _encode(found) != text:
+        raise ValueError("the text says more than its value")
+    return found
+
+
+def _odd(told: Told) -> set[int]:
+    """The numbers of events that have something which only the scalar reader minds."""
+    at = dict(zip(FIELDS, told, strict=True))
+    odd = {n for n, kind in enumerate(at["kind"]) if kind != "Event" and kind is not None}
+    for name in ("verb", "auditID"):
+        if not all(at[name]):
+            odd.update(n for n, text in enumerate(at[name]) if not text)
+    who = enumerate(zip(at["user"], at["objectRef"], strict=True))
+    odd.update(n for n, (user, about) in who if user is None and about is None)
+    for name in ("user", "impersonatedUser"):
+        odd.update(
+            n
+            for n, one in enumerate(at[name])
+            if one and one.groups and len(one.groups) > MOST_GROUPS
+        )
+    odd.update(
+        n
+        for n, one in enumerate(at["responseStatus"])
+        if one and one.code is not None and not 0 <= one.code < 1000
+    )
+    asked = "\n".join(filter(None, at["requestURI"])).lower()
+    if "container=" in asked or "token=" in asked:
+        odd.update(n for n, uri in enumerate(at["requestURI"]) if uri and _tells(uri.lower()))
+    return odd
+
+
+def _tells(uri: str) -> bool:
+    return "container=" in uri or "token=" in uri

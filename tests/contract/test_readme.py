@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shlex
+import time
 from pathlib import Path
 from typing import Final
 
 import click
 import pytest
-from tests.support import shop
+from tests.support import senders, shop
 from tests.support.command import martello
+from tests.support.gate import free_port
 from tests.support.images import write_layout
+from tests.support.monitoring import monitor
 
 from martello.catalogue.load import load
 from martello.cli.main import cli
@@ -26,7 +30,7 @@ WRITTEN: Final = sorted(
 )
 EVERYTHING: Final = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 # Flags of other programs that the pages speak of.
-FOREIGN: Final = {"--hypothesis-profile"}
+FOREIGN: Final = {"--hypothesis-profile", "--audit-log-path", "--audit-webhook-config-file"}
 FENCE: Final = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 OUTPUT: Final = re.compile(
     r"<!-- the output of `martello ([^`]*)`[^\n]*-->\n```\n(.*?)```", re.DOTALL
@@ -82,6 +86,17 @@ def with_images(place: Path) -> None:
     (place / "images.yaml").write_text(policies[0], "utf-8")
 
 
+def with_monitor(place: Path, state: str, lake: str) -> None:
+    """What the pages on monitor find: logs, and the store of a daemon that has seen one of them."""
+    told = {"rule": "Shell", "output": "a shell", "priority": "Notice"}
+    alert = {**told, "output_fields": {"proc.name": "sh"}, "time": senders.moment(time.time())}
+    (place / "falco.log").write_text(f"{json.dumps(alert)}\n", "utf-8")
+    log = b"".join(json.dumps(senders.event(n)).encode() + b"\n" for n in range(20))
+    (place / "audit.log").write_bytes(log)
+    with monitor(place, "--state", state, "--lake", lake, port=free_port()) as running:
+        assert senders.post(running.port, log) == 200
+
+
 @pytest.mark.parametrize("page", WRITTEN, ids=name)
 def test_its_commands_run(page: Path, tmp_path: Path) -> None:
     lines = commands(page)
@@ -96,6 +111,9 @@ def test_its_commands_run(page: Path, tmp_path: Path) -> None:
     }
     if any(line.startswith(("martello image ", "martello db ")) for line in lines):
         with_images(tmp_path)
+    if any(line.startswith("martello monitor ") for line in lines):
+        env["MARTELLO_LAKE"] = (tmp_path / "lake").as_uri()
+        with_monitor(tmp_path, env["MARTELLO_STATE"], env["MARTELLO_LAKE"])
     codes = {}
     for line in lines:
         line = line.replace("/etc/kubernetes/", "deploy/").replace(" TARGET", " oci:build")

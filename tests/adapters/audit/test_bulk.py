@@ -125,6 +125,72 @@ def test_no_text_is_written_shorter_than_the_encoder_writes_it() -> None:
         assert len(msgspec.json.encode(chr(point))) <= shortest, hex(point)
 
 
+def _same(lines: list[bytes]) -> int:
+    """Asserts that both readers say the same; how many needed no scalar reader."""
+    found = bulk.read(b"\n".join(lines), ORIGIN)
+    assert batch.events(found.rows) == one_by_one(lines)[0]
+    return found.plain
+
+
+def test_the_escapes_of_the_api_server_are_plain() -> None:
+    uri = rb"/api/v1/pods?watch=true\u0026limit=5\u003c\u003e"
+    wanted = plain(1).replace(b"/api/v1/namespaces/a/pods/web", uri)
+    assert _same([plain(0), wanted, plain(2)]) == 3
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (b'"bob"', rb'"b\\u0026b","":1'),  # five bytes for what only looks like an escape
+        (b'"bob"', rb'"b\u005cu0026","":1'),
+        (b'"bob"', rb'"b\u0026b\\","":1'),
+        (b'"bob"', rb'"b\u0026b","":1'),
+        (b'"bob"', rb'"b\u0062","":1'),
+        (b'"verb":"get"', rb'"verb":"get","":1,"requestObject":{"a":"\u0026"}'),
+        (
+            b'"verb":"get"',
+            rb'"verb":"get","":1,"requestObject":{"a":"\u0026"},"userAgent":"\u005c"',
+        ),
+        (b'"verb":"get"', rb'"verb":"get","requestObject":{"a":1e5,"":1}'),
+        (b'"verb":"get"', rb'"verb":"get","requestObject":{"a":1e5,"a":1}'),
+        (b'"verb":"get"', rb'"verb":"get","requestObject":{"kind":"\u0053ecret","data":{"a":"b"}}'),
+        (b'"verb":"get"', rb'"verb":"get","requestObject":{"kind":"Secret","data":{"a":"b"}}'),
+        (b'"verb":"get"', rb'"verb":"get","responseObject":{"status":{"token":"b"}}'),
+        (b'"verb":"get"', rb'"verb":"get","requestObject":null'),
+        (b'"verb":"get"', b'"verb":"get","requestObject":' + b"[" * 120 + b"]" * 120),
+    ],
+)
+def test_nothing_hides_behind_an_escape_or_in_a_body(old: bytes, new: bytes) -> None:
+    forged = plain(1).replace(old, new)
+    assert forged != plain(1)
+    _same([plain(0), forged, plain(2)])
+    found = bulk.read(forged, ORIGIN)
+    if b'"":1' in new and b"Object" not in new:
+        assert not found.plain
+
+
+def test_a_document_of_two_lines_and_two_of_one_are_not_taken_for_each_other() -> None:
+    data = plain(1) + plain(2) + b"\n" + plain(3).replace(b',"verb"', b'\n,"verb"')
+    assert bulk.read(plain(0) + b"\n" + data, ORIGIN).rows["api_id"].to_pylist() == ["id-0"]
+
+
+@pytest.mark.parametrize("kind", ["pods", "deployments", "roles", "secrets", "widgets"])
+def test_bodies_are_read_in_columns(kind: str) -> None:
+    pod = {"containers": [{"name": "c", "image": "i", "command": ["a", "b"]}], "hostPID": True}
+    spec = pod if kind == "pods" else {"template": {"spec": pod}}
+    lines = []
+    for number in range(20):
+        event = benign(number)
+        event["level"], event["verb"] = "RequestResponse", "create"
+        group = {"deployments": "apps", "roles": "rbac.authorization.k8s.io", "widgets": "x.io"}
+        event["objectRef"] = {"resource": kind, "namespace": "a", "apiGroup": group.get(kind, "")}
+        rules = [{"verbs": ["*"], "resources": ["secrets"]}]
+        event["requestObject"] = {"metadata": {"generateName": "n-"}, "spec": spec, "rules": rules}
+        event["responseObject"] = {"metadata": {"uid": f"u-{number}"}, "data": {"a": "secret"}}
+        lines.append(json.dumps(event, separators=(",", ":")).encode())
+    assert _same([plain(99), *lines]) == (1 if kind == "secrets" else 21)
+
+
 @pytest.mark.corpus
 @pytest.mark.skipif(CORPORA is None, reason="no MARTELLO_CORPORA")
 @pytest.mark.parametrize("name", ["audit-benign/events.jsonl.gz", "falco-audit/cases.jsonl"])

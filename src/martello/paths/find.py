@@ -169,7 +169,7 @@ def _groups(
 _QUIET: Final = frozenset(("scope", "role", "part", "one-request", "goal"))
 
 
-def _shown(path: Path) -> Path:
+def shown(path: Path) -> Path:
     """The path without steps that only spell out what the ones before gave. A grant that such a
     step stands on is told in its place, once; an account that is one of many is named.
     """
@@ -206,7 +206,7 @@ def _told(facts: Facts, one: PathClass, rules: Collection[int]) -> PathClass:
         left = Proofs(program, starts, without=gone, rules=rules, goals=[goal or 0])
         if goal not in left.cost:
             found.append(edit)
-    return msgspec.structs.replace(one, path=_shown(path), choke=tuple(found))
+    return msgspec.structs.replace(one, path=shown(path), choke=tuple(found))
 
 
 def _severity(path: Path, options: Options) -> tuple[str, tuple[str, ...]]:

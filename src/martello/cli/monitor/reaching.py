@@ -15,7 +15,7 @@ from martello.cli.paths.weaknesses import EXPLOITED
 from martello.core.alert import SEVERITIES
 from martello.core.errors import MartelloError
 from martello.paths.built import ANY_SECRETS
-from martello.paths.find import GOALS
+from martello.paths.find import GOALS, shown
 from martello.paths.horn import closure, relevant
 from martello.paths.model import Proposition
 from martello.paths.pods import Class
@@ -208,7 +208,7 @@ class World:
                 proofs = Proofs(
                     program, numbers, without=self._unsure, rules=self._rules, goals=[end]
                 )
-                steps = len(proofs.path(end).steps)
+                steps = len(shown(proofs.path(end)).steps)
                 yield f"{told} reaches {words(goal)} in {steps} step{'s' * (steps != 1)}"
                 return
 

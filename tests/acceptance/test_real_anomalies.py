@@ -31,8 +31,9 @@ MINER = "/opt/xmrig"
 
 def asks(path: str) -> str:
     """A request to the API server with the pod's own token, by the shell."""
-    header = f'--header "Authorization: Bearer $(cat {TOKEN})"'
-    return f"wget -q -O /dev/null --no-check-certificate {header} https://{API}:6443{path}"
+    told = f'--header "Authorization: Bearer $(cat {TOKEN})"'
+    told += ' --header "Accept: application/vnd.kubernetes.protobuf"'
+    return f"wget -q -O /dev/null --no-check-certificate {told} https://{API}:6443{path}"
 
 
 WORK = f"""

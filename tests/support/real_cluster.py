@@ -105,8 +105,15 @@ class RealCluster:
         sign = ["openssl", "x509", "-req", "-in", str(request), "-CA", str(certs / "ca.crt")]
         sign += ["-CAkey", str(certs / "ca.key"), "-set_serial", str(time.time_ns()), "-days", "2"]
         _run([*sign, "-out", str(certificate)], "", self.env)
-        self.kubectl(
-            "create", "clusterrolebinding", name, f"--clusterrole={role}", f"--user={name}"
+        rbac = "rbac.authorization.k8s.io"
+        self.apply(
+            {
+                "apiVersion": f"{rbac}/v1",
+                "kind": "ClusterRoleBinding",
+                "metadata": {"name": name},
+                "roleRef": {"apiGroup": rbac, "kind": "ClusterRole", "name": role},
+                "subjects": [{"apiGroup": rbac, "kind": "User", "name": name}],
+            }
         )
         raw = json.loads(self.kubectl("config", "view", "--raw", "-o", "json"))
         raw["users"] = [
@@ -148,7 +155,8 @@ class RealCluster:
 
 def refused(text: str) -> bool:
     """Whether kubectl found no API server, or none that had time for it."""
-    return any(one in text for one in ("connection refused", "was refused", "handshake timeout"))
+    words = ("connection refused", "was refused", "handshake timeout", "reset by peer", "EOF")
+    return any(one in text for one in words)
 
 
 @contextmanager

@@ -70,6 +70,8 @@ def events(spans: dict[Reason, _Span], place: Place) -> list[Event]:
     return found
 
 
-def said(error: MartelloError) -> str:
-    """What happened and why, in a line."""
+def said(error: Exception) -> str:
+    """What happened and why, in a line; of a fault of ours its name alone."""
+    if not isinstance(error, MartelloError):
+        return f"internal error: {type(error).__name__}"
     return f"{error.what}: {error.why}" if error.why else error.what

@@ -183,7 +183,7 @@ class Watch:
                 try:
                     job()
                     self._troubles.pop(name, None)
-                except MartelloError as error:
+                except Exception as error:  # told at /readyz; the thread goes on
                     self.troubled(name, f"{name}: {said(error)}")
 
         self.thread(again, name)
@@ -253,7 +253,7 @@ class Watch:
     def _judging(self) -> None:
         try:
             self._warm()
-        except MartelloError as error:
+        except Exception as error:
             self.troubled("history", f"the history cannot be read: {said(error)}")
         if not self._recovering:
             self.pipeline.resumed()
@@ -267,7 +267,7 @@ class Watch:
                     ticked = time.monotonic()
                     self._put(self.pipeline.tick())
                 self._troubles.pop("judge", None)
-            except MartelloError as error:
+            except Exception as error:
                 self.troubled("judge", f"judging: {said(error)}")
                 self._ending.wait(_TICK)
 
@@ -392,6 +392,6 @@ class Watch:
                     last = time.monotonic()
                     self._writer.write()
                 self._troubles.pop("lake", None)
-            except MartelloError as error:
+            except Exception as error:
                 self.troubled("lake", f"the lake: {said(error)}")
                 self._ending.wait(_TICK)

@@ -319,7 +319,7 @@ def test_who_answers_byte_by_byte_holds_nobody() -> None:
         finally:
             ended.set()
             thread.join()
-        assert time.monotonic() - begun < 4
+        assert time.monotonic() - begun < 20
 
 
 def test_an_answer_without_end_is_not_read_to_the_end(server: Receiver) -> None:

@@ -75,7 +75,7 @@ TLS = 'StreamDriver.Name="{driver}" StreamDriver.Mode="1" StreamDriver.AuthMode=
 
 def _driver() -> str:
     """The library of TLS that is installed with it."""
-    for name, file in (("gtls", "lmnsd_gtls.so"), ("ossl", "lmnsd_ossl.so")):
+    for name, file in (("ossl", "lmnsd_ossl.so"), ("gtls", "lmnsd_gtls.so")):
         if any(Path("/usr/lib").glob(f"*/rsyslog/{file}")):
             return name
     return ""
@@ -84,7 +84,7 @@ def _driver() -> str:
 @contextlib.contextmanager
 def rsyslog(directory: Path, *, tls: bool = False) -> Iterator[Rsyslog]:
     """Runs it in the foreground."""
-    binary = program("rsyslogd", "rsyslog")
+    binary = program("rsyslogd", "rsyslog-openssl")
     directory.mkdir(exist_ok=True)
     authority = Authority(directory)
     cert, key = authority.server("rsyslog", "127.0.0.1")
@@ -155,7 +155,7 @@ def test_messages_have_the_grammar_of_rfc_5424() -> None:
 
 
 def test_rsyslog_takes_it_over_tls_and_a_stranger_is_not_told(tmp_path: Path) -> None:
-    program("rsyslogd", "rsyslog")
+    program("rsyslogd", "rsyslog-openssl")
     if not _driver():
         pytest.skip("rsyslog knows no TLS: apt-get install rsyslog-openssl")
     with rsyslog(tmp_path / "r", tls=True) as running:

@@ -93,8 +93,8 @@ def test_a_list_fails_for_what_is_open_and_grave(place: Place) -> None:
     assert place.run("list").code == 0
     place.run("close", alert("a").id[:8])
     assert alert("a").id[:12] not in place.run("list").out
-    assert "[closed]" in place.run("list", "--all").out
-    told = place.run("list", "--all", "-o", "json").report
+    assert "[closed]" in place.run("list", "--closed").out
+    told = place.run("list", "--closed", "-o", "json").report
     assert [one["state"] for one in told["alerts"]] == ["open", "closed"]
     lines = place.run("list", "-o", "jsonl").out.splitlines()
     assert [json.loads(line)["severity"] for line in lines] == ["low"]

@@ -11,6 +11,10 @@ RULES: Final = (
     "Repeatable."
 )
 CLUSTER: Final = "The name of the cluster."
+UNTIL: Final = "The end, such as 2027-03-01."
+RULE: Final = "A rule: what it would have said, or what it said. Repeatable."
+SINK: Final = "Where alerts go."
+NAMESPACE: Final = "The namespace of what is asked about."
 SINCE: Final = "How far back, such as 12h or 30d."
 
 world = click.option(
@@ -32,5 +36,5 @@ sources = click.option(
     "[default: audit and bpftrace]. Repeatable.",
 )
 in_namespace = click.option(
-    "-n", "--namespace", default="default", metavar="NS", show_default=True, help="Its namespace."
+    "-n", "--namespace", default="default", metavar="NS", show_default=True, help=NAMESPACE
 )

@@ -20,7 +20,7 @@ FORMATS: Final = ("table", "json", "jsonl", "csv", "parquet")
     "rule_names",
     multiple=True,
     metavar="RULE",
-    help="Not SQL: what this rule would have said, and how often a day. Repeatable.",
+    help=settings.RULE,
 )
 @click.option("--rules", "rules", multiple=True, metavar="PATH", help=settings.RULES)
 @click.option("--since", default="30d", metavar="TIME", show_default=True, help=settings.SINCE)

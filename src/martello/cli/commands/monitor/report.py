@@ -19,7 +19,7 @@ FORMATS: Final = ("markdown", "html", "json")
     "--until",
     default="",
     metavar="WHEN",
-    help="The end, such as 2026-11-29T06:00Z [default: now].",
+    help=settings.UNTIL,
 )
 @click.option("--cluster", "clusters", multiple=True, metavar="NAME", help=settings.CLUSTER)
 @places.flags

@@ -46,7 +46,7 @@ from martello.cli.store import places
 @click.option(
     "--except", "exceptions", multiple=True, metavar="FILE", help="Exceptions. Repeatable."
 )
-@click.option("--sink", "sinks", multiple=True, metavar="URL", help="Where alerts go. Repeatable.")
+@click.option("--sink", "sinks", multiple=True, metavar="URL", help=settings.SINK)
 @click.option(
     "--follow",
     "follow",

@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from martello.cli import options
+from martello.cli.monitor import settings
 from martello.cli.store import places
 
 
@@ -15,13 +16,9 @@ from martello.cli.store import places
 @click.option("--write", default="", metavar="FILE", help="Add what stands to this file.")
 @click.option("--reason", default="", metavar="TEXT", help="Why it is wanted.")
 @click.option("--owner", default="", metavar="WHO", help="Who answers for it.")
-@click.option("--until", default="", metavar="DAY", help="When it ends, such as 2027-03-01.")
-@click.option(
-    "--since", default="30d", metavar="TIME", show_default=True, help="The history that is asked."
-)
-@click.option(
-    "--rules", "rules", multiple=True, metavar="PATH", help="Where its rule is, as for replay."
-)
+@click.option("--until", default="", metavar="DAY", help=settings.UNTIL)
+@click.option("--since", default="30d", metavar="TIME", show_default=True, help=settings.SINCE)
+@click.option("--rules", "rules", multiple=True, metavar="PATH", help=settings.RULES)
 @places.flags
 @options.debug
 def command(ids: tuple[str, ...], **flags: Any) -> int:

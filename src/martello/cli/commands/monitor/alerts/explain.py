@@ -7,14 +7,13 @@ from typing import Any
 import click
 
 from martello.cli import options
+from martello.cli.monitor import settings
 from martello.cli.store import places
 
 
 @click.command("explain")
 @click.argument("id")
-@click.option(
-    "--rules", "rules", multiple=True, metavar="PATH", help="Where its rule is, as for replay."
-)
+@click.option("--rules", "rules", multiple=True, metavar="PATH", help=settings.RULES)
 @places.flags
 @options.output_of(("table", "json"))
 @options.debug

@@ -7,28 +7,28 @@ from typing import Any, Final
 import click
 
 from martello.cli import options
+from martello.cli.monitor import settings
 from martello.cli.store import places
 
 _SEVERITIES: Final = ("info", "low", "medium", "high", "critical")
 
 
 @click.command("list")
-@click.option("--since", default="7d", metavar="TIME", show_default=True, help="Such as 12h, 30d.")
+@click.option("--since", default="7d", metavar="TIME", show_default=True, help=settings.SINCE)
 @click.option(
     "--severity", type=click.Choice(_SEVERITIES), default="info", help="The lowest that is listed."
 )
-@click.option(
-    "--rule", "rule_names", multiple=True, metavar="GLOB", help="Only of these rules. Repeatable."
-)
-@click.option("--all", "everything", is_flag=True, help="Closed ones too.")
+@click.option("--rule", "rule_names", multiple=True, metavar="GLOB", help=settings.RULE)
+@click.option("--closed", "everything", is_flag=True, help="Closed ones too.")
 @click.option(
     "--fail-on",
     type=click.Choice((*_SEVERITIES, "never")),
     default="high",
-    show_default=True,
-    help="The lowest severity of an open one that makes the exit code 1.",
+    help="What fails [default: high].",
 )
-@options.namespaces
+@click.option(
+    "-n", "--namespace", "namespaces", multiple=True, metavar="NAME", help=settings.NAMESPACE
+)
 @places.flags
 @options.output_of(("table", "json", "jsonl"))
 @options.debug

@@ -7,12 +7,13 @@ from typing import Any
 import click
 
 from martello.cli import options
+from martello.cli.monitor import settings
 from martello.cli.store import places
 
 
 @click.command("retry")
 @click.argument("ids", nargs=-1, metavar="[ID]…")
-@click.option("--sink", default="", metavar="NAME", help="Only for this sink, as `list` names it.")
+@click.option("--sink", default="", metavar="NAME", help=settings.SINK)
 @places.flags
 @options.debug
 def command(ids: tuple[str, ...], sink: str, **flags: Any) -> int:

@@ -14,7 +14,7 @@ from martello.cli.store import places
 @click.command("budget")
 @click.argument("a_day", metavar="N", type=click.FloatRange(0, 100_000))
 @click.option("--since", default="30d", metavar="TIME", show_default=True, help=settings.SINCE)
-@click.option("--cluster", "clusters", multiple=True, metavar="NAME", help="Only of this cluster.")
+@click.option("--cluster", "clusters", multiple=True, metavar="NAME", help=settings.CLUSTER)
 @places.flags
 @options.output_of(("table", "json"))
 @options.debug

@@ -214,11 +214,11 @@ def test_what_is_missing_is_noticed(tmp_path: File) -> None:
     [
         b"",
         b"no gzip",
-        gzip.compress(b""),
-        gzip.compress(b"{}\n"),
-        gzip.compress(b'{"martello_bundle": 2}\n'),
-        gzip.compress(b'{"martello_bundle": 1}\n'),
-        gzip.compress(b"\x00" * 1000),
+        gzip.compress(b"", mtime=0),
+        gzip.compress(b"{}\n", mtime=0),
+        gzip.compress(b'{"martello_bundle": 2}\n', mtime=0),
+        gzip.compress(b'{"martello_bundle": 1}\n', mtime=0),
+        gzip.compress(b"\x00" * 1000, mtime=0),
         zlib.compress(b"{}"),
     ],
 )

@@ -62,8 +62,8 @@ LIST = {"kind": "EventList", "apiVersion": "audit.k8s.io/v1", "items": EVENTS}
         b"\n".join(json.dumps(one, indent=1).encode() for one in EVENTS),
         b"[\n" + b",\n".join(LINES) + b"\n]\n",
         b'{"kind":"EventList","items":[\n' + b",\n".join(LINES) + b"\n]}\n",
-        gzip.compress(PLAIN),
-        gzip.compress(PLAIN[:700]) + gzip.compress(PLAIN[700:]),
+        gzip.compress(PLAIN, mtime=0),
+        gzip.compress(PLAIN[:700], mtime=0) + gzip.compress(PLAIN[700:], mtime=0),
         PLAIN.replace(b"audit.k8s.io/v1", b"audit.k8s.io/v1beta1"),
     ],
 )

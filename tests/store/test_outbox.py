@@ -137,6 +137,19 @@ def test_what_was_never_tried_is_tried_before_it_is_dead(outbox: Outbox, state: 
     assert outbox.standing()["slack"].dead == 1
 
 
+def test_what_waits_for_a_sink_that_nobody_serves_is_dead_after_a_day(
+    outbox: Outbox, state: State
+) -> None:
+    outbox.put([_alert()], ["slack", "gone"])
+    assert outbox.abandon(["slack"]) == 0
+    _wait(state, 86_401)
+    assert outbox.abandon(["slack"]) == 1
+    assert [(one.sink, one.error) for one in outbox.dead()] == [
+        ("gone", "nobody serves this sink any more")
+    ]
+    assert outbox.standing()["slack"].waiting == 1
+
+
 def test_what_a_sink_will_never_take_is_dead_at_once(outbox: Outbox) -> None:
     outbox.put([_alert()], ["slack"])
     (one,) = outbox.claim("slack", 1, 60, "me")

@@ -155,6 +155,21 @@ class Outbox:
             change = update(delivery).where(_mine(one)).values(**values)
             return bool(connection.execute(change).rowcount)
 
+    def abandon(self, served: Iterable[str]) -> int:
+        """Makes dead letters of what has waited for a day for sinks that nobody serves any more;
+        how many.
+        """
+        with self._state.writing() as connection:
+            at = now(connection)
+            change = update(delivery).where(
+                delivery.c.sink.not_in(list(served)),
+                delivery.c.state.in_(("open", "leased")),
+                delivery.c.next_at <= at,
+                delivery.c.put_at <= at - int(DEAD_AFTER * _SECOND),
+            )
+            told = {"state": "dead", "error": "nobody serves this sink any more"}
+            return connection.execute(change.values(**told)).rowcount
+
     def pause(self, attempts: int) -> float:
         """Seconds before the next attempt: twice as long each time, between half and all of it."""
         longest = min(_BASE * 2.0 ** min(attempts, 20), _LONGEST)

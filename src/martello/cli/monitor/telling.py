@@ -21,6 +21,7 @@ from martello.report.text import clean
 from martello.store.outbox import Outbox
 
 _LATE_EVERY: Final = 1.0  # seconds between looks at what was held back
+_ABANDON_EVERY: Final = 600.0
 
 
 class Adds(Protocol):
@@ -95,6 +96,11 @@ class Telling:
             watch.deliver(sink, lambda box, one, end: deliver(box, one, end, hears))
         if self.sinks:
             watch.run(lambda: self._late(watch.outbox), "routes", _LATE_EVERY)
+
+        def abandon() -> None:
+            watch.outbox.abandon(self.sinks)
+
+        watch.run(abandon, "outbox", _ABANDON_EVERY)
 
     def _late(self, outbox: Outbox) -> None:
         for alert, sinks in self.route.late():

@@ -13,6 +13,7 @@ from martello.cli.access.writing import write_documents
 from martello.cli.errors import nearest
 from martello.cli.outputs import write_each
 from martello.cli.paths import places
+from martello.cli.paths.alerted import alerted
 from martello.cli.paths.findings import finding, reported
 from martello.cli.paths.opening import Known, inputs, known
 from martello.cli.paths.telling import remedy, way
@@ -55,7 +56,7 @@ def look(flags: dict[str, Any]) -> tuple[Told, tuple[PathClass, ...], Known]:
     world = known(flags)
     begun = places.footholds(flags["footholds"], world.facts)
     asked = places.goals(flags["goals"], world.facts, world.own)
-    weighed = weigh(world, flags["events"])
+    weighed = weigh(world, flags["events"], alerted(flags["state"]))
     limit = 0 if flags["everything"] else 20
     options = Options(
         system=flags["system"],

@@ -13,6 +13,7 @@ from martello.cli.access.settings import system_flag
 __all__ = [
     "from_flag",
     "keep_flag",
+    "state_flag",
     "system_flag",
     "to_flag",
     "world_flags",
@@ -35,6 +36,9 @@ from_flag = click.option(
     metavar="WHO",
     help="internet, anonymous, pods:NS/WORKLOAD, sa:NS/NAME, user:NAME or group:NAME. "
     "Repeatable [default: all of them].",
+)
+state_flag = click.option(
+    "--state", default="", metavar="URL", help="Where facts, approvals and alerts are kept."
 )
 keep_flag = click.option(
     "--keep",

@@ -19,6 +19,7 @@ from martello.practices.access.grants import grants
 from martello.practices.access.keep import METHODS, STANDARD, Silence
 from martello.practices.access.model import ACCOUNT, Grant
 from martello.practices.access.replay import explained
+from martello.practices.access.uses import Use
 
 _POLICY: Final = "Policy.audit.k8s.io"
 UNUSED: Final = 1
@@ -36,13 +37,14 @@ class Weighed(msgspec.Struct, frozen=True, eq=False):
     notes: tuple[str, ...] = ()
 
 
-def weigh(world: Known, events: Sequence[str]) -> Weighed:
+def weigh(world: Known, events: Sequence[str], alerted: tuple[Use, ...] = ()) -> Weighed:
     """By edit of a grant: unused 1, not observable 3, used 10, the sole way of a use 30. Likewise
     the mounts of the tokens of accounts that asked for anything. Nothing without events.
+    `alerted` are uses that alerts tell of: evidence, and too few to weigh by.
     """
     if not events:
         note = "what is used is not known: --events prefers grants that nobody uses"
-        return Weighed(notes=(note,))
+        return Weighed(used=Used(alerted) if alerted else None, notes=(note,))
     observed, gaps = read_events(events)
     used: set[Key] = set()
     sole: set[Key] = set()
@@ -63,7 +65,7 @@ def weigh(world: Known, events: Sequence[str]) -> Weighed:
             weights[edit.id] = max(cost, weights.get(edit.id, 0))
     weights |= _mounts(world, {use.principal.username for use in observed.uses})
     notes = tuple(f"unread: {gap}" for gap in gaps)
-    return Weighed(weights, Used(observed.uses), notes)
+    return Weighed(weights, Used((*observed.uses, *alerted)), notes)
 
 
 def _mounts(world: Known, active: Set[str]) -> dict[str, int]:

@@ -20,6 +20,7 @@ FORMATS: Final = ("text", "json", "sarif", "junit")
 @settings.system_flag
 @settings.world_flags
 @events_flag()
+@settings.state_flag
 @settings.keep_flag
 @click.option("--write", "folder", default="", metavar="DIR", help="Write the objects there.")
 @options.output_of(FORMATS)

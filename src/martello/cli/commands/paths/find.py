@@ -23,6 +23,7 @@ FORMATS: Final = (
 @settings.system_flag
 @settings.world_flags
 @events_flag()
+@settings.state_flag
 @settings.keep_flag
 @options.output_of(FORMATS)
 @options.verdict_flags
@@ -30,7 +31,8 @@ FORMATS: Final = (
 def command(**flags: Any) -> int:
     """Find how an attacker gets from a foothold to cluster-admin, a node or secrets: each step with
     its evidence, the worst first, and the cheapest cut. What nobody could assess is a step with a
-    question mark, never left out. Exit 1 for paths at or above --fail-on.
+    question mark, never left out. With --state, steps that alerts saw in use are told, and make
+    their path graver by one level. Exit 1 for paths at or above --fail-on.
     """
     gc.disable()  # one run, one result: what is read lives until the end
     from martello.cli.paths.finding import find_command

@@ -8,7 +8,7 @@ from typing import BinaryIO, Final
 import msgspec
 import pyarrow as pa  # type: ignore[import-untyped]
 
-from martello.adapters.audit.bulk import Bulk
+from martello.adapters.audit import bulk
 from martello.adapters.audit.columns import Origin
 from martello.adapters.audit.files import STDIN, AuditReading
 from martello.adapters.flows.lines import shown
@@ -29,13 +29,10 @@ class AuditBatches:
     walked. Every part that is no event is a gap.
     """
 
-    def __init__(
-        self, files: Sequence[str], origin: Origin, stdin: BinaryIO | None = None, threads: int = 1
-    ) -> None:
+    def __init__(self, files: Sequence[str], origin: Origin, stdin: BinaryIO | None = None) -> None:
         self._files = tuple(files)
         self._origin = origin
         self._reading = AuditReading(files, stdin)
-        self._threads = threads
         self.events = 0
         self.bytes = 0
         self.gaps: tuple[Gap, ...] = ()  # the first thousand
@@ -43,22 +40,18 @@ class AuditBatches:
 
     def __iter__(self) -> Iterator[pa.Table]:
         """Raises BadInput where a file cannot be read or none holds an event; NotPermitted."""
-        bulk = Bulk(self._threads)
-        try:
-            for path in self._files:
-                name = "stdin" if path == STDIN else shown(path)
-                at = 0
-                for piece in self._pieces(path, name):
-                    found = bulk.read(piece, self._origin)
-                    for fault in found.faults:
-                        self._gap(Gap(name, at, 0, fault.why))
-                    at += len(piece)
-                    self.bytes += len(piece)
-                    self.events += found.rows.num_rows
-                    for first in range(0, found.rows.num_rows, ROWS):
-                        yield found.rows.slice(first, ROWS)
-        finally:
-            bulk.close()
+        for path in self._files:
+            name = "stdin" if path == STDIN else shown(path)
+            at = 0
+            for piece in self._pieces(path, name):
+                found = bulk.read(piece, self._origin)
+                for fault in found.faults:
+                    self._gap(Gap(name, at, 0, fault.why))
+                at += len(piece)
+                self.bytes += len(piece)
+                self.events += found.rows.num_rows
+                for first in range(0, found.rows.num_rows, ROWS):
+                    yield found.rows.slice(first, ROWS)
         if not self.events and self.gaps:
             gap = self.gaps[0]
             raise BadInput(f"{gap.where}: no audit event", f"near byte {gap.offset}: {gap.why}")

@@ -384,17 +384,3 @@ def _with_slow(
         order = pc.sort_indices(pa.array([*sure, *places], pa.int64()))
         rows = pa.concat_tables([rows, told]).take(order) if sure else told
     return Batch(rows, tuple(faults), len(sure))
-
-
-class Bulk:
-    """Reads batch after batch; holds nothing."""
-
-    def __init__(self, threads: int = 1) -> None:
-        del threads
-
-    def read(self, data: bytes, origin: Origin) -> Batch:
-        """As the function does."""
-        return read(data, origin)
-
-    def close(self) -> None:
-        """Nothing is held."""

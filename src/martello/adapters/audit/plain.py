@@ -23,6 +23,7 @@ NO_BODY: Final = msgspec.Raw()
 # What Go's encoder escapes though it need not.
 _ESCAPED: Final = {b"\\u0026": b"&", b"\\u003c": b"<", b"\\u003e": b">"}
 _OPEN, _CLOSE = b"{}"
+_KINDS: Final = frozenset({"Event", None})
 
 
 class _Part(msgspec.Struct, gc=False, omit_defaults=True):
@@ -188,23 +189,22 @@ def value(body: msgspec.Raw) -> Any:
 def _odd(told: Told) -> set[int]:
     """The numbers of events that have something which only the scalar reader minds."""
     at = dict(zip(FIELDS, told, strict=True))
-    odd = {n for n, kind in enumerate(at["kind"]) if kind != "Event" and kind is not None}
+    odd: set[int] = set()
+    if not _KINDS.issuperset(at["kind"]):
+        odd.update(n for n, kind in enumerate(at["kind"]) if kind not in _KINDS)
     for name in ("verb", "auditID"):
         if not all(at[name]):
             odd.update(n for n, text in enumerate(at[name]) if not text)
-    who = enumerate(zip(at["user"], at["objectRef"], strict=True))
-    odd.update(n for n, (user, about) in who if user is None and about is None)
+    if not all(at["user"]):
+        who = enumerate(zip(at["user"], at["objectRef"], strict=True))
+        odd.update(n for n, (user, about) in who if user is None and about is None)
     for name in ("user", "impersonatedUser"):
-        odd.update(
-            n
-            for n, one in enumerate(at[name])
-            if one and one.groups and len(one.groups) > MOST_GROUPS
-        )
-    odd.update(
-        n
-        for n, one in enumerate(at["responseStatus"])
-        if one and one.code is not None and not 0 <= one.code < 1000
-    )
+        if any(at[name]):
+            users = enumerate(at[name])
+            odd.update(n for n, u in users if u and u.groups and len(u.groups) > MOST_GROUPS)
+    for n, status in enumerate(at["responseStatus"]):
+        if status and (code := status.code) is not None and not 0 <= code < 1000:
+            odd.add(n)
     asked = "\n".join(filter(None, at["requestURI"])).lower()
     if "container=" in asked or "token=" in asked:
         odd.update(n for n, uri in enumerate(at["requestURI"]) if uri and _tells(uri.lower()))

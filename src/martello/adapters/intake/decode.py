@@ -14,7 +14,7 @@ import msgspec
 import pyarrow as pa  # type: ignore[import-untyped]
 
 from martello.adapters import batch
-from martello.adapters.audit.bulk import Bulk
+from martello.adapters.audit import bulk
 from martello.adapters.audit.columns import Origin
 from martello.adapters.intake.mark import Mark, mark_of
 from martello.adapters.sensors import auditd, cri, events, falco, hubble, ndjson, otlp
@@ -70,7 +70,6 @@ class Decoder:
         self.place = place
         self.pods = pods or Pods()
         self._key = key
-        self._bulk = Bulk()
         self._tetragon = Tetragon(place, self.pods)
         self._logs: OrderedDict[str, cri.Log] = OrderedDict()
 
@@ -98,7 +97,7 @@ class Decoder:
         return tables
 
     def _audit(self, body: bytes, seen: int) -> tuple[pa.Table, list[Event]]:
-        told = self._bulk.read(body, Origin(self._key, self.place.cluster, "audit", seen))
+        told = bulk.read(body, Origin(self._key, self.place.cluster, "audit", seen))
         if not told.faults:
             return told.rows, []
         why = "; ".join(sorted({fault.why for fault in told.faults})[:3])

@@ -14,6 +14,7 @@ from martello.adapters.sensors.shape import Place
 from martello.cli.monitor.merging import merged
 from martello.cli.monitor.reaching import read_once
 from martello.cli.outputs import write_each
+from martello.cli.progress import Progress
 from martello.cli.reports import Output
 from martello.core.alert import Alert
 from martello.core.errors import BadInput
@@ -66,11 +67,13 @@ def replayed(files: Sequence[str], loaded: Loaded, flags: dict[str, Any]) -> Rep
     )
     alerts: dict[str, Alert] = {}
     lost = _Missing()
-    for rows in archives[0] if len(archives) == 1 else merged(map(iter, archives)):
-        for one in pipeline.feed(rows):
-            alerts[one.id] = one
-        lost.look(rows)
-        explaining.look(rows)
+    with Progress() as progress:
+        for rows in archives[0] if len(archives) == 1 else merged(map(iter, archives)):
+            for one in pipeline.feed(rows):
+                alerts[one.id] = one
+            lost.look(rows)
+            explaining.look(rows)
+            progress("judging events", sum(pipeline.events.values()))
     alerts.update((one.id, one) for one in pipeline.end())
     found = tuple(sorted(alerts.values(), key=lambda a: (a.first, a.id)))
     unable = _unable(judged.verdicts)

@@ -42,6 +42,7 @@ EVERY: dict[str, float] = {  # seconds between deeds of each kind
 
 def _filled(cluster: RealCluster) -> None:
     """A shop that talks to a store, its robot that applies changes, and a developer."""
+    cluster.identities()
     cluster.apply(
         *(namespace(one) for one in (*SPACES, "gitops")),
         {

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import threading
@@ -73,6 +74,7 @@ class RealCluster:
         self.nodes = range(1, nodes + 1)
         self.env = {**os.environ, "CLUSTER_NAME": name, "CLUSTER_NET": net}
         self.kubeconfig = place / "kubeconfig"
+        self.children: list[subprocess.Popen[bytes]] = []
 
     def call(self, *words: str, text: str = "") -> str:
         """Runs the program that makes clusters."""
@@ -98,13 +100,7 @@ class RealCluster:
         """A kubeconfig of somebody with a client certificate of the cluster's own authority, who
         may do what a role allows.
         """
-        certs = self.place / "certs"
-        key, request, certificate = (certs / f"{name}.{end}" for end in ("key", "csr", "crt"))
-        new = ["openssl", "req", "-newkey", "rsa:2048", "-nodes", "-subj", f"/CN={name}"]
-        _run([*new, "-keyout", str(key), "-out", str(request)], "", self.env)
-        sign = ["openssl", "x509", "-req", "-in", str(request), "-CA", str(certs / "ca.crt")]
-        sign += ["-CAkey", str(certs / "ca.key"), "-set_serial", str(time.time_ns()), "-days", "2"]
-        _run([*sign, "-out", str(certificate)], "", self.env)
+        found = self.identity(name)
         rbac = "rbac.authorization.k8s.io"
         self.apply(
             {
@@ -115,16 +111,51 @@ class RealCluster:
                 "subjects": [{"apiGroup": rbac, "kind": "User", "name": name}],
             }
         )
+        return found
+
+    def identity(self, name: str, group: str = "", server: str = "") -> Path:
+        """The kubeconfig of a user, by a certificate of the cluster's own authority."""
+        certs = self.place / "certs"
+        file = name.replace(":", "-")
+        key, request, certificate = (certs / f"{file}.{end}" for end in ("key", "csr", "crt"))
+        subject = f"/O={group}/CN={name}" if group else f"/CN={name}"
+        new = ["openssl", "req", "-newkey", "rsa:2048", "-nodes", "-subj", subject]
+        _run([*new, "-keyout", str(key), "-out", str(request)], "", self.env)
+        sign = ["openssl", "x509", "-req", "-in", str(request), "-CA", str(certs / "ca.crt")]
+        sign += ["-CAkey", str(certs / "ca.key"), "-set_serial", str(time.time_ns()), "-days", "2"]
+        _run([*sign, "-out", str(certificate)], "", self.env)
         raw = json.loads(self.kubectl("config", "view", "--raw", "-o", "json"))
-        raw["users"] = [
-            {
-                "name": "admin",
-                "user": {"client-certificate": str(certificate), "client-key": str(key)},
-            }
-        ]
-        found = self.place / f"kubeconfig-{name}"
+        user = {"client-certificate": str(certificate), "client-key": str(key)}
+        raw["users"] = [{"name": "admin", "user": user}]
+        if server:
+            raw["clusters"][0]["cluster"]["server"] = server
+        found = self.place / f"kubeconfig-{file}"
         found.write_text(json.dumps(raw))
         return found
+
+    def identities(self) -> None:
+        """Gives each part of the control plane an identity of its own, as clusters have it: they
+        begin with the administrator's.
+        """
+        users = {"controller-manager": "kube-controller-manager", "scheduler": "kube-scheduler"}
+        names = {part: (f"system:{user}", "") for part, user in users.items()}
+        names |= {f"kubelet{n}": (f"system:node:node{n}", "system:nodes") for n in self.nodes}
+        for part, (user, group) in names.items():
+            told = self.place / "pid" / part
+            pid = int(told.read_text())
+            own = Path(f"/proc/{pid}/cmdline").read_bytes().decode().split("\0")[:-1]
+            config = self.identity(user, group, f"https://{self.net}.1.1:6443")
+            place = f"n{part[-1]}" if group else "cp"
+            command = ["nsenter", f"--net=/run/netns/{self.name}-{place}"]
+            command += [
+                f"--kubeconfig={config}" if w.startswith("--kubeconfig=") else w for w in own
+            ]
+            os.kill(pid, signal.SIGTERM)
+            time.sleep(1)
+            with (self.place / "log" / f"{part}.log").open("ab") as log:
+                begun = subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
+            self.children.append(begun)
+            told.write_text(str(begun.pid))
 
     def apply(self, *objects: Mapping[str, Any]) -> None:
         """Creates or changes objects."""
@@ -221,6 +252,9 @@ def real_cluster(
             yield cluster
     finally:
         cluster.call("down")
+        for one in cluster.children:
+            one.kill()
+            one.wait()
         shutil.rmtree(place, ignore_errors=True)
 
 

@@ -19,6 +19,7 @@ from martello.paths.pods import Class
 from martello.paths.proof import Proofs, towards
 from martello.paths.reach import reach
 from martello.paths.use import Used
+from martello.practices.access.defaults import PLATFORM
 
 ANONYMOUS: Final[Proposition] = ("anonymous",)
 GOALS: Final = (CLUSTER_ADMIN, ANY_NODE, ANY_SECRETS)
@@ -63,7 +64,7 @@ def footholds_of(facts: Facts, options: Options = _PLAIN) -> tuple[Proposition, 
         ("pods-of", cls.id) for cls in world.classes if options.system or not _of_control_plane(cls)
     ]
     for kind, names in (("user", world.users), ("group", world.groups)):
-        found += [(kind, n) for n in names if options.system or not n.startswith("system:")]
+        found += [(kind, n) for n in names if options.system or not n.startswith(PLATFORM)]
     bound = {one.who for one in world.held if one.who[0] == "account"}
     used = {(cls.namespace, cls.account) for cls in world.classes}
     found += [

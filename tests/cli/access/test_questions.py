@@ -277,3 +277,23 @@ def test_doubts_of_one_cause_are_one_line(tmp_path: Path) -> None:
 def test_the_rights_of_a_node_are_more_than_its_roles() -> None:
     done = ask("access", "can", "--list", "--as", "node/worker-1", "-f", "demo")
     assert "note: the Node authorizer gives a node more: what its pods need" in done.out
+
+
+def test_users_of_the_platform_are_folded_like_its_own(tmp_path: Path) -> None:
+    """EKS lets nobody be mapped to a name that begins with `eks:`."""
+    binding = (
+        "apiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRoleBinding\n"
+        "metadata: {name: 'eks:addon-cluster-admin'}\n"
+        "roleRef: {kind: ClusterRole, name: cluster-admin}\n"
+        "subjects: [{kind: User, name: 'eks:addon-manager'}]\n"
+    )
+    (tmp_path / "eks.yaml").write_text(binding)
+    done = ask("access", "who-can", "delete", "nodes", "-f", ".", cwd=tmp_path)
+    assert done.out.startswith("nobody but the control plane may delete nodes")
+    assert "eks:addon-manager" not in done.out
+    told = ask("access", "who-can", "delete", "nodes", "-f", ".", "--system", cwd=tmp_path)
+    assert "User eks:addon-manager" in told.out
+    assert ask("paths", "-f", ".", cwd=tmp_path).out.startswith("no path from ")
+    assert "eks:addon-manager" in ask("paths", "-f", ".", "--system", cwd=tmp_path).out
+    scanned = ask("scan", ".", "--allow-incomplete", "-o", "json", cwd=tmp_path)
+    assert '"findings": []' in scanned.out

@@ -9,7 +9,8 @@ import pytest
 from martello.core.check import Hit
 from martello.core.cluster import Cluster
 from martello.core.resource import Nowhere, Resource, resource_of
-from martello.practices.access.powers import POWERS, powerful
+from martello.practices.access.grants import grants
+from martello.practices.access.powers import POWERS, of_platform, outsiders, powerful
 from martello.practices.access.tokens import mounted
 
 _GROUP = "rbac.authorization.k8s.io"
@@ -53,9 +54,36 @@ def test_unbound_roles_are_notes_in_files_and_nothing_in_a_cluster() -> None:
     assert _hits("ACC-008", _role("r", [_SECRETS], cluster="prod")) == []
 
 
-@pytest.mark.parametrize("name", ["system:controller:x", "gce:podsecuritypolicy:x"])
+@pytest.mark.parametrize("name", ["system:controller:x", "gce:podsecuritypolicy:x", "eks:x"])
 def test_bindings_of_the_platform_are_spared(name: str) -> None:
     assert _hits("ACC-008", _role("r", [_SECRETS]), _binding("r", name)) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "subject"),
+    [
+        ("system:controller:x", {"kind": "User", "name": "system:kube-x"}),
+        ("system:x", {"kind": "ServiceAccount", "name": "x", "namespace": "kube-system"}),
+        ("system:openshift:x", {"kind": "ServiceAccount", "name": "x", "namespace": "openshift-x"}),
+        ("gce:podsecuritypolicy:x", {"kind": "Group", "name": "system:nodes"}),
+        ("gce:beta:kubelet-certificate-bootstrap", {"kind": "User", "name": "kubelet"}),
+        ("eks:node-manager", {"kind": "User", "name": "eks:node-manager"}),
+        ("system:basic-user", {"kind": "Group", "name": "system:authenticated"}),
+    ],
+)
+def test_who_only_bears_a_name_of_the_platform_is_told(name: str, subject: dict[str, str]) -> None:
+    """Whoever may write bindings may choose their names."""
+
+    def outside(*subjects: dict[str, str]) -> list[str]:
+        binding = _binding("r", name, subjects=subjects)
+        found = grants(Cluster([_role("r", [_SECRETS]), binding])).binding(binding)
+        assert of_platform(found) is not bool(outsiders(found))
+        return [one.name for one in outsiders(found)]
+
+    assert outside(subject) == []
+    assert outside(subject, _JO) == ["jo"]
+    everybody = {"kind": "Group", "name": "system:serviceaccounts"}
+    assert outside(everybody) == ["system:serviceaccounts"]
 
 
 def test_masters_and_nobody_gain_nothing() -> None:

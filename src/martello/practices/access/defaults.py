@@ -23,7 +23,9 @@ _DATA: Final = Path(__file__).parent / "data" / "default-roles.json"
 WHERE: Final = "bootstrap"
 LABEL: Final = "kubernetes.io/bootstrapping"
 # The edges of the system that people bind too: what holds them is no noise.
-_FOR_PEOPLE: Final = ("system:authenticated", "system:unauthenticated", "system:serviceaccounts")
+# Names of the server's own roles, bindings and users, and of its platform's (GKE, EKS).
+PLATFORM: Final = ("system:", "gce:", "eks:")
+FOR_PEOPLE: Final = ("system:authenticated", "system:unauthenticated", "system:serviceaccounts")
 
 
 class Bootstrap:
@@ -81,12 +83,13 @@ def is_default(resource: Resource) -> bool:
 
 
 def of_control_plane(kind: str, name: str, namespace: str = "") -> bool:
-    """Whether a subject is a part of the control plane: its users and groups, and the accounts of
-    controllers in kube-system. `system:authenticated` and its like are people and workloads.
+    """Whether a subject is a part of the control plane: users and groups of the server and its
+    platform, and the accounts of controllers in kube-system. `system:authenticated` and its like
+    are people and workloads.
     """
     if kind == "ServiceAccount":
         return namespace == "kube-system" and name in _controllers()
-    return name.startswith("system:") and not name.startswith(_FOR_PEOPLE)
+    return name.startswith(PLATFORM) and not name.startswith(FOR_PEOPLE)
 
 
 # Bound by the server in kube-system and kube-public only (bootstrappolicy/namespace_policy.go).

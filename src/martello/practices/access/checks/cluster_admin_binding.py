@@ -9,8 +9,9 @@ from martello.core.check import Example, Hit, check
 from martello.core.cluster import Cluster
 from martello.core.resource import Resource
 from martello.practices.access.bindings import BINDINGS, Binding
+from martello.practices.access.defaults import PLATFORM
 from martello.practices.access.grants import grants
-from martello.practices.access.powers import PLATFORM, gaining, people, unread
+from martello.practices.access.powers import gaining, people, unread
 from martello.practices.access.rules import Rule
 
 _ALL: Final = frozenset(("get", "list", "watch", "create", "update", "patch", "delete"))
@@ -108,7 +109,7 @@ def cluster_admin_binding(resource: Resource, cluster: Cluster) -> Iterator[Hit]
     """
     binding = grants(cluster).binding(resource)
     subjects = gaining(binding)
-    if resource.ref.name.startswith(PLATFORM) or not subjects:
+    if resource.ref.name.startswith(PLATFORM) or not subjects:  # such names: ACC-039
         return
     if not (_is_admin(binding) or _everything(binding.rules)):
         reason = unread(binding, cluster)

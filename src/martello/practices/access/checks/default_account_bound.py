@@ -9,7 +9,7 @@ from martello.core.cluster import Cluster
 from martello.core.resource import Resource
 from martello.practices.access.bindings import BINDINGS
 from martello.practices.access.grants import grants
-from martello.practices.access.powers import PLATFORM
+from martello.practices.access.powers import of_platform
 
 
 @check(
@@ -72,7 +72,7 @@ def default_account_bound(resource: Resource, cluster: Cluster) -> Iterator[Hit]
     workload needs is thereby given to all of them, also to those that are added later.
     """
     binding = grants(cluster).binding(resource)
-    if resource.ref.name.startswith(PLATFORM):
+    if of_platform(binding):
         return
     if binding.broken:
         yield Hit(resource, ("subjects",), binding.broken, unassessed=True)

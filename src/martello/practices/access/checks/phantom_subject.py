@@ -10,7 +10,7 @@ from martello.core.resource import Resource
 from martello.practices.access.bindings import BINDINGS, Subject
 from martello.practices.access.gaps import phantom
 from martello.practices.access.grants import grants
-from martello.practices.access.powers import PLATFORM
+from martello.practices.access.powers import of_platform
 
 
 @check(
@@ -92,7 +92,7 @@ def phantom_subject(resource: Resource, cluster: Cluster) -> Iterator[Hit]:
     right that many hold. An account that was deleted leaves such bindings behind.
     """
     binding = grants(cluster).binding(resource)
-    if resource.ref.name.startswith(PLATFORM):
+    if of_platform(binding):
         return
     written = resource.raw.get("subjects")
     exact = isinstance(written, list) and len(written) == len(binding.subjects)

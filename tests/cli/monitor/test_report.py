@@ -13,8 +13,10 @@ import pytest
 pytest.importorskip("pyarrow")
 
 from martello.adapters.batch import table
+from martello.cli.monitor import reporting
 from martello.cli.monitor.reporting import daily
 from martello.core.alert import Alert
+from martello.core.errors import BadInput
 from martello.report.monitor import daily as report
 from martello.store.files import LocalFiles
 from martello.store.intake import Intake
@@ -130,3 +132,54 @@ def test_it_is_told_as_markdown_html_and_json(told: report.Daily, tmp_path: Path
     assert page.count("<svg") == 1 + len(told.trends)
     assert "<b>" not in page
     assert json.loads((tmp_path / "json").read_text())["trends"][0]["at"] == 15
+
+
+def test_a_flood_of_names_leaves_the_report_and_is_noted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reporting, "_ROWS", 24 * 40)
+    random = Random(3)
+    events = [request(random, h, f"u{n}", "get", 200) for n in range(300) for h in (1, 2)]
+    events += [request(random, h, "mallory", "list", 200) for h in range(12, 24) for _ in range(30)]
+    for number, event in enumerate(events):
+        event.update(id=f"e{number}", source="test", cluster="prod")
+    with open_state(f"sqlite:///{tmp_path / 's.db'}") as state, Spool(tmp_path / "spool") as spool:
+        lake = Lake(LocalFiles(tmp_path / "lake"))
+        intake = Intake(state, lake, spool, Name("prod", "test", "x"), "me")
+        spool.append(intake.name.key, b"all of it")
+        assert intake.flush(lambda _: {"audit": table("audit", events)})
+        intake.close()
+        since = BEGIN // 1000
+        told = daily(state, lake, since, since + 24 * 3_600_000_000)
+    assert told.trends[0].says.startswith("Requests of mallory")
+    assert any("of 301 series of requests the 40 most frequent" in note for note in told.notes)
+    assert sum(told.hours) == len(events)
+
+
+@pytest.mark.parametrize(
+    ("since", "until"), [("0m", ""), ("999999w", ""), ("93d", ""), ("1d", "0001-01-01")]
+)
+def test_a_window_that_cannot_be_told_is_refused(since: str, until: str) -> None:
+    with pytest.raises(BadInput, match="no such window"):
+        reporting.report_command({"since": since, "until": until})
+
+
+def test_hostile_names_are_text_in_every_format(tmp_path: Path) -> None:
+    evil = "\x1b[2J</title><script>x</script>\n# |[a](http://x)\u202e`"
+    hostile = report.Daily(
+        *(0, 3_600_000_000, (evil,), {"audit": 1}, (1,)),
+        (report.Line(evil, evil, (1,), 0, True),),
+        (report.Group("high", evil, evil, 1, 1, (evil,)),),
+        ((1, evil, evil),),
+        *("known", (evil,), (evil,)),
+    )
+    for name in ("markdown", "html", "json"):
+        with (tmp_path / name).open("w") as out:
+            getattr(report, f"write_{name}")(hostile, out)
+        text = (tmp_path / name).read_text()
+        assert "\x1b" not in text
+        assert "\u202e" not in text
+        assert name == "json" or "<script" not in text.replace("\\<", "")
+    markdown = (tmp_path / "markdown").read_text().splitlines()
+    assert len([line for line in markdown if line.startswith("# ")]) == 1
+    assert "](http" not in "\n".join(markdown).replace("\\]", "")

@@ -74,7 +74,7 @@ def _query(state: State, lake: Lake, sql: str, flags: dict[str, Any]) -> int:
             writer = csv.writer(out)
             writer.writerow(found.table.column_names)
             for row in found.table.to_pylist():
-                writer.writerow([clean(str(value)) for value in row.values()])
+                writer.writerow(["" if v is None else clean(str(v)) for v in row.values()])
 
     outputs = parse_outputs(flags["outputs"] or ("table",), FORMATS)
     for one in outputs:
@@ -163,7 +163,8 @@ def _rules(state: State, lake: Lake, flags: dict[str, Any]) -> int:
         import msgspec
 
         texts = [encoded(msgspec.to_builtins(one)) for one in found]
-        out.write("[\n" + ",\n".join(texts) + "\n]\n" if format == "json" else "\n".join(texts))
+        whole = "[\n" + ",\n".join(texts) + "\n]\n"
+        out.write(whole if format == "json" else "".join(f"{one}\n" for one in texts))
 
     write_each(parse_outputs(flags["outputs"] or ("table",), ("table", "json", "jsonl")), write)
     return 3 if covered.gaps or history.unread or history.bare else 0

@@ -27,6 +27,9 @@ from martello.store.state import State, open_state
 
 FORMATS: Final = ("markdown", "html", "json")
 _HOUR: Final = 3_600_000_000
+_DAY: Final = 24 * _HOUR
+_LONGEST: Final = 92 * _DAY  # of a window
+_ROWS: Final = 90_000  # of one answer of the lake, which gives 100,000 at most
 _DAYS_BEFORE: Final = 7
 _TOLD: Final = 12
 _KINDS: Final = ("audit", "process", "network", "file", "priv", "kernel", "log", "k8s_event")
@@ -69,7 +72,11 @@ Hours = dict[Key, list[int]]
 def report_command(flags: dict[str, Any]) -> int:
     """Reads, tells; 3 where something of the window is not known."""
     until = _until(flags["until"])
-    since = until - nanoseconds(flags["since"]) // 1000
+    length = nanoseconds(flags["since"]) // 1000
+    if not 0 < length <= min(_LONGEST, until):
+        days = _LONGEST // _DAY
+        raise BadInput("the report has no such window", f"from 1 m to {days} days", "such as 24h")
+    since = until - length
     where = places(flags["state"], flags["lake"])
     with open_state(where.state) as state:
         told = daily(state, Lake(open_files(where.lake)), since, until, flags["clusters"])
@@ -99,7 +106,8 @@ def daily(state: State, lake: Lake, since: int, until: int, clusters: Sequence[s
     """The report of a window (microseconds)."""
     since -= since % _HOUR
     hours = max(1, -(-(until - since) // _HOUR))
-    counted = _counts(state, lake, since, until, clusters, hours)
+    notes: list[str] = []
+    counted = _counts(state, lake, since, until, clusters, hours, notes)
     usual = _usual(state, lake, since, until, clusters, hours)
     found = trends(counted, usual)
     alerts = [
@@ -126,27 +134,43 @@ def daily(state: State, lake: Lake, since: int, until: int, clusters: Sequence[s
             f"{gap.cluster} {gap.source}: {gap.why} ({_clock(gap.first)} to {_clock(gap.last)})"
             for gap in gaps.gaps[:20]
         ),
+        tuple(notes),
     )
 
 
 def _counts(
-    state: State, lake: Lake, since: int, until: int, clusters: Sequence[str], hours: int
+    state: State,
+    lake: Lake,
+    since: int,
+    until: int,
+    clusters: Sequence[str],
+    hours: int,
+    notes: list[str],
 ) -> Hours:
-    """Series by hour. What everybody of a kind does together is a series, too."""
+    """Series by hour (of the window, or of the day where the window is longer than `hours`). What
+    everybody of a kind does together is a series, too. Of very many the most frequent are counted.
+    """
     found: Hours = {}
+    most = _ROWS // hours
     for word, view, whom, what, rows in _COUNTED:
-        sql = (
-            f"SELECT {whom} AS whom, {what} AS what, "  # noqa: S608
-            f"CAST((epoch_us(time) - {since}) // {_HOUR} AS BIGINT) AS hour, count(*) AS n "
-            f"FROM {view} WHERE {rows} GROUP BY ALL"
-        )
-        for row in run(state, lake, sql, since, until, clusters).table.to_pylist():
-            hour = row["hour"]
-            if not 0 <= hour < hours:
-                continue
-            one = str(row["whom"] or "").strip("/")
-            for key in {Key(word, one, str(row["what"] or "")), Key(word, one)}:
-                found.setdefault(key, [0] * hours)[hour] += row["n"]
+        for part in dict.fromkeys((what, "''")):
+            sql = (
+                f"WITH each AS (SELECT coalesce({whom}, '') AS whom, "  # noqa: S608
+                f"coalesce({part}, '') AS what, "
+                f"CAST((epoch_us(time) - {since}) // {_HOUR} % {hours} AS BIGINT) AS hour, "
+                f"count(*) AS n FROM {view} WHERE {rows} GROUP BY ALL), "
+                "most AS (SELECT whom, what, count(*) OVER () AS keys FROM each "
+                f"GROUP BY whom, what ORDER BY sum(n) DESC, whom, what LIMIT {most}) "
+                "SELECT each.whom, each.what, hour, n, keys FROM each JOIN most "
+                "ON each.whom = most.whom AND each.what = most.what"
+            )
+            told = run(state, lake, sql, since, until, clusters).table.to_pylist()
+            for row in told:
+                key = Key(word, str(row["whom"]).strip("/"), str(row["what"]))
+                found.setdefault(key, [0] * hours)[row["hour"] % hours] += row["n"]
+            if told and told[0]["keys"] > most:
+                of = f"{told[0]['keys']:,} series of {word}"
+                notes.append(f"of {of} the {most:,} most frequent were looked at for changes")
     return found
 
 
@@ -154,24 +178,18 @@ def _usual(
     state: State, lake: Lake, since: int, until: int, clusters: Sequence[str], hours: int
 ) -> dict[Key, list[float]]:
     """What each hour is on the days before, where at least two of them are kept."""
-    day = 24 * _HOUR
-    if until - since > day:
+    if until - since > _DAY:
         return {}
-    earlier = since - _DAYS_BEFORE * day
-    whole = _counts(state, lake, earlier, since, clusters, _DAYS_BEFORE * 24)
-    kept = [
-        any(sum(each[at * 24 : at * 24 + 24]) for each in whole.values())
+    earlier = since - _DAYS_BEFORE * _DAY
+    by_hour = _totals(state, lake, earlier, since, clusters, _DAYS_BEFORE * 24)
+    kept = sum(
+        any(sum(each[at * 24 : at * 24 + 24]) for each in by_hour.values())
         for at in range(_DAYS_BEFORE)
-    ]
-    if sum(kept) < 2:
+    )
+    if kept < 2:
         return {}
-    return {
-        key: [
-            sum(each[at * 24 + hour] for at in range(_DAYS_BEFORE) if kept[at]) / sum(kept)
-            for hour in range(hours)
-        ]
-        for key, each in whole.items()
-    }
+    whole = _counts(state, lake, earlier, since, clusters, 24, [])
+    return {key: [n / kept for n in each[:hours]] for key, each in whole.items()}
 
 
 def _totals(

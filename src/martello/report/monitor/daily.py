@@ -69,10 +69,10 @@ def write_markdown(told: Daily, out: IO[str]) -> None:
 
 
 def _markdown(told: Daily) -> Iterator[str]:
-    yield f"# {_title(told)}"
+    yield f"# {_mark(_title(told))}"
     yield ""
-    yield f"{_summary(told)}  "
-    yield f"`{sparkline(told.hours)}` events by hour, {_coverage(told)}"
+    yield f"{_mark(_summary(told))}  "
+    yield f"`{sparkline(told.hours)}` events by hour, {_mark(_coverage(told))}"
     yield ""
     yield "## What changed"
     yield ""

@@ -55,7 +55,9 @@ class New(NamedTuple):
 
 FIRST_SEEN = {
     "program": New(("/opt/ledger",), "MON-501", "/opt/ledger"),
-    "destination": New(("tool", "connect", "198.51.100.7", "443"), "MON-503", "198.51.100.*"),
+    "destination": New(
+        ("tool", "connect", "198.51.100.7", "443"), "MON-503", "198.51.100.0/24:443"
+    ),
     "directory": New(sh("echo x > /srv/drop"), "MON-504", "/srv"),
     "API verb": New(sh(asks("/api/v1/namespaces/shop/services")), "MON-506", "services"),
 }
@@ -70,8 +72,9 @@ def _filled(cluster: RealCluster) -> None:
         "roleRef": {"apiGroup": RBAC, "kind": "ClusterRole", "name": "view"},
         "subjects": [{"kind": "ServiceAccount", "name": "default", "namespace": "shop"}],
     }
-    cluster.apply(namespace("shop"), reader, target("shop/worker", replicas=3, does=WORK))
-    cluster.pods(3)
+    workers = target("shop/worker", replicas=3, does=WORK)
+    cluster.apply(namespace("shop"), reader, target("shop/canary"), workers)
+    cluster.pods(4)
 
 
 class Learned(NamedTuple):

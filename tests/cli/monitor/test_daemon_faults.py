@@ -187,3 +187,24 @@ def test_a_full_disk_is_told_and_detection_goes_on(small: Path, tmp_path: Path) 
     assert {told_alerts[user] for user in wanted} == {1}, "sent twice, judged once"
     gaps = shown(small, "SELECT source || ' ' || action FROM gaps")
     assert "audit refused" in gaps
+
+
+def test_reads_by_the_cluster_go_first_where_room_is_scarce(tmp_path: Path) -> None:
+    """Section 12: from four fifths of the room on, with a gap; what people do is kept."""
+    port = free_port()
+    words = ("--rules", str(rules(tmp_path)), "--flush", "3600", "--spool-limit", "1", *QUIET)
+    with monitor(tmp_path, *words, port=port) as running:
+        number = 0
+        while len(body(range(number, number + 40))) * number / 40 < 900_000:
+            assert post(port, body(range(number, number + 40))) == 200
+            number += 40
+        content = body(range(number, number + 40)).replace(b'"user-', b'"system:node:n-')
+        assert post(port, content) == 200
+        assert running.process.poll() is None
+        deadline = time.monotonic() + 15
+        while 'kind="gap"' not in got(port, "/metrics")[1] and time.monotonic() < deadline:
+            time.sleep(0.2)
+    nodes = shown(tmp_path, "SELECT action FROM audit WHERE actor_user LIKE 'system:node:%'")
+    assert nodes == ["list"] * 4, "only those of secrets"
+    assert len(shown(tmp_path)) == number + 4
+    assert "audit shed" in shown(tmp_path, "SELECT source || ' ' || action FROM gaps")

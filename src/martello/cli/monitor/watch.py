@@ -10,6 +10,7 @@ told. Where there is no room on the disk, what comes is judged and refused, and 
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections import Counter
@@ -20,6 +21,7 @@ import msgspec
 
 from martello.adapters.intake.decode import COLUMNS, Decoder, framed, lines, unframed
 from martello.adapters.intake.mark import Mark, all_of, mark_of, merged
+from martello.adapters.intake.shed import shed
 from martello.adapters.sensors.shape import Place
 from martello.cli.monitor import missing
 from martello.cli.monitor.arrived import Arrived, Judged, Unkept, Waiting
@@ -42,6 +44,7 @@ RENEW: Final = 20.0
 _IDLE: Final = 0.25  # seconds that the judge sleeps where nobody wakes it
 _PIECE: Final = 8 << 20  # bytes that are judged at once
 _TICK: Final = 1.0
+_SCARCE: Final = 0.8  # of the room for what waits; then the least is let go
 
 
 class Settings(msgspec.Struct, frozen=True):
@@ -101,7 +104,7 @@ class Watch:
         self.judging = threading.Lock()  # held while the pipeline works
         self._work = threading.Event()
         self._full = threading.Event()
-        self._ending = threading.Event()
+        self.ending = threading.Event()  # set when everything ends
         self._threads: list[threading.Thread] = []
         self._stoppers: list[Callable[[], None]] = []
 
@@ -126,6 +129,10 @@ class Watch:
         """
         name = self.name(source, origin)
         now = self._clock()
+        if source == "audit" and not mark and self.spool.size > _SCARCE * self.spool.limit:
+            body, count = shed(body)
+            if count:
+                self.missed("audit", 0, "reads by parts of the cluster: room is scarce", "shed")
         kept = framed(body, now, mark)
         try:
             intake = self._intake(name)
@@ -179,7 +186,7 @@ class Watch:
         """Does something again and again; what it raises is told as trouble."""
 
         def again() -> None:
-            while not self._ending.wait(every):
+            while not self.ending.wait(every):
                 try:
                     job()
                     self._troubles.pop(name, None)
@@ -190,19 +197,20 @@ class Watch:
 
     def deliver(self, sink: Sink, worker: Callable[[Outbox, Sink, threading.Event], None]) -> None:
         """Tells a sink of alerts, in a thread of its own."""
-        self.thread(lambda: worker(self.outbox, sink, self._ending), f"sink {sink.name}")
+        self.thread(lambda: worker(self.outbox, sink, self.ending), f"sink {sink.name}")
 
     def stop(self) -> None:
         """Ends everything: what was kept is judged and written first."""
         for stop in self._stoppers:
             stop()
-        self._ending.set()
+        self.ending.set()
         self._work.set()
         self._full.set()
         for thread in self._threads:
             thread.join(timeout=30)
         try:
-            self.write_gaps()
+            with contextlib.suppress(MartelloError):  # no room for them: the next start tells
+                self.write_gaps()
             self._judge()
             self._put(self.pipeline.end())
             self._writer.write()
@@ -219,11 +227,6 @@ class Watch:
         thread = threading.Thread(target=run, name=name, daemon=True)
         self._threads.append(thread)
         thread.start()
-
-    @property
-    def ending(self) -> threading.Event:
-        """Set when everything ends."""
-        return self._ending
 
     def marks(self, name: Name) -> list[Mark]:
         """How far the logs of a source were read: what the catalogue knows, and the spool."""
@@ -258,7 +261,7 @@ class Watch:
         if not self._recovering:
             self.pipeline.resumed()
         ticked = time.monotonic()
-        while not self._ending.is_set():
+        while not self.ending.is_set():
             self._work.wait(_IDLE)
             self._work.clear()
             try:
@@ -269,7 +272,7 @@ class Watch:
                 self._troubles.pop("judge", None)
             except Exception as error:
                 self.troubled("judge", f"judging: {said(error)}")
-                self._ending.wait(_TICK)
+                self.ending.wait(_TICK)
 
     def _judge(self) -> None:
         """Everything that came since the last time."""
@@ -378,10 +381,10 @@ class Watch:
     def _writing(self) -> None:
         last = time.monotonic()
         renewed = last
-        while not self._ending.is_set():
+        while not self.ending.is_set():
             left = last + self.settings.flush - time.monotonic()
             self._full.wait(max(0.05, min(RENEW, left)))
-            if self._ending.is_set():
+            if self.ending.is_set():
                 return
             try:
                 if time.monotonic() - renewed >= RENEW:
@@ -394,4 +397,4 @@ class Watch:
                 self._troubles.pop("lake", None)
             except Exception as error:
                 self.troubled("lake", f"the lake: {said(error)}")
-                self._ending.wait(_TICK)
+                self.ending.wait(_TICK)

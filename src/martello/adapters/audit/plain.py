@@ -14,6 +14,7 @@ from itertools import compress
 from typing import Any, Final
 
 import msgspec
+import numpy as np
 from msgspec.structs import astuple
 
 from martello.adapters.audit.event import MOST_GROUPS
@@ -23,6 +24,8 @@ NO_BODY: Final = msgspec.Raw()
 # What Go's encoder escapes though it need not.
 _ESCAPED: Final = {b"\\u0026": b"&", b"\\u003c": b"<", b"\\u003e": b">"}
 _OPEN, _CLOSE = b"{}"
+_BACKSLASH, _LONG, _ZERO = b"\\u0"
+_CODES: Final = np.array([int.from_bytes(one[4:], "big") for one in _ESCAPED], np.int32)
 _KINDS: Final = frozenset({"Event", None})
 
 
@@ -164,10 +167,18 @@ def _escapes(text: bytes) -> int:
     """How many escapes of Go's a text has; none where there may be a backslash in a value, for that
     makes others look like them.
     """
-    number = text.count(b"\\u00")
-    if not number or b"\\\\" in text or number != sum(map(text.count, _ESCAPED)):
+    if b"\\u00" not in text:
         return 0
-    return number
+    letters = np.frombuffer(text, np.uint8)  # of JSON, so that what an escape takes is there
+    places = np.flatnonzero(letters == _BACKSLASH)
+    kinds = letters[places + 1]
+    if (kinds == _BACKSLASH).any():
+        return 0
+    long = places[kinds == _LONG]
+    if (letters[long + 2] != _ZERO).any() or (letters[long + 3] != _ZERO).any():
+        return 0
+    codes = letters[long + 4].astype(np.int32) << 8 | letters[long + 5]
+    return len(long) if np.isin(codes, _CODES).all() else 0
 
 
 def value(body: msgspec.Raw) -> Any:

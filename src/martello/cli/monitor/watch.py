@@ -209,7 +209,7 @@ class Watch:
         for thread in self._threads:
             thread.join(timeout=30)
         try:
-            with contextlib.suppress(MartelloError):  # no room for them: the next start tells
+            with contextlib.suppress(MartelloError):  # without room there is nothing to do
                 self.write_gaps()
             self._judge()
             self._put(self.pipeline.end())

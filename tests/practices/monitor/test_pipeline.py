@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from random import Random
 from typing import Any
 
+import pytest
 from tests.practices.monitor.test_attribute import CONTROLLER, opened, shell, write
 
 from martello.adapters.batch import table
@@ -105,3 +108,59 @@ def test_what_is_new_is_told_and_what_is_never_wanted_is_never_learned() -> None
     }
     (normal,) = baselines.normals()
     assert normal.values["exe"]["/tmp/miner"].state == "waiting"
+
+
+def stream(seed: int) -> list[dict[str, Any]]:
+    """Shells in some pods and execs into them, in the order of their time, all on one clock."""
+    random = Random(seed)
+    found: list[dict[str, Any]] = []
+    for number, second in enumerate(sorted(random.sample(range(20_000), 120))):
+        pod = f"web-{random.randrange(4)}"
+        if random.random() < 0.3:
+            one = opened(random.choice(["alice", "bob"]), second, k8s_name=pod)
+            one["api_id"] = str(number)
+        else:
+            one = shell(second, pod_name=pod, proc_exe=random.choice(["/bin/sh", "/bin/bash"]))
+        found.append({"id": f"e{number}", "source": "one", **one})
+    return found
+
+
+def fed_by(size: int, events: list[dict[str, Any]], pipeline: Pipeline) -> dict[str, Alert]:
+    """What alerts are in the end where events come so many at a time, one kind after another."""
+    found: dict[str, Alert] = {}
+    for first in range(0, len(events), size):
+        for kind in ("audit", "process"):
+            rows = [one for one in events[first : first + size] if one["kind"] == kind]
+            if rows:
+                found.update((one.id, one) for one in pipeline.feed(table(kind, rows)))
+    found.update((one.id, one) for one in pipeline.end())
+    return found
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_ids_and_counts_survive_re_chunking_and_an_exception_never_adds(seed: int) -> None:
+    asked = Correlation("count", ("MON-131",), ("pod_name",), 900, ">=", 3, alone=True)
+    many = Rule("MANY", "m", correlate=asked)
+    pack, events = Pack([SHELL, many]), stream(seed)
+    whole = fed_by(len(events), events, Pipeline(pack))
+    assert {one.rule for one in whole.values()} == {"MON-131", "MANY"}
+    for size in (1, 7, 40):
+        pieces = fed_by(size, events, Pipeline(pack))
+        assert {(i, a.repeats, a.first, a.last) for i, a in pieces.items()} == {
+            (i, a.repeats, a.first, a.last) for i, a in whole.items()
+        }
+    for match in ({"proc_exe": "/bin/sh"}, {"pod_name": "web-1"}, {"pod_name": {"glob": "web-*"}}):
+        known = Exceptions([Silence("MON-131", match, place="x")], pack)
+        fewer = fed_by(7, events, Pipeline(pack, exceptions=known))
+        by_rule = [Counter(one.rule for one in told.values()) for told in (fewer, whole)]
+        assert all(by_rule[0][rule] <= by_rule[1][rule] for rule in by_rule[1])
+        assert by_rule[0]["MANY"] == by_rule[1]["MANY"]
+
+
+def test_who_is_known_later_is_told_of_the_shell_that_he_opened_and_of_no_other() -> None:
+    pipeline = Pipeline(Pack([SHELL]))
+    alice = opened("alice", 100, "ResponseComplete", api_ms=5_000)
+    first = fed(pipeline, alice, shell(99), shell(150))[-1]
+    again = fed(pipeline, opened("bob", 149.5))[-1]
+    assert again.id == first.id
+    assert [one.columns.get("actor_origin") for one in again.evidence] == ["alice", "bob"]

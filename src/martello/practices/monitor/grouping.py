@@ -195,11 +195,13 @@ class Grouping:
         )
 
     def _bounded(self, time: int) -> None:
-        """Lets go of what is over, and of the least recent where there are too many."""
+        """Lets the least recent go where there are too many; what is over is not missed. Without
+        need none goes: hits of correlations come later than others of their time.
+        """
         while self._open:
             oldest = next(iter(self._open.values()))
             full = len(self._open) > self._most or self._bytes > self._most_bytes
-            if not full and oldest.until >= time:
+            if not full:
                 return
             self.dropped += oldest.until >= time
             _, gone = self._open.popitem(last=False)

@@ -199,7 +199,9 @@ def _api_anonymous(scene: Scene, pod: str) -> None:
     scene.cluster.kubectl("create", "clusterrolebinding", "for-all", *group)
     url = f"https://{scene.api}:6443/api/v1/pods"
     for _tried in range(50):
-        done = scene.exec(pod, "wget", "-q", "-O", "/dev/null", "--no-check-certificate", url)
+        plain = ("--header", "Accept: application/vnd.kubernetes.protobuf")
+        asked = ("wget", "-q", "-O", "/dev/null", "--no-check-certificate", *plain, url)
+        done = scene.exec(pod, *asked)
         if done.returncode == 0:
             return
         time.sleep(0.1)

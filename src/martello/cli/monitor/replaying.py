@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import secrets
 import sys
-from collections.abc import Iterable, Sequence
-from typing import IO, Any
+from collections.abc import Sequence
+from importlib.resources import files as parts_of
+from typing import IO, Any, Final
 
 import pyarrow as pa  # type: ignore[import-untyped]
 
@@ -23,9 +24,12 @@ from martello.practices.monitor.baseline import Baselines
 from martello.practices.monitor.pipeline import Pipeline
 from martello.practices.monitor.problems import Loaded
 from martello.practices.monitor.rule import SEVERITIES, Pack
+from martello.practices.monitor.sources import feeds
 from martello.report.model import Screen
 from martello.report.monitor.model import Lost, Replayed, Unable
 from martello.store.coverage import covered
+
+DEMO: Final = str(parts_of("martello.demo") / "audit.log")
 
 
 def replay_command(files: tuple[str, ...], outputs: Sequence[Output], flags: dict[str, Any]) -> int:
@@ -55,7 +59,7 @@ def replayed(files: Sequence[str], loaded: Loaded, flags: dict[str, Any]) -> Rep
     # Secrets are covered by a key of this run alone: nothing of it is kept.
     key, place = secrets.token_bytes(32), Place(flags["cluster"])
     source = flags.get("source") or AUTO
-    archives = [Archive(name, source, key, place) for name in files]
+    archives = [Archive(DEMO if name == "demo" else name, source, key, place) for name in files]
     sources = tuple(dict.fromkeys(one.source for one in archives))
     judged = check.judge(pack, sources, pairs=False)
     pipeline = Pipeline(
@@ -76,7 +80,7 @@ def replayed(files: Sequence[str], loaded: Loaded, flags: dict[str, Any]) -> Rep
             progress("judging events", sum(pipeline.events.values()))
     alerts.update((one.id, one) for one in pipeline.end())
     found = tuple(sorted(alerts.values(), key=lambda a: (a.first, a.id)))
-    unable = _unable(judged.verdicts)
+    unable = _unable(judged.verdicts, sources)
     gap_count = sum(one.gap_count for one in archives)
     code, because = verdict(found, flags["fail_on"] or "high", gap_count + lost.count, unable)
     return Replayed(
@@ -136,16 +140,30 @@ def excepted(files: Sequence[str], pack: Pack) -> exceptions.Exceptions:
     return held
 
 
-def _unable(verdicts: Iterable[check.Verdict]) -> tuple[Unable, ...]:
-    """The rules that could not run, by the reason."""
+def _unable(verdicts: Sequence[check.Verdict], sources: Sequence[str]) -> tuple[Unable, ...]:
+    """The rules that could not run, by the reason: those that wait for events of other sources are
+    one. What a correlation is made of counts as that.
+    """
+    given = {kind for feed in feeds(sources) for kind in feed.kinds}
+    known = {one.rule.id for one in verdicts}
     found: dict[str, list[str]] = {}
+    waiting: list[str] = []
+    kinds: dict[str, None] = {}
     for one in verdicts:
-        if one.state == check.UNASSESSED:
-            found.setdefault(one.why, []).append(one.rule.id)
-    return tuple(
-        Unable(why, tuple(rules))
-        for why, rules in sorted(found.items(), key=lambda each: -len(each[1]))
-    )
+        rule = one.rule
+        if one.state != check.UNASSESSED or rule.id.partition("/")[0] in known - {rule.id}:
+            continue
+        missing = [kind for kind in rule.kinds if kind not in given]
+        if missing and not rule.unassessed and (rule.correlate or len(missing) == len(rule.kinds)):
+            waiting.append(rule.id)
+            kinds.update(dict.fromkeys(missing))
+        else:
+            found.setdefault(one.why, []).append(rule.id)
+    told = sorted(found.items(), key=lambda each: -len(each[1]))
+    if waiting:
+        why = f"of {', '.join(kinds)} events, none given (martello monitor rules check)"
+        told.insert(0, (why, waiting))
+    return tuple(Unable(why, tuple(rules)) for why, rules in told)
 
 
 def verdict(

@@ -105,6 +105,8 @@ def _rule(alerts: Sequence[Alert], screen: Screen) -> Iterator[str]:
     count = plural(len(alerts), "alert")
     hits = sum(one.repeats for one in alerts)
     yield f"{label}{clean(name)}  {count}" + (f" of {hits:,} events" if hits > len(alerts) else "")
+    if head.severity in ("low", "info"):  # told, and no more: martello monitor replay -o json
+        return
     for one in alerts[:_EACH]:
         text = f"{' ' * _IN}{_clock(one.first)}  {clean(one.says)}"
         if one.repeats > 1:

@@ -16,6 +16,7 @@ from martello.practices.monitor.rule import Correlation, Hit, Pack, Rule
 from martello.practices.monitor.windows import percentile
 
 SECOND = 1_000_000_000
+HOUR = 3_600 * SECOND
 PARTS = ("A", "B", "C")
 
 
@@ -363,3 +364,11 @@ def test_groups_that_are_over_are_let_go_and_not_counted_as_missed() -> None:
     correlator.flush()
     assert len(correlator._room.windows[0].groups) == 10
     assert correlator.evicted == 0
+
+
+def test_the_evidence_is_of_the_window_alone() -> None:
+    for type_ in ("count", "all"):
+        asked = Correlation(type_, ("A", "B"), (), 10, ">=", 1)
+        correlator = Correlator(pack(asked))
+        correlator.add([Hit("A", {"id": "1", "time": 1}), Hit("B", {"id": "2", "time": HOUR})])
+        assert [[e["id"] for e in one.related] for one in correlator.flush()] == [["1"], ["2"]]

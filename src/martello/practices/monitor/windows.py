@@ -41,12 +41,13 @@ class Item(msgspec.Struct, frozen=True, gc=False):
 class Group:
     """What is kept of a group."""
 
-    __slots__ = ("asked", "last", "newest", "packed")
+    __slots__ = ("asked", "begin", "last", "newest", "packed")
 
     def __init__(self, asked: Correlation) -> None:
         self.asked = asked
         self.newest = -(1 << 62)
-        self.last: list[bytes] = []
+        self.last: list[tuple[int, bytes]] = []
+        self.begin = self.newest
         self.packed = 0  # bytes of events
 
     def enter(self, one: Item, window: int) -> bool:
@@ -54,25 +55,26 @@ class Group:
         if one.time <= self.newest - window:
             return False
         self.newest = max(self.newest, one.time)
-        return self._entered(one, self.newest - window)
+        self.begin = self.newest - window
+        return self._entered(one, self.begin)
 
     def _entered(self, one: Item, begin: int) -> bool:
         """Takes an item that is in the window, which begins after a time."""
         raise NotImplementedError
 
     def shown(self) -> tuple[Mapping[str, Any], ...]:
-        """The events it stands on, as far as they are kept, in the order in which they came."""
-        return tuple(map(_decode, self.last))
+        """The events of the window, as far as they are kept, in the order in which they came."""
+        return tuple(_decode(packed) for time, packed in self.last if time > self.begin)
 
     def weight(self) -> int:
         """Bytes that it takes, about."""
         return self.packed
 
     def _remember(self, one: Item) -> None:
-        self.last.append(one.packed)
+        self.last.append((one.time, one.packed))
         self.packed += len(one.packed)
         if len(self.last) > SHOWN:
-            self.packed -= len(self.last.pop(0))
+            self.packed -= len(self.last.pop(0)[1])
 
     def _compare(self, figure: float) -> bool:
         return holds(figure, self.asked.op, self.asked.value)
@@ -192,7 +194,8 @@ class All(Group):
         return self._compare(sum(at > begin for at, _ in self._parts.values()))
 
     def shown(self) -> tuple[Mapping[str, Any], ...]:
-        found = sorted(self._parts.values(), key=lambda one: one[0])
+        there = (one for one in self._parts.values() if one[0] > self.begin)
+        found = sorted(there, key=lambda one: one[0])
         return tuple(_decode(packed) for _, packed in found[-SHOWN:])
 
 

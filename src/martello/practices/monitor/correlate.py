@@ -29,8 +29,8 @@ from martello.practices.monitor.windows import GROUPS, Group, Item
 LATENESS: Final = 60.0  # seconds that an event may come after a later one
 SILENT: Final = 30.0  # seconds after which a source holds the others no longer
 MOST_GROUPS: Final = 250_000  # of all rules
-MOST_BYTES: Final = 128 << 20  # of the groups
-MOST_WAITING: Final = 96 << 20  # bytes of the events before the watermark
+MOST_BYTES: Final = 64 << 20  # of the groups
+MOST_WAITING: Final = 48 << 20  # bytes of the events before the watermark
 MOST_KEYS: Final = 20  # groups that one hit is of
 _GROUP: Final = 700  # bytes of a group without its events, about
 _LONGEST: Final = 1_000  # characters of a value kept as evidence

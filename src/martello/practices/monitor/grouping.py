@@ -22,8 +22,8 @@ from martello.practices.monitor.ir import columns
 from martello.practices.monitor.rule import SEVERITIES, Hit, Pack, Rule
 from martello.practices.monitor.say import columns_of, plain, render
 
-MOST_GROUPS: Final = 100_000  # open alerts; the least recent goes first, and is counted
-MOST_BYTES: Final = 128 << 20  # of all of them
+MOST_GROUPS: Final = 60_000  # open alerts; the least recent goes first, and is counted
+MOST_BYTES: Final = 64 << 20  # of all of them
 _SECOND: Final = 1_000_000_000
 _LONGEST: Final = 1_000  # characters of a value kept as evidence
 # What every alert says where, who and what.

@@ -28,8 +28,8 @@ from martello.practices.monitor.baseline.known import (
 )
 
 THRESHOLD: Final = 6.0  # bits: one in 64
-MOST: Final = 50_000  # entities; the least recent goes first
-MOST_KNOWN: Final = 250_000  # values of all of them
+MOST: Final = 30_000  # entities; the least recent goes first
+MOST_KNOWN: Final = 150_000  # values of all of them
 ROLLOUTS: Final = 3  # of one workload that stay for longer than an hour
 _MOST_ROLLOUTS: Final = 64
 _SETTLE: Final = MINUTE  # before replicas are compared

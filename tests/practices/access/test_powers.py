@@ -9,8 +9,9 @@ import pytest
 from martello.core.check import Hit
 from martello.core.cluster import Cluster
 from martello.core.resource import Nowhere, Resource, resource_of
+from martello.practices.access.born import of_platform, outsiders
 from martello.practices.access.grants import grants
-from martello.practices.access.powers import POWERS, of_platform, outsiders, powerful
+from martello.practices.access.powers import POWERS, powerful
 from martello.practices.access.tokens import mounted
 
 _GROUP = "rbac.authorization.k8s.io"

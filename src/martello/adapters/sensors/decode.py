@@ -14,7 +14,7 @@ from typing import Any, Final
 from martello.adapters.sensors import calls
 from martello.adapters.sensors.containers import Containers
 from martello.adapters.sensors.execs import Exec, arguments, executable, in_memory
-from martello.adapters.sensors.records import name, record, result, unescaped
+from martello.adapters.sensors.records import name, record, result, string
 from martello.adapters.sensors.records import path as path_of
 from martello.adapters.sensors.shape import (
     SECOND,
@@ -31,7 +31,6 @@ from martello.adapters.sensors.shape import (
 from martello.adapters.sensors.tree import Process, Tree, link, looked_up
 
 SOURCE: Final = "bpftrace"
-LONGEST_STRING: Final = 199  # of str(): longer ones are cut
 _LATE: Final = SECOND  # ns until an exec is told without the records that did not come
 _MOST_PENDING: Final = 4096
 _NOT_SET: Final = 4_294_967_295
@@ -295,7 +294,7 @@ class Decoder:
 
     def _failed(self, fields: list[bytes], raw: bytes, seen: int) -> list[Event]:
         flags: set[str] = set()
-        path = self._string(fields[8], flags)
+        path = string(fields[8], flags)
         columns = {"proc_args": path, "sys_call": "execve"}
         return self._event("process", "exec_failed", fields, raw, seen, flags, columns)
 
@@ -326,7 +325,7 @@ class Decoder:
     def _open(self, fields: list[bytes], raw: bytes, seen: int) -> list[Event]:
         flags: set[str] = set()
         tid, asked, told = int(fields[3]), int(fields[8], 16), int(fields[9], 16)
-        given = self._string(fields[10], flags)
+        given = string(fields[10], flags)
         names, more = self._names.pop(tid, ([], b""))
         path = self._real(int(fields[2]), given, names, bool(told & 0x10000), flags)
         columns = {"file_path": path, "file_flags": calls.open_flags(asked), "sys_call": "open"}
@@ -370,13 +369,13 @@ class Decoder:
         action = fields[8].decode("ascii")
         mode = int(fields[9], 16)
         marks = [mark for bit, mark in ((0o4000, "setuid"), (0o2000, "setgid")) if mode & bit]
-        path = self._absolute(int(fields[2]), self._string(fields[10], flags), flags)
+        path = self._absolute(int(fields[2]), string(fields[10], flags), flags)
         columns = {"file_path": path, "file_flags": marks, "sys_call": action}
         return self._event("file", action, fields, raw, seen, flags, columns)
 
     def _connect(self, fields: list[bytes], raw: bytes, seen: int) -> list[Event]:
         flags: set[str] = set()
-        path = self._string(fields[14], flags) if fields[8] == b"1" else ""
+        path = string(fields[14], flags) if fields[8] == b"1" else ""
         columns = {**calls.connection(fields, path), "sys_call": "connect"}
         return self._event("network", "connect", fields, raw, seen, flags, columns)
 
@@ -386,7 +385,7 @@ class Decoder:
 
     def _text(self, fields: list[bytes], raw: bytes, seen: int) -> list[Event]:
         held = self._texts.setdefault(int(fields[2]), {})
-        held[fields[3].decode("ascii")] = self._string(fields[4], set())
+        held[fields[3].decode("ascii")] = string(fields[4], set())
         if len(self._texts) > _MOST_PENDING:
             self._texts.pop(next(iter(self._texts)))
         return []
@@ -396,12 +395,6 @@ class Decoder:
         which = fields[8].decode("ascii")
         numbers = [int(field) for field in fields[9:12]]
         held = self._texts.pop(int(fields[3]), {})
-        given = calls.arguments(which, numbers, self._string(fields[12], flags), held)
+        given = calls.arguments(which, numbers, string(fields[12], flags), held)
         columns: dict[str, Any] = {"priv_arg": given, "sys_call": which}
         return self._event("priv", which, fields, raw, seen, flags, columns)
-
-    def _string(self, field: bytes, flags: set[str]) -> str:
-        value = unescaped(field)
-        if len(value) >= LONGEST_STRING:
-            flags.add("truncated")
-        return text_of(value, flags)

@@ -8,6 +8,9 @@ import errno
 import re
 from typing import Final, NamedTuple
 
+from martello.adapters.sensors.shape import text_of
+
+LONGEST_STRING: Final = 199  # of str(): longer ones are cut
 LONGEST_NAME: Final = 40  # bytes of a name that are told: one that long is not told whole
 _HEAD: Final = b'{"type": "printf", "data": "'
 _TAIL: Final = b'\\n"}'
@@ -72,3 +75,11 @@ def path(names: list[bytes]) -> bytes | None:
 def result(value: int) -> str:
     """What a call gave: SUCCESS or the name of the error."""
     return "SUCCESS" if value >= 0 else errno.errorcode.get(-value, str(value))
+
+
+def string(field: bytes, flags: set[str]) -> str:
+    """A text of bpftrace's."""
+    value = unescaped(field)
+    if len(value) >= LONGEST_STRING:
+        flags.add("truncated")
+    return text_of(value, flags)

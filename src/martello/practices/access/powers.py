@@ -16,14 +16,12 @@ from martello.core.check import Hit
 from martello.core.cluster import Cluster
 from martello.core.resource import Resource
 from martello.practices.access.bindings import CLUSTER_ROLE_BINDING, ROLE_BINDING, Binding, Subject
-from martello.practices.access.defaults import FOR_PEOPLE, PLATFORM, default_objects
+from martello.practices.access.defaults import PLATFORM
 from martello.practices.access.grants import grants
 from martello.practices.access.principals import keys, of_subject, subject_key
 from martello.practices.access.rules import CLUSTER_ROLE, RBAC, ROLE, Role, Rule
 
 KINDS: Final = (CLUSTER_ROLE_BINDING, ROLE_BINDING, CLUSTER_ROLE, ROLE)
-_OF_GKE: Final = frozenset(("kubelet", "kubelet-bootstrap", "kubelet-nodepool-bootstrap"))
-_ADDONS: Final = ("kube-system", "openshift-")
 EVERYTHING: Final = "ACC-001"  # the check of bindings that give all rights, each one of these too
 EVERY_RESOURCE: Final = "ACC-007"  # the check of rules that cover every resource, theirs too
 DEFAULT_ROLES: Final = frozenset(("admin", "edit", "view", "cluster-admin"))
@@ -332,45 +330,6 @@ def spared(binding: Binding) -> bool:
     """
     named = binding.resource.ref.name.startswith(PLATFORM)
     return named or (not gaining(binding) and not binding.broken)
-
-
-def of_platform(binding: Binding) -> bool:
-    """Whether a binding is the server's own or its platform's: by its name and by whom it binds,
-    for anybody may choose a name.
-    """
-    return binding.resource.ref.name.startswith(PLATFORM) and not outsiders(binding)
-
-
-def outsiders(binding: Binding) -> tuple[Subject, ...]:
-    """The subjects of a binding that are no part of the platform: neither its users and groups nor
-    accounts of its namespaces, nor bound by a binding of this name in every cluster.
-    """
-    name = binding.resource.ref.name
-    born = _born().get(name, frozenset())
-    return tuple(s for s in binding.subjects if s not in born and not _of_platform(s, name))
-
-
-def _of_platform(subject: Subject, name: str) -> bool:
-    if subject.kind == "ServiceAccount":
-        return subject.namespace.startswith(_ADDONS)
-    if subject.name == "system:serviceaccounts:kube-system":
-        return True
-    if name.startswith("gce:") and subject.name in _OF_GKE:
-        return subject.kind == "User"
-    return subject.name.startswith(PLATFORM) and not subject.name.startswith(FOR_PEOPLE)
-
-
-@lru_cache(maxsize=1)
-def _born() -> dict[str, frozenset[Subject]]:
-    """Whom the bindings bind that every API server is born with."""
-    return {
-        one.ref.name: frozenset(
-            Subject(raw["kind"], raw["name"], raw.get("namespace", ""))
-            for raw in one.raw.get("subjects") or ()
-        )
-        for one in default_objects()
-        if one.ref.kind.endswith("Binding")
-    }
 
 
 def gaining(binding: Binding) -> tuple[Subject, ...]:

@@ -8,9 +8,10 @@ from martello.core.check import Example, Hit, check
 from martello.core.cluster import Cluster
 from martello.core.resource import Resource
 from martello.practices.access.bindings import BINDINGS
+from martello.practices.access.born import outsiders
 from martello.practices.access.defaults import PLATFORM
 from martello.practices.access.grants import grants
-from martello.practices.access.powers import outsiders, people
+from martello.practices.access.powers import people
 
 
 @check(

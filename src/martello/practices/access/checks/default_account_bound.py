@@ -8,8 +8,8 @@ from martello.core.check import Example, Hit, check
 from martello.core.cluster import Cluster
 from martello.core.resource import Resource
 from martello.practices.access.bindings import BINDINGS
+from martello.practices.access.born import of_platform
 from martello.practices.access.grants import grants
-from martello.practices.access.powers import of_platform
 
 
 @check(

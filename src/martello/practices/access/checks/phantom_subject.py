@@ -8,9 +8,9 @@ from martello.core.check import Example, Hit, check
 from martello.core.cluster import Cluster
 from martello.core.resource import Resource
 from martello.practices.access.bindings import BINDINGS, Subject
+from martello.practices.access.born import of_platform
 from martello.practices.access.gaps import phantom
 from martello.practices.access.grants import grants
-from martello.practices.access.powers import of_platform
 
 
 @check(

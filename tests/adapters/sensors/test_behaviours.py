@@ -262,7 +262,7 @@ BEHAVIOURS = (
 @pytest.fixture(scope="module", autouse=True)
 def listener() -> Iterator[None]:
     """Somebody at the other end of connections."""
-    server = socket.create_server(("127.0.0.1", PORT))
+    server = socket.create_server(("127.0.0.1", PORT), reuse_port=True)  # of both files
 
     def accept() -> None:
         while True:

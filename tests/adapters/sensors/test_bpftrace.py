@@ -152,7 +152,7 @@ def test_entered_is_inherited_and_the_first_process_is_not(
     event = watch.wait(lambda one: one.get("file_path") == "/etc/shadow", 5, begun)
     assert event is not None
     assert event["proc_flags"] == ["entered"]
-    assert event["proc_ancestors"][:2] == ["exe", "sh"]
+    assert event["proc_ancestors"][:2] == ["sh", "sh"]
     first = watch.sensor.decoder.tree.first(event_key(watch, event))
     known = watch.sensor.decoder.tree.get(first or 0)
     assert known is not None

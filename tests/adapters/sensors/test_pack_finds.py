@@ -49,8 +49,10 @@ FOUND_BY = {
 }
 
 
-def fires(rule: Rule, event: Event) -> bool:
-    return event.get("kind") in rule.kinds and holds(rule.tree, event) is True
+def fires(rule: Rule, event: Event, container: Container) -> bool:
+    """Whether a rule is true of an event of this container: others do the same beside it."""
+    mine = event.get("container_id") == container.name and event.get("kind") in rule.kinds
+    return mine and holds(rule.tree, event) is True
 
 
 def test_every_behaviour_has_its_rule() -> None:
@@ -72,12 +74,12 @@ def test_the_pack_tells_attacks_and_not_their_twins(
     container.execute("/bin/true", marker)
     ended = watch.wait(lambda event: event.get("proc_argv", ["", ""])[1:] == [marker], 5, begun)
     assert ended is not None, "the marker behind the benign twin did not come"
-    false = [event for event in watch.events[begun:] if fires(rule, event)]
+    false = [event for event in watch.events[begun:] if fires(rule, event, container)]
     assert not false, f"the benign twin is told: {false[0]}"
 
     begun = len(watch.events)
     container.execute(*behaviour.attack)
-    told = watch.wait(lambda event: fires(rule, event), 2, begun)
+    told = watch.wait(lambda event: fires(rule, event, container), 2, begun)
     assert told is not None, [
         {k: v for k, v in event.items() if k != "raw"} for event in watch.events[begun:]
     ]

@@ -29,8 +29,8 @@ from martello.cli.monitor.missing import said
 from martello.cli.monitor.writing import SEGMENT, Writer, joined
 from martello.core.alert import Alert
 from martello.core.errors import MartelloError
+from martello.core.sink import Sink
 from martello.practices.monitor.pipeline import Pipeline
-from martello.practices.monitor.ports import Sink
 from martello.store.frames import Frame
 from martello.store.intake import Intake
 from martello.store.lake import Lake

@@ -7,6 +7,7 @@ in the window of the newest hit, whose window is judged then; an older one is le
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from bisect import bisect_left, insort
 from collections import OrderedDict
 from collections.abc import Mapping
@@ -38,7 +39,7 @@ class Item(msgspec.Struct, frozen=True, gc=False):
     packed: bytes
 
 
-class Group:
+class Group(ABC):
     """What is kept of a group."""
 
     __slots__ = ("asked", "begin", "last", "newest", "packed")
@@ -58,9 +59,9 @@ class Group:
         self.begin = self.newest - window
         return self._entered(one, self.begin)
 
+    @abstractmethod
     def _entered(self, one: Item, begin: int) -> bool:
         """Takes an item that is in the window, which begins after a time."""
-        raise NotImplementedError
 
     def shown(self) -> tuple[Mapping[str, Any], ...]:
         """The events of the window, as far as they are kept, in the order in which they came."""

@@ -54,7 +54,8 @@ class Container:
         self.name, self.directory = name, directory / name
         self.root = self.directory / "rootfs"
         self._state = directory / "state"
-        self._filled()
+        self._programs()
+        self.fill()
         self._specified(changes)
         self._process = subprocess.Popen(
             [*self._runc, "run", "--bundle", str(self.directory), name],
@@ -76,20 +77,24 @@ class Container:
     def _runc(self) -> list[str]:
         return ["runc", "--root", str(self._state)]
 
-    def _filled(self) -> None:
-        for part in ("bin", "etc/cron.d", "tmp", "proc", "sys", "dev", "root/.ssh", "usr/bin"):
+    def _programs(self) -> None:
+        (self.root / "bin").mkdir(parents=True)
+        shutil.copy(BUSYBOX, self.root / "bin/busybox")
+        for link in LINKS:
+            (self.root / "bin" / link).symlink_to("busybox")
+
+    def fill(self) -> None:
+        """Lays out the files that deeds inside read, change or take away."""
+        for part in ("etc/cron.d", "tmp", "proc", "sys", "dev", "root/.ssh", "usr/bin"):
             (self.root / part).mkdir(parents=True, exist_ok=True)
         token = self.root / "var/run/secrets/kubernetes.io/serviceaccount"
-        token.mkdir(parents=True)
+        token.mkdir(parents=True, exist_ok=True)
         (token / "token").write_text("not a token")
         (self.root / "etc/shadow").write_text("root:*:1::::::\n")
         (self.root / "etc/passwd").write_text(
             "root:x:0:0::/root:/bin/sh\nnobody:x:99:99::/:/bin/sh\n"
         )
         (self.root / "root/.ash_history").write_text("ls\n")
-        shutil.copy(BUSYBOX, self.root / "bin/busybox")
-        for link in LINKS:
-            (self.root / "bin" / link).symlink_to("busybox")
 
     def _specified(self, changes: dict[str, Any]) -> None:
         subprocess.run(["runc", "spec", "--bundle", str(self.directory)], check=True)

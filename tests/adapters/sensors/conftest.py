@@ -33,7 +33,7 @@ POD = {
 
 
 @pytest.fixture(scope="session")
-def container(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Container]:
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Container]:
     needed()
     made = Container(
         tmp_path_factory.mktemp("web"),
@@ -47,9 +47,16 @@ def container(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Container]:
         made.close()
 
 
+@pytest.fixture
+def container(running: Container) -> Container:
+    """The container, with all files that an earlier test took away."""
+    running.fill()
+    return running
+
+
 @pytest.fixture(scope="session")
-def watch(container: Container) -> Iterator[Watch]:
-    known = Containers(Pods([POD]), states=(container.states, *STATES))
+def watch(running: Container) -> Iterator[Watch]:
+    known = Containers(Pods([POD]), states=(running.states, *STATES))
     yield from watched(
         Sensor(
             Place("test", "node-1", boot_id()),

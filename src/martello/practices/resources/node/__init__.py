@@ -1,1 +1,1 @@
-"""What a node does with the pods on it: quality of service, shares, eviction, the kernel's kills."""
+"""What a node does with its pods: quality of service, shares, eviction, the kernel's kills."""

@@ -17,6 +17,7 @@ COMMANDS: Final = {
     "image": ("image", "Scan, gate, sign and promote images; approve what may run."),
     "network": ("network", "Who can talk to whom, who needs to, and rules that allow just that."),
     "monitor": ("monitor", "Logs and sensors in one place, rules, alerts that say why."),
+    "resources": ("resources", "Quotas, limits, and how far one container gone rogue can reach."),
     "access": ("access", "Who can do what, why, and what nobody needs."),
     "paths": ("paths", "How an attacker gets from A to B, and the cheapest fix."),
     "gate": ("gate", "The door of the cluster: only approved images get in."),

@@ -14,8 +14,9 @@ import pytest
 
 pytest.importorskip("pyarrow")
 
-from tests.support.apiserver import ApiServer, Missing, free_ports, run
+from tests.support.apiserver import ApiServer, Missing, run
 from tests.support.monitoring import Monitor, monitor
+from tests.support.ports import free_port
 
 from martello.practices.monitor import own, packs
 
@@ -37,7 +38,7 @@ RBAC = "rbac.authorization.k8s.io"
 def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[ApiServer, Monitor]]:
     """An API server and the daemon that it reports to."""
     place = tmp_path_factory.mktemp("monitor")
-    (port,) = free_ports(1)
+    port = free_port()
     (place / "policy.json").write_text(json.dumps(POLICY))
     webhook = {
         "apiVersion": "v1",

@@ -14,9 +14,9 @@ import click
 import pytest
 from tests.support import senders, shop
 from tests.support.command import martello
-from tests.support.gate import free_port
 from tests.support.images import write_layout
 from tests.support.monitoring import monitor
+from tests.support.ports import free_port
 
 from martello.catalogue.load import load
 from martello.cli.main import cli

@@ -9,7 +9,6 @@ import contextlib
 import json
 import os
 import shutil
-import socket
 import subprocess
 import tempfile
 import time
@@ -19,6 +18,7 @@ from typing import Any, Final
 
 import httpx
 from tests.support.certificates import Authority, write_signing_key
+from tests.support.ports import free_port
 
 HOW: Final = (
     "no kube-apiserver: set KUBEBUILDER_ASSETS to a directory with kube-apiserver and etcd "
@@ -178,7 +178,7 @@ def run(
     assets = binaries()
     with tempfile.TemporaryDirectory(prefix="martello-api-") as name, contextlib.ExitStack() as end:
         directory = Path(name)
-        etcd_port, peer_port, port = free_ports(3)
+        etcd_port, peer_port, port = (free_port() for _ in range(3))
         everybody = {**USERS, **(users or {})}
         tokens = {user: f"token-of-{user}-{os.urandom(8).hex()}" for user in everybody}
         server = ApiServer(directory, f"https://127.0.0.1:{port}", tokens)
@@ -275,12 +275,3 @@ def _wait(server: ApiServer, process: subprocess.Popen[bytes], log: Path) -> Non
         time.sleep(0.1)
     tail = log.read_text(errors="replace")[-2000:]
     raise AssertionError(f"kube-apiserver did not become ready:\n{tail}")
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports of loopback that nobody listens on now."""
-    with contextlib.ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [int(each.getsockname()[1]) for each in sockets]

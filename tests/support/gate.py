@@ -6,7 +6,6 @@ import contextlib
 import json
 import os
 import signal
-import socket
 import ssl
 import subprocess
 import sys
@@ -17,6 +16,7 @@ from typing import Any, Final
 
 import httpx
 from tests.support.command import SRC
+from tests.support.ports import free_port as free_port
 
 from martello.cli.images.keeping import issuer_of
 from martello.core.approval import APPROVE, DENY, NEVER, Judgement, Reason
@@ -139,13 +139,6 @@ def review(
 def encoded(value: Any) -> bytes:
     """JSON as bytes."""
     return json.dumps(value).encode()
-
-
-def free_port() -> int:
-    """A port of loopback that nobody listens on now."""
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
 
 
 class Gate:

@@ -15,6 +15,7 @@ from typing import Final
 
 import pytest
 from tests.support.certificates import Authority
+from tests.support.ports import free_port
 
 _READY_SECONDS: Final = 20.0
 
@@ -48,7 +49,7 @@ def running(*, users: Mapping[str, str] | None = None, tls: bool = False) -> Ite
     program = need("docker-registry", "docker-registry")
     with tempfile.TemporaryDirectory(prefix="martello-registry-") as name:
         directory = Path(name)
-        registry = RealRegistry(directory, _free_port())
+        registry = RealRegistry(directory, free_port())
         lines = [
             "version: 0.1",
             "log: {level: warn, accesslog: {disabled: false}}",
@@ -129,9 +130,3 @@ def _wait(registry: RealRegistry, process: subprocess.Popen[bytes]) -> None:
         time.sleep(0.02)
     tail = registry.log.read_text(errors="replace")[-2000:]
     raise AssertionError(f"docker-registry did not become ready:\n{tail}")
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

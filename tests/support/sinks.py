@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
+from tests.support.ports import free_port as free_port
 
 from martello.core.alert import Alert, Evidence, alert_id
 
@@ -149,13 +150,6 @@ def receiver() -> Iterator[Receiver]:
         server.shutdown()
         server.server_close()
         thread.join()
-
-
-def free_port(kind: int = socket.SOCK_STREAM) -> int:
-    """A port of loopback that nobody uses."""
-    with socket.socket(socket.AF_INET, kind) as opened:
-        opened.bind(("127.0.0.1", 0))
-        return int(opened.getsockname()[1])
 
 
 def until(wanted: Callable[[], Any], seconds: float = 10.0) -> Any:

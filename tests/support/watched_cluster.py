@@ -15,10 +15,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from tests.support.apiserver import free_ports
 from tests.support.certificates import Authority
 from tests.support.containers import BUSYBOX, needed
 from tests.support.monitoring import Alert, Monitor, monitor
+from tests.support.ports import free_port
 from tests.support.real_cluster import RealCluster, real_cluster, refused
 
 # Bodies of writes only, and none of what machines write all the time.
@@ -101,7 +101,7 @@ def watched(
     monitor came.
     """
     needed()
-    (port,) = free_ports(1)
+    port = free_port()
     outside = f"{net}.0.2"
     kept = place / "monitor"
     kept.mkdir()

@@ -11,8 +11,11 @@ from typing import Any, Final, Literal
 
 import msgspec
 
+from martello.core.version import NEWEST
 from martello.practices.resources.amounts import Amounts
 
+Signal = Literal["memory", "disk", "inodes", "pids"]
+Curve = Literal["linear", "curved"]
 Class = Literal["Guaranteed", "Burstable", "BestEffort"]
 
 CRITICAL: Final = (
@@ -40,6 +43,7 @@ class Part(msgspec.Struct, frozen=True):
     requests: Amounts
     limits: Amounts
     use: Use = Use()
+    sidecar: bool = False  # an init container that stays
 
 
 class Volume(msgspec.Struct, frozen=True):
@@ -113,6 +117,11 @@ class Node(msgspec.Struct, frozen=True):
     pods_enforced: bool = True  # enforceNodeAllocatable holds `pods`
     cpu_quota: bool = True  # cpuCFSQuota
     single_kill: bool = False  # singleProcessOOMKill
-    used_by_system: Use = Use()
+    used_by_system: Use = Use()  # all that is outside of pods
     unschedulable: bool = False
+    kubernetes: int = NEWEST  # the kubelet's minor version
+    reclaim: dict[str, int] = {}  # evictionMinimumReclaim, as `eviction`
+    image_fs: bool = False  # whether images and writable layers lie on a disk of their own
+    curve: Curve = "linear"  # how shares of processor become weights of cgroup v2
+    memory_qos: bool = False  # the feature MemoryQoS: memory.high, memory.min
     assumed: frozenset[str] = frozenset()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import sys
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -12,6 +11,7 @@ from typing import Any
 import pytest
 from tests.gate.test_images import API, SHOP, snapshot
 from tests.support.gate import BAD, GOOD, NEW, containers, encoded, made, review
+from tests.support.watching import watching
 
 from martello.core.approval import APPROVE, Approvals, Standing
 from martello.core.errors import Unreachable
@@ -227,16 +227,6 @@ def test_a4_a_thousand_reviews_of_ten_new_digests_ask_for_ten() -> None:
     assert sorted(items) == [f"{API}@sha256:{n:064x}" for n in range(10)]
 
 
-_WATCHED: list[str] = []
-_WATCHING = [False]
-
-
-def _hook(event: str, _: tuple[Any, ...]) -> None:
-    watched = ("open", "os.", "socket.", "sqlite3.", "subprocess.", "import")
-    if _WATCHING[0] and event.startswith(watched):
-        _WATCHED.append(event)
-
-
 def test_a3_reviews_before_100_000_digests_do_no_io(record_property: Any) -> None:
     digests = {f"sha256:{n:064x}": (Standing(APPROVE, 0, "ci"),) for n in range(100_000)}
     approvals = Approvals(1, decided={(SHOP.hash, ""): digests})
@@ -246,18 +236,14 @@ def test_a3_reviews_before_100_000_digests_do_no_io(record_property: Any) -> Non
         for n in range(0, 100_000, 101)
     ]
     one.validate(bodies[0])
-    sys.addaudithook(_hook)
     seconds: list[float] = []
-    _WATCHING[0] = True
-    try:
+    with watching("import") as seen:
         for body in bodies:
             began = time.perf_counter()
             reply = one.validate(body)
             seconds.append(time.perf_counter() - began)
             assert reply.status == 200
-    finally:
-        _WATCHING[0] = False
-    assert _WATCHED == []
+    assert seen == []
     assert f'verdict="allowed"}} {len(bodies) + 1}' in one.exposition()
     seconds.sort()
     record_property("p99 in microseconds", round(seconds[len(seconds) * 99 // 100] * 1e6))

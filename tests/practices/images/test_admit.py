@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from itertools import product
 from typing import Any
 
 import pytest
+from tests.support.watching import watching
 
 from martello.core.approval import APPROVE, DENY, UNASSESSED, Approvals, Pin, Standing
 from martello.practices.images.admit import admit
@@ -127,30 +127,15 @@ def test_the_worst_image_decides_and_tags_are_pinned() -> None:
     assert admit([], _snapshot(), (SHOP,), AT).outcome == "allow"
 
 
-_WATCHED: list[str] = []
-_WATCHING = False
-
-
-def _hook(event: str, _: tuple[Any, ...]) -> None:
-    if _WATCHING and event.startswith(("open", "os.", "socket.", "sqlite3.", "subprocess.")):
-        _WATCHED.append(event)
-
-
 def test_a3_admission_on_100_000_digests_does_no_io() -> None:
-    global _WATCHING
     digests = {f"sha256:{n:064x}": (Standing(APPROVE, 0, "ci"),) for n in range(100_000)}
     snapshot = Approvals(AT, decided={(SHOP.hash, SHOP.keys_hash): digests})
-    sys.addaudithook(_hook)
-    _WATCHING = True
-    try:
+    with watching() as seen:
         for n in range(0, 100_000, 997):
             image = f"reg.local/shop/api@sha256:{n:064x}"
             assert admit([image], snapshot, (SHOP,), AT, namespace="prod").outcome == "allow"
         assert admit([f"reg.local/shop/api@{NEW}"], snapshot, (SHOP,), AT).outcome == "deny"
-    finally:
-        _WATCHING = False
-    assert _WATCHED == []
-    _WATCHING = True  # the hook does see what it should
-    with open(__file__, encoding="utf-8"):
-        _WATCHING = False
-    assert _WATCHED == ["open"]
+    assert seen == []
+    with watching() as seen, open(__file__, encoding="utf-8"):  # it does see what it should
+        pass
+    assert seen == ["open"]

@@ -24,11 +24,21 @@ import pyarrow as pa  # type: ignore[import-untyped]
 from martello.adapters.audit.bulk import read
 from martello.adapters.audit.columns import Origin
 from martello.core.event import COLUMNS
-from martello.practices.monitor.compile import Compiler
-from martello.practices.monitor.detect import Detector
-from martello.practices.monitor.ir import And, Atom, Column, Constant, Node, Not, Or, atoms, both
-from martello.practices.monitor.rule import Rule
-from martello.practices.monitor.scalar import judge
+from martello.practices.monitor.engine.compile import Compiler
+from martello.practices.monitor.engine.detect import Detector
+from martello.practices.monitor.engine.ir import (
+    And,
+    Atom,
+    Column,
+    Constant,
+    Node,
+    Not,
+    Or,
+    atoms,
+    both,
+)
+from martello.practices.monitor.engine.rule import Rule
+from martello.practices.monitor.engine.scalar import judge
 
 EVENTS = 30_000
 BATCH = 10_000

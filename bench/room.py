@@ -9,13 +9,13 @@ from pathlib import Path
 from resource import getpagesize
 from typing import Any, Final
 
-from martello.practices.monitor.attribute import Authors
+from martello.practices.monitor.alerts.attribute import Authors
+from martello.practices.monitor.alerts.correlate import Correlator
+from martello.practices.monitor.alerts.grouping import Grouping
+from martello.practices.monitor.alerts.trail import Trail
 from martello.practices.monitor.baseline import Baselines
-from martello.practices.monitor.correlate import Correlator
-from martello.practices.monitor.grouping import Grouping
-from martello.practices.monitor.ir import TRUE
-from martello.practices.monitor.rule import Correlation, Hit, Pack, Rule
-from martello.practices.monitor.trail import Trail
+from martello.practices.monitor.engine.ir import TRUE
+from martello.practices.monitor.engine.rule import Correlation, Hit, Pack, Rule
 
 GROUPS: Final = 1_000_000
 MEMORY: Final = 512  # MiB that all of them may take

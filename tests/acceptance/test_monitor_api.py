@@ -18,7 +18,8 @@ from tests.support.apiserver import ApiServer, Missing, run
 from tests.support.monitoring import Monitor, monitor
 from tests.support.ports import free_port
 
-from martello.practices.monitor import own, packs
+from martello.practices.monitor import packs
+from martello.practices.monitor.own import load as own
 
 pytestmark = pytest.mark.apiserver
 

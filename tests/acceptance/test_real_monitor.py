@@ -22,7 +22,8 @@ from tests.support.real_cluster import RealCluster
 from tests.support.talking import namespace
 from tests.support.watched_cluster import Scene, watched
 
-from martello.practices.monitor import own, packs
+from martello.practices.monitor import packs
+from martello.practices.monitor.own import load as own
 
 WITHIN = 2.0  # seconds from the act to the alert that names everybody
 SETTLED = 4.0  # seconds after which nothing more is told of an act

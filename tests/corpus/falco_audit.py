@@ -10,9 +10,9 @@ from typing import Any
 from tests.support.monitor.psp_rules import rules as psp_rules
 
 from martello.adapters.audit.columns import Origin, read
+from martello.practices.monitor.engine.rule import Rule
+from martello.practices.monitor.engine.scalar import Sieve, holds
 from martello.practices.monitor.falco.load import Loaded, load
-from martello.practices.monitor.rule import Rule
-from martello.practices.monitor.scalar import Sieve, holds
 
 Case = tuple[str, bool, str]
 Row = Mapping[str, Any]

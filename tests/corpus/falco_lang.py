@@ -13,13 +13,7 @@ from typing import Any
 import msgspec
 from tests.support.monitor.falco_events import scalar
 
-from martello.practices.monitor.falco.fields import Known, Source, sources
-from martello.practices.monitor.falco.filter import CannotRun, Lowering, lower
-from martello.practices.monitor.falco.items import PRIORITIES
-from martello.practices.monitor.falco.load import Loaded, load
-from martello.practices.monitor.falco.problems import Problem
-from martello.practices.monitor.falco.syntax import Malformed, parse
-from martello.practices.monitor.ir import (
+from martello.practices.monitor.engine.ir import (
     And,
     Atom,
     Column,
@@ -32,8 +26,14 @@ from martello.practices.monitor.ir import (
     either,
     opposite,
 )
-from martello.practices.monitor.rule import Rule
-from martello.practices.monitor.scalar import holds
+from martello.practices.monitor.engine.rule import Rule
+from martello.practices.monitor.engine.scalar import holds
+from martello.practices.monitor.falco.fields import Known, Source, sources
+from martello.practices.monitor.falco.filter import CannotRun, Lowering, lower
+from martello.practices.monitor.falco.items import PRIORITIES
+from martello.practices.monitor.falco.load import Loaded, load
+from martello.practices.monitor.falco.problems import Problem
+from martello.practices.monitor.falco.syntax import Malformed, parse
 
 Case = tuple[str, bool, str]
 Row = Mapping[str, Any]

@@ -14,10 +14,11 @@ from typing import Any
 
 import msgspec
 
-from martello.practices.monitor import own, packs
-from martello.practices.monitor.inline import audit
-from martello.practices.monitor.rule import Pack, Rule
-from martello.practices.monitor.scalar import holds
+from martello.practices.monitor import packs
+from martello.practices.monitor.engine.rule import Pack, Rule
+from martello.practices.monitor.engine.scalar import holds
+from martello.practices.monitor.own import load as own
+from martello.practices.monitor.validation.inline import audit
 
 Case = tuple[str, bool, str]
 

@@ -14,9 +14,9 @@ from sigma.exceptions import SigmaError
 from sigma.rule import SigmaRule
 from tests.support.monitor import naive_sigma
 
+from martello.practices.monitor.engine.rule import Rule
+from martello.practices.monitor.engine.scalar import holds
 from martello.practices.monitor.problems import Loaded
-from martello.practices.monitor.rule import Rule
-from martello.practices.monitor.scalar import holds
 from martello.practices.monitor.sigma.logsource import json_log
 from martello.practices.monitor.sigma.read import load
 

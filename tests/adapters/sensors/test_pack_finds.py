@@ -10,8 +10,8 @@ from tests.support.containers import Container, Watch
 
 from martello.adapters.sensors.shape import Event
 from martello.practices.monitor import packs
-from martello.practices.monitor.rule import Rule
-from martello.practices.monitor.scalar import holds
+from martello.practices.monitor.engine.rule import Rule
+from martello.practices.monitor.engine.scalar import holds
 
 __all__ = ["listener"]  # somebody at the other end, for all tests here
 # A connection, an open port and a map in the kernel are no attack by themselves; the ring is asked

@@ -19,10 +19,11 @@ from tests.support.sinks import HOSTILE, alert, hostile
 
 from martello.adapters import batch
 from martello.core.alert import Alert
-from martello.practices.monitor import exceptions, packs
-from martello.practices.monitor.exceptions import Exceptions
+from martello.practices.monitor import packs
+from martello.practices.monitor.alerts.respond import proposals
+from martello.practices.monitor.noise import exceptions
+from martello.practices.monitor.noise.exceptions import Exceptions
 from martello.practices.monitor.pipeline import Pipeline
-from martello.practices.monitor.respond import proposals
 from martello.store import handled
 from martello.store.outbox import Outbox
 

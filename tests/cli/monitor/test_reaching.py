@@ -19,8 +19,8 @@ from martello.cli.paths.opening import Known, inputs
 from martello.core.errors import Unreachable
 from martello.paths.facts import facts
 from martello.paths.model import Weakness
-from martello.practices.monitor import own
-from martello.practices.monitor.rule import Rule
+from martello.practices.monitor.engine.rule import Rule
+from martello.practices.monitor.own import load as own
 
 WORLD = """
 {apiVersion: v1, kind: Namespace, metadata: {name: shop}}

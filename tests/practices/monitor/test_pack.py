@@ -17,14 +17,15 @@ from martello.adapters.audit.batches import AuditBatches
 from martello.adapters.audit.columns import Origin
 from martello.adapters.batch import table
 from martello.core.alert import Alert
-from martello.practices.monitor import check, inline, mutate, packs
-from martello.practices.monitor.detect import detect
+from martello.practices.monitor import packs
+from martello.practices.monitor.engine.detect import detect
+from martello.practices.monitor.engine.rule import Rule
+from martello.practices.monitor.engine.scalar import holds
+from martello.practices.monitor.own.when import rowwise
 from martello.practices.monitor.pipeline import Pipeline
 from martello.practices.monitor.problems import Loaded
-from martello.practices.monitor.rule import Rule
-from martello.practices.monitor.scalar import holds
 from martello.practices.monitor.sources import FEEDS
-from martello.practices.monitor.when import rowwise
+from martello.practices.monitor.validation import check, inline, mutate
 
 CORPORA = Path(os.environ.get("MARTELLO_CORPORA") or "../shared/corpora")
 LEAST = 75

@@ -7,15 +7,15 @@ from random import Random
 from typing import Any
 
 import pytest
-from tests.practices.monitor.test_attribute import CONTROLLER, opened, shell, write
+from tests.practices.monitor.alerts.test_attribute import CONTROLLER, opened, shell, write
 
 from martello.adapters.batch import table
 from martello.core.alert import Alert
 from martello.practices.monitor.baseline import Baselines
-from martello.practices.monitor.exceptions import Exceptions, Silence
-from martello.practices.monitor.ir import Atom, Column
+from martello.practices.monitor.engine.ir import Atom, Column
+from martello.practices.monitor.engine.rule import Correlation, Pack, Rule
+from martello.practices.monitor.noise.exceptions import Exceptions, Silence
 from martello.practices.monitor.pipeline import Pipeline
-from martello.practices.monitor.rule import Correlation, Pack, Rule
 
 SHELL = Rule(
     "MON-131",

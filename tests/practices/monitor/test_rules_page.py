@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from martello.practices.monitor import inline, own
-from martello.practices.monitor.check import judge
+from martello.practices.monitor.own import load as own
+from martello.practices.monitor.validation import inline
+from martello.practices.monitor.validation.check import judge
 
 PAGE = Path(__file__).parents[3] / "docs" / "practices" / "monitor-rules.md"
 EXAMPLES = re.findall(r"```yaml\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.S)

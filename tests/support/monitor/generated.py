@@ -6,7 +6,7 @@ import json
 from random import Random
 from typing import Any, Final, get_args
 
-from martello.practices.monitor.ir import (
+from martello.practices.monitor.engine.ir import (
     And,
     At,
     Atom,

@@ -7,9 +7,9 @@ from typing import Any
 
 import yaml
 
+from martello.practices.monitor.engine.ir import Atom, Pointer, both, opposite
+from martello.practices.monitor.engine.rule import Rule
 from martello.practices.monitor.falco.load import load
-from martello.practices.monitor.ir import Atom, Pointer, both, opposite
-from martello.practices.monitor.rule import Rule
 
 _PATHS = Pointer(("requestObject", "spec", "volumes", "*", "hostPath", "path"))
 _BOOLEANS = {

@@ -140,8 +140,8 @@ def _explained(one: Alert, names: Sequence[str]) -> tuple[Explained | None, str]
     from martello.cli.monitor.explaining import words
     from martello.practices.monitor import packs
     from martello.practices.monitor.baseline import RULES
-    from martello.practices.monitor.say import plain
-    from martello.practices.monitor.scalar import explain, holds
+    from martello.practices.monitor.engine.say import plain
+    from martello.practices.monitor.engine.scalar import explain, holds
 
     known = {rule.id: rule for rule in (*RULES, *packs.named(names).pack)}
     rule = known.get(one.rule)

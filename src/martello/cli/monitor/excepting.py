@@ -13,16 +13,17 @@ from martello.cli.access.windows import nanoseconds
 from martello.cli.monitor.alerting import opened
 from martello.core.alert import Alert
 from martello.core.errors import BadInput
-from martello.practices.monitor import exceptions, packs
+from martello.practices.monitor import packs
+from martello.practices.monitor.alerts.grouping import Grouping
 from martello.practices.monitor.baseline import RULES
-from martello.practices.monitor.exceptions import Exceptions, Silence
-from martello.practices.monitor.grouping import Grouping
-from martello.practices.monitor.inline import prepare
-from martello.practices.monitor.ir import FALSE, Node, columns
+from martello.practices.monitor.engine.ir import FALSE, Node, columns
+from martello.practices.monitor.engine.rule import Hit, Pack, Rule
+from martello.practices.monitor.engine.scalar import holds
+from martello.practices.monitor.noise import exceptions
+from martello.practices.monitor.noise.exceptions import Exceptions, Silence
+from martello.practices.monitor.noise.propose import Proposed, propose
 from martello.practices.monitor.pipeline import Pipeline
-from martello.practices.monitor.propose import Proposed, propose
-from martello.practices.monitor.rule import Hit, Pack, Rule
-from martello.practices.monitor.scalar import holds
+from martello.practices.monitor.validation.inline import prepare
 from martello.report.monitor.alerts import matched
 from martello.report.text import clean, plural
 from martello.store import handled

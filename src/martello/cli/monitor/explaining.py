@@ -8,11 +8,11 @@ from typing import Any, Final
 
 import pyarrow as pa  # type: ignore[import-untyped]
 
-from martello.practices.monitor import check
-from martello.practices.monitor.ir import Atom, Call, Column, Literally, Pointer, Term
-from martello.practices.monitor.rule import Pack, Rule
-from martello.practices.monitor.say import plain
-from martello.practices.monitor.scalar import explain, holds
+from martello.practices.monitor.engine.ir import Atom, Call, Column, Literally, Pointer, Term
+from martello.practices.monitor.engine.rule import Pack, Rule
+from martello.practices.monitor.engine.say import plain
+from martello.practices.monitor.engine.scalar import explain, holds
+from martello.practices.monitor.validation import check
 from martello.report.monitor.model import Explained, Near
 
 _KEPT: Final = 3

@@ -18,9 +18,9 @@ from martello.cli.store.places import places
 from martello.core.alert import Alert
 from martello.core.errors import BadInput
 from martello.practices.monitor import packs
-from martello.practices.monitor.ir import columns
+from martello.practices.monitor.engine.ir import columns
+from martello.practices.monitor.engine.rule import Pack, Rule
 from martello.practices.monitor.pipeline import Pipeline
-from martello.practices.monitor.rule import Pack, Rule
 from martello.report.model import Screen
 from martello.report.text import clean, encoded, hanging, pad, plural, width
 from martello.store.coverage import Coverage

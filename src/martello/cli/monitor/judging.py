@@ -8,12 +8,13 @@ from typing import IO, Any, Final
 from martello.cli.monitor.explaining import words
 from martello.cli.outputs import write_each
 from martello.cli.reports import parse_outputs
-from martello.practices.monitor import check, packs
-from martello.practices.monitor.coverage import coverage
-from martello.practices.monitor.inline import run
-from martello.practices.monitor.mutate import scores
+from martello.practices.monitor import packs
+from martello.practices.monitor.engine.rule import SEVERITIES
 from martello.practices.monitor.problems import Loaded
-from martello.practices.monitor.rule import SEVERITIES
+from martello.practices.monitor.validation import check
+from martello.practices.monitor.validation.coverage import coverage
+from martello.practices.monitor.validation.inline import run
+from martello.practices.monitor.validation.mutate import scores
 from martello.report.model import Screen
 from martello.report.text import clean, encoded, hanging, pad, plural
 

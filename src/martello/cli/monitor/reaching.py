@@ -23,7 +23,7 @@ from martello.paths.proof import Proofs
 from martello.paths.reach import reach
 from martello.practices.access.model import ACCOUNT, Principal, Request
 from martello.practices.access.principals import account, let_in, user
-from martello.practices.monitor.rule import Rule
+from martello.practices.monitor.engine.rule import Rule
 
 if TYPE_CHECKING:
     from martello.cli.monitor.watch import Watch

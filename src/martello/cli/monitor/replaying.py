@@ -19,12 +19,14 @@ from martello.cli.progress import Progress
 from martello.cli.reports import Output
 from martello.core.alert import Alert
 from martello.core.errors import BadInput
-from martello.practices.monitor import check, exceptions, packs
+from martello.practices.monitor import packs
 from martello.practices.monitor.baseline import Baselines
+from martello.practices.monitor.engine.rule import SEVERITIES, Pack
+from martello.practices.monitor.noise import exceptions
 from martello.practices.monitor.pipeline import Pipeline
 from martello.practices.monitor.problems import Loaded
-from martello.practices.monitor.rule import SEVERITIES, Pack
 from martello.practices.monitor.sources import feeds
+from martello.practices.monitor.validation import check
 from martello.report.model import Screen
 from martello.report.monitor.model import Lost, Replayed, Unable
 from martello.store.coverage import covered

@@ -14,8 +14,8 @@ from martello.cli.reports import parse_outputs
 from martello.cli.store.places import places
 from martello.core.alert import Alert
 from martello.core.errors import BadInput
-from martello.practices.monitor.attribute import is_machine
-from martello.practices.monitor.rule import SEVERITIES
+from martello.practices.monitor.alerts.attribute import is_machine
+from martello.practices.monitor.engine.rule import SEVERITIES
 from martello.practices.monitor.trends import Key, Trend, trends
 from martello.report.model import Screen
 from martello.report.monitor.daily import Daily, Group, Line

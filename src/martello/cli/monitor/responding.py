@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from martello.cli.monitor.alerting import opened
 from martello.core.errors import BadInput, Refused
-from martello.practices.monitor.respond import ACTIONS, Action, Subject, proposals, subject
+from martello.practices.monitor.alerts.respond import ACTIONS, Action, Subject, proposals, subject
 from martello.report.text import clean, encoded
 from martello.store import handled
 

@@ -11,8 +11,8 @@ import pyarrow as pa  # type: ignore[import-untyped]
 from martello.adapters.batch import typed
 from martello.cli.monitor.merging import merged
 from martello.core.alert import CLOSED, Alert
+from martello.practices.monitor.engine.rule import Pack
 from martello.practices.monitor.pipeline import Pipeline
-from martello.practices.monitor.rule import Pack
 from martello.store import segments
 from martello.store.history import History
 from martello.store.lake import Lake, Segment

@@ -29,8 +29,8 @@ from martello.cli.store.places import Places, places
 from martello.core.alert import Alert
 from martello.core.errors import BadInput, MartelloError, Unreachable
 from martello.practices.monitor import packs
+from martello.practices.monitor.alerts.grouping import Raise
 from martello.practices.monitor.baseline import Baselines
-from martello.practices.monitor.grouping import Raise
 from martello.practices.monitor.pipeline import Pipeline
 from martello.store.lake import Lake
 from martello.store.state import State

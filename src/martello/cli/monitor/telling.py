@@ -16,7 +16,7 @@ from martello.cli.monitor.watch import Watch
 from martello.core.alert import Alert
 from martello.core.errors import BadInput
 from martello.core.sink import Sink
-from martello.practices.monitor.route import SILENT, Route, Routing, Teams, read, silent
+from martello.practices.monitor.alerts.route import SILENT, Route, Routing, Teams, read, silent
 from martello.report.text import clean
 from martello.store.outbox import Outbox
 

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Final
 
 from martello.core.errors import BadInput
+from martello.practices.monitor.engine.rule import Pack, Rule
 from martello.practices.monitor.falco import problems as falco_problems
 from martello.practices.monitor.problems import Loaded, Problem
-from martello.practices.monitor.rule import Pack, Rule
 
 DEFAULT: Final = "default"
 RULES: Final = Path(__file__).parent / "rules"
@@ -60,7 +60,7 @@ def _read(spoken: str, files: list[tuple[str, str]], correct: bool) -> Iterator[
 
         yield sigma.load(dict(files), correct=correct)
     else:
-        from martello.practices.monitor import own
+        from martello.practices.monitor.own import load as own
 
         yield own.load(dict(files))
 

@@ -12,16 +12,16 @@ import pyarrow.compute as pc  # type: ignore[import-untyped]
 
 from martello.adapters.batch import events
 from martello.core.alert import Alert
-from martello.practices.monitor.attribute import RESOURCES, Authors
+from martello.practices.monitor.alerts.attribute import RESOURCES, Authors
+from martello.practices.monitor.alerts.correlate import Correlator
+from martello.practices.monitor.alerts.grouping import Grouping, Raise
+from martello.practices.monitor.alerts.trail import SESSIONS, Trail
 from martello.practices.monitor.baseline import RULES, Baselines
 from martello.practices.monitor.baseline import hits as novelties
 from martello.practices.monitor.baseline.facts import MADE_OF
-from martello.practices.monitor.correlate import Correlator
-from martello.practices.monitor.detect import detect
-from martello.practices.monitor.exceptions import Exceptions
-from martello.practices.monitor.grouping import Grouping, Raise
-from martello.practices.monitor.rule import Hit, Pack
-from martello.practices.monitor.trail import SESSIONS, Trail
+from martello.practices.monitor.engine.detect import detect
+from martello.practices.monitor.engine.rule import Hit, Pack
+from martello.practices.monitor.noise.exceptions import Exceptions
 
 _ORIGIN: Final = "actor_origin"
 _WRITES: Final = ("create", "update", "patch")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from martello.practices.monitor.rule import Pack
+from martello.practices.monitor.engine.rule import Pack
 
 
 class Problem(msgspec.Struct, frozen=True):

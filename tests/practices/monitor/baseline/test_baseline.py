@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
+from martello.practices.monitor.alerts.grouping import Grouping
 from martello.practices.monitor.baseline import RULES, Baselines, Novelty, budget, hits
 from martello.practices.monitor.baseline.facts import Entity, facts, plain
 from martello.practices.monitor.baseline.known import MOST_VALUES, WAITING
-from martello.practices.monitor.grouping import Grouping
-from martello.practices.monitor.rule import Pack
+from martello.practices.monitor.engine.rule import Pack
 
 MINUTE = 60
 SECOND = 1_000_000_000

@@ -10,10 +10,10 @@ import pytest
 import yaml
 
 from martello.adapters import batch
-from martello.practices.monitor.detect import detect
+from martello.practices.monitor.engine.detect import detect
+from martello.practices.monitor.engine.rule import Pack
+from martello.practices.monitor.engine.scalar import Sieve
 from martello.practices.monitor.falco.load import load
-from martello.practices.monitor.rule import Pack
-from martello.practices.monitor.scalar import Sieve
 
 HOST = (
     "evt.type in (open, openat) and evt.is_open_write = true and fd.num >= 0",

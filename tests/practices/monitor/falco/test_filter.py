@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 from tests.support.monitor.falco_events import scalar
 
+from martello.practices.monitor.engine.scalar import holds
 from martello.practices.monitor.falco.events import too_many
 from martello.practices.monitor.falco.expression import told
 from martello.practices.monitor.falco.fields import sources
 from martello.practices.monitor.falco.filter import CannotRun, lower
 from martello.practices.monitor.falco.syntax import Malformed, parse
-from martello.practices.monitor.scalar import holds
 
 EVENT = {
     "evt.type": "openat",

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import yaml
 
+from martello.practices.monitor.engine.scalar import holds
 from martello.practices.monitor.falco.load import Loaded, load
-from martello.practices.monitor.scalar import holds
 
 RULE: dict[str, Any] = {
     "rule": "r",

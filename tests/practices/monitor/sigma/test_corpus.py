@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from sigma.rule import SigmaRule
 
-from martello.practices.monitor.check import judge
 from martello.practices.monitor.sigma.read import load
+from martello.practices.monitor.validation.check import judge
 
 CORPUS = Path(os.environ.get("MARTELLO_CORPORA") or "../shared/corpora") / "sigma"
 SLACK = 1.5  # other work on the machine

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from martello.practices.monitor.engine.rule import Correlation, Rule
+from martello.practices.monitor.engine.scalar import holds
 from martello.practices.monitor.problems import Loaded
-from martello.practices.monitor.rule import Correlation, Rule
-from martello.practices.monitor.scalar import holds
 from martello.practices.monitor.sigma.read import load
 
 BASE = """

@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.support.monitor import naive_sigma
 
-from martello.practices.monitor.correlate import Correlator
-from martello.practices.monitor.rule import Hit, Rule
-from martello.practices.monitor.scalar import holds
+from martello.practices.monitor.alerts.correlate import Correlator
+from martello.practices.monitor.engine.rule import Hit, Rule
+from martello.practices.monitor.engine.scalar import holds
 from martello.practices.monitor.sigma.logsource import json_log
 from martello.practices.monitor.sigma.read import load
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from sigma.rule import SigmaRule
 from tests.support.monitor import naive_sigma
 
-from martello.practices.monitor.ir import FALSE
+from martello.practices.monitor.engine.ir import FALSE
 from martello.practices.monitor.problems import Loaded
 from martello.practices.monitor.sigma.logsource import json_log
 from martello.practices.monitor.sigma.read import load
@@ -173,7 +173,7 @@ def test_s7_conditions_are_read_as_pysigma_reads_them(condition: str, have: set[
     event = dict.fromkeys(sorted(have), 1)
     import json
 
-    from martello.practices.monitor.scalar import holds
+    from martello.practices.monitor.engine.scalar import holds
 
     found = holds(one.tree, {"kind": "log", "raw": json.dumps(event)})
     assert found is naive_sigma.fires(text, event), condition

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from martello.adapters.audit.columns import Origin, read
-from martello.practices.monitor.check import judge
-from martello.practices.monitor.rule import Rule
-from martello.practices.monitor.scalar import holds
+from martello.practices.monitor.engine.rule import Rule
+from martello.practices.monitor.engine.scalar import holds
 from martello.practices.monitor.sigma.read import load
+from martello.practices.monitor.validation.check import judge
 
 AUDIT = "product: kubernetes\n    service: audit"
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from martello.practices.monitor.rule import Rule
-from martello.practices.monitor.scalar import holds
+from martello.practices.monitor.engine.rule import Rule
+from martello.practices.monitor.engine.scalar import holds
 from martello.practices.monitor.sigma.logsource import json_log
 from martello.practices.monitor.sigma.read import load
 
@@ -332,7 +332,7 @@ def test_s9_parts_of_dates_are_not_compared(part: str) -> None:
 
 
 def test_s3_comparisons_of_one_field_are_one_atom() -> None:
-    from martello.practices.monitor.ir import Atom
+    from martello.practices.monitor.engine.ir import Atom
 
     tree = rule("selection:\n  a|endswith: ['/sh', '/bash', '/sh']").tree
     assert isinstance(tree, Atom)

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from typing import Final
 
 from martello.practices.monitor.baseline.engine import Novelty
-from martello.practices.monitor.ir import FALSE
-from martello.practices.monitor.rule import Hit, Rule, Source
+from martello.practices.monitor.engine.ir import FALSE
+from martello.practices.monitor.engine.rule import Hit, Rule, Source
 
 _GROUP: Final = ("k8s_ns", "pod_workload", "container_name", "actor_user")
 _WHY: Final = (

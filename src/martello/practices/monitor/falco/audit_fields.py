@@ -9,15 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from martello.practices.monitor.falco.shape import (
-    Cases,
-    Shape,
-    Unknown,
-    exists,
-    is_one,
-    pointer,
-)
-from martello.practices.monitor.ir import (
+from martello.practices.monitor.engine.ir import (
     At,
     Atom,
     Call,
@@ -28,6 +20,14 @@ from martello.practices.monitor.ir import (
     Term,
     both,
     opposite,
+)
+from martello.practices.monitor.falco.shape import (
+    Cases,
+    Shape,
+    Unknown,
+    exists,
+    is_one,
+    pointer,
 )
 
 _COLUMN: Final[Mapping[str, str]] = {

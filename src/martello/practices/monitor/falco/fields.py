@@ -13,10 +13,7 @@ from typing import Final, TypeAlias
 
 import msgspec
 
-from martello.practices.monitor.falco.audit_fields import audit_shape
-from martello.practices.monitor.falco.catalogue import FIELDS
-from martello.practices.monitor.falco.shape import Cases, Shape, exists, is_one, otherwise, pointer
-from martello.practices.monitor.ir import (
+from martello.practices.monitor.engine.ir import (
     TRUE,
     At,
     Atom,
@@ -29,6 +26,9 @@ from martello.practices.monitor.ir import (
     both,
     either,
 )
+from martello.practices.monitor.falco.audit_fields import audit_shape
+from martello.practices.monitor.falco.catalogue import FIELDS
+from martello.practices.monitor.falco.shape import Cases, Shape, exists, is_one, otherwise, pointer
 
 TEXTUAL: Final = ("text", "any")
 NUMBERS: Final = ("u64", "i64", "u32", "i32", "i16", "port")

@@ -13,8 +13,21 @@ from typing import Final
 
 import msgspec
 
-from martello.practices.monitor.compare import Bad, among
-from martello.practices.monitor.compare import test as operator
+from martello.practices.monitor.engine.compare import Bad, among
+from martello.practices.monitor.engine.compare import test as operator
+from martello.practices.monitor.engine.ir import (
+    FALSE,
+    Atom,
+    Literally,
+    Node,
+    Over,
+    Term,
+    Value,
+    both,
+    either,
+    opposite,
+)
+from martello.practices.monitor.engine.scalar import MOST_DEPTH
 from martello.practices.monitor.falco.events import names
 from martello.practices.monitor.falco.expression import (
     All,
@@ -32,19 +45,6 @@ from martello.practices.monitor.falco.fields import NUMBERS, Source
 from martello.practices.monitor.falco.shape import compared, exists
 from martello.practices.monitor.falco.sides import CannotRun, Side, sided
 from martello.practices.monitor.falco.syntax import TRANSFORMERS, Malformed
-from martello.practices.monitor.ir import (
-    FALSE,
-    Atom,
-    Literally,
-    Node,
-    Over,
-    Term,
-    Value,
-    both,
-    either,
-    opposite,
-)
-from martello.practices.monitor.scalar import MOST_DEPTH
 
 _NUMERIC: Final = frozenset(("=", "==", "!=", "<", "<=", ">", ">=", "in", "intersects"))
 _EQUAL: Final = frozenset(("=", "==", "!=", "in", "intersects"))

@@ -12,6 +12,10 @@ from typing import Any, Final
 
 import msgspec
 
+from martello.practices.monitor.engine.ir import Atom, Column, both, columns
+from martello.practices.monitor.engine.ir import Node as Tree
+from martello.practices.monitor.engine.rule import Pack, Rule
+from martello.practices.monitor.engine.rule import Source as Written
 from martello.practices.monitor.falco.build import Builder, at, excepting, unused
 from martello.practices.monitor.falco.collect import Collector, RuleText
 from martello.practices.monitor.falco.document import LARGEST, Node, documents
@@ -42,10 +46,6 @@ from martello.practices.monitor.falco.problems import (
     short,
 )
 from martello.practices.monitor.falco.syntax import BARE, IDENTIFIER, Malformed
-from martello.practices.monitor.ir import Atom, Column, both, columns
-from martello.practices.monitor.ir import Node as Tree
-from martello.practices.monitor.rule import Pack, Rule
-from martello.practices.monitor.rule import Source as Written
 
 PREFIX: Final = "falco:"
 _DEPRECATED: Final = frozenset(

@@ -7,10 +7,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+from martello.practices.monitor.engine.ir import columns
 from martello.practices.monitor.falco.expression import Expression, fields
 from martello.practices.monitor.falco.fields import BOTH, Source
 from martello.practices.monitor.falco.shape import Shape, Unknown, compared, exists
-from martello.practices.monitor.ir import columns
 
 _DEFECTS: Final[Mapping[str, str]] = {
     "image.repository": "keeps the port of a registry, at which Falco cuts",

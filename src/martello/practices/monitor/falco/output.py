@@ -9,14 +9,14 @@ from typing import Any, Final
 import msgspec
 
 from martello.core.event import COLUMNS
+from martello.practices.monitor.engine.ir import TRUE, Atom, Column, Pointer, Term, columns
+from martello.practices.monitor.engine.scalar import holds
+from martello.practices.monitor.engine.terms import Event, getter, text
 from martello.practices.monitor.falco.expression import Field, Operand
 from martello.practices.monitor.falco.fields import Source
 from martello.practices.monitor.falco.shape import Cases, arms
 from martello.practices.monitor.falco.sides import CannotRun, sided
 from martello.practices.monitor.falco.syntax import Malformed, parse_field
-from martello.practices.monitor.ir import TRUE, Atom, Column, Pointer, Term, columns
-from martello.practices.monitor.scalar import holds
-from martello.practices.monitor.terms import Event, getter, text
 
 MISSING: Final = "<NA>"
 LONGEST: Final = 65_536

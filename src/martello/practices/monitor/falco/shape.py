@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 import msgspec
 
-from martello.practices.monitor.ir import (
+from martello.practices.monitor.engine.ir import (
     TRUE,
     Atom,
     Literally,
@@ -19,7 +19,7 @@ from martello.practices.monitor.ir import (
     either,
     opposite,
 )
-from martello.practices.monitor.scalar import holds
+from martello.practices.monitor.engine.scalar import holds
 
 
 class Cases(msgspec.Struct, frozen=True):

@@ -6,12 +6,12 @@ from typing import Final
 
 import msgspec
 
+from martello.practices.monitor.engine.ir import TRUE, Call, Literally, Node, Term, Value, both
 from martello.practices.monitor.falco.events import arguments
 from martello.practices.monitor.falco.expression import Field, Made, Operand, Operands, Text
 from martello.practices.monitor.falco.fields import BOTH, Known, Source
 from martello.practices.monitor.falco.shape import Cases, Unknown, arms, change, exists
 from martello.practices.monitor.falco.syntax import Malformed
-from martello.practices.monitor.ir import TRUE, Call, Literally, Node, Term, Value, both
 
 _NO_ARGUMENT: Final = "filter error: transformer '{}' does not support field arguments"
 

@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Collection, Mapping
 from typing import Final
 
-from martello.practices.monitor.ir import Node, both, either, opposite
+from martello.practices.monitor.engine.ir import Node, both, either, opposite
 from martello.practices.monitor.problems import shown
 
 _DEEPEST: Final = 100

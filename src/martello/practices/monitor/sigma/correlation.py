@@ -19,14 +19,14 @@ from sigma.correlations import (
 )
 from sigma.exceptions import SigmaError
 
+from martello.practices.monitor.alerts.windows import MOST_KEPT
 from martello.practices.monitor.documents import Document
-from martello.practices.monitor.ir import Column
+from martello.practices.monitor.engine.ir import Column
+from martello.practices.monitor.engine.rule import Correlation, Rule
 from martello.practices.monitor.problems import shown
-from martello.practices.monitor.rule import Correlation, Rule
 from martello.practices.monitor.sigma import meta
 from martello.practices.monitor.sigma.logsource import LogSource
 from martello.practices.monitor.sigma.lower import Unassessable
-from martello.practices.monitor.windows import MOST_KEPT
 
 if TYPE_CHECKING:
     from martello.practices.monitor.sigma.read import Read

@@ -7,7 +7,7 @@ from typing import Any
 
 from sigma.filters import SigmaFilter
 
-from martello.practices.monitor.ir import Node
+from martello.practices.monitor.engine.ir import Node
 from martello.practices.monitor.sigma import condition, meta
 from martello.practices.monitor.sigma.engine import POLICY
 

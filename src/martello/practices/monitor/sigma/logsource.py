@@ -14,7 +14,16 @@ import msgspec
 from sigma.types import SigmaNumber, SigmaString
 
 from martello.core.event import COLUMNS
-from martello.practices.monitor.ir import Atom, Column, Constant, Key, Node, Pointer, Term, opposite
+from martello.practices.monitor.engine.ir import (
+    Atom,
+    Column,
+    Constant,
+    Key,
+    Node,
+    Pointer,
+    Term,
+    opposite,
+)
 from martello.practices.monitor.problems import shown
 from martello.practices.monitor.sigma.lower import Field, Lowering, Unassessable, comparison
 from martello.practices.monitor.sources import values

@@ -40,7 +40,7 @@ from sigma.types import (
 
 from martello.cel import re2
 from martello.cel.values import EvalError
-from martello.practices.monitor.ir import (
+from martello.practices.monitor.engine.ir import (
     Atom,
     Call,
     Node,

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from martello.practices.monitor.documents import Document
+from martello.practices.monitor.engine.rule import SEVERITIES, Rule, Source
 from martello.practices.monitor.problems import shown
-from martello.practices.monitor.rule import SEVERITIES, Rule, Source
 
 _TECHNIQUE: Final = re.compile(r"attack\.(t[0-9]{4}(?:\.[0-9]{3})?)", re.IGNORECASE)
 _LONGEST: Final = 4_000

@@ -16,9 +16,9 @@ from sigma.rule import SigmaRule
 from sigma.rule.detection import SigmaDetection, SigmaDetections
 
 from martello.practices.monitor.documents import Document, Unreadable, documents, text_of
-from martello.practices.monitor.ir import FALSE, Node, both, either
+from martello.practices.monitor.engine.ir import FALSE, Node, both, either
+from martello.practices.monitor.engine.rule import Correlation, Pack, Rule
 from martello.practices.monitor.problems import Loaded, Problem, shown
-from martello.practices.monitor.rule import Correlation, Pack, Rule
 from martello.practices.monitor.sigma import condition, corrections, correlation, meta, old
 from martello.practices.monitor.sigma.engine import POLICY
 from martello.practices.monitor.sigma.filters import Filter

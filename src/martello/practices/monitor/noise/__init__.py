@@ -1,0 +1,1 @@
+"""Less noise, proved: exceptions to rules, and the smallest one that silences chosen alerts."""

@@ -1,0 +1,1 @@
+"""Martello's own rule language: YAML whose `when` is CEL over the columns of an event."""

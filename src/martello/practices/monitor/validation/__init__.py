@@ -1,0 +1,1 @@
+"""Rules judged before they run: can they fire, do they overlap, their cost, their tests."""

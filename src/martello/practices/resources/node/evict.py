@@ -1,12 +1,41 @@
-"""Whom the kubelet evicts under pressure, in which order; an attacker's best play against it."""
+"""Whom the kubelet evicts under pressure, in which order; an attacker's best play against it.
+
+Read in Kubernetes 1.20.2 and 1.37.2, pkg/kubelet/eviction (the comparators of helpers.go are the
+same in both): `rankMemoryPressure`, `rankDiskPressureFunc`, `rankPIDPressure`, `thresholdsMet`
+(crossed when less than the threshold is left, not at it), `addAllocatableThresholds` (a hard
+threshold of memory holds for what `kubepods` may take too), `evictPod` (never a static or critical
+one). At most one pod goes per round of 10 s, soft thresholds wait for their grace period, and disk
+pressure first deletes unused images and dead containers: an attacker outlasts all three, so they
+are left out, which only lets it do more.
+
+The play: an attacker's rank only worsens as it uses more, and does not change the order of others.
+So in each round it uses the least that crosses the threshold, and its victims are the first of the
+node's order up to the one that it would itself precede.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
+from typing import Any, Final
 
 import msgspec
 
-from martello.practices.resources.node.model import Node, Pod, Signal
+from martello.practices.resources.amounts import Malformed, amounts
+from martello.practices.resources.node.model import Node, Pod, Signal, Use
+
+_Rank = tuple[float, float, float]
+_SIGNALS: Final[dict[Signal, tuple[str, ...]]] = {
+    "memory": ("memory.available",),
+    "disk": ("nodefs.available",),
+    "inodes": ("nodefs.inodesFree",),
+    "pids": ("pid.available",),
+}
+# What lies on the node's disk where images have none of their own.
+_IMAGES: Final[dict[Signal, tuple[str, ...]]] = {
+    "disk": ("imagefs.available", "containerfs.available"),
+    "inodes": ("imagefs.inodesFree", "containerfs.inodesFree"),
+}
 
 
 class Round(msgspec.Struct, frozen=True):
@@ -28,25 +57,104 @@ class Play(msgspec.Struct, frozen=True):
     assumed: bool = False
 
 
+def use(pod: Pod, signal: Signal) -> int | None:
+    """What a pod uses of a resource (bytes, numbers): its own figure, or its containers' together;
+    None where one of them is not known.
+    """
+    get = _READ[signal]
+    own = get(pod.use)
+    if own is not None:
+        return own
+    parts = [get(part.use) for part in pod.parts]
+    known = [one for one in parts if one is not None]
+    return sum(known) if known and len(known) == len(parts) else None
+
+
+_READ: Final[dict[Signal, Callable[[Use], int | None]]] = {
+    "memory": lambda use: use.memory,
+    "disk": lambda use: use.disk,
+    "inodes": lambda use: use.inodes,
+    "pids": lambda use: use.pids,
+}
+
+
+def _rank(pod: Pod, signal: Signal, used: int | None) -> _Rank:
+    """The lowest goes first. Inodes have no request, so any use is over it; the excess that the
+    kubelet sorts them by is still reckoned against the request for ephemeral storage, in bytes
+    (`disk` in helpers.go).
+    """
+    if signal == "pids":
+        return (pod.priority, -1, 0) if used is None else (pod.priority, 0, -used)
+    if used is None:
+        return (0, pod.priority, 0)
+    name = "memory" if signal == "memory" else "ephemeral-storage"
+    asked = pod.request.get(name, 0)
+    over = used > 0 if signal == "inodes" else used * 1000 > asked
+    return (1 if over else 2, pod.priority, asked - used * 1000)
+
+
 def order(node: Node, pods: Sequence[Pod], signal: Signal) -> list[Pod]:
     """The pods of a node that can be evicted, the first to go first. A pod whose use is None is one
     without stats. Equals, of which the kubelet takes any, are in order of their names.
     """
-    raise NotImplementedError
+    return Ranking(node, pods, signal).order
 
 
 def threshold(node: Node, signal: Signal) -> int | None:
     """What must be left of a resource (bytes, numbers): the largest of the hard and soft
     thresholds; None: there is none, nobody is evicted.
     """
-    raise NotImplementedError
+    names = _SIGNALS[signal] + (() if node.image_fs else _IMAGES.get(signal, ()))
+    found = [held[name] for held in (node.eviction, node.soft) for name in names if name in held]
+    return max(found, default=None)
 
 
 def room(node: Node, pods: Sequence[Pod], signal: Signal) -> int | None:
     """How much more the pods of a node can use before the threshold is crossed (bytes, numbers;
     negative: it is crossed already); None without a threshold or without a known capacity.
     """
-    raise NotImplementedError
+    kept = threshold(node, signal)
+    if kept is None:
+        return None
+    total = sum(_filled(pod, signal) for pod in pods)
+    match signal:
+        case "memory":
+            return _memory_room(node, total, kept)
+        case "disk":
+            if node.free_disk is not None:
+                return node.free_disk - kept
+            if node.disk is None:
+                return None
+            return node.disk - (node.used_by_system.disk or 0) - total - kept
+        case "inodes":
+            if node.inodes is None:
+                return None
+            return node.inodes - (node.used_by_system.inodes or 0) - total - kept
+        case "pids":
+            return node.pids - (node.used_by_system.pids or 0) - total - kept
+
+
+def _memory_room(node: Node, total: int, kept: int) -> int:
+    """Of the node, and of `kubepods` where it is held to what is not reserved: the less. What the
+    node itself uses is taken for what is reserved where nobody measured it.
+    """
+    capacity = node.capacity.get("memory", 0) // 1000
+    reserved = node.reserved.get("memory", 0) // 1000
+    system = node.used_by_system.memory
+    found = capacity - (reserved if system is None else system) - total - kept
+    hard = node.eviction.get("memory.available")
+    if node.pods_enforced and hard is not None:
+        found = min(found, capacity - reserved - total - hard)
+    return found
+
+
+def _filled(pod: Pod, signal: Signal) -> int:
+    """A pod's use, or its request where nobody measured it."""
+    used = use(pod, signal)
+    if used is not None:
+        return used
+    name = {"memory": "memory", "disk": "ephemeral-storage"}.get(signal, "")
+    return -(-pod.request.get(name, 0) // 1000)
 
 
 def play(
@@ -55,22 +163,112 @@ def play(
     """The attacker's best play on its node: in each round the least use that crosses the threshold.
     `cap` bounds the use of its whole pod (bytes, numbers); None: nothing does.
     """
-    raise NotImplementedError
+    return Ranking(node, pods, signal).play(attacker, cap)
 
 
 class Ranking:
     """One sort of a node's pods for one signal, then a play in O(log n + victims) an attacker."""
 
     def __init__(self, node: Node, pods: Sequence[Pod], signal: Signal) -> None:
-        raise NotImplementedError
+        self.signal = signal
+        self.room = room(node, pods, signal)
+        self.assumed = any(use(pod, signal) is None for pod in pods)
+        names = _SIGNALS[signal] + (() if node.image_fs else _IMAGES.get(signal, ()))
+        self._reclaim = max((node.reclaim.get(name, 0) for name in names), default=0)
+        self._here = {pod.key for pod in pods}
+        ranked = sorted(
+            ((_rank(pod, signal, use(pod, signal)), pod.key, pod) for pod in pods),
+            key=lambda one: one[:2],
+        )
+        ranked = [one for one in ranked if not one[2].critical]
+        self.order = [pod for _, _, pod in ranked]
+        self._ranks = [rank for rank, _, _ in ranked]
+        self._at = {pod.key: index for index, pod in enumerate(self.order)}
+        self._freed = [0]  # by the first evictions of the order, together
+        for pod in self.order:
+            self._freed.append(self._freed[-1] + _filled(pod, signal))
 
     def play(self, attacker: Pod, cap: int | None) -> Play:
-        """As the function `play`."""
-        raise NotImplementedError
+        """As the function `play`. An attacker that is not among the pods comes to them with no use
+        of its own yet.
+        """
+        if self.room is None:
+            return Play((), "no threshold", self.assumed)
+        own = _filled(attacker, self.signal) if attacker.key in self._here else 0
+        first = own + self.room + 1
+        skip = self._at.get(attacker.key, len(self.order))
+        count = len(self.order) - (attacker.key in self._at)
+
+        def needed(index: int) -> int:
+            freed = self._freed[index if index <= skip else index + 1]
+            if index > skip:
+                freed -= own
+            return max(first + freed - (self._reclaim if index else 0), 0)
+
+        def ends(index: int) -> str:
+            if index >= count:
+                return "alone"
+            used = needed(index)
+            if cap is not None and used > cap:
+                return "bounded"
+            victim = self._ranks[index if index < skip else index + 1]
+            if not attacker.critical and _rank(attacker, self.signal, used) < victim:
+                return "itself"
+            return ""
+
+        least, most = 0, count
+        if not ends(0):
+            least = 1
+            while least < most:  # from the second round on what is needed only grows
+                middle = (least + most) // 2
+                least, most = (least, middle) if ends(middle) else (middle + 1, most)
+        rounds = tuple(
+            Round(needed(index), self.order[index if index < skip else index + 1])
+            for index in range(least)
+        )
+        return Play(rounds, ends(least), self.assumed)
 
 
 def disk_bound(pod: Pod) -> int | None:
-    """Bytes of local disk beyond which the kubelet evicts a pod for its own limits: of containers,
-    of the pod, of emptyDirs; None: it may fill the disk. Until it is measured a pod may hold more.
+    """Bytes of local disk beyond which the kubelet evicts a pod for its own limits; None: it may
+    fill the disk. Until it is measured a pod may hold more.
+
+    A limit of one container bounds the whole pod: its limit is the sum over those that have one
+    (`podEphemeralStorageLimitEviction` of eviction_manager.go), init containers by themselves. The
+    size limit of an emptyDir bounds that volume alone, so it is no bound for a pod.
     """
-    raise NotImplementedError
+    name = "ephemeral-storage"
+    limits = [part.limits[name] for part in pod.parts if name in part.limits]
+    first = [milli for milli in _init_limits(pod) if milli is not None]
+    if not limits and not first:
+        return None
+    return -(-max(sum(limits), max(first, default=0)) // 1000)
+
+
+def _init_limits(pod: Pod) -> list[int | None]:
+    """Of the init containers that end, thousandths."""
+    spec = pod.raw.get("spec")
+    init: Any = spec.get("initContainers") if isinstance(spec, dict) else None
+    found: list[int | None] = []
+    for container in init if isinstance(init, list) else ():
+        resources = container.get("resources") if isinstance(container, dict) else None
+        if isinstance(resources, dict) and container.get("restartPolicy") != "Always":
+            try:
+                found.append(amounts(resources.get("limits")).get("ephemeral-storage"))
+            except Malformed:
+                found.append(None)
+    return found
+
+
+def memory_volume(node: Node, pod: Pod, limit: int | None) -> int:
+    """Bytes that an emptyDir in memory can hold: its size limit, the pod's memory limit or what the
+    node can give, the least of them; before 1.22 half of the node, whatever it says
+    (`calculateEmptyDirMemorySize` of pkg/volume/emptydir; SizeMemoryBackedVolumes).
+    """
+    if node.kubernetes < 22:
+        return node.capacity.get("memory", 0) // 2000
+    bounds = [float(node.allocatable.get("memory", 0) // 1000)]
+    held = pod.limit.get("memory", 0)
+    bounds += [math.ceil(held / 1000)] if held > 0 else []
+    bounds += [limit] if limit else []
+    return int(min(bounds))

@@ -264,8 +264,9 @@ class AuditEvent(msgspec.Struct, frozen=True, gc=False):
 
 def identity(cluster: str, event: AuditEvent) -> str:
     """The `id` of an audit event: the same however often it is read, another one for each stage. An
-    event without an id of the API server's is told by all that it says.
+    event without an id of the API server's is told by all that it says. Clients may choose that id
+    themselves (the header Audit-ID), so the time is in it too, which the server alone says.
     """
     told = event.api_id or msgspec.json.encode(event).decode()
-    text = "\0".join((cluster, told, event.api_stage))
+    text = "\0".join((cluster, told, event.api_stage, str(event.time)))
     return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:32]

@@ -86,7 +86,7 @@ def _read(data: bytes, origin: Origin) -> Batch:
                 bodies[len(sure) + at] = said
                 if said is None:
                     slow[begin + numbers[at]] = kept[at]
-            parts.append(_arrays(told, kept, origin.cluster))
+            parts.append(_arrays(told, kept))
             sure += [begin + at for at in numbers]
         begin += len(texts)
     if not sure:
@@ -109,7 +109,6 @@ def _chosen(data: bytes, numbers: Sequence[int]) -> list[bytes]:
 
 
 _MADE: Final = (
-    "id",
     "action",
     "raw",
     "time",
@@ -146,7 +145,7 @@ _ABOUT, _REQUEST, _ANSWER = map(FIELDS.index, ("objectRef", "requestObject", "re
 Raw = dict[str, Any]
 
 
-def _arrays(told: Told, texts: Sequence[bytes], cluster: str) -> list[pa.Array]:
+def _arrays(told: Told, texts: Sequence[bytes]) -> list[pa.Array]:
     """The columns `_MADE` of plain events; empty texts still stand in them, and `time` and `seen`
     are the two times as texts.
     """
@@ -160,7 +159,6 @@ def _arrays(told: Told, texts: Sequence[bytes], cluster: str) -> list[pa.Array]:
     stages = [one or "ResponseComplete" for one in at["stage"]]
     names, uids, groups, extras = zip(*map(astuple, users), strict=True)
     texts_of = (
-        _hashes(cluster, at["auditID"], stages),
         at["verb"],
         None,
         at["stageTimestamp"],
@@ -257,13 +255,15 @@ def _pod(extra: dict[str, list[str]] | None) -> str | None:
     return names[0] or None if names else None
 
 
-def _hashes(cluster: str, ids: Iterable[str], stages: Iterable[str]) -> list[str]:
-    """As `core.event.identity` tells events of one id of the API server's apart."""
+def _hashes(
+    cluster: str, ids: Iterable[str], stages: Iterable[str], times: Iterable[int]
+) -> list[str]:
+    """As `core.event.identity` makes them."""
     begun = hashlib.sha256(f"{cluster}\0".encode())
     found = []
-    for one, stage in zip(ids, stages, strict=True):
+    for one, stage, time in zip(ids, stages, times, strict=True):
         made = begun.copy()
-        made.update(f"{one}\0{stage}".encode())
+        made.update(f"{one}\0{stage}\0{time}".encode())
         found.append(made.hexdigest()[:32])
     return found
 
@@ -300,6 +300,8 @@ def _completed(made: dict[str, Any], bodies: dict[int, Raw | None], origin: Orig
     )
     time = pc.if_else(pc.is_valid(staged), staged, received)
     made["time"] = pc.if_else(wrong, pa.scalar(None, time.type), time)
+    told_by = (made["api_id"], made["api_stage"], made["time"].cast(pa.int64()))
+    made["id"] = pa.array(_hashes(origin.cluster, *(one.to_pylist() for one in told_by)), _TEXT)
     spent = pc.divide(pc.subtract(staged, received).cast(pa.int64()), 1_000_000)
     made["api_ms"] = pc.if_else(pc.less_equal(received, staged), spent, None)
     made["api_verb"], made["k8s_obj_name"] = made["action"], made["k8s_name"]

@@ -13,9 +13,9 @@ from martello.adapters.prometheus import decode, queries
 from martello.adapters.prometheus.client import Client
 from martello.adapters.prometheus.dedupe import Last, one, together
 from martello.adapters.prometheus.failure import Failed
-from martello.adapters.prometheus.owners import Labels, Owners
 from martello.adapters.prometheus.queries import Pieces, Scope, Window
 from martello.adapters.prometheus.settings import Settings
+from martello.adapters.usage.owners import Labels, Owners
 from martello.core.errors import MartelloError
 from martello.core.usage import COUNTERS, Chunk, Counts, Gap, Metric, Owned
 

@@ -82,17 +82,17 @@ def test_a_path_that_comes_is_new(here: Path) -> None:
 def test_a_waiver_waives_and_ends(here: Path, check: str) -> None:
     assert (check, "kube-system") in _open(_scan(here))
     text = WAIVER.replace("CHECK", check)
-    (here / "waiver.yaml").write_text(text.replace("UNTIL", "2027-06-30"))
+    (here / "waiver.yaml").write_text(text.replace("UNTIL", "2999-12-31"))
     told = _scan(here, "--waivers", "waiver.yaml")
     assert (check, "kube-system") not in _open(told)
     assert (check, "ci") in _open(told)
-    (here / "waiver.yaml").write_text(text.replace("UNTIL", "2026-01-31"))
+    (here / "waiver.yaml").write_text(text.replace("UNTIL", "2020-01-31"))
     assert (check, "kube-system") in _open(_scan(here, "--waivers", "waiver.yaml"))
 
 
 def test_an_annotation_waives(here: Path) -> None:
     agent = here / "deploy" / "shop" / "kube-system.yaml"
-    note = '  annotations: {martello/waive: "ACC-900 until 2027-06-30: known"}\n'
+    note = '  annotations: {martello/waive: "ACC-900 until 2999-12-31: known"}\n'
     parts = agent.read_text().split("---\n")
     parts = [
         part.replace("  name: log-agent\n", f"  name: log-agent\n{note}", 1)

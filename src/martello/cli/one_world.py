@@ -24,7 +24,7 @@ def read_one(words: tuple[str, ...], flags: dict[str, Any], progress: Progress) 
                 "a revision is read alone", f"{len(words)} targets are named", "name one with -f"
             )
         return read_revision(revisions[0])
-    source = Source(kubeconfig=flags["kubeconfig"])
+    source = Source(kubeconfig=flags["kubeconfig"], own=flags.get("own"))
     readings = read_targets(_targets(words, flags["context"]), source, progress)
     return _joined(readings)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -11,6 +12,9 @@ from martello.cli.progress import Progress
 from martello.cli.target import Target
 from martello.core.focus import Focus, selector
 from martello.core.reading import Reading
+
+if TYPE_CHECKING:
+    from martello.core.own import Own
 
 
 class Source(msgspec.Struct, frozen=True):
@@ -21,6 +25,7 @@ class Source(msgspec.Struct, frozen=True):
     namespaces: tuple[str, ...] = ()
     selector: str = ""
     partial: bool = False  # the files are a part of what will run
+    own: Own | None = None  # what names requests in the audit log of a live cluster
 
 
 def read_targets(targets: Sequence[Target], source: Source, progress: Progress) -> list[Reading]:
@@ -57,6 +62,7 @@ def _read_clusters(contexts: list[str], source: Source, progress: Progress) -> l
             kubeconfig=source.kubeconfig,
             namespaces=source.namespaces,
             labels=source.selector,
+            own=source.own,
             progress=progress,
         )
         return [reading]

@@ -11,6 +11,7 @@ from tests.practices.monitor.alerts.test_attribute import CONTROLLER, opened, sh
 
 from martello.adapters.batch import table
 from martello.core.alert import Alert
+from martello.core.own import Own
 from martello.practices.monitor.baseline import Baselines
 from martello.practices.monitor.engine.ir import Atom, Column
 from martello.practices.monitor.engine.rule import Correlation, Pack, Rule
@@ -164,3 +165,19 @@ def test_who_is_known_later_is_told_of_the_shell_that_he_opened_and_of_no_other(
     again = fed(pipeline, opened("bob", 149.5))[-1]
     assert again.id == first.id
     assert [one.columns.get("actor_origin") for one in again.evidence] == ["alice", "bob"]
+
+
+def test_requests_of_our_own_are_not_told_of() -> None:
+    own, uri, second = Own(b"k" * 32), "/api/v1/pods", 1_000_000_000
+    name = own.name(uri, 100)
+    ours = {"kind": "audit", "k8s_resource": "pods", "api_uri": uri, "time": 100 * second}
+    pipeline = Pipeline(Pack([PODS]), own=own)
+    rows = [
+        {**ours, "id": "1", "api_id": name},
+        {**ours, "id": "2", "api_id": name, "time": 101 * second},  # somebody who has seen it
+        {**ours, "id": "3", "api_id": name.replace("8", "9")},
+        {**ours, "id": "4"},
+    ]
+    told = pipeline.feed(table("audit", rows))
+    assert [one.event for alert in told for one in alert.evidence] == ["2", "3", "4"]
+    assert pipeline.own == 1

@@ -7,6 +7,7 @@ import contextlib
 import os
 import ssl
 import tempfile
+import time
 from collections.abc import AsyncIterator, Mapping
 from types import TracebackType
 from typing import Any, Final, Self
@@ -188,6 +189,9 @@ class Client:
             content=None if body is None else orjson.dumps(body),
             extensions=self._extensions,
         )
+        if self._access.own is not None:
+            uri = request.url.raw_path.decode("ascii")
+            request.headers["Audit-ID"] = self._access.own.name(uri, time.time())
         answer = await self._http.send(request, stream=True)
         try:
             parts: list[bytes] = []

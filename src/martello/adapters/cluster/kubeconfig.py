@@ -14,6 +14,7 @@ import msgspec
 from martello.adapters.cluster import credentials as sign_in
 from martello.adapters.cluster.credentials import Credentials, file_or_data, text
 from martello.core.errors import BadInput, Unreachable
+from martello.core.own import Own
 from martello.core.resource import kind_of
 
 SERVICE_ACCOUNT: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount")
@@ -33,6 +34,7 @@ class Access(msgspec.Struct, frozen=True):
     insecure: bool = False
     server_name: str = ""
     proxy: str = ""
+    own: Own | None = None  # what names our requests in the audit log
 
 
 class Entry(msgspec.Struct, frozen=True):

@@ -7,12 +7,15 @@ import gc
 from collections.abc import Coroutine, Sequence
 from typing import Any
 
+import msgspec
+
 from martello.adapters.cluster.client import Client
 from martello.adapters.cluster.kinds import KINDS, REQUIRED, Kind
 from martello.adapters.cluster.kubeconfig import Access, access
 from martello.adapters.cluster.reader import Progress, Reader
 from martello.core.errors import BadInput, MartelloError
 from martello.core.finding import Unassessed
+from martello.core.own import Own
 from martello.core.reading import Reading
 from martello.core.resource import Location
 
@@ -25,15 +28,18 @@ def read_cluster(
     labels: str = "",
     acting_as: str = "",
     groups: tuple[str, ...] = (),
+    own: Own | None = None,
     progress: Progress | None = None,
 ) -> Reading:
     """Everything in the cluster of a context (the current one for None) that the checks look at.
 
     `namespaces` bounds the namespaced kinds; `labels` (a label selector) too, and what it leaves
-    out counts as unlisted. A refused kind is `unlisted` and unassessed. Raises Unreachable or
-    NotPermitted where the cluster cannot be read at all.
+    out counts as unlisted. A refused kind is `unlisted` and unassessed. `own` names the requests in
+    the server's audit log. Raises Unreachable or NotPermitted where the cluster cannot be read at
+    all.
     """
     found = access(context, kubeconfig=kubeconfig, acting_as=acting_as, groups=groups)
+    found = msgspec.structs.replace(found, own=own)
     return _run(read(found, namespaces, labels, progress=progress))
 
 

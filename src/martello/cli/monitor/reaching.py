@@ -45,7 +45,9 @@ class Reaching:
     __slots__ = ("_flags", "_world")
 
     def __init__(self, flags: Mapping[str, Any]) -> None:
-        self._flags: dict[str, Any] = {key: flags.get(key) for key in ("context", "kubeconfig")}
+        self._flags: dict[str, Any] = {
+            key: flags.get(key) for key in ("context", "kubeconfig", "own")
+        }
         self._flags["files"] = flags.get("world") or ()
         self._world: World | None = None
 

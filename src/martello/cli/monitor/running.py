@@ -28,6 +28,7 @@ from martello.cli.monitor.watch import Settings, Watch
 from martello.cli.store.places import Places, places
 from martello.core.alert import Alert
 from martello.core.errors import BadInput, MartelloError, Unreachable
+from martello.core.own import Own
 from martello.practices.monitor import packs
 from martello.practices.monitor.alerts.grouping import Raise
 from martello.practices.monitor.baseline import Baselines
@@ -51,6 +52,7 @@ def run_command(flags: dict[str, Any]) -> int:
     if not (flags["listen"] or flags["sensor"] or followed):
         why = "no source was named"
         raise BadInput("nothing to watch", why, "name --listen, --follow or --sensor")
+    flags["own"] = Own(_key(where))
     raised = reaching(flags)
     pipeline = _pipeline(flags, raised)
     place = Place(flags["cluster"], flags["node"])
@@ -175,6 +177,7 @@ def _pipeline(flags: dict[str, Any], raised: Raise | None) -> Pipeline:
         exceptions=held,
         baselines=baselines,
         clock=time.time_ns,
+        own=flags["own"],
     )
 
 
@@ -203,12 +206,14 @@ def _pods(flags: dict[str, Any], pods: Adds) -> Callable[[], None] | None:
 
     def read() -> None:
         import anyio
+        import msgspec
 
         from martello.adapters.cluster.client import Client
         from martello.adapters.cluster.kubeconfig import access
 
         async def listed() -> None:
             found = access(flags["context"], kubeconfig=flags["kubeconfig"])
+            found = msgspec.structs.replace(found, own=flags["own"])
             async with Client(found) as client:
                 async for _, page in client.pages("/api/v1/pods", limit=500):
                     for one in page:

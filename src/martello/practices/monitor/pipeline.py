@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
+import numpy as np
 import polars as pl
 import pyarrow as pa  # type: ignore[import-untyped]
 import pyarrow.compute as pc  # type: ignore[import-untyped]
 
 from martello.adapters.batch import events
 from martello.core.alert import Alert
+from martello.core.own import VERSION, Own
 from martello.practices.monitor.alerts.attribute import RESOURCES, Authors
 from martello.practices.monitor.alerts.correlate import Correlator
 from martello.practices.monitor.alerts.grouping import Grouping, Raise
@@ -25,13 +27,15 @@ from martello.practices.monitor.noise.exceptions import Exceptions
 
 _ORIGIN: Final = "actor_origin"
 _WRITES: Final = ("create", "update", "patch")
+_NAMED: Final = ["api_id", "api_uri", "api_stage", "time"]  # of whose request it is
 _MINUTE: Final = 60_000_000_000
 
 
 class Pipeline:
     """One stream of batches. `hits` counts by rule, `silenced` what exceptions took away; alerts
     are those that a batch begins or changes. `clock` (ns) tells a stream that is live what time it
-    is, so that what waits for earlier events does not wait for ever.
+    is, so that what waits for earlier events does not wait for ever. Requests that `own` has named
+    are counted by it, and not judged.
     """
 
     def __init__(
@@ -43,6 +47,7 @@ class Pipeline:
         exceptions: Exceptions | None = None,
         baselines: Baselines | None = None,
         clock: Callable[[], int] | None = None,
+        own: Own | None = None,
     ) -> None:
         self.pack = pack if baselines is None else Pack([*pack, *RULES])
         self.baselines = baselines
@@ -56,6 +61,8 @@ class Pipeline:
         self._authors = Authors()
         self._trail = Trail()
         self._clock = clock
+        self._own = own
+        self.own = 0  # events of requests of our own
 
     @property
     def dropped(self) -> int:
@@ -72,6 +79,9 @@ class Pipeline:
         if not rows.num_rows:
             return ()
         self._seen(rows)
+        rows = self._others(rows)
+        if not rows.num_rows:
+            return ()
         amended = self._learn(rows) if rows["kind"][0].as_py() == "audit" else []
         hits = [self._told(hit) for hit in detect(self.pack, rows)]
         hits += [self._told(hit) for hit in self._new(rows, hits)]
@@ -181,6 +191,22 @@ class Pipeline:
             if alert is not None and event.get("kind") != "audit" and not event.get(_ORIGIN):
                 self._trail.wait(event, f"{alert} {event.get('id', '')}")
 
+    def _others(self, rows: pa.Table) -> pa.Table:
+        """The rows that are of no request of our own."""
+        if self._own is None or rows["kind"][0].as_py() != "audit":
+            return rows
+        marked = pc.equal(pc.utf8_slice_codeunits(rows["api_id"], 14, 15), VERSION)
+        some = pc.indices_nonzero(pc.fill_null(marked, False))
+        asked = rows.select(_NAMED).take(some) if len(some) else None
+        made = [self._own.made(*_named(one)) for one in events(asked)] if asked is not None else []
+        ours = [at for at, own in zip(some.to_pylist(), made, strict=True) if own]
+        self.own += len(ours)
+        if not ours:
+            return rows
+        others = np.ones(rows.num_rows, dtype=bool)
+        others[ours] = False
+        return rows.filter(pa.array(others))
+
     def _seen(self, rows: pa.Table) -> None:
         self.events[rows["kind"][0].as_py()] += rows.num_rows
         span = pc.min_max(rows["time"].cast(pa.int64()))
@@ -190,6 +216,11 @@ class Pipeline:
             self.last = max(self.last, last)
             now = self._clock() if self._clock is not None else 0
             self._correlator.seen(rows["source"][0].as_py() or "", last, now)
+
+
+def _named(event: Mapping[str, Any]) -> tuple[str, str, str, int]:
+    name, uri, stage = (event.get(one) or "" for one in _NAMED[:3])
+    return name, uri, stage, event.get("time") or 0
 
 
 def distinct(rows: pa.Table, names: Iterable[str]) -> pa.Table:

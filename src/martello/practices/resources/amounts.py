@@ -1,22 +1,44 @@
-"""What containers ask for, in thousandths: the API server rounds every amount up to milli."""
+"""Amounts of resources in thousandths, exact: the API server rounds every amount up to milli."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from typing import Any, Final
 
 import msgspec
 
-from martello.cel.lib.quantity import is_quantity, parse
+from martello.cel.lib.quantity import (
+    BINARY,
+    DECIMAL,
+    EXPONENT,
+    Quantity,
+    canonical,
+    is_quantity,
+    parse,
+)
 from martello.core.defaults import quantity_text
 from martello.core.path import Path
 from martello.core.workload import Workload
 
 Amounts = dict[str, int]  # resource name → thousandths
+_LONGEST: Final = 200  # characters of an amount that are quoted
+
+
+class Binary(int):
+    """An amount that the server prints by powers of 1024: it was written as `64Mi`."""
+
+
+class Exponent(int):
+    """An amount that the server prints with an exponent: it was written as `1e3`."""
+
+
+_KINDS: Final[Mapping[str, type[int]]] = {DECIMAL: int, BINARY: Binary, EXPONENT: Exponent}
+_FORMATS: Final[Mapping[type[int], str]] = {kind: name for name, kind in _KINDS.items()}
 
 
 class Malformed(ValueError):
-    """An amount that the API server would refuse; `path` is where it lies."""
+    """Something that the API server would refuse; `path` is where it lies."""
 
     def __init__(self, path: Path, reason: str) -> None:
         super().__init__(reason)
@@ -24,28 +46,71 @@ class Malformed(ValueError):
 
 
 class Need(msgspec.Struct, frozen=True):
-    """Requests and limits of one container; requests hold the limits where nothing else is said."""
+    """Requests and limits of one container; requests hold the limits where nothing else is said.
+
+    `path` leads to its resources in the object.
+    """
 
     name: str
     path: Path
-    init: bool
+    role: str  # regular, init, or sidecar: an init container that stays
     requests: Amounts
     limits: Amounts
 
+    @property
+    def init(self) -> bool:
+        """Whether it stands among the init containers."""
+        return self.role != "regular"
 
-def amounts(value: Any, path: Path = ()) -> Amounts:
-    """A mapping of resource names to quantities. Raises Malformed."""
+
+@lru_cache(maxsize=65_536)
+def _amount(text: str) -> int | None:
+    if not is_quantity(text):
+        return None
+    read = parse(text)
+    return _KINDS[read.format](read.ceil(-3))
+
+
+def amount(raw: Any) -> int | None:
+    """A quantity in thousandths, rounded up; None for what is no quantity. It remembers how the
+    server prints it (see `text`).
+    """
+    written = quantity_text(raw)
+    return _amount(written) if isinstance(written, str) else None
+
+
+def text(milli: int) -> str:
+    """An amount as the API server prints it."""
+    return canonical(Quantity(int(milli), -3, _FORMATS.get(type(milli), DECIMAL)))
+
+
+def plus(one: int, other: int) -> int:
+    """The sum, printed as the first is, or as the second where the first is 0: the server's way."""
+    kind = type(one) if one else type(other)
+    return one + other if kind is int else kind(one + other)
+
+
+def read(value: Any, path: Path = ()) -> Amounts:
+    """A mapping of resource names to quantities, which may be negative. Raises Malformed."""
     if value is None:
         return {}
     if not isinstance(value, dict):
         raise Malformed(path, "amounts are a mapping")
     found: Amounts = {}
     for name, raw in value.items():
-        text = quantity_text(raw)
-        if not isinstance(text, str) or not is_quantity(text):
-            raise Malformed((*path, name), f"{name} is no quantity")
-        found[name] = parse(text).ceil(-3)
-        if found[name] < 0:
+        milli = amount(raw)
+        if milli is None or not isinstance(name, str):
+            told = str(raw)[:_LONGEST]
+            raise Malformed((*path, str(name)), f"{str(name)[:_LONGEST]}: {told!r} is no quantity")
+        found[name] = milli
+    return found
+
+
+def amounts(value: Any, path: Path = ()) -> Amounts:
+    """A mapping of resource names to quantities of 0 or more. Raises Malformed."""
+    found = read(value, path)
+    for name, milli in found.items():
+        if milli < 0:
             raise Malformed((*path, name), f"{name} is negative")
     return found
 
@@ -62,30 +127,26 @@ def needs(workload: Workload) -> tuple[Need, ...]:
             raise Malformed(path, "resources is no mapping")
         limits = amounts(resources.get("limits"), (*path, "limits"))
         requests = amounts(resources.get("requests"), (*path, "requests"))
-        init = container.role != "regular"
-        found.append(Need(container.name, path, init, {**limits, **requests}, limits))
+        given = {**limits, **requests}
+        found.append(Need(container.name, path, container.role, given, limits))
     return tuple(found)
 
 
-def with_sidecars(workload: Workload) -> bool:
-    """Whether init containers stay, or the pod has resources of its own: versions of Kubernetes
-    differ in how these are added up.
-    """
-    return any(c.role == "sidecar" for c in workload.containers) or "resources" in workload.pod
+def added(parts: Iterable[Amounts]) -> Amounts:
+    """The sum by resource."""
+    found: Amounts = {}
+    for part in parts:
+        for name, milli in part.items():
+            found[name] = plus(found[name], milli) if name in found else milli
+    return found
 
 
-def total(parts: Iterable[Amounts], init: Iterable[Amounts], *, common: bool = False) -> Amounts:
-    """What a pod asks for: the sum over containers, or what one init container asks for if that is
-    more. With `common` a resource counts only if every container names it.
-    """
-    listed = list(parts)
-    names = {name for part in listed for name in part}
-    if common:
-        names = {name for name in names if all(name in part for part in listed)}
-    found = {name: sum(part.get(name, 0) for part in listed) for name in names}
-    for part in init:
-        for name, amount in part.items():
-            found[name] = max(found.get(name, 0), amount)
+def most(one: Amounts, other: Amounts) -> Amounts:
+    """The greater of both by resource; the second where they are equal."""
+    found = dict(one)
+    for name, milli in other.items():
+        if name not in found or milli >= found[name]:
+            found[name] = milli
     return found
 
 

@@ -40,6 +40,26 @@ def expected(workload: Workload, cluster: Cluster) -> int | None:
     return whole(workload.resource.spec.get("replicas"))
 
 
+def wanted(workload: Workload, cluster: Cluster) -> int:
+    """How many pods it makes at a time, as far as it is known: at least its own or its autoscaler's
+    number, one for each node or for each that a Job runs at once; 1 where nobody says it.
+    """
+    spec = workload.resource.spec
+    match workload.resource.ref.group_kind:
+        case "DaemonSet.apps":
+            return sum(1 for _ in cluster.of_kind("Node")) or 1
+        case "CronJob.batch" | "Job.batch":
+            if workload.resource.ref.kind == "CronJob":
+                template = spec.get("jobTemplate")
+                spec = template.get("spec") or {} if isinstance(template, dict) else {}
+            at_once = whole(spec.get("parallelism")) if isinstance(spec, dict) else None
+            all_of_it = whole(spec.get("completions")) if isinstance(spec, dict) else None
+            at_once = 1 if at_once is None else at_once
+            return max(0, at_once if all_of_it is None else min(at_once, all_of_it))
+    least = expected(workload, cluster)
+    return 1 if least is None else max(0, least)
+
+
 def whole(value: Any) -> int | None:
     """An integer, or None for anything else."""
     return value if isinstance(value, int) and not isinstance(value, bool) else None

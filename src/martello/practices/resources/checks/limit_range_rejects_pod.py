@@ -7,8 +7,10 @@ from collections.abc import Iterator
 from martello.core.check import Example, Hit, check
 from martello.core.cluster import Cluster
 from martello.core.workload import Workload
-from martello.practices.resources.amounts import Malformed, needs, with_sidecars
-from martello.practices.resources.limit_ranges import complaints, defaulted, orders, ranges
+from martello.practices.resources.admission.limit_ranges import ranges
+from martello.practices.resources.admission.pipeline import folded, pods_outcomes
+from martello.practices.resources.admission.pods import pod_from
+from martello.practices.resources.amounts import Malformed
 
 
 @check(
@@ -92,20 +94,19 @@ def limit_range_rejects_pod(workload: Workload, cluster: Cluster) -> Iterator[Hi
         found = ranges(cluster, workload.namespace)
         if not any(found):
             return
-        if with_sidecars(workload) and any(i.type == "Pod" for group in found for i in group):
-            raise Malformed(workload.path, "how sidecars are added up differs between versions")
-        wanted = needs(workload)
-        answers = []
-        for order in orders(found):
-            answers.append(complaints([defaulted(need, order) for need in wanted], order))
+        answers = pods_outcomes(cluster, workload.namespace, pod_from(workload), workload.path, ())
     except Malformed as error:
         yield Hit(resource, workload.path, str(error), unassessed=True)
         return
-    if len({bool(answer) for answer in answers}) > 1:
-        message = "the LimitRanges contradict each other, and the server applies them in any order"
-        yield Hit(resource, workload.path, message, unassessed=True)
+    answer = folded(answers, found)
+    if answer.verdict == "unassessed" or answer.code == 400:
+        reason = answer.reason or answer.messages[0].text
+        yield Hit(resource, workload.path, reason, unassessed=True)
         return
-    names = {need.path: need.name for need in wanted}
-    for complaint in answers[0]:
-        path = complaint.path or workload.path
-        yield Hit(resource, path, complaint.text, names.get(complaint.path, ""))
+    paths = {c.path: c.name for c in workload.containers}
+    for told in answer.messages:
+        if answer.code == 422 or told.by in [group[0].owner for group in found if group]:
+            cut = len(workload.path) + 2
+            name = paths.get(told.path[:cut], "")
+            path = told.path[: cut + 1] if name else told.path or workload.path
+            yield Hit(resource, path, told.text, name)

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from martello.core.check import Example, Hit, check
 from martello.core.cluster import Cluster
 from martello.core.resource import Resource
+from martello.practices.resources.admission.limit_ranges import Item, ranges
+from martello.practices.resources.admission.quotas import quotas
 from martello.practices.resources.amounts import Malformed
-from martello.practices.resources.limit_ranges import Item, ranges
-from martello.practices.resources.quotas import quotas
 
 
 @check(

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from martello.core.check import Example, Hit, check
 from martello.core.cluster import Cluster
 from martello.core.workload import Workload
-from martello.practices.resources.amounts import Malformed, Need, needs, show, with_sidecars
-from martello.practices.resources.limit_ranges import defaulted, orders, ranges
-from martello.practices.resources.quotas import Quota, about, quotas, unsaid, usage
-from martello.practices.resources.replicas import expected
+from martello.practices.resources.admission.charges import unsaid
+from martello.practices.resources.admission.quotas import fresh, quotas
+from martello.practices.resources.admission.workloads import made
+from martello.practices.resources.amounts import Malformed
 
 
 @check(
@@ -96,44 +96,28 @@ def quota_rejects_pod(workload: Workload, cluster: Cluster) -> Iterator[Hit]:
         yield Hit(resource, workload.path, message, unassessed=True)
         return
     try:
-        found = quotas(cluster, workload.namespace)
-        if not found:
+        held = [fresh(quota) for quota in quotas(cluster, workload.namespace)]
+        if not held:
             return
-        if with_sidecars(workload):
-            raise Malformed(workload.path, "how sidecars are added up differs between versions")
-        given = ranges(cluster, workload.namespace)
-        plain = needs(workload)
-        hits = [
-            list(_refused(workload, [defaulted(n, order) for n in plain], found, cluster))
-            for order in orders(given)
-        ]
+        answer = made(cluster, workload, held)
     except Malformed as error:
         yield Hit(resource, workload.path, str(error), unassessed=True)
         return
-    if len({bool(answer) for answer in hits}) > 1:
-        message = "the LimitRanges contradict each other, and the server applies them in any order"
-        yield Hit(resource, workload.path, message, unassessed=True)
+    if answer.verdict == "unassessed" or answer.code == 400:
+        reason = answer.reason or answer.messages[0].text
+        yield Hit(resource, workload.path, reason, unassessed=True)
         return
-    yield from hits[0]
-
-
-def _refused(
-    workload: Workload, wanted: Sequence[Need], found: Sequence[Quota], cluster: Cluster
-) -> Iterator[Hit]:
-    for quota in found:
-        if not about(quota, workload, wanted):
+    for told in answer.messages:
+        by = told.by
+        if by is None or by.ref.kind != "ResourceQuota":
             continue
-        where = f"ResourceQuota {quota.resource.ref.name}"
-        silent = list(unsaid(quota, wanted))
-        for need, what in silent:
-            yield Hit(workload.resource, need.path, f"{what} must be given ({where})", need.name)
-        if silent:
-            continue
-        least = expected(workload, cluster)
-        count = 1 if least is None else least
-        for key, amount in usage(quota, wanted).items():
-            hard = quota.hard[key]
-            fitting = hard // amount if amount else count
-            if fitting < count:
-                message = f"{key}: {fitting} of {count} pods fit into {show(hard)} ({where})"
-                yield Hit(workload.resource, workload.path, message)
+        where = f"ResourceQuota {by.ref.name}"
+        needs = answer.treated.needs if answer.treated is not None else ()
+        quota = next(q for q in held if q.resource is by)
+        silent = unsaid(quota.keys("pods"), needs) if "must specify" in told.text else {}
+        for what, those in silent.items():
+            for need in those:
+                yield Hit(resource, need.path, f"{what} must be given ({where})", need.name)
+        if not silent:
+            count = f"{answer.fitting} of {answer.wanted} pods fit"
+            yield Hit(resource, workload.path, f"{count}: {told.text}")

@@ -7,6 +7,7 @@ from random import Random
 from statistics import median
 from typing import Any
 
+import msgspec
 import pytest
 
 from martello.practices.monitor.alerts.correlate import Correlator
@@ -23,7 +24,7 @@ PARTS = ("A", "B", "C")
 def pack(correlation: Correlation) -> Pack:
     """Three rules and what they are together."""
     rules = [Rule(name, name, TRUE, ("audit",)) for name in PARTS]
-    return Pack([*rules, Rule("Z", "together", correlate=correlation)])
+    return Pack([*rules, Rule("Z", "together", window=0, correlate=correlation)])
 
 
 def events(seed: int, count: int = 60) -> list[Hit]:
@@ -164,6 +165,11 @@ def test_c2_one_alert_an_episode_and_armed_again_after_it() -> None:
         (2, 4, 3),
         (32, 32, 1),
     ]
+    longer = Pack([msgspec.structs.replace(one, window=60) for one in rules])
+    correlator = Correlator(longer)
+    correlator.add(hits)
+    (alert,) = Grouping(longer).add(correlator.flush())
+    assert (alert.first // SECOND, alert.last // SECOND, alert.repeats) == (2, 32, 4)
     assert [one.event for one in alerts[0].evidence][:3] == ["0", "1", "2"]
 
 

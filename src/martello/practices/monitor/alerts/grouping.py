@@ -279,9 +279,9 @@ def _said(rule: Rule, event: Mapping[str, Any]) -> str:
 
 
 def _window(rule: Rule) -> int:
-    """In ns. A correlation is armed again when it was false for as long as it looks back."""
-    seconds = rule.window if rule.correlate is None else max(1, rule.correlate.within)
-    return seconds * _SECOND
+    """In ns. A correlation is false for as long as it looks back, before it is armed again."""
+    within = rule.correlate.within if rule.correlate is not None else 1
+    return max(1, rule.window, within) * _SECOND
 
 
 def _time(hit: Hit) -> int:

@@ -45,7 +45,8 @@ class Rule(msgspec.Struct, frozen=True, eq=False):
     """One rule. It is tried on events of its `kinds`; no rule hides another.
 
     `say` is its message, `{column}` in it replaced; `group` are the columns by which hits become
-    one alert within `window` seconds. `learn` is never, baseline or free: whether an exception may
+    one alert within `window` seconds, or within as long as a correlation looks back if that is
+    more. `learn` is never, baseline or free: whether an exception may
     silence it, and which way. `unassessed` says why it cannot run at all; it is never silent.
     """
 

@@ -165,6 +165,7 @@ class _Reader:
         for index, one in enumerate(attack):
             if not _TECHNIQUE.fullmatch(one):
                 raise _Wrong("a technique is like T1609 or T1552.007", "attack", index)
+        window = "1h" if "correlate" not in self.value else "1s"
         return Rule(
             id=identity,
             title=self.text("title", required=True),
@@ -173,7 +174,7 @@ class _Reader:
             why=self.text("why"),
             fix=self.text("fix"),
             group=self.columns("group"),
-            window=_span(self.value.get("window", "1h"), "window"),
+            window=_span(self.value.get("window", window), "window"),
             learn=learn,
             attack=attack,
             tags=self.texts("tags"),

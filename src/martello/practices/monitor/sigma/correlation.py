@@ -152,7 +152,7 @@ class _Tying:
             aliases=aliases,
             alone=bool(parsed.generate),
         )
-        return msgspec.structs.replace(one.rule, correlate=counting, kinds=tuple(kinds))
+        return msgspec.structs.replace(one.rule, window=0, correlate=counting, kinds=tuple(kinds))
 
     def members(self, parsed: SigmaCorrelationRule) -> tuple[str, ...]:
         """The ids of the rules that it is made of."""

@@ -208,7 +208,7 @@ class _Reader:
         self.read.append(Read(events, frozenset((events.id,)), written, source))
         note = "its old way of counting is read as a correlation"
         rule = msgspec.structs.replace(
-            rule, tree=FALSE, correlate=counting, warnings=(*rule.warnings, note)
+            rule, tree=FALSE, window=0, correlate=counting, warnings=(*rule.warnings, note)
         )
         self.read.append(Read(rule, names, written, source))
 

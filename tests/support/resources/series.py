@@ -11,7 +11,7 @@ import msgspec
 import numpy as np
 
 BEGIN: Final = 1_767_225_600  # 2026-01-01T00:00:00Z
-Array = np.ndarray[Any, np.dtype[np.float64]]
+Array = np.ndarray[Any, np.dtype[Any]]
 
 
 class Truth(msgspec.Struct, frozen=True, eq=False):
@@ -39,14 +39,14 @@ def container(
     return truth(name, times, values, namespace=namespace, pod=pod, container=container, **more)
 
 
-def owner(namespace: str, pod: str, kind: str, name: str, times: Sequence[float]) -> Truth:
+def owner(namespace: str, pod: str, kind: str, name: str, times: Array) -> Truth:
     """kube-state-metrics' word on whose a pod is."""
     ones = np.ones(len(times))
     labels = {"namespace": namespace, "pod": pod, "owner_kind": kind, "owner_name": name}
     return truth("kube_pod_owner", times, ones, owner_is_controller="true", **labels)
 
 
-def of_set(namespace: str, replicaset: str, kind: str, name: str, times: Sequence[float]) -> Truth:
+def of_set(namespace: str, replicaset: str, kind: str, name: str, times: Array) -> Truth:
     """kube-state-metrics' word on whose a ReplicaSet is."""
     ones = np.ones(len(times))
     labels = {"replicaset": replicaset, "owner_kind": kind, "owner_name": name}

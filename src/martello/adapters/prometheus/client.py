@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ssl
 import time
 import zlib
 from collections.abc import Iterator, Mapping
@@ -36,21 +37,11 @@ class Client:
         self.settings = settings
         self.url = settings.url
         self._counts = counts
-        trust = context(
-            registry.Settings(authority=settings.ca, environ=settings.environ),
-            Endpoint(
-                "",
-                "",
-                "",
-                verify=not settings.insecure,
-                clients=((settings.cert, settings.key),) if settings.cert else (),
-            ),
-        )
         try:
             proxy = proxy_for(httpx.URL(settings.url), settings.environ)
             self._http = httpx.Client(
                 base_url=f"{settings.url}/api/v1/",
-                transport=Transport(trust, proxy),
+                transport=Transport(_trust(settings), proxy),
                 timeout=httpx.Timeout(settings.seconds, connect=settings.connect),
                 headers={
                     "User-Agent": f"martello/{martello.__version__}",
@@ -120,6 +111,17 @@ class Client:
                 why = f"its answer is larger than {largest / (1 << 20):g} MiB"
                 raise Failed("much", Unreachable(f"{self.url} answers with too much", why))
         return b"".join(parts)
+
+
+def _trust(settings: Settings) -> ssl.SSLContext:
+    """Whom we believe to be the server, and the certificate that we show it."""
+    if settings.url.startswith("http://"):
+        return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # it trusts nobody, and is not asked to
+    mine = ((settings.cert, settings.key),) if settings.cert else ()
+    return context(
+        registry.Settings(authority=settings.ca, environ=settings.environ),
+        Endpoint("", "", "", verify=not settings.insecure, clients=mine),
+    )
 
 
 def unpacked(raw: Iterator[bytes], coding: str, most: int, url: str) -> Iterator[bytes]:

@@ -343,7 +343,7 @@ def test_only_some_namespaces_pods_and_one_cluster_are_asked_for() -> None:
 
 def test_what_a_thanos_is_told() -> None:
     with serving(_pair("shop/web-0/app")) as fake:
-        fake.warnings = ["a store is down: no data of it"]
+        fake.warnings = ["a store is down: no\ndata of it"]
         found = read(Prometheus(quick(fake.url), metrics=("cpu",)), BEGIN, BEGIN + SPAN)
         _, params = fake.asked[-1]
     assert params["dedup"] == "true"

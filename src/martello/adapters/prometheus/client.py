@@ -16,6 +16,7 @@ import martello
 from martello.adapters.prometheus.failure import Failed, away, judged, malformed, told
 from martello.adapters.prometheus.settings import Settings, authorization
 from martello.adapters.registry import settings as registry
+from martello.adapters.registry.failure import words
 from martello.adapters.registry.hosts import Endpoint
 from martello.adapters.registry.patience import retry_after
 from martello.adapters.registry.proxies import proxy_for
@@ -37,6 +38,7 @@ class Client:
         self.settings = settings
         self.url = settings.url
         self._counts = counts
+        self._hidden: list[str] = []
         try:
             proxy = proxy_for(httpx.URL(settings.url), settings.environ)
             self._http = httpx.Client(
@@ -71,11 +73,11 @@ class Client:
         """
         settings = self.settings
         headers = {name: value.reveal() for name, value in settings.headers}
-        if who := authorization(settings).reveal():
+        who, word = (one.reveal() for one in authorization(settings))
+        if who:
             headers["Authorization"] = who
-        hidden = [*headers.values(), *(value.partition(" ")[2] for value in headers.values())]
-        if settings.user:
-            hidden.append(settings.user.reveal().partition(":")[2])
+        parts = [value.partition(" ")[2] for value in headers.values()]
+        self._hidden = sorted({*headers.values(), *parts, word}, key=len, reverse=True)
         self._counts.queries += 1
         began = False
         try:
@@ -95,7 +97,14 @@ class Client:
             return body
         after = min(retry_after(answer.headers, time.time()) or 0.0, _LONGEST)
         location = answer.headers.get("Location", "")
-        raise judged(self.url, answer.status_code, told(body, hidden), location, after)
+        raise judged(self.url, answer.status_code, self.safe(told(body)), location, after)
+
+    def safe(self, text: str) -> str:
+        """What the server says, safe to show: without what we sent, one line, bounded."""
+        for one in self._hidden:
+            if len(one) > 3:
+                text = text.replace(one, "…")
+        return words(text)
 
     def _body(self, answer: httpx.Response, largest: int, *, cut: bool) -> bytes:
         """All of a body, unpacked; only its beginning where it is `cut`."""
@@ -133,13 +142,14 @@ def unpacked(raw: Iterator[bytes], coding: str, most: int, url: str) -> Iterator
         return
     if coding not in ("gzip", "x-gzip"):
         raise malformed(url, "it is packed in a way that we did not ask for")
+    step = min(_STEP, most + 1)
     inflate = zlib.decompressobj(_GZIP)
     size = 0
     try:
         for part in raw:
             waiting, out = part, b""
-            while not inflate.eof and (waiting or len(out) == _STEP):
-                out = inflate.decompress(waiting, _STEP)
+            while not inflate.eof and (waiting or len(out) == step):
+                out = inflate.decompress(waiting, step)
                 waiting = inflate.unconsumed_tail
                 size += len(out)
                 yield out

@@ -52,17 +52,19 @@ _WRONG: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ValueE
 
 
 def opened(body: bytes, url: str) -> tuple[msgspec.Raw, tuple[str, ...]]:
-    """The data of an answer, and what the server warns of. Raises Unreachable where it is none."""
+    """The data of an answer, and what the server warns of, as it came. Raises Unreachable where it
+    is none.
+    """
     try:
         answer = _answer.decode(body)
     except _WRONG as error:
         raise malformed(url, words(str(error), 200)) from None
     if answer.status != "success":
-        raise malformed(url, f"its status is {words(answer.status, 40) or 'none'}")
-    told = [words(one, 200) for one in (answer.warnings or [])[:5]]
+        raise malformed(url, "it tells of no success")
+    told = [one for one in (answer.warnings or [])[:5] if isinstance(one, str)]
     if answer.isPartial:
         told.append("the answer is partial: a part of its storage did not help")
-    return answer.data, tuple(filter(None, told))
+    return answer.data, tuple(told)
 
 
 def matrix(data: msgspec.Raw, url: str) -> list[Series]:
@@ -75,7 +77,7 @@ def matrix(data: msgspec.Raw, url: str) -> list[Series]:
     except _WRONG as error:
         raise malformed(url, words(str(error), 200)) from None
     if found.resultType not in ("matrix", ""):
-        raise malformed(url, f"a {words(found.resultType, 40)} instead of a matrix")
+        raise malformed(url, "another type of result than a matrix")
     return found.result
 
 

@@ -52,17 +52,14 @@ class _Told(msgspec.Struct):
 _decoder: Final = msgspec.json.Decoder(_Told)
 
 
-def told(content: bytes, hidden: list[str]) -> str:
-    """A server's own explanation, safe to show: one line, bounded, without what we sent."""
+def told(content: bytes) -> str:
+    """A server's own explanation of an error, as it came; empty where it is none."""
     try:
         body = _decoder.decode(content)
-        text = words(body.error) or words(body.message)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        text = words(content[:600].decode("latin-1"))
-        text = "" if text.lstrip().startswith(("<", "{", "[")) else text
-    for one in hidden:
-        text = text.replace(one, "…") if len(one) > 3 else text
-    return text
+        text = content.decode("latin-1").strip()
+        return "" if text.startswith(("<", "{", "[")) else text
+    return next((one for one in (body.error, body.message) if isinstance(one, str) and one), "")
 
 
 def judged(url: str, status: int, why: str, location: str = "", after: float = 0.0) -> Exception:

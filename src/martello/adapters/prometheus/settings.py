@@ -126,14 +126,16 @@ def settings(
     return found
 
 
-def authorization(settings: Settings) -> Secret:
-    """The value of the Authorization header, read anew; NOTHING where there are no credentials.
-    Raises NotPermitted for a file that cannot be read or holds none.
+def authorization(settings: Settings) -> tuple[Secret, Secret]:
+    """The value of the Authorization header, read anew, and the word in it that nobody may see;
+    NOTHING where there are no credentials. Raises NotPermitted for a file that cannot be read or
+    holds none.
     """
     import base64
 
     if settings.token_file:
-        return Secret(f"Bearer {read(settings.token_file, 'the token file')}")
+        token = read(settings.token_file, "the token file")
+        return Secret(f"Bearer {token}"), Secret(token)
     told = settings.user.reveal()
     if settings.user_file:
         told = read(settings.user_file, "the user's file")
@@ -141,7 +143,10 @@ def authorization(settings: Settings) -> Secret:
             raise NotPermitted(
                 "cannot read the user's file", f"{settings.user_file} holds no USER:PASSWORD"
             )
-    return Secret(f"Basic {base64.b64encode(told.encode()).decode()}") if told else NOTHING
+    if not told:
+        return NOTHING, NOTHING
+    word = Secret(told.partition(":")[2])
+    return Secret(f"Basic {base64.b64encode(told.encode()).decode()}"), word
 
 
 def read(file: str, what: str) -> str:

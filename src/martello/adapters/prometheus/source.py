@@ -275,7 +275,8 @@ class Prometheus:
             self._wait(failed)
             raise
         self._row = 0
-        return decode.opened(body, self._settings.url)
+        data, warnings = decode.opened(body, self._settings.url)
+        return data, tuple(filter(None, map(self._client.safe, warnings)))
 
     def _wait(self, failed: Failed) -> None:
         self.counts.retries += 1

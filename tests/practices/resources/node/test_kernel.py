@@ -57,9 +57,9 @@ def test_forks_end_at_the_limit_of_processes(kernel: Groups) -> None:
     begun.stdout.readline()
     assert wait(lambda: kernel.read("pod/app", "pids.current") == 1)  # who started it is gone
     (kernel.root("pod/app") / "go").touch()
-    *told, last = begun.stdout.read().splitlines()
-    assert told[-1] == "forked 49"
-    assert "Resource temporarily unavailable" in last
+    told = begun.stdout.read()  # output and errors come by two ways
+    assert told.count("forked") == 49
+    assert "Resource temporarily unavailable" in told
 
 
 def test_a_quota_throttles_every_period(kernel: Groups) -> None:
@@ -132,6 +132,8 @@ def test_a_core_is_shared_as_predicted(kernel: Groups) -> None:
 
 def _near(had: float, told: float) -> bool:
     """Within 6 % of the core; a starved one runs for one slice of some ms, seldom."""
+    if told == 0:
+        return had == 0
     if told < 0.01:
         return 0 < had < 3 * told + 0.004 / WORK
     return abs(had - told) < 0.06

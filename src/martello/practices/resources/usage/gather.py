@@ -1,0 +1,50 @@
+"""From the chunks of a source to what each container asked for, a namespace at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+
+from martello.core.usage import Chunk, Gap, Owned
+from martello.practices.resources.usage import segments
+from martello.practices.resources.usage.demand import HOUR, Demand, Key
+from martello.practices.resources.usage.recorder import Recorder, Window
+
+
+def window(since: float, until: float) -> Window:
+    """The whole hours that hold a span of time."""
+    begin = since // HOUR * HOUR
+    return Window(begin, max(1, int(-(-(until - begin) // HOUR))))
+
+
+def gather(
+    chunks: Iterable[Chunk | Gap],
+    span: Window,
+    whose: Callable[[Owned], str] = segments.workload,
+    gaps: list[Gap] | None = None,
+) -> Iterator[Demand]:
+    """What each container asked for; those of a namespace are given and forgotten when the next
+    namespace begins. `whose` names the workload of a pod, `gaps` takes what could not be had.
+    """
+    open_: dict[Key, Recorder] = {}
+    namespace: str | None = None
+    for chunk in chunks:
+        if isinstance(chunk, Gap):
+            if gaps is not None:
+                gaps.append(chunk)
+            continue
+        if chunk.of.namespace != namespace:
+            yield from _closed(open_)
+            namespace = chunk.of.namespace
+        if chunk.of.container in ("", "POD"):
+            continue  # the pod's own group, and the container that only holds its network
+        key = Key(chunk.of.namespace, whose(chunk.of), chunk.of.container)
+        recorder = open_.get(key)
+        if recorder is None:
+            recorder = open_[key] = Recorder(key, span)
+        recorder.take(chunk)
+    yield from _closed(open_)
+
+
+def _closed(recorders: dict[Key, Recorder]) -> Iterator[Demand]:
+    for key in sorted(recorders):
+        yield recorders.pop(key).demand()

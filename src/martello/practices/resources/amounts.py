@@ -33,6 +33,22 @@ class Exponent(int):
     """An amount that the server prints with an exponent: it was written as `1e3`."""
 
 
+class Spelled(int):
+    """An amount that the server keeps as it was written, though it would print it otherwise: `+2`,
+    `1E3`.
+    """
+
+    written: str
+    kind: type[int]
+
+    @classmethod
+    def of(cls, milli: int, written: str, kind: type[int]) -> Spelled:
+        """The amount with its text; sums of it are printed as `kind`."""
+        found = cls(milli)
+        found.written, found.kind = written, kind
+        return found
+
+
 _KINDS: Final[Mapping[str, type[int]]] = {DECIMAL: int, BINARY: Binary, EXPONENT: Exponent}
 _FORMATS: Final[Mapping[type[int], str]] = {kind: name for name, kind in _KINDS.items()}
 
@@ -68,7 +84,15 @@ def _amount(text: str) -> int | None:
     if not is_quantity(text):
         return None
     read = parse(text)
-    return _KINDS[read.format](read.ceil(-3))
+    kind = _KINDS[read.format]
+    milli = kind(read.ceil(-3))
+    if read.scale >= -3 and str(read) != _canonical(milli):
+        return Spelled.of(milli, str(read), kind)
+    return milli
+
+
+def _canonical(milli: int) -> str:
+    return canonical(Quantity(int(milli), -3, _FORMATS.get(type(milli), DECIMAL)))
 
 
 def amount(raw: Any) -> int | None:
@@ -81,13 +105,18 @@ def amount(raw: Any) -> int | None:
 
 def text(milli: int) -> str:
     """An amount as the API server prints it."""
-    return canonical(Quantity(int(milli), -3, _FORMATS.get(type(milli), DECIMAL)))
+    return milli.written if isinstance(milli, Spelled) else _canonical(milli)
+
+
+def like(model: int, milli: int) -> int:
+    """An amount that is printed as another is."""
+    kind = model.kind if isinstance(model, Spelled) else type(model)
+    return milli if kind is int else kind(milli)
 
 
 def plus(one: int, other: int) -> int:
     """The sum, printed as the first is, or as the second where the first is 0: the server's way."""
-    kind = type(one) if one else type(other)
-    return one + other if kind is int else kind(one + other)
+    return like(one if one else other, one + other)
 
 
 def read(value: Any, path: Path = ()) -> Amounts:

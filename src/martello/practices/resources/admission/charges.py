@@ -15,7 +15,7 @@ from martello.core.kinds import plural
 from martello.core.resource import Resource
 from martello.practices.resources.admission import names, versions
 from martello.practices.resources.admission.scopes import Subject
-from martello.practices.resources.amounts import Amounts, Malformed, Need, read
+from martello.practices.resources.amounts import Amounts, Malformed, Need, like, read
 
 _ONE: Final = 1000
 _OF_CLASS: Final = ".storageclass.storage.k8s.io/"
@@ -146,7 +146,7 @@ def claim_usage(requests: Amounts, storage_class: str) -> Amounts:
     storage = requests.get("storage")
     if storage is not None:
         whole = -(-storage // 1000) * 1000
-        found["requests.storage"] = storage if whole == storage else type(storage)(whole)
+        found["requests.storage"] = storage if whole == storage else like(storage, whole)
         if storage_class:
             found[f"{storage_class}{_OF_CLASS}requests.storage"] = found["requests.storage"]
     return found

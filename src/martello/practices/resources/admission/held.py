@@ -73,7 +73,7 @@ def pods_of(workload: Workload, world: Cluster) -> Iterator[Held]:
     if resource.ref.group_kind == "Deployment.apps":
         yield Held(resource, Charge("replicasets.apps", count_usage("replicasets.apps")))
     order = ranges(world, resource.ref.namespace)
-    one = Treated(world, decode(pod_from(workload), workload.path), order)
+    one = Treated(world, decode(pod_from(workload)), order)
     yield Held(resource, one.charge, wanted(workload, world))
 
 

@@ -67,12 +67,12 @@ class Treated:
             self.pod,
             self.needs,
             level=self.level,
-            annotation=self._annotation,
+            annotation=self.annotation,
             spec={**self.priority.fields, **self.runtime.fields},
         )
 
     @property
-    def _annotation(self) -> str:
+    def annotation(self) -> str:
         """What the last LimitRange that set something noted on the pod."""
         noted, needs = "", self.pod.needs
         for found in self.order:

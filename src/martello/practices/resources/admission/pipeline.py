@@ -65,6 +65,7 @@ class Admission(msgspec.Struct, frozen=True, eq=False):
     wanted: int = 1
     fitting: int = 1
     notes: tuple[str, ...] = ()
+    prefix: Path = ()  # where in the object the pod lies
 
     @property
     def pod(self) -> dict[str, Any] | None:
@@ -74,7 +75,9 @@ class Admission(msgspec.Struct, frozen=True, eq=False):
     @property
     def changes(self) -> list[Change]:
         """What was filled in: where in the object, the value, and whose doing it is."""
-        return [] if self.treated is None else self.treated.changes()
+        if self.treated is None:
+            return []
+        return [((*self.prefix, *path), value, by) for path, value, by in self.treated.changes()]
 
 
 def admit(
@@ -91,7 +94,7 @@ def pod_of(world: Cluster, workload: Workload) -> dict[str, Any]:
     in the order of the world. Raises Malformed for what no server reads.
     """
     order = ranges(world, workload.namespace)
-    return Treated(world, decode(pod_from(workload), workload.path), order).stored
+    return Treated(world, decode(pod_from(workload)), order).stored
 
 
 def pods_outcomes(
@@ -106,26 +109,37 @@ def pods_outcomes(
     """What may become of a pod whose spec lies at `path` of its object: one answer for each order
     of the namespace's LimitRanges that makes a difference.
     """
+    prefix = path[:-1]
     try:
-        pod = decode(raw, path)
+        pod = decode(raw)
     except Malformed as error:
-        return [refused(400, (Message(str(error), error.path),))]
+        return [refused(400, (Message(str(error), (*prefix, *error.path)),))]
     given = ranges(world, namespace)
     found: list[Admission] = []
     seen: set[Any] = set()
     for order in orders(given) if len(given) > 1 else (given,):
-        one = _in_order(Treated(world, pod, order), quotas, limited)
+        one = placed(_in_order(Treated(world, pod, order), quotas, limited), prefix)
         if len(given) > 1:
-            print_ = _print(one)
-            if print_ in seen:
+            mark = (_mark(one), one.treated.annotation if one.treated is not None else "")
+            if mark in seen:
                 continue
-            seen.add(print_)
+            seen.add(mark)
         found.append(one)
     return found
 
 
-def _print(one: Admission) -> tuple[Any, ...]:
-    """What makes two answers the same."""
+def placed(one: Admission, prefix: Path) -> Admission:
+    """The answer to a pod that lies somewhere in its object."""
+    if not prefix:
+        return one
+    messages = tuple(
+        msgspec.structs.replace(m, path=(*prefix, *(m.path or ("spec",)))) for m in one.messages
+    )
+    return msgspec.structs.replace(one, messages=messages, prefix=prefix)
+
+
+def _mark(one: Admission) -> tuple[Any, ...]:
+    """What makes two answers the same, but for notes on the pod."""
     amounts: tuple[Any, ...] = ()
     if one.verdict == "admitted" and one.treated is not None:
         amounts = tuple(
@@ -159,7 +173,7 @@ def charged(
     if not refusals:
         return Admission("admitted", treated=treated, quotas=tuple(left))
     told = tuple(Message(one.text, (), one.by, _at(one)) for one in refusals)
-    return Admission("refused", 403, told, treated, tuple(quotas))
+    return Admission("refused", refusals[0].code, told, treated, tuple(quotas))
 
 
 def _at(refusal: Refusal) -> Path:
@@ -222,11 +236,11 @@ def folded(found: Sequence[Admission], order: Sequence[Range]) -> Admission:
     """One answer of those to every order: unassessed where they differ in more than words."""
     first = found[0]
     kinds = {(one.verdict, one.code) for one in found}
+    if len({_mark(one) for one in found}) == 1:
+        return first
     named = ", ".join(
         f"{group[0].owner.ref.name} ({group[0].owner.locate()})" for group in order if group
     )
-    if len(found) == 1:
-        return first
     if len(kinds) == 1 and first.verdict == "refused":
         note = f"the LimitRanges {named} are applied in any order: the reason told may differ"
         return msgspec.structs.replace(first, notes=(*first.notes, note))

@@ -52,8 +52,10 @@ def pod_from(workload: Workload) -> dict[str, Any]:
     return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": workload.pod}
 
 
-def decode(raw: dict[str, Any], path: Path = ("spec",)) -> Arrived:
-    """A pod whose spec lies at `path` of the object. Raises Malformed for what no server reads."""
+def decode(raw: dict[str, Any], path: Path = ("spec",), *, template: bool = False) -> Arrived:
+    """A pod whose spec lies at `path` of the object. Requests are filled in from limits, except in
+    a template. Raises Malformed for what no server reads.
+    """
     spec = raw.get("spec")
     if not isinstance(spec, dict):
         raise Malformed(path, "the pod has no spec")
@@ -65,21 +67,21 @@ def decode(raw: dict[str, Any], path: Path = ("spec",)) -> Arrived:
         if not isinstance(listed, list):
             raise Malformed((*path, key), f"{key} is no list")
         for index, container in enumerate(listed):
-            needs.append(_need(container, (*path, key, index), init))
+            needs.append(_need(container, (*path, key, index), init, template))
     level = _level(spec.get("resources"), (*path, "resources"))
     overhead = spec.get("overhead")
     extra = None if overhead is None else read(overhead, (*path, "overhead"))
     return Arrived(raw, tuple(needs), level, extra)
 
 
-def _need(container: Any, path: Path, init: bool) -> Need:
+def _need(container: Any, path: Path, init: bool, template: bool) -> Need:
     if not isinstance(container, dict):
         raise Malformed(path, "a container is no mapping")
     role = "regular"
     if init:
         role = "sidecar" if container.get("restartPolicy") == "Always" else "init"
     requests, limits = _both(container.get("resources"), (*path, "resources"))
-    if limits:
+    if limits and not template:
         requests = {**limits, **requests}
     return Need(str(container.get("name", "")), (*path, "resources"), role, requests, limits)
 

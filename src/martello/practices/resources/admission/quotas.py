@@ -24,7 +24,7 @@ from martello.practices.resources.admission.scopes import (
     inside,
     scopes,
 )
-from martello.practices.resources.amounts import Amounts, Malformed, amounts, plus, text
+from martello.practices.resources.amounts import Amounts, Malformed, amounts, like, plus, text
 
 
 class Quota(msgspec.Struct, frozen=True):
@@ -56,6 +56,7 @@ class Refusal(msgspec.Struct, frozen=True):
     text: str
     by: Resource | None
     keys: tuple[str, ...] = ()
+    code: int = 403
 
 
 class Limited(msgspec.Struct, frozen=True):
@@ -101,7 +102,7 @@ def spent(quota: Quota, given: Iterable[Held], sign: int = 1) -> Quota:
         if keys and inside(quota.scopes, one.charge.subject):
             for key, milli in one.charge.usage.items():
                 if key in keys and key in used:
-                    total = plus(used[key], type(milli)(sign * one.count * milli))
+                    total = plus(used[key], like(milli, sign * one.count * milli))
                     used[key] = total if total > 0 else 0
     return msgspec.structs.replace(quota, used=used)
 
@@ -195,7 +196,7 @@ def _deltas(
     if before is None:
         return dict.fromkeys(concerned or (-1,), given)
     more = {
-        key: type(milli)(milli - before.usage.get(key, 0))
+        key: like(milli, milli - before.usage.get(key, 0))
         for key, milli in charge.usage.items()
         if milli > before.usage.get(key, 0)
     }
@@ -234,7 +235,8 @@ def _uncovered(
     if not open_scopes:
         return None
     listed = " ".join(f"{{{s.name} {s.operator} [{' '.join(s.values)}]}}" for s in open_scopes)
-    return Refusal(f"insufficient quota to match these scopes: [{listed}]", None)
+    # The server forgets to say that this is forbidden, so that it counts as its own error.
+    return Refusal(f"insufficient quota to match these scopes: [{listed}]", None, code=500)
 
 
 def _exceeded(quota: Quota, keys: Sequence[str], delta: Amounts) -> Refusal:

@@ -8,8 +8,9 @@ from typing import Final
 import msgspec
 
 from martello.core.cluster import Cluster
+from martello.core.path import look_up
 from martello.core.resource import Resource
-from martello.core.workload import Workload
+from martello.core.workload import Workload, template_path, workload_of
 from martello.practices.resources.admission import versions
 from martello.practices.resources.admission.charges import (
     claim_requests,
@@ -100,7 +101,7 @@ class Server:
         if found.verdict != "admitted":
             return found
         found = self._kept(ref.namespace, found)
-        workload = self.world.workload(resource)
+        workload = workload_of(resource)  # the world remembers only its own objects
         if workload is not None:
             return self._pods(workload, old, replicas)
         if ref.group_kind in _ACTIVE or ref.group_kind == "RuntimeClass.node.k8s.io":
@@ -204,7 +205,18 @@ class Server:
                 return told(quota_problems(resource, self.world.kubernetes))
             case "PersistentVolumeClaim":
                 return told(claim_problems(claim_requests(resource.spec)))
-        return ()
+        return self._of_template(resource)
+
+    def _of_template(self, resource: Resource) -> tuple[Message, ...]:
+        """What is wrong with the amounts in a workload's template, whose gaps stay as they are."""
+        path = template_path(resource)
+        if not path:
+            return ()
+        raw = look_up(resource.raw, path)
+        if not isinstance(raw, dict) or not isinstance(raw.get("spec"), dict):
+            return ()
+        pod = decode(raw, (*path, "spec"), template=True)
+        return told(pod_problems(pod.needs, self.world.kubernetes))
 
     def _enter(self, resource: Resource) -> None:
         """From now on the object is there."""

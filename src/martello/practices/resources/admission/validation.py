@@ -64,7 +64,7 @@ class Problem(msgspec.Struct, frozen=True):
         return show(self.path) + (f"[{self.key}]" if self.key else "")
 
     def __str__(self) -> str:
-        value = f'"{self.value}"' if self.kind == "Invalid value" else ""
+        value = f'"{self.value}"' if self.kind.endswith(" value") and self.value else ""
         return ": ".join(part for part in (self.field, self.kind, value, self.detail) if part)
 
 

@@ -15,6 +15,7 @@ from martello.practices.resources.admission.pipeline import (
     Admission,
     charged,
     folded,
+    placed,
     pods_outcomes,
 )
 from martello.practices.resources.admission.pods import pod_from
@@ -54,7 +55,7 @@ def made(
     full = tuple(spent(quota, alike) for quota in held)
     if fitting == wanted:
         return msgspec.structs.replace(found, quotas=full, wanted=wanted, fitting=fitting)
-    refused = charged(charge, full, found.treated, limited=limited)
+    refused = placed(charged(charge, full, found.treated, limited=limited), found.prefix)
     return msgspec.structs.replace(refused, quotas=full, wanted=wanted, fitting=fitting)
 
 

@@ -117,7 +117,12 @@ def quota_rejects_pod(workload: Workload, cluster: Cluster) -> Iterator[Hit]:
         silent = unsaid(quota.keys("pods"), needs) if "must specify" in told.text else {}
         for what, those in silent.items():
             for need in those:
-                yield Hit(resource, need.path, f"{what} must be given ({where})", need.name)
+                yield Hit(
+                    resource,
+                    (*answer.prefix, *need.path),
+                    f"{what} must be given ({where})",
+                    need.name,
+                )
         if not silent:
             count = f"{answer.fitting} of {answer.wanted} pods fit"
             yield Hit(resource, workload.path, f"{count}: {told.text}")

@@ -89,12 +89,12 @@ def running(series: Iterable[Truth], *flags: str) -> Iterator[Server]:
 
 
 @contextlib.contextmanager
-def serving(data: Path, *flags: str) -> Iterator[Server]:
-    """The same, over storage that is there."""
+def serving(data: Path, *flags: str, port: int = 0) -> Iterator[Server]:
+    """The same, over storage that is there; at a port that is free, or the given one."""
     program = need("prometheus", PACKAGE)
     with tempfile.TemporaryDirectory(prefix="martello-prometheus-") as name:
         directory = Path(name)
-        server = Server(directory, free_port())
+        server = Server(directory, port or free_port())
         (directory / "prometheus.yml").write_text("global: {}\n")
         with server.log.open("wb") as out:
             server.process = subprocess.Popen(

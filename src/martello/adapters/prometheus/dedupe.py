@@ -63,11 +63,11 @@ def _filled(
     """With those samples of another replica that lie in a hole: where the step is more than half
     again as long as usual, and half a step or more from the samples beside it.
     """
-    pace = np.diff(times) if len(times) > 2 else np.diff(other[0])
-    step = float(np.median(pace)) if len(pace) else 0.0
-    if not step:
-        return times, values
     its, own = other
+    paces = [np.median(np.diff(at)) for at in (times, its) if len(at) > 2]
+    if not paces:
+        return times, values
+    step = min(paces)
     place = np.searchsorted(times, its)
     begin, end = (-np.inf, np.inf) if last is None else (last.time, np.inf)
     low = -np.inf if last is None else last.value

@@ -186,7 +186,7 @@ def _header(text: str) -> tuple[str, Secret]:
     name, colon, value = text.partition(":")
     name, value = name.strip(), value.strip()
     if not colon or not _NAME(name) or name.lower() in _OURS:
-        told = name if _NAME(name) else "what was given"
+        told = name if colon and _NAME(name) else "what was given"
         raise BadInput(
             f"cannot send a header: {told}", "it is no name of one, or ours to say", "NAME: VALUE"
         )

@@ -18,6 +18,7 @@ from pathlib import Path
 
 import click
 import pytest
+from tests.support.asked import ask
 from tests.support.command import SRC, Done, martello
 
 from martello import __version__
@@ -58,10 +59,15 @@ def in_three_lines(done: Done, code: int = 2) -> list[str]:
 @pytest.mark.parametrize("path", COMMANDS_BELOW, ids=" ".join)
 @pytest.mark.parametrize("flag", ["-h", "--help"])
 def test_help(path: tuple[str, ...], flag: str) -> None:
-    done = martello(*path, flag)
+    done = ask(*path, flag)
     assert (done.code, done.err) == (0, "")
     assert done.out.startswith(f"Usage: {' '.join(('martello', *path))} ")
     assert max(map(len, done.out.splitlines())) <= 100
+
+
+@pytest.mark.parametrize("words", [("--help",), ("network", "can", "-h"), ("scan", "--xyzzy")])
+def test_a_process_says_what_is_said_in_this_one(words: tuple[str, ...]) -> None:
+    assert martello(*words, env={"COLUMNS": "80"}) == ask(*words)
 
 
 def test_help_lists_every_command_with_its_own_first_line() -> None:
@@ -73,7 +79,7 @@ def test_help_lists_every_command_with_its_own_first_line() -> None:
 
 @pytest.mark.parametrize("path", COMMANDS_BELOW, ids=" ".join)
 def test_unknown_flag(path: tuple[str, ...]) -> None:
-    lines = in_three_lines(martello(*path, "--xyzzy"))
+    lines = in_three_lines(ask(*path, "--xyzzy"))
     assert lines[0] == "no such option '--xyzzy'"
     assert lines[-1].endswith("--help")
 

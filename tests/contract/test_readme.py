@@ -13,6 +13,7 @@ from typing import Final
 import click
 import pytest
 from tests.support import senders, shop
+from tests.support.asked import ask
 from tests.support.command import martello
 from tests.support.images import write_layout
 from tests.support.monitoring import monitor
@@ -97,12 +98,12 @@ def with_monitor(place: Path, state: str, lake: str) -> None:
         assert senders.post(running.port, log) == 200
 
 
-@pytest.mark.parametrize("page", WRITTEN, ids=name)
+@pytest.mark.parametrize("page", [page for page in WRITTEN if commands(page)], ids=name)
 def test_its_commands_run(page: Path, tmp_path: Path) -> None:
     lines = commands(page)
     if page == README:
         assert len(lines) >= 7
-    martello("demo", "--write", str(tmp_path / "deploy"))
+    assert ask("demo", "--write", str(tmp_path / "deploy")).code == 0
     env = {
         "HOME": str(tmp_path / "home"),
         "MARTELLO_DATABASE": str(tmp_path / "advisories.db"),

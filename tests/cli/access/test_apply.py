@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
-from tests.support.access.asked import ask
 from tests.support.access.audit_lines import line
 from tests.support.access.reviews import clear, review, settle
 from tests.support.apiserver import ApiServer
+from tests.support.asked import ask
 
 from martello.adapters.cluster.write import Write, write_all
 from martello.core.errors import Refused

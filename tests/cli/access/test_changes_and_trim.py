@@ -9,8 +9,8 @@ from xml.etree import ElementTree
 
 import pytest
 import yaml
-from tests.support.access.asked import ask
 from tests.support.access.audit_lines import line, month
+from tests.support.asked import ask
 
 from martello.adapters.bundle import save
 from martello.core.reading import Reading

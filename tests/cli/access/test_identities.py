@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import yaml
-from tests.support.access.asked import ask
+from tests.support.asked import ask
 from tests.support.paths.world import bound, made, pod
 
 ROLES = """

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from tests.support.access.asked import ask
+from tests.support.asked import ask
 
 EDIT = """
 apiVersion: rbac.authorization.k8s.io/v1

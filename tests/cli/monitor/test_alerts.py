@@ -11,8 +11,8 @@ from unittest.mock import patch
 
 import msgspec
 import pytest
-from tests.support.access.asked import ask
 from tests.support.apiserver import ApiServer
+from tests.support.asked import ask
 from tests.support.command import NOWHERE, Done
 from tests.support.lake import SECOND, Store, audit_event
 from tests.support.sinks import HOSTILE, alert, hostile

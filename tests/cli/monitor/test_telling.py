@@ -8,7 +8,7 @@ import signal
 from pathlib import Path
 
 import pytest
-from tests.support.access.asked import ask
+from tests.support.asked import ask
 from tests.support.command import martello
 from tests.support.gate import free_port
 from tests.support.monitoring import monitor

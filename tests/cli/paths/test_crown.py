@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.support.access.asked import ask
+from tests.support.asked import ask
 from tests.support.command import Done
 
 CROWN = """

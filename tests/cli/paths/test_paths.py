@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 import yaml
-from tests.support.access.asked import ask
 from tests.support.access.audit_lines import month
+from tests.support.asked import ask
 
 from martello.demo import texts
 

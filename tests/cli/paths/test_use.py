@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 import yaml
-from tests.support.access.asked import ask
 from tests.support.access.audit_lines import line
+from tests.support.asked import ask
 from tests.support.paths.world import RBAC, bound, made, pod, rule
 
 DAY = 24

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import jsonschema
 import pytest
-from tests.support.access.asked import ask
 from tests.support.access.audit_lines import month
+from tests.support.asked import ask
 
 TEXT = files("martello.report.access").joinpath("martello-access-v1.schema.json").read_text()
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import jsonschema
 import pytest
-from tests.support.access.asked import ask
+from tests.support.asked import ask
 
 from martello.demo import texts
 

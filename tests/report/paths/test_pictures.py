@@ -7,7 +7,7 @@ import json
 import re
 from xml.etree import ElementTree
 
-from tests.support.access.asked import ask
+from tests.support.asked import ask
 from tests.support.reports import report
 
 from martello.report.network.dot import write_focus

@@ -1,31 +1,13 @@
-"""A network command run in this process: many short questions cost no start of Python each."""
+"""A network command run in this process."""
 
 from __future__ import annotations
 
-import io
-import os
-from contextlib import chdir, nullcontext, redirect_stderr, redirect_stdout
 from pathlib import Path
-from unittest.mock import patch
 
-from tests.support.command import NOWHERE, Done
-
-from martello.cli.errors import run
-from martello.cli.main import cli
+from tests.support import asked
+from tests.support.command import Done
 
 
 def ask(*words: str, cwd: Path | None = None, columns: int = 80) -> Done:
-    """Runs `martello network WORDS` on a screen of so many columns (0: none). An internal error
-    fails the test.
-    """
-    out, err = io.StringIO(), io.StringIO()
-    env = {**NOWHERE, "COLUMNS": str(columns or ""), "KUBECONFIG": "/dev/null/none"}
-    with (
-        patch.dict(os.environ, env),
-        redirect_stdout(out),
-        redirect_stderr(err),
-        chdir(cwd) if cwd is not None else nullcontext(),
-    ):
-        code = run(cli, ["network", *words])
-    assert code != 70, err.getvalue()
-    return Done(code, out.getvalue(), err.getvalue())
+    """Runs `martello network WORDS` as `tests.support.asked` does."""
+    return asked.ask("network", *words, cwd=cwd, columns=columns)

@@ -182,3 +182,27 @@ def test_alerts_are_listed_newest_first(outbox: Outbox) -> None:
     assert [one.last // 1_000_000 for one in outbox.alerts()] == [9, 4, 3, 2, 1, 0]
     assert [one.last // 1_000_000 for one in outbox.alerts(closed=False, most=2)] == [4, 3]
     assert len(outbox.alerts(since=3_000)) == 3
+
+
+def _named(one: Alert, user: str, revision: int) -> Alert:
+    """As the detector tells an alert again once it knows who opened the shell."""
+    event = one.evidence[0]
+    more = msgspec.structs.replace(event, columns={**event.columns, "actor_origin": user})
+    return msgspec.structs.replace(one, evidence=(more,), says="by " + user, revision=revision)
+
+
+@pytest.mark.parametrize("made", ["open", "acknowledged", "closed"])
+def test_who_it_was_reaches_an_alert_whatever_people_made_of_it(outbox: Outbox, made: str) -> None:
+    first = _alert()
+    assert outbox.put([first], ["slack"]) == 1
+    if made != "open":
+        assert outbox.put([msgspec.structs.replace(first, state=made, revision=2)], []) == 1
+    assert outbox.put([_named(first, "bob", 2)], ["slack"]) == 1
+    kept = outbox.get(first.id)
+    assert kept is not None
+    assert kept.evidence[0].columns["actor_origin"] == "bob"
+    assert (kept.says, kept.state) == ("by bob", made)
+    assert kept.revision == (2 if made == "open" else 3)
+    assert outbox.put([_named(first, "bob", 2)], ["slack"]) == 0  # said once
+    assert outbox.put([first], ["slack"]) == 0  # judged again after a restart: nothing is lost
+    assert outbox.get(first.id) == kept

@@ -253,8 +253,11 @@ class Outbox:
 def merged(known: Alert, one: Alert) -> Alert | None:
     """What an alert becomes by what is said of it: by a detector, which may not know what people
     did, or by a person; None: nothing new. One that grew stays acknowledged unless it is graver,
-    and one that was closed is open again.
+    and one that was closed is open again. One of which more became known stays what people made it.
     """
+    if _amended(known, one):
+        revision = max(one.revision, known.revision + 1)
+        return msgspec.structs.replace(one, revision=revision, state=known.state)
     if one.repeats <= known.repeats:
         back = _STATES.index(one.state) < _STATES.index(known.state)
         return None if back or one.revision <= known.revision else one
@@ -262,6 +265,17 @@ def merged(known: Alert, one: Alert) -> Alert | None:
     kept = known.state == ACKNOWLEDGED and not graver
     revision = max(one.revision, known.revision + 1)
     return msgspec.structs.replace(one, revision=revision, state=known.state if kept else OPEN)
+
+
+def _amended(known: Alert, one: Alert) -> bool:
+    """Whether an alert tells more of the very events that it stood on before, and nothing less."""
+    pairs = list(zip(known.evidence, one.evidence, strict=False))
+    same = (known.repeats, len(known.evidence)) == (one.repeats, len(one.evidence))
+    return (
+        same
+        and all(a.event == b.event and a.columns.items() <= b.columns.items() for a, b in pairs)
+        and any(len(a.columns) < len(b.columns) for a, b in pairs)
+    )
 
 
 def _alert_row(one: Alert, at: int) -> dict[str, Any]:

@@ -181,3 +181,30 @@ def test_requests_of_our_own_are_not_told_of() -> None:
     told = pipeline.feed(table("audit", rows))
     assert [one.event for alert in told for one in alert.evidence] == ["2", "3", "4"]
     assert pipeline.own == 1
+
+
+def test_one_act_is_one_hit_whatever_stages_the_log_tells_of() -> None:
+    thrice = Rule(
+        "C", "c", correlate=Correlation("count", ("MON-1",), ("actor_user",), 600, ">=", 2)
+    )
+    pipeline = Pipeline(Pack([PODS, thrice]))
+    stages = ("RequestReceived", "ResponseStarted", "ResponseComplete")
+    fed(pipeline, *(opened("ann", at, stage) for at, stage in enumerate(stages)))
+    assert pipeline.end() == ()  # one is no two
+    assert pipeline.hits["MON-1"] == 1
+    # The client chooses the id of its request: another request under it is another act.
+    fed(pipeline, opened("ann", 5, stages[1]), opened("ann", 6, stages[1], api_uri="/other"))
+    assert pipeline.hits["MON-1"] == 3
+    fed(pipeline, opened("eve", 7, stages[1], api_id="ann-exec"), opened("ann", 8, stages[1]))
+    assert pipeline.hits["MON-1"] == 5
+    fed(pipeline, opened("ann", 9, stages[2]), opened("ann", 10, stages[2]))
+    assert pipeline.hits["MON-1"] == 6
+    fed(pipeline, *(opened("ann", at, api_id=None) for at in (11, 12)))
+    assert pipeline.hits["MON-1"] == 8
+
+
+def test_a_rule_of_a_stage_hears_of_it() -> None:
+    over = Rule("MON-9", "Over", Atom(Column("api_stage"), "=", ("ResponseComplete",)), ("audit",))
+    pipeline = Pipeline(Pack([PODS, over]))
+    fed(pipeline, opened("ann", 1), opened("ann", 60, "ResponseComplete"))
+    assert pipeline.hits == {"MON-1": 1, "MON-9": 1}

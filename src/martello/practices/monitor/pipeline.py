@@ -14,6 +14,7 @@ import pyarrow.compute as pc  # type: ignore[import-untyped]
 from martello.adapters.batch import events
 from martello.core.alert import Alert
 from martello.core.own import VERSION, Own
+from martello.practices.monitor.alerts.acts import Acts
 from martello.practices.monitor.alerts.attribute import RESOURCES, Authors
 from martello.practices.monitor.alerts.correlate import Correlator
 from martello.practices.monitor.alerts.grouping import Grouping, Raise
@@ -60,6 +61,7 @@ class Pipeline:
         self._correlator = Correlator(pack)
         self._authors = Authors()
         self._trail = Trail()
+        self._acts = Acts()
         self._clock = clock
         self._own = own
         self.own = 0  # events of requests of our own
@@ -83,7 +85,7 @@ class Pipeline:
         if not rows.num_rows:
             return ()
         amended = self._learn(rows) if rows["kind"][0].as_py() == "audit" else []
-        hits = [self._told(hit) for hit in detect(self.pack, rows)]
+        hits = [self._told(hit) for hit in self._hits(rows)]
         hits += [self._told(hit) for hit in self._new(rows, hits)]
         alerts = self._alerts([*hits, *self._correlator.add(hits)])
         self._wait(alerts, hits)
@@ -105,7 +107,7 @@ class Pipeline:
             return
         if rows["kind"][0].as_py() == "audit":
             self._learn(rows)
-        hits = [self._told(hit) for hit in detect(self.pack, rows)]
+        hits = [self._told(hit) for hit in self._hits(rows)]
         last = pc.max(rows["time"].cast(pa.int64())).as_py()
         if last:
             self._correlator.seen(rows["source"][0].as_py() or "", last)
@@ -122,6 +124,10 @@ class Pipeline:
     def end(self) -> tuple[Alert, ...]:
         """The alerts of what waited for the events before it: none will come."""
         return self._alerts(self._correlator.flush())
+
+    def _hits(self, rows: pa.Table) -> list[Hit]:
+        """What the rules find, once for each request that the log tells of by stages."""
+        return list(filter(self._acts.first, detect(self.pack, rows)))
 
     def _alerts(self, hits: Iterable[Hit]) -> tuple[Alert, ...]:
         kept: list[Hit] = []

@@ -10,7 +10,13 @@ from martello.core.resource import Ref
 
 Level = Literal["container", "token", "namespace", "tenant"]
 LEVELS: Final[tuple[Level, ...]] = ("container", "token", "namespace", "tenant")
-Resource = Literal["cpu", "memory", "pids", "disk", "inodes", "objects", "api", "unenforced"]
+Resource = Literal[
+    "cpu", "memory", "pids", "disk", "inodes", "placement", "objects", "api", "unenforced"
+]
+RESOURCES: Final[tuple[Resource, ...]] = (
+    *("cpu", "memory", "pids", "disk", "inodes"),
+    *("placement", "objects", "api", "unenforced"),
+)
 Effect = Literal["throttled", "evicted", "killed", "no fork", "unschedulable", "slowed", "blocked"]
 
 
@@ -46,6 +52,32 @@ class Harm(msgspec.Struct, frozen=True):
     exact: Literal["exact", "bound", "unassessed"] = "exact"
     assumed: tuple[str, ...] = ()
     why: str = ""  # one line more for people
+
+
+class Rights(msgspec.Struct, frozen=True):
+    """What a pod's token may do at the API server, as far as it costs others anything.
+
+    Namespaces are names; the empty one is every namespace. `creates` are (namespace, API group,
+    resource); cluster-wide resources have the empty namespace.
+    """
+
+    user: str = ""  # as the API server calls it; empty: the pod has no token
+    groups: tuple[str, ...] = ()
+    pods: frozenset[str] = frozenset()  # where it may create pods, of whatever kind
+    creates: frozenset[tuple[str, str, str]] = frozenset()
+    unsure: tuple[str, ...] = ()  # why there may be more
+
+
+class Starved(msgspec.Struct, frozen=True):
+    """A fact for those who join practices: this attacker does this to that pod or account."""
+
+    attacker: str  # `namespace/kind/name`
+    level: Level
+    resource: Resource
+    effect: Effect
+    victim: str  # `namespace/pod`, or a user's name
+    owner: str  # `namespace/kind/name`; empty for accounts
+    sure: bool  # nothing was assumed
 
 
 class Blast(msgspec.Struct, frozen=True):

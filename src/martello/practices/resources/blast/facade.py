@@ -1,0 +1,262 @@
+"""The blast radius of workloads: what each can take, and whom it hurts, by every resource."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from typing import Final
+
+import msgspec
+
+from martello.core.cluster import Cluster
+from martello.practices.resources.blast import seats
+from martello.practices.resources.blast.apf import ACCOUNT, fairness
+from martello.practices.resources.blast.created import by_created
+from martello.practices.resources.blast.model import (
+    Blast,
+    Guard,
+    Harm,
+    Level,
+    Resource,
+    Rights,
+    Starved,
+    Victim,
+)
+from martello.practices.resources.blast.objects import NAMESPACED, by_objects
+from martello.practices.resources.blast.places import placed
+from martello.practices.resources.blast.room import Room, room
+from martello.practices.resources.blast.score import Weights
+from martello.practices.resources.blast.stage import Exact, Stage, Taken
+from martello.practices.resources.node.model import Node, Pod
+
+May = Callable[[Pod], Rights]
+OF_NODES: Final[tuple[Resource, ...]] = ("cpu", "memory", "pids", "disk", "inodes")
+UNENFORCED: Final = "network, conntrack, disk io, page cache, inotify"
+_LEVEL: Final[dict[Level, int]] = {"container": 0, "token": 1, "namespace": 2, "tenant": 3}
+_NO_RIGHT: Final = Guard("no right to create pods")
+
+
+class World:
+    """Everything that attackers are judged against, prepared once."""
+
+    __slots__ = (
+        *("_created", "_may", "_rooms", "_seats"),
+        *("cluster", "guessed", "owners", "pods", "spaces", "stages", "weights"),
+    )
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        pods: Iterable[Pod],
+        nodes: Sequence[Node],
+        may: May | None = None,
+        crown: Collection[str] = frozenset(),
+        tenants: Mapping[str, Collection[str]] | None = None,
+    ) -> None:
+        """`may` says what a pod's token may do, and is needed beyond the level of containers;
+        `tenants` says for each namespace which ones are of the same tenant.
+        """
+        self.cluster = cluster
+        self.pods, self.guessed = placed(pods, nodes)
+        self.spaces = tenants or {}
+        self._may = may
+        self.owners: dict[str, list[Pod]] = {}
+        here: dict[str, list[Pod]] = {node.name: [] for node in nodes}
+        for pod in self.pods:
+            self.owners.setdefault(pod.owner, []).append(pod)
+            here[pod.node].append(pod)
+        self.stages = {node.name: Stage(node, here[node.name]) for node in nodes}
+        accounts: dict[str, set[str]] = {}
+        if may is not None:
+            for owner, own in self.owners.items():
+                user = may(own[0]).user
+                if user:
+                    accounts.setdefault(user, set()).add(owner)
+            self._seats = seats.Seats(fairness(cluster), accounts)
+        self.weights = Weights(self.pods, crown, accounts)
+        self._rooms: dict[tuple[frozenset[str], bool], Room | None] = {}
+        self._created: dict[tuple[Room, Resource], tuple[Taken, ...]] = {}
+
+    def blast(self, attacker: str, level: Level) -> Blast:
+        """The blast of one workload (`namespace/kind/name`). Raises KeyError where it has no pod
+        on any node, ValueError where rights are needed and nobody tells them.
+        """
+        own = self.owners[attacker]
+        if _LEVEL[level] and self._may is None:
+            raise ValueError("rights are needed beyond the level of containers")
+        harms = [self._on_nodes(resource, attacker, own, level) for resource in OF_NODES]
+        places = {pod.node for pod in own}
+        if _LEVEL[level]:
+            assert self._may is not None
+            rights = self._may(own[0])
+            harms, reached = self._beyond(attacker, own[0], rights, level, harms)
+            places |= reached
+        harms.append(Harm("unenforced", None, None, why=UNENFORCED))
+        return Blast(
+            attacker,
+            level,
+            tuple(harms),
+            self.weights.score(attacker, harms),
+            tuple(sorted(places)),
+        )
+
+    def _on_nodes(
+        self, resource: Resource, attacker: str, own: Sequence[Pod], level: Level
+    ) -> Harm:
+        """By containers that run: any one of the workload's, of the namespaces' from A2 on."""
+        footholds = list(own)
+        if _LEVEL[level] >= 2:
+            spaces = self._held(own[0].namespace, level)
+            footholds += [p for p in self.pods if p.namespace in spaces and p.owner != attacker]
+        takens = [self.stages[pod.node].by(resource, pod) for pod in footholds]
+        return _merged(resource, attacker, takens, self.guessed)
+
+    def _held(self, namespace: str, level: Level) -> frozenset[str]:
+        """The namespaces that the attacker administers."""
+        if level == "tenant":
+            return frozenset((namespace, *self.spaces.get(namespace, ())))
+        return frozenset((namespace,)) if level == "namespace" else frozenset()
+
+    def _beyond(
+        self, attacker: str, pod: Pod, rights: Rights, level: Level, harms: list[Harm]
+    ) -> tuple[list[Harm], set[str]]:
+        """What the token, the namespace and the tenant add."""
+        held = self._held(pod.namespace, level)
+        spaces = self._named(rights.pods) | held
+        creates = set(rights.creates)
+        creates |= {(space, group, name) for space in held for group, name in NAMESPACED}
+        makes = bool(held) or any(name == "serviceaccounts" for _, _, name in creates)
+        reached: set[str] = set()
+        inside = self._room(spaces, bool(held)) if spaces else None
+        if inside is not None and inside.open:
+            reached = set(self.stages)
+            harms = [
+                _merged(
+                    harm.resource, attacker, self._by_created(inside, harm.resource), False, harm
+                )
+                for harm in harms
+            ]
+            placement = _merged("placement", attacker, self._by_created(inside, "placement"), False)
+        else:
+            guard = _NO_RIGHT if inside is None else inside.guard("pods")
+            placement = Harm("placement", 0, guard)
+        harms.append(placement)
+        harms.append(by_objects(self.cluster, creates, whole=bool(held)))
+        if held and not rights.user:  # whoever administers a namespace makes himself a token
+            user = f"{ACCOUNT}{pod.namespace}:default"
+            rights = msgspec.structs.replace(rights, user=user, groups=seats.groups_of(user))
+        harms.append(self._seats.harm(rights, makes_accounts=makes))
+        if rights.unsure:
+            harms = [
+                *harms[: len(OF_NODES)],
+                *(_doubted(harm, rights.unsure) for harm in harms[len(OF_NODES) :]),
+            ]
+        return harms, reached
+
+    def _named(self, spaces: Collection[str]) -> frozenset[str]:
+        if "" in spaces:
+            return frozenset(self.cluster.namespaces)
+        return frozenset(spaces)
+
+    def _room(self, spaces: frozenset[str], whole: bool) -> Room | None:
+        key = (spaces, whole)
+        if key not in self._rooms:
+            self._rooms[key] = room(self.cluster, spaces, whole=whole)
+        return self._rooms[key]
+
+    def _by_created(self, inside: Room, resource: Resource) -> tuple[Taken, ...]:
+        key = (inside, resource)
+        found = self._created.get(key)
+        if found is None:
+            found = tuple(by_created(stage, inside, resource) for stage in self.stages.values())
+            self._created[key] = found
+        return found
+
+
+_WORSE: Final[dict[Exact, int]] = {"exact": 0, "bound": 1, "unassessed": 2}
+
+
+def _merged(
+    resource: Resource,
+    attacker: str,
+    takens: Sequence[Taken],
+    guessed: bool,
+    start: Harm | None = None,
+) -> Harm:
+    """The worst of several footholds: each by itself, their victims together."""
+    if len(takens) == 1 and start is None and not guessed:
+        one = takens[0]
+        return Harm(resource, one.take, one.guard, one.victims, one.exact, one.assumed, one.why)
+    takes = [one.take for one in takens]
+    guards = [one.guard for one in takens]
+    victims: dict[str, Victim] = {}
+    exact: Exact = "bound" if guessed else "exact"
+    assumed: dict[str, None] = {"placement": None} if guessed else {}
+    why = next((one.why for one in takens if one.why), "")
+    if start is not None:
+        takes.append(start.take)
+        guards.append(start.guard)
+        victims = {victim.key: victim for victim in start.victims}
+        exact = start.exact
+        assumed |= dict.fromkeys(start.assumed)
+        why = start.why or why
+    for one in takens:
+        exact = max(exact, one.exact, key=_WORSE.__getitem__)
+        assumed |= dict.fromkeys(one.assumed)
+        for victim in one.victims:
+            if victim.owner != attacker:
+                victims.setdefault(victim.key, victim)
+    take = None if None in takes else max((t for t in takes if t is not None), default=0)
+    guard = None if None in guards else next(iter(guards), None)
+    if take is not None and guard is not None:  # the guard of the worst
+        guard = guards[takes.index(take)]
+    return Harm(resource, take, guard, tuple(victims.values()), exact, tuple(assumed), why)
+
+
+def _doubted(harm: Harm, why: tuple[str, ...]) -> Harm:
+    return msgspec.structs.replace(harm, exact="unassessed", assumed=(*harm.assumed, *why))
+
+
+def blast(
+    cluster: Cluster,
+    pods: Iterable[Pod],
+    nodes: Sequence[Node],
+    attacker: str,
+    level: Level = "container",
+    may: May | None = None,
+    crown: Collection[str] = frozenset(),
+    tenants: Mapping[str, Collection[str]] | None = None,
+) -> Blast:
+    """The blast of one workload (`namespace/kind/name`). Raises as World.blast."""
+    return World(cluster, pods, nodes, may, crown, tenants).blast(attacker, level)
+
+
+def blast_all(
+    cluster: Cluster,
+    pods: Iterable[Pod],
+    nodes: Sequence[Node],
+    level: Level = "container",
+    may: May | None = None,
+    crown: Collection[str] = frozenset(),
+    tenants: Mapping[str, Collection[str]] | None = None,
+) -> list[Blast]:
+    """The blasts of all workloads, the worst first."""
+    world = World(cluster, pods, nodes, may, crown, tenants)
+    found = [world.blast(owner, level) for owner in world.owners]
+    found.sort(key=lambda one: (-one.score, one.attacker))
+    return found
+
+
+def facts(blasts: Iterable[Blast]) -> Iterator[Starved]:
+    """Who does what to whom: for those who join what the practices know."""
+    for one in blasts:
+        for harm in one.harms:
+            for victim in harm.victims:
+                yield Starved(
+                    one.attacker,
+                    one.level,
+                    harm.resource,
+                    victim.effect,
+                    victim.key,
+                    victim.owner,
+                    harm.exact == "exact",
+                )

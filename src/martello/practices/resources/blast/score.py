@@ -1,0 +1,77 @@
+"""The score of a blast: the weighted share of all other workloads that it harms, 0 to 100.
+
+A workload weighs by its priority, and five times as much where it is named as a crown; it counts by
+the share of its replicas that are hurt. Each resource that nothing guards adds a tenth, even where
+nobody stands beside it today: 0 means that every resource has a guard, and that what the guards
+allow fits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from math import ceil
+from typing import Final
+
+from martello.practices.resources.blast.model import Harm
+from martello.practices.resources.blast.objects import SERVER
+from martello.practices.resources.node.model import CRITICAL, Pod
+
+_CROWN: Final = 5
+_UNGUARDED: Final = 0.1
+
+
+class Weights:
+    """What each workload of a world weighs, and how many pods it has."""
+
+    __slots__ = ("_counts", "_of_account", "_total", "_weights")
+
+    def __init__(
+        self,
+        pods: Iterable[Pod],
+        crown: Collection[str] = frozenset(),
+        accounts: Mapping[str, Collection[str]] | None = None,
+    ) -> None:
+        self._weights: dict[str, int] = {}
+        self._counts: dict[str, int] = {}
+        for pod in pods:
+            weight = _weight(pod.priority) * (_CROWN if pod.owner in crown else 1)
+            self._weights[pod.owner] = max(weight, self._weights.get(pod.owner, 0))
+            self._counts[pod.owner] = self._counts.get(pod.owner, 0) + 1
+        self._total = sum(self._weights.values())
+        self._of_account = accounts or {}
+
+    def score(self, attacker: str, harms: Iterable[Harm]) -> float:
+        """The score of one attacker's harms, rounded up to a tenth."""
+        hurt: dict[str, str] = {}  # by pod or account: its owner
+        whole: set[str] = set()
+        free = 0
+        for harm in harms:
+            if harm.resource == "unenforced":
+                continue
+            free += harm.guard is None
+            hurt.update([(victim.key, victim.owner) for victim in harm.victims])
+        if SERVER in hurt:
+            return 100.0
+        counts: dict[str, int] = {}
+        for key, owner in hurt.items():
+            if owner:
+                counts[owner] = counts.get(owner, 0) + 1
+            else:
+                whole.update(self._of_account.get(key, ()))
+        whole.discard(attacker)
+        weighed = float(sum(self._weights.get(owner, 0) for owner in whole))
+        for owner, count in counts.items():
+            if owner != attacker and owner not in whole and owner in self._weights:
+                weighed += self._weights[owner] * count / self._counts[owner]
+        total = self._total - self._weights.get(attacker, 0)
+        share = 100 * weighed / total if total else 0.0
+        return min(100.0, ceil(round((share + _UNGUARDED * free) * 10, 6)) / 10)
+
+
+def _weight(priority: int) -> int:
+    """Twenty for what the system needs, five for what somebody put above others, two below."""
+    if priority >= CRITICAL:
+        return 20
+    if priority > 0:
+        return 5
+    return 2 if priority == 0 else 1

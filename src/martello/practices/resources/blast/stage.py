@@ -1,0 +1,264 @@
+"""One node with its pods, ready to be asked what any one of them can do to the others.
+
+Everything that needs an order is sorted once a node and resource, however many attackers are asked
+about (`sorts` counts). A foothold is one container of one pod.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from math import ceil
+from typing import Final, Literal
+
+import msgspec
+
+from martello.practices.resources.blast import caps
+from martello.practices.resources.blast.model import Effect, Guard, Resource, Victim
+from martello.practices.resources.node import evict, oom, share
+from martello.practices.resources.node.model import Node, Pod, Signal
+
+PIDS_EACH: Final = 64  # processes of a container of which nobody knows
+Exact = Literal["exact", "bound", "unassessed"]
+
+# What of a kubelet decides over each resource, as fields of Node.
+SETTINGS: Final[dict[Resource, frozenset[str]]] = {
+    "cpu": frozenset(("capacity", "allocatable", "cpu_quota")),
+    "memory": frozenset(("capacity", "allocatable", "reserved", "eviction")),
+    "pids": frozenset(("pod_pids", "pids", "reserved_pids")),
+    "disk": frozenset(("disk", "eviction")),
+    "inodes": frozenset(("inodes", "eviction")),
+}
+USE: Final = "measured use"
+
+
+class Taken(msgspec.Struct, frozen=True):
+    """What one pod can do by one resource on its node: the take (None: no bound), the guard, and
+    who is hurt, in order.
+    """
+
+    take: int | None
+    guard: Guard | None
+    victims: tuple[Victim, ...] = ()
+    exact: Exact = "exact"
+    assumed: tuple[str, ...] = ()
+    why: str = ""
+
+
+class Stage:
+    """A node and the pods on it."""
+
+    __slots__ = ("__dict__", "node", "pods", "sorts")
+
+    def __init__(self, node: Node, pods: Sequence[Pod]) -> None:
+        self.node = node
+        self.pods = tuple(pods)
+        self.sorts = 0  # orders that were made
+
+    def by(self, resource: Resource, pod: Pod) -> Taken:
+        """What a pod of this node can do by a resource of nodes."""
+        if resource == "cpu":
+            return self.cpu(pod)
+        if resource == "memory":
+            return self.memory(pod)
+        if resource == "pids":
+            return self.pids(pod)
+        return self.storage(pod, "disk" if resource == "disk" else "inodes")
+
+    def cpu(self, pod: Pod) -> Taken:
+        """It demands all it can get; whoever then gets less than it demands is throttled."""
+        cap = caps.cpu(pod, self.node)
+        missing = self._starving[pod.key]
+        victims = tuple(
+            Victim(other.key, other.owner, "throttled", ceil(amount))
+            for other, amount in missing
+            if other.owner != pod.owner
+        )
+        guard = cap.guard
+        if guard is None and not victims:
+            guard = Guard("the neighbours' requests")
+        return Taken(
+            cap.most,
+            guard,
+            victims,
+            *self.doubt("cpu", cap.guard, victims, self._cpu_known),
+        )
+
+    def memory(self, pod: Pod) -> Taken:
+        """The union of what the kubelet evicts and of what the kernel kills before."""
+        cap = caps.memory(pod)
+        play = self._ranking("memory").play(pod, cap.most)
+        victims = self._evicted("memory", pod, play)
+        owner, gone = pod.owner, {victim.key for victim in victims}
+        bound = caps.limited(cap.part, "memory")
+        kills = self._weighing.kills(pod, cap.part, None if cap.most is None else bound)
+        for place, one in enumerate(kills.victims, 1):
+            victim = self._victim(one.pod, "killed", place, "memory")
+            if victim.owner != owner and victim.key not in gone:
+                gone.add(victim.key)
+                victims.append(victim)
+        found = tuple(victims)
+        exact, assumed = self.doubt("memory", cap.guard, found, self._memory_known)
+        return Taken(cap.most, cap.guard, found, exact, assumed)
+
+    def pids(self, pod: Pod) -> Taken:
+        """Where it can fill the node's table of processes, nobody else can fork."""
+        cap = caps.pids(pod, self.node)
+        total = self.node.pids - self.node.reserved_pids
+        others = self.processes - self._processes_of(pod)[0]
+        victims: tuple[Victim, ...] = ()
+        if cap.most is None or cap.most + others > total:
+            victims = self._everybody(pod, "no fork")
+        elif "pid.available" in self.node.eviction or "pid.available" in self.node.soft:
+            victims = tuple(self._evicted("pids", pod, self._ranking("pids").play(pod, cap.most)))
+        doubt = self.doubt("pids", cap.guard, victims, self._pids_known)
+        take = total if cap.most is None else min(cap.most, total)
+        return Taken(take, cap.guard, victims, *doubt)
+
+    def storage(self, pod: Pod, signal: Literal["disk", "inodes"]) -> Taken:
+        """The kubelet evicts by rank; what is written between two of its looks may fill all."""
+        cap = caps.disk(pod) if signal == "disk" else caps.inodes(pod)
+        if (self.node.disk if signal == "disk" else self.node.inodes) is None:
+            if cap.guard is not None:
+                return Taken(cap.most, cap.guard, (), "bound", (signal,))
+            return Taken(cap.most, None, (), "unassessed", (signal,))
+        victims = tuple(self._evicted(signal, pod, self._ranking(signal).play(pod, cap.most)))
+        if signal == "disk" and self._fills(cap.most):
+            gone = {victim.key for victim in victims}
+            more = self._everybody(pod, "blocked")
+            victims += tuple(victim for victim in more if victim.key not in gone)
+        doubt = self.doubt(signal, cap.guard, victims, self._known(signal))
+        return Taken(cap.most, cap.guard, victims, *doubt)
+
+    def _evicted(self, signal: Signal, pod: Pod, play: evict.Play) -> list[Victim]:
+        owner = pod.owner
+        found = (
+            self._victim(each.victim, "evicted", place, signal)
+            for place, each in enumerate(play.rounds, 1)
+        )
+        return [victim for victim in found if victim.owner != owner]
+
+    def _victim(self, pod: Pod, effect: Effect, place: int, signal: Signal) -> Victim:
+        """One victim, made once for all attackers to whom it falls in the same place."""
+        key = (id(pod), effect, place, signal)
+        found = self._victims.get(key)
+        if found is None:
+            amount = None
+            if signal == "memory":
+                used = caps.memory_use(pod)[0]
+                amount = used if effect == "killed" else used - caps.asked(pod, "memory")
+            found = self._victims[key] = Victim(pod.key, pod.owner, effect, amount, place)
+        return found
+
+    @cached_property
+    def _victims(self) -> dict[tuple[int, Effect, int, Signal], Victim]:
+        return {}
+
+    def _fills(self, most: int | None) -> bool:
+        """Whether a disk can be full before the kubelet looks at it."""
+        left, room = self._left
+        return left < caps.OVERSHOOT and (most is None or most >= room + left)
+
+    @cached_property
+    def _left(self) -> tuple[int, int]:
+        """The disk's threshold, and what is left above it, in bytes."""
+        left = evict.threshold(self.node, "disk") or 0
+        return left, evict.room(self.node, self.pods, "disk") or 0
+
+    def _everybody(self, pod: Pod, effect: Literal["no fork", "blocked"]) -> tuple[Victim, ...]:
+        owner = pod.owner
+        return tuple([victim for victim in self._all[effect] if victim.owner != owner])
+
+    @cached_property
+    def _all(self) -> dict[str, tuple[Victim, ...]]:
+        return {
+            "no fork": tuple(Victim(pod.key, pod.owner, "no fork") for pod in self.pods),
+            "blocked": tuple(Victim(pod.key, pod.owner, "blocked") for pod in self.pods),
+        }
+
+    def doubt(
+        self, resource: Resource, guard: Guard | None, victims: Sequence[Victim], known: bool
+    ) -> tuple[Exact, tuple[str, ...]]:
+        """How sure a finding is. A setting that nobody told decides where there is harm, or no
+        guard; beneath a guard that holds, its default is a bound.
+        """
+        assumed = self._assumed[resource]
+        words = assumed if known else (*assumed, USE)
+        if not words:
+            return "exact", ()
+        decides = bool(assumed) and (bool(victims) or guard is None)
+        return ("unassessed" if decides else "bound"), words
+
+    @cached_property
+    def _assumed(self) -> dict[Resource, tuple[str, ...]]:
+        return {
+            resource: tuple(sorted(names & self.node.assumed))
+            for resource, names in SETTINGS.items()
+        }
+
+    def _ranking(self, signal: Signal) -> evict.Ranking:
+        made = self._rankings.get(signal)
+        if made is None:
+            self.sorts += 1
+            made = self._rankings[signal] = evict.Ranking(self.node, self.pods, signal)
+        return made
+
+    @cached_property
+    def _rankings(self) -> dict[Signal, evict.Ranking]:
+        return {}
+
+    @cached_property
+    def _weighing(self) -> oom.Weighing:
+        self.sorts += 1
+        return oom.Weighing(self.node, self.pods)
+
+    @cached_property
+    def _starving(self) -> dict[str, list[tuple[Pod, float]]]:
+        """By attacker: the pods that miss processor time, and how much."""
+        self.sorts += 1
+        attackers = [(pod.key, caps.cpu(pod, self.node).part.name) for pod in self.pods]
+        by_key = {pod.key: pod for pod in self.pods}
+        found: dict[str, list[tuple[Pod, float]]] = {}
+        for who, lost in zip(
+            attackers, share.each(self.node, self.pods, self.demands, attackers), strict=True
+        ):
+            missing: dict[str, float] = {}
+            for (key, _), amount in lost.items():
+                missing[key] = missing.get(key, 0.0) + amount
+            found[who[0]] = [(by_key[key], amount) for key, amount in missing.items()]
+        return found
+
+    @cached_property
+    def demands(self) -> dict[share.Key, float]:
+        """What containers demand of the processor, in thousandths of a core."""
+        return {
+            (pod.key, part.name): float(caps.cpu_use(pod, part)[0])
+            for pod in self.pods
+            for part in pod.parts
+        }
+
+    @cached_property
+    def _cpu_known(self) -> bool:
+        return all(caps.cpu_use(pod, part)[1] for pod in self.pods for part in pod.parts)
+
+    @cached_property
+    def _memory_known(self) -> bool:
+        return not self._ranking("memory").assumed
+
+    @cached_property
+    def _pids_known(self) -> bool:
+        return all(self._processes_of(pod)[1] for pod in self.pods)
+
+    def _known(self, signal: Literal["disk", "inodes"]) -> bool:
+        return not self._ranking(signal).assumed
+
+    @cached_property
+    def processes(self) -> int:
+        """How many processes the pods have."""
+        return sum(self._processes_of(pod)[0] for pod in self.pods)
+
+    @staticmethod
+    def _processes_of(pod: Pod) -> tuple[int, bool]:
+        """How many processes a pod has, and whether they were counted."""
+        used = evict.use(pod, "pids")
+        return (PIDS_EACH * len(pod.parts), False) if used is None else (used, True)

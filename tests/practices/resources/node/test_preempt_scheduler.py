@@ -63,6 +63,11 @@ def scheduler(apiserver: ApiServer, tmp_path_factory: pytest.TempPathFactory) ->
             process.wait()
 
 
+def even(world: int) -> bool:
+    """Every other world is of equal nodes and pods of few kinds: the later rules decide there."""
+    return world % 2 == 1
+
+
 def node(choice: random.Random, world: int, number: int) -> dict[str, Any]:
     amounts = {
         "cpu": choice.choice(("500m", "1", "2")),
@@ -71,6 +76,8 @@ def node(choice: random.Random, world: int, number: int) -> dict[str, Any]:
         "pods": choice.choice(("2", "4", "10")),
         "example.com/gpu": choice.choice(("0", "1", "2")),
     }
+    if even(world):
+        amounts |= {"cpu": "1", "memory": "1Gi", "pods": "10"}
     return {
         "apiVersion": "v1",
         "kind": "Node",
@@ -99,7 +106,12 @@ def pod(choice: random.Random, world: int, name: str, priority: str) -> dict[str
         "tolerations": [{"operator": "Exists"}],
         "containers": [container(choice, f"c{i}") for i in range(choice.randint(1, 2))],
     }
-    if choice.random() < 0.3:
+    if even(world):
+        cpu = choice.choice(("500m", "1")) if "coming" in name else "500m"
+        spec["containers"] = [
+            {"name": "c", "image": "web:1", "resources": {"requests": {"cpu": cpu}}}
+        ]
+    elif choice.random() < 0.3:
         spec["initContainers"] = [container(choice, "i")]
     labels = {"world": str(world), "app": choice.choice("abc")} if choice.random() < 0.9 else {}
     return {
@@ -114,9 +126,11 @@ def placed(choice: random.Random, world: int) -> Iterator[dict[str, Any]]:
     """Pods on nodes, with times of start: no two of a node the same."""
     for number in range(3):
         starts = choice.sample(STARTS, 5) if choice.random() < 0.5 else STARTS[:5]
-        for index in range(choice.randint(0, 5)):
+        for index in range(2 if even(world) else choice.randint(0, 5)):
             name = f"world-{world}-{number}-{index}"
             priority = choice.choice(("preempt--5", "preempt-0", "preempt-10", "preempt-20"))
+            if even(world):
+                priority = choice.choice(("preempt-0", "preempt-10"))
             made = pod(choice, world, name, priority)
             made["spec"]["nodeName"] = f"preempt-{world}-{number}"
             made["status"] = {"phase": "Running", "startTime": starts[index]}

@@ -4,6 +4,7 @@ The columns are those of `columns`.
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import fcntl
 import gzip
@@ -72,18 +73,20 @@ def append(file: Path, chunks: Iterable[Chunk]) -> int:
     return count
 
 
-def _opened(file: Path) -> io.TextIOWrapper:
-    opened = file.open("rb")
-    packed = opened.peek(2)[:2] == b"\x1f\x8b"
-    whole = gzip.GzipFile(fileobj=opened) if packed else opened
-    return io.TextIOWrapper(whole, encoding="utf-8-sig", errors="replace", newline="")
+@contextlib.contextmanager
+def _opened(file: Path) -> Iterator[io.TextIOWrapper]:
+    with file.open("rb") as opened:
+        packed = opened.peek(2)[:2] == b"\x1f\x8b"
+        whole = gzip.GzipFile(fileobj=opened) if packed else opened
+        with io.TextIOWrapper(whole, "utf-8-sig", errors="replace", newline="") as text:
+            yield text
 
 
 def _lines(opened: io.TextIOWrapper, counts: Counts) -> Iterator[str]:
     """Lines of bounded length: one that is longer comes in pieces, which are no rows."""
     while line := opened.readline(_LINE):
         counts.bytes += len(line)
-        yield line.replace("\0", "")
+        yield line
 
 
 def _read(

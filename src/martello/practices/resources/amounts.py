@@ -23,6 +23,9 @@ from martello.core.workload import Workload
 
 Amounts = dict[str, int]  # resource name → thousandths
 _LONGEST: Final = 200  # characters of an amount that are quoted
+_FORM: Final = (
+    "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'"
+)
 
 
 class Binary(int):
@@ -129,8 +132,8 @@ def read(value: Any, path: Path = ()) -> Amounts:
     for name, raw in value.items():
         milli = amount(raw)
         if milli is None or not isinstance(name, str):
-            told = str(raw)[:_LONGEST]
-            raise Malformed((*path, str(name)), f"{str(name)[:_LONGEST]}: {told!r} is no quantity")
+            told = f"{str(name)[:_LONGEST]}: {str(raw)[:_LONGEST]!r} is no quantity: {_FORM}"
+            raise Malformed((*path, str(name)), told)
         found[name] = milli
     return found
 

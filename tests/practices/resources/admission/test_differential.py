@@ -282,7 +282,7 @@ class Side:
             old = self.server.request("GET", self.path("Pod", name))
             old["status"]["phase"] = "Succeeded"
             self.server.request("PUT", self.path("Pod", name) + "/status", old)
-            time.sleep(1.2)  # until the controller and the plug-in have heard of it
+            self.counted_soon()
             self.open_again()
 
     def compare(self, raw: Raw, ours: list[Admission], theirs: Raw) -> None:
@@ -313,6 +313,19 @@ class Side:
             name = quota.resource.ref.name
             if quota.used != amounts(theirs[name]):
                 raise Difference(f"{name}: used {theirs[name]}, not {quota.used}: {self.given}")
+
+    def counted_soon(self) -> None:
+        """Waits until the controller has counted what changed, and the plug-in has heard of it."""
+        deadline = time.monotonic() + 10
+        while True:
+            try:
+                self.counted()
+                break
+            except Difference:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.2)
+        time.sleep(0.5)
 
     def counted(self) -> None:
         """What the controller counted of the objects that are there is what Martello counts."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from itertools import permutations
 from typing import Any, Final
@@ -21,7 +21,7 @@ from martello.practices.resources.admission.totals import (
     shared,
     summed,
 )
-from martello.practices.resources.amounts import Amounts, Malformed, Need, amounts, text
+from martello.practices.resources.amounts import Amounts, Malformed, Need, read, text
 
 _MOST: Final = 4  # LimitRanges of one namespace whose orders are tried
 _KEYS: Final = ("default", "defaultRequest", "min", "max", "maxLimitRequestRatio")
@@ -55,29 +55,30 @@ class Complaint(msgspec.Struct, frozen=True):
     at: Path
 
 
-def items(resource: Resource, reader: Callable[[Any, Path], Amounts] = amounts) -> Range:
+def items(resource: Resource) -> Range:
     """The items of a LimitRange. For containers `max` is a default limit where there is none, and
-    the default limit, or else `min`, a default request. Raises Malformed.
+    the default limit, or else `min`, a default request. Amounts may be negative: the server lets
+    them. Raises Malformed.
     """
     written = resource.spec.get("limits")
     if written is None:
         return ()
     if not isinstance(written, list):
         raise Malformed(("spec", "limits"), "limits is no list")
-    return tuple(_item(resource, raw, index, reader) for index, raw in enumerate(written))
+    return tuple(_item(resource, raw, index) for index, raw in enumerate(written))
 
 
-def _item(resource: Resource, raw: Any, index: int, reader: Callable[[Any, Path], Amounts]) -> Item:
+def _item(resource: Resource, raw: Any, index: int) -> Item:
     path: Path = ("spec", "limits", index)
     if not isinstance(raw, dict) or not isinstance(raw.get("type"), str):
         raise Malformed(path, f"LimitRange {resource.ref.name}: an item has no type")
-    read = {key: reader(raw.get(key), (*path, key)) for key in _KEYS}
-    default, request = read["default"], read["defaultRequest"]
+    given = {key: read(raw.get(key), (*path, key)) for key in _KEYS}
+    default, request = given["default"], given["defaultRequest"]
     if raw["type"] == "Container":
-        default = {**read["max"], **default}
-        request = {**read["min"], **default, **request}
-    ratio = read["maxLimitRequestRatio"]
-    return Item(resource, path, raw["type"], default, request, read["min"], read["max"], ratio)
+        default = {**given["max"], **default}
+        request = {**given["min"], **default, **request}
+    ratio = given["maxLimitRequestRatio"]
+    return Item(resource, path, raw["type"], default, request, given["min"], given["max"], ratio)
 
 
 @lru_cache(maxsize=4096)

@@ -243,7 +243,9 @@ def folded(found: Sequence[Admission], order: Sequence[Range]) -> Admission:
     )
     if len(kinds) == 1 and first.verdict == "refused":
         note = f"the LimitRanges {named} are applied in any order: the reason told may differ"
-        return msgspec.structs.replace(first, notes=(*first.notes, note))
+        every = {(id(m.by), m.path, m.text): m for one in found for m in one.messages}
+        notes = (*first.notes, note)
+        return msgspec.structs.replace(first, messages=tuple(every.values()), notes=notes)
     told = "; or ".join(dict.fromkeys(map(_summary, found)))
     reason = f"the LimitRanges {named} contradict each other and are applied in any order: {told}"
     return msgspec.structs.replace(first, verdict="unassessed", reason=reason)

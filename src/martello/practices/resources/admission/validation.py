@@ -154,7 +154,7 @@ def claim_problems(requests: Amounts) -> Iterator[Problem]:
 def range_problems(resource: Resource) -> Iterator[Problem]:
     """What is wrong with a LimitRange. Raises Malformed for what cannot be read."""
     seen: set[str] = set()
-    for item in items(resource, read):
+    for item in items(resource):
         if "/" not in item.type and item.type not in ("Pod", "Container", "PersistentVolumeClaim"):
             wrong = names.unqualified(item.type) or (
                 "must be a standard limit type or fully qualified",
@@ -275,19 +275,20 @@ def _fits(scope: str, key: str, kubernetes: int) -> bool:
 def _scope_problems(
     found: list[Scope], hard: Amounts, path: Path, kubernetes: int, *, selector: bool
 ) -> Iterator[Problem]:
+    listed = ", ".join(scope.name for scope in found)
     for scope in found:
         if not _known(scope.name, kubernetes):
             where = (*path, "scopeName") if selector else path
-            yield Problem(where, "unsupported scope", scope.name)
+            yield Problem(where, "unsupported scope", scope.name if selector else listed)
         for key in sorted(hard):
             if names.is_standard(key) and not _fits(scope.name, key, kubernetes):
-                yield Problem(path, "unsupported scope applied to resource", scope.name)
+                yield Problem(path, "unsupported scope applied to resource", listed)
         if selector:
             yield from _operator_problems(scope, path, kubernetes)
     held = {scope.name for scope in found}
     for pair in _PAIRS:
         if held.issuperset(pair):
-            yield Problem(path, "conflicting scopes", ", ".join(pair))
+            yield Problem(path, "conflicting scopes", listed)
 
 
 def _operator_problems(scope: Scope, path: Path, kubernetes: int) -> Iterator[Problem]:

@@ -1,0 +1,1 @@
+"""What the resources commands do: read a world, ask the practice, tell the answer."""

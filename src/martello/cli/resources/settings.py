@@ -1,0 +1,38 @@
+"""Flags that the resources commands share; one meaning each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+from martello.cli import options
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def _all(*options: Callable[[Any], Any]) -> Callable[[F], F]:
+    def add(function: F) -> F:
+        for option in reversed(options):
+            function = option(function)
+        return function
+
+    return add
+
+
+namespace_flag = click.option(
+    "-n",
+    "--namespace",
+    "namespace",
+    default="",
+    metavar="NAME",
+    help="Where objects go that name no namespace [default: default].",
+)
+
+namespaces_flags = _all(
+    options.namespaces,
+    click.option("-A", "--all-namespaces", is_flag=True, help="All namespaces (the default)."),
+)
+
+world_flags = _all(options.files, options.context, options.kubeconfig, options.incomplete)

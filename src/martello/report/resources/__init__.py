@@ -1,0 +1,1 @@
+"""What the resources commands show, on the screen and as JSON."""

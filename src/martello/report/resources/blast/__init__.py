@@ -1,0 +1,1 @@
+"""Reports of the blast radius: whom a workload can hurt, and what would stop it."""

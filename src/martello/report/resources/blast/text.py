@@ -1,0 +1,135 @@
+"""The blast radius on the screen: a table of workloads and resources, then the worst in full."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import IO, Final
+
+from martello.report.model import Screen
+from martello.report.resources.blast.model import Line, Row, Told
+from martello.report.text import clean, hanging, pad, paint, plural, width
+
+SHORT: Final = {
+    "cpu": "cpu",
+    "memory": "mem",
+    "pids": "pids",
+    "disk": "disk",
+    "inodes": "inode",
+    "placement": "place",
+    "objects": "objs",
+    "api": "api",
+}
+_ROWS: Final = 20
+_GUARD: Final = 26
+_STYLE: Final = {"critical": "critical", "high": "high", "medium": "medium", "low": "low"}
+
+
+def write(told: Told, screen: Screen, out: IO[str]) -> None:
+    """Writes the table where several workloads are asked about, the worst of them, and what stays
+    open.
+    """
+    lines: list[str] = []
+    if not told.single:
+        lines += [*_table(told, screen), ""]
+    shown = told.rows if told.single else told.rows[:1]
+    for row in shown:
+        lines += [*_row(row, screen), ""]
+    out.writelines(f"{line}\n" for line in (*lines, *_end(told, screen)))
+
+
+def _table(told: Told, screen: Screen) -> Iterator[str]:
+    rows = told.rows[:_ROWS]
+    columns = [line.resource for line in rows[0].lines if line.resource in SHORT] if rows else []
+    names = [clean(row.attacker) for row in rows]
+    wide = max((width(name) for name in names), default=8)
+    heads = "".join(f"{SHORT[column]:>6}" for column in columns)
+    yield paint(f"score  {pad('workload', wide)}{heads}   worst", "dim", screen.colour)
+    for name, row in zip(names, rows, strict=True):
+        cells = {line.resource: line for line in row.lines}
+        marks = "".join(_mark(cells.get(column), row, screen) for column in columns)
+        worst = clean(row.worst) or "nobody is hurt"
+        level = f"{row.severity}: " if row.severity else ""
+        yield f"{row.score:>5.1f}  {pad(name, wide)}{marks}   {level}{worst}"
+    if len(told.rows) > _ROWS:
+        yield f"       and {plural(len(told.rows) - _ROWS, 'workload')} more: -o json"
+    yield from hanging(
+        "a number: so many are hurt · 0: bounded · -: no guard, nobody hurt · ?: not known",
+        screen.width,
+        2,
+    )
+
+
+def _mark(line: Line | None, row: Row, screen: Screen) -> str:
+    """A cell of the table: how many are hurt, or what is known otherwise."""
+    text, style = mark(line), "dim"
+    if line is not None and line.hurt:
+        style = _STYLE.get(row.severity, "medium")
+    elif line is not None and line.exact == "unassessed":
+        style = "unassessed"
+    return " " * (6 - len(text)) + paint(text, style, screen.colour)
+
+
+def mark(line: Line | None) -> str:
+    """How many are hurt by a resource, in at most five characters."""
+    if line is None:
+        return ""
+    if line.hurt:
+        count = len(line.hurt)
+        return f"{count}" if count < 10_000 else f"{count // 1000}k"
+    if line.guard:
+        return "0"
+    return "?" if line.exact == "unassessed" else "-"
+
+
+def _row(row: Row, screen: Screen) -> Iterator[str]:
+    head = paint(clean(row.attacker), "bold", screen.colour)
+    about = f"{clean(row.about)}    score {row.score:.1f}"
+    where = f"  ({clean(row.where)})" if row.where else ""
+    yield f"{head}  {about}{where}"
+    if row.worst:
+        worst = f"  worst: {clean(row.worst)}"
+        yield from (
+            paint(line, _STYLE.get(row.severity, "medium"), screen.colour)
+            for line in hanging(worst, screen.width, 9)
+        )
+    for line in row.lines:
+        yield from _line(line, screen)
+    if row.advice is not None:
+        yield from hanging(advice(row), screen.width, 2)
+
+
+def _line(line: Line, screen: Screen) -> Iterator[str]:
+    if line.resource == "unenforced":
+        yield from hanging(f"  {clean(line.says)}", screen.width, 4)
+        return
+    guard = clean(line.guard) if line.guard else "no guard"
+    doubt = "? " if line.exact == "unassessed" else ""
+    first = f"  {pad(line.resource, 9)} {pad(guard, _GUARD)} "
+    text = f"{doubt}{clean(line.says)}"
+    if width(guard) > _GUARD:
+        yield f"  {pad(line.resource, 9)} {guard}"
+        first = " " * (13 + _GUARD)
+    made = hanging(first + text, screen.width, 13 + _GUARD)
+    if not first.strip():
+        made = [" " * (13 + _GUARD) + each.lstrip() for each in made]
+    yield from made
+
+
+def advice(row: Row) -> str:
+    """What would stop it, in a line."""
+    found = row.advice
+    assert found is not None
+    word = "cheapest guards" if found.cheapest else "guards"
+    said = ", ".join(clean(guard) for guard in found.guards)
+    return f"{word}: {said}; score {found.before:.1f} → {found.after:.1f}"
+
+
+def _end(told: Told, screen: Screen) -> Iterator[str]:
+    for note in told.notes:
+        yield from hanging(f"note: {clean(note)}", screen.width, 6)
+    for one in told.missing[:3]:
+        yield from hanging(f"unread: {clean(one)}", screen.width, 8)
+    hurting = sum(1 for row in told.rows if row.severity)
+    words = f"{plural(len(told.rows), 'workload')}, {told.pods:,} pods, level {told.level}: "
+    words += f"{hurting} can hurt others" if hurting else "nobody can hurt another"
+    yield f"{words}    exit {told.exit}"

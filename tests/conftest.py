@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,6 +20,10 @@ _BUSY = [HealthCheck.too_slow]
 settings.register_profile("search", deadline=None, suppress_health_check=_BUSY)
 settings.register_profile("same", settings.get_profile("search"), derandomize=True, database=None)
 settings.load_profile("same")
+
+# jsonschema takes the formats of addresses from it where it is here. No test asks for any, and its
+# grammar takes more than a second to load.
+sys.modules["rfc3987_syntax"] = None  # type: ignore[assignment]
 
 # How wide a terminal is, tests say themselves; pytest-xdist gives its workers one of 80 columns.
 for _name in ("COLUMNS", "LINES"):

@@ -67,7 +67,7 @@ def main(groups: int = GROUPS) -> int:
         events = [event(number) for number in range(first, min(groups, first + _BATCH))]
         hits = [Hit("A", one) for one in events]
         grouping.add(hits)
-        correlator.seen("audit", events[-1]["time"])
+        correlator.seen("audit", [one["time"] for one in events])
         correlator.add(hits)
         for one in events:
             authors.note(one)

@@ -208,3 +208,67 @@ def test_a_rule_of_a_stage_hears_of_it() -> None:
     pipeline = Pipeline(Pack([PODS, over]))
     fed(pipeline, opened("ann", 1), opened("ann", 60, "ResponseComplete"))
     assert pipeline.hits == {"MON-1": 1, "MON-9": 1}
+
+
+FUTURE = 4_000_000_000
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_an_event_of_a_clock_that_is_ahead_changes_nothing_of_the_others(seed: int) -> None:
+    count = Correlation("count", ("MON-131",), ("pod_name",), 600, ">=", 3)
+    rules = Pack([SHELL, PODS, Rule("MON-401", "Many shells", correlate=count)])
+    random = Random(seed)
+    events = [one for one in stream(seed) if one["kind"] == "process"]
+    # As they come: up to half a minute late, which is within the lateness.
+    events.sort(key=lambda one: one["time"] + random.randrange(30) * 10**9)
+    ahead = [
+        {**shell(FUTURE + 3_600 * n, pod_name=random.choice(["web-1", "odd"])), "id": f"ahead{n}"}
+        for n in range(3)
+    ]
+    places = [0, len(events), random.randrange(len(events))]
+    mixed = list(events)
+    for one, place in zip(ahead, sorted(places, reverse=True), strict=True):
+        mixed.insert(place, {**one, "source": "one"})
+
+    def correlated(given: list[dict[str, Any]], size: int) -> dict[str, int]:
+        found = fed_by(size, given, Pipeline(rules))
+        return {id_: one.repeats for id_, one in found.items() if one.rule == "MON-401"}
+
+    alone = correlated(events, 5)
+    assert alone
+    for size in (1, 5, len(mixed)):
+        assert correlated(mixed, size) == alone
+
+
+def test_a_clock_that_is_ahead_hides_nothing_that_is_new_in_one_replica() -> None:
+    base = {"kind": "process", "k8s_ns": "shop", "pod_workload": "deploy/web"}
+
+    def told(*odd: float) -> list[tuple[str, str]]:
+        baselines = Baselines()
+        pipeline = Pipeline(Pack([]), baselines=baselines)
+        usual = [
+            {**base, "pod_name": f"web-{n % 3}", "proc_exe": "/app", "time": n * 10**10}
+            for n in range(1, 300)
+        ]
+        fed(pipeline, *usual[:100])
+        for second in odd:
+            fed(pipeline, {**usual[0], "time": int(second * 10**9)})
+        fed(pipeline, *usual[100:])
+        new = {**usual[0], "proc_exe": "/tmp/miner", "time": 301 * 10**10}
+        found = fed(pipeline, new, {**usual[1], "time": 320 * 10**10})
+        return [(one.rule, one.says.partition(":")[0]) for one in found]
+
+    assert told(FUTURE) == told()
+    assert [rule for rule, _ in told()] == ["MON-501"]
+
+
+def test_a_live_stream_waits_for_no_clock_that_is_ahead() -> None:
+    count = Correlation("count", ("MON-131",), ("pod_name",), 600, ">=", 3)
+    now = 1_000 * 10**9
+    pipeline = Pipeline(
+        Pack([SHELL, Rule("MON-401", "Many shells", correlate=count)]), clock=lambda: now
+    )
+    assert fed(pipeline, shell(999), shell(1_000), shell(5_000, pod_name="other")) == []
+    assert fed(pipeline, shell(80_000)) == []  # of a node whose clock is most of a day ahead
+    now = 1_100 * 10**9
+    assert [one.rule for one in pipeline.tick()] == ["MON-401"]

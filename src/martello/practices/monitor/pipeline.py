@@ -19,6 +19,7 @@ from martello.practices.monitor.alerts.attribute import RESOURCES, Authors
 from martello.practices.monitor.alerts.correlate import Correlator
 from martello.practices.monitor.alerts.grouping import Grouping, Raise
 from martello.practices.monitor.alerts.trail import SESSIONS, Trail
+from martello.practices.monitor.alerts.watermark import RECENT
 from martello.practices.monitor.baseline import RULES, Baselines
 from martello.practices.monitor.baseline import hits as novelties
 from martello.practices.monitor.baseline.facts import MADE_OF
@@ -87,7 +88,7 @@ class Pipeline:
         amended = self._learn(rows) if rows["kind"][0].as_py() == "audit" else []
         hits = [self._told(hit) for hit in self._hits(rows)]
         hits += [self._told(hit) for hit in self._new(rows, hits)]
-        alerts = self._alerts([*hits, *self._correlator.add(hits)])
+        alerts = self._alerts([*hits, *self._correlator.add(hits, self._now())])
         self._wait(alerts, hits)
         return (*amended, *alerts)
 
@@ -108,17 +109,15 @@ class Pipeline:
         if rows["kind"][0].as_py() == "audit":
             self._learn(rows)
         hits = [self._told(hit) for hit in self._hits(rows)]
-        last = pc.max(rows["time"].cast(pa.int64())).as_py()
-        if last:
-            self._correlator.seen(rows["source"][0].as_py() or "", last)
-        self._correlator.add(hits)
+        self._correlator.seen(*_came(rows))
+        self._correlator.add(hits, self._now())
 
     def tick(self) -> tuple[Alert, ...]:
         """What is settled by the time alone: nothing has come for a while."""
         if self._clock is None:
             return ()
         now = self._clock()
-        self._correlator.seen("", now, now)
+        self._correlator.seen("", (now,), now)
         return self._alerts(self._correlator.add(()))
 
     def end(self) -> tuple[Alert, ...]:
@@ -220,8 +219,18 @@ class Pipeline:
         if first:
             self.first = min(self.first or first, first)
             self.last = max(self.last, last)
-            now = self._clock() if self._clock is not None else 0
-            self._correlator.seen(rows["source"][0].as_py() or "", last, now)
+        self._correlator.seen(*_came(rows), self._now())
+
+    def _now(self) -> int:
+        """The time of a stream that is live, in ns; 0: it is read again."""
+        return self._clock() if self._clock is not None else 0
+
+
+def _came(rows: pa.Table) -> tuple[str, list[int]]:
+    """The source of a batch and the times of its last events."""
+    last = rows.slice(max(0, rows.num_rows - RECENT), RECENT)
+    times = last["time"].cast(pa.int64()).to_pylist()
+    return rows["source"][0].as_py() or "", [one for one in times if one]
 
 
 def _named(event: Mapping[str, Any]) -> tuple[str, str, str, int]:

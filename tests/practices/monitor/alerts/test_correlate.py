@@ -137,7 +137,7 @@ def test_c1_the_order_of_arrival_does_not_matter_within_the_lateness(asked: Corr
         correlator = Correlator(pack(asked), lateness=20)
         told = []
         for hit in late:
-            correlator.seen("log", hit.event["time"])
+            correlator.seen("log", [hit.event["time"]])
             told += correlator.add([hit])
         told += correlator.flush()
         assert [one.event["id"] for one in told] == naive(hits, asked)
@@ -146,11 +146,11 @@ def test_c1_the_order_of_arrival_does_not_matter_within_the_lateness(asked: Corr
 
 def test_c1_a_silent_source_does_not_hold_the_others() -> None:
     correlator = Correlator(pack(Correlation("count", ("A",), (), 60, ">=", 1)), lateness=5)
-    correlator.seen("quiet", 0, now=1 * SECOND)
+    correlator.seen("quiet", [0], now=1 * SECOND)
     hit = Hit("A", {"id": "1", "time": 10 * SECOND})
-    correlator.seen("loud", 20 * SECOND, now=20 * SECOND)
+    correlator.seen("loud", [20 * SECOND], now=20 * SECOND)
     assert correlator.add([hit]) == []
-    correlator.seen("loud", 40 * SECOND, now=40 * SECOND)
+    correlator.seen("loud", [40 * SECOND], now=40 * SECOND)
     assert len(correlator.add([])) == 1
 
 
@@ -195,7 +195,7 @@ def test_c4_hits_are_the_same_in_whatever_pieces_they_come() -> None:
         told = []
         for at in range(0, len(hits), size):
             piece = hits[at : at + size]
-            pieces.seen("log", piece[-1].event["time"])
+            pieces.seen("log", [one.event["time"] for one in piece])
             told += pieces.add(piece)
         told += pieces.flush()
         assert [one.event["id"] for one in told] == expected
@@ -291,7 +291,7 @@ def test_what_comes_late_is_counted_where_it_belongs() -> None:
         correlator = Correlator(pack(asked), lateness=0)
         found = []
         for rule, second in given:
-            correlator.seen("log", 1_000 * SECOND)
+            correlator.seen("log", [1_000 * SECOND])
             found += correlator.add(
                 [Hit(rule, {"id": f"{rule}{second}", "time": second * SECOND, "api_code": 1})]
             )

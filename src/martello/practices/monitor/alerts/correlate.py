@@ -22,12 +22,11 @@ from typing import Any, Final
 import msgspec
 
 from martello.practices.monitor.alerts.grouping import ASIDE
+from martello.practices.monitor.alerts.watermark import LATENESS, Watermark
 from martello.practices.monitor.alerts.windows import GROUPS, Group, Item
 from martello.practices.monitor.engine.rule import Correlation, Hit, Pack, Rule
 from martello.practices.monitor.engine.say import columns_of, plain
 
-LATENESS: Final = 60.0  # seconds that an event may come after a later one
-SILENT: Final = 30.0  # seconds after which a source holds the others no longer
 MOST_GROUPS: Final = 250_000  # of all rules
 MOST_BYTES: Final = 64 << 20  # of the groups
 MOST_WAITING: Final = 48 << 20  # bytes of the events before the watermark
@@ -36,6 +35,7 @@ _GROUP: Final = 700  # bytes of a group without its events, about
 _LONGEST: Final = 1_000  # characters of a value kept as evidence
 _EVENT: Final = 300  # bytes of an event that waits besides what it says
 _SECOND: Final = 1_000_000_000
+_NEVER: Final = 1 << 63
 ACCOUNT: Final = "account"  # in `by`: the service account, of audit events and of pods alike
 # Source: the type Event of audit.k8s.io/v1: all but the last address can be set by the client.
 ADDRESSES: Final = "actor_ips"
@@ -55,7 +55,7 @@ class Correlator:
         most_bytes: int = MOST_BYTES,
         most_waiting: int = MOST_WAITING,
     ) -> None:
-        self._lateness = int(lateness * _SECOND)
+        self._watermark = Watermark(lateness)
         self._room = _Room(most_groups, most_bytes)
         self._most_waiting = most_waiting
         self._by_part: dict[str, list[_Windows]] = {}
@@ -73,7 +73,6 @@ class Correlator:
         self._bytes = 0  # of what waits
         self._count = 0
         self._packed: tuple[Mapping[str, Any] | None, bytes] = (None, b"")
-        self._marks: dict[str, tuple[int, int]] = {}  # source: its last time, when it came
         self._done = 0  # the watermark that was reached
         self.late = 0  # hits that came behind the watermark
         self.hurried = 0  # hits that could not wait for it, for want of room
@@ -83,26 +82,25 @@ class Correlator:
         """Groups that were let go for want of room."""
         return self._room.evicted
 
-    def add(self, hits: Iterable[Hit]) -> list[Hit]:
-        """Takes hits in any order, and gives those of correlations that are settled now."""
+    def add(self, hits: Iterable[Hit], now: int = 0) -> list[Hit]:
+        """Takes hits in any order, and gives those of correlations that are settled now. `now` is
+        the time of a stream that is live: what says that it is later happened now.
+        """
         for hit in hits:
             if hit.rule in self._by_part:
-                self._wait(hit)
-        return self._settled(self._watermark())
+                self._wait(hit, now)
+        return self._settled(self._watermark.reached())
 
-    def seen(self, source: str, time: int, now: int = 0) -> None:
-        """Notes that a source has come to a time; `now` is when it came (ns; its own time where
-        that does not matter).
-        """
-        last, _ = self._marks.get(source, (0, 0))
-        self._marks[source] = (max(last, time), now or time)
+    def seen(self, source: str, times: Iterable[int], now: int = 0) -> None:
+        """Notes events of a source by their times, in the order in which they came."""
+        self._watermark.seen(source, times, now)
 
     def flush(self) -> list[Hit]:
         """The hits of all that still waits: nothing earlier will come."""
-        return self._settled(1 << 63)
+        return self._settled(_NEVER)
 
-    def _wait(self, hit: Hit) -> None:
-        time = _time(hit)
+    def _wait(self, hit: Hit, now: int) -> None:
+        time = min(_time(hit), now or _NEVER)
         self._count += 1
         self.late += time < self._done
         if self._packed[0] is not hit.event:  # the rules that are true of an event come in a row
@@ -112,13 +110,6 @@ class Correlator:
         id_ = str(hit.event.get("id") or f"#{self._count}")
         heappush(self._waiting, (time, id_, self._count, hit.rule, packed))
         self._bytes += len(packed) + _EVENT
-
-    def _watermark(self) -> int:
-        if not self._marks:
-            return 0
-        newest = max(now for _, now in self._marks.values())
-        heard = [t for t, now in self._marks.values() if newest - now <= SILENT * _SECOND]
-        return min(heard) - self._lateness
 
     def _settled(self, mark: int) -> list[Hit]:
         found: list[Hit] = []

@@ -92,6 +92,7 @@ class Baselines:
         self._pending: list[tuple[int, int, Fact, Event]] = []  # replicas to be compared
         self._count = 0
         self._now = 0
+        self._ahead = 0  # a time far ahead that one event has told
 
     def __len__(self) -> int:
         """How many entities are known."""
@@ -102,7 +103,7 @@ class Baselines:
         found: list[Novelty] = []
         for event in events:
             time = int(event.get("time") or event.get("seen") or 0)
-            self._now = max(self._now, time)
+            self._pass(time)
             for fact in facts(event):
                 new = self._enter(fact, time, event)
                 if new is not None and new.bits >= self.threshold:
@@ -110,11 +111,21 @@ class Baselines:
         found.extend(self._compared())
         return found
 
+    def _pass(self, time: int) -> None:
+        """What time it is now. An hour and more ahead it is when a second event says so: a clock
+        may be wrong.
+        """
+        if self._now and time > self._now + _OPEN and abs(time - self._ahead) > _OPEN:
+            self._ahead = time
+        else:
+            self._now = time if time < self._now - _OPEN else max(self._now, time)
+
     def alerted(self, event: Event) -> None:
         """An alert of a rule that is never learned is open on the event's workload: what is first
         seen now waits for a person.
         """
         time = int(event.get("time") or event.get("seen") or 0)
+        time = min(time, self._now + _OPEN) if self._now else time
         told = list(facts(event))
         of = workload(event)
         for entity in dict.fromkeys([*([of] if of else ()), *(one.of for one in told)]):

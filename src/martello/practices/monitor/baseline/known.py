@@ -14,6 +14,7 @@ MOST_MEMBERS: Final = 64  # replicas that are told apart
 LEARNED: Final = "learned"
 WAITING: Final = "waiting"  # seen while an alert was open: a person decides
 MINUTE: Final = 60_000_000_000
+_AHEAD: Final = 60  # minutes: a clock was ahead where a replica is seen that much earlier again
 
 
 class Value(msgspec.Struct):
@@ -75,7 +76,7 @@ class Normal:
             span = self.members[member] = [time, time, 0]
         span[0], span[1] = min(span[0], time), max(span[1], time)
         minute = time // MINUTE
-        if minute > span[2]:
+        if minute > span[2] or minute < span[2] - _AHEAD:
             span[2] = minute
             self.minutes += 1
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -32,7 +31,8 @@ def kubelets(files: Sequence[str], reading: Reading, flags: Mapping[str, Any]) -
     for file in files:
         found.update(_read(Path(file)))
     live = Kubelets()
-    if reading.cluster:
+    words = flags["files"]
+    if not words or any(word.partition(":")[0] == "cluster" for word in words):
         live = _live(reading, flags)
     return Kubelets({**live.configurations, **found}, live.stats, live.use, live.notes)
 
@@ -67,7 +67,7 @@ def _live(reading: Reading, flags: Mapping[str, Any]) -> Kubelets:
         return Kubelets()
     try:
         context = flags.get("context") or _context(flags.get("files") or ())
-        found = ask(access(flags["kubeconfig"], context, os.environ), names)
+        found = ask(access(context, kubeconfig=flags["kubeconfig"]), names)
     except MartelloError as error:
         return Kubelets(notes=(f"kubelets were not asked: {error.what}",))
     use: dict[str, Use] = {}

@@ -121,9 +121,8 @@ class World:
     ) -> tuple[list[Harm], set[str]]:
         """What the token, the namespace and the tenant add."""
         held = self._held(pod.namespace, level)
-        spaces = self._named(rights.pods) | held
-        creates = set(rights.creates)
-        creates |= {(space, group, name) for space in held for group, name in NAMESPACED}
+        spaces = frozenset(self.reach(pod, level))
+        creates = self.kinds(pod, level)
         makes = bool(held) or any(name == "serviceaccounts" for _, _, name in creates)
         reached: set[str] = set()
         inside = self._room(spaces, bool(held)) if spaces else None
@@ -151,6 +150,21 @@ class World:
                 *(_doubted(harm, rights.unsure) for harm in harms[len(OF_NODES) :]),
             ]
         return harms, reached
+
+    def reach(self, pod: Pod, level: Level) -> tuple[str, ...]:
+        """The namespaces in which an attacker in a pod may create pods."""
+        if self._may is None or not _LEVEL[level]:
+            return ()
+        held = self._held(pod.namespace, level)
+        return tuple(sorted(self._named(self._may(pod).pods) | held))
+
+    def kinds(self, pod: Pod, level: Level) -> frozenset[tuple[str, str, str]]:
+        """What it may create: (namespace, API group, resource)."""
+        if self._may is None or not _LEVEL[level]:
+            return frozenset()
+        held = self._held(pod.namespace, level)
+        own = {(space, group, name) for space in held for group, name in NAMESPACED}
+        return self._may(pod).creates | own
 
     def _named(self, spaces: Collection[str]) -> frozenset[str]:
         if "" in spaces:

@@ -199,7 +199,7 @@ def _classes(world: Cluster) -> list[Class]:
     every server has and admits in any namespace (limitedResources of its admission configuration
     may forbid that; the API does not show it).
     """
-    found = [Class("", 0, True), *_BUILT_IN]
+    found = [Class("", 0, True), *BUILT_IN]
     for resource in world.of_kind("PriorityClass.scheduling.k8s.io"):
         value = resource.raw.get("value")
         if isinstance(value, int) and not isinstance(value, bool):
@@ -208,7 +208,7 @@ def _classes(world: Cluster) -> list[Class]:
     return list(dict.fromkeys(found))
 
 
-_BUILT_IN: Final = (
+BUILT_IN: Final = (
     Class("system-cluster-critical", 2_000_000_000, True),
     Class("system-node-critical", 2_000_001_000, True),
 )

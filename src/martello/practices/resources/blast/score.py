@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterable, Mapping
 from math import ceil
 from typing import Final
 
-from martello.practices.resources.blast.model import Harm
+from martello.practices.resources.blast.model import Blast, Effect, Harm
 from martello.practices.resources.blast.objects import SERVER
 from martello.practices.resources.node.model import CRITICAL, Pod
 
@@ -75,3 +75,30 @@ def _weight(priority: int) -> int:
     if priority > 0:
         return 5
     return 2 if priority == 0 else 1
+
+
+# What cannot be waited out weighs more than what is only slow.
+_LASTING: Final[frozenset[Effect]] = frozenset(
+    ("evicted", "killed", "no fork", "unschedulable", "blocked")
+)
+
+
+def gravity(blast: Blast, crown: Collection[str] = frozenset()) -> str:
+    """How grave a blast is: critical where it stops all writes to the API or ends a crown of
+    others, high where it ends pods of other namespaces, medium where of its own, or where others
+    only get slower, low where its own do; empty where nobody is hurt.
+    """
+    own = blast.attacker.partition("/")[0]
+    worst = 4
+    for harm in blast.harms:
+        for victim in harm.victims:
+            if victim.key == SERVER or (victim.owner in crown and victim.effect in _LASTING):
+                return "critical"
+            near = (victim.owner or _space(victim.key)).partition("/")[0] == own
+            worst = min(worst, (1 if victim.effect in _LASTING else 2) + near)
+    return ("", "high", "medium", "low", "")[worst]
+
+
+def _space(user: str) -> str:
+    """The namespace of an account's name."""
+    return user.removeprefix("system:serviceaccount:").replace(":", "/", 1)

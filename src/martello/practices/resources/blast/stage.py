@@ -81,7 +81,7 @@ class Stage:
             cap.most,
             guard,
             victims,
-            *self.doubt("cpu", cap.guard, victims, self._cpu_known),
+            *self.doubt("cpu", guard, victims, self._cpu_known),
         )
 
     def memory(self, pod: Pod) -> Taken:

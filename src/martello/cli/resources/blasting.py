@@ -1,0 +1,251 @@
+"""`resources blast`: the engine asked about a world, and its answers in the words of the report."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import IO, Any, Final
+
+from martello.cli.config import load_config
+from martello.cli.errors import nearest
+from martello.cli.outputs import write_each
+from martello.cli.progress import Progress
+from martello.cli.reports import Output
+from martello.cli.resources.blast_words import line_of, row_about, worst_of
+from martello.cli.resources.kubelets import Kubelets, kubelets
+from martello.cli.resources.opening import Opened, opened, place
+from martello.cli.resources.stands import stands
+from martello.core.cluster import Cluster
+from martello.core.errors import BadInput
+from martello.core.finding import SEVERITIES, rank
+from martello.core.resource import Resource
+from martello.practices.resources.blast.facade import World
+from martello.practices.resources.blast.model import Blast, Level
+from martello.practices.resources.blast.remedy import State, remedies
+from martello.practices.resources.blast.score import gravity
+from martello.practices.resources.node.model import Pod
+from martello.practices.resources.node.pods import pods
+from martello.practices.resources.node.settings import nodes
+from martello.report.model import Screen
+from martello.report.resources.blast.model import Advice, Row, Told
+
+_ADVISED: Final = 3  # rows for which guards are looked for where all are asked about
+
+
+def blast_command(words: Sequence[str], outputs: Sequence[Output], flags: dict[str, Any]) -> int:
+    """Writes what was found; the exit code. Raises BadInput, and what reading raises."""
+    told = look(words, flags)
+
+    def write(format: str, screen: Screen, out: IO[str]) -> None:
+        module = import_module(f"martello.report.resources.blast.{format}")
+        if format == "text":
+            module.write(told, screen, out)
+        else:
+            module.write(told, out)
+
+    write_each(outputs, write)
+    return told.exit
+
+
+def look(words: Sequence[str], flags: dict[str, Any]) -> Told:
+    """The blasts of the workloads that are named, or of all."""
+    seen = opened(flags)
+    with Progress() as progress:
+        progress("looking at nodes and pods")
+        known = kubelets(flags["kubelets"], seen.reading, flags)
+        state, cluster = _state(seen, known, flags)
+        crown = _crown(state.pods)
+        tenants = _tenants(cluster, flags["tenant_label"])
+        world = World(cluster, state.pods, state.nodes, state.may, crown, tenants)
+        asked = _asked(world, words, flags["namespaces"])
+        level: Level = flags["level"]
+        progress("bounding what each container takes")
+        found = [world.blast(owner, level) for owner in asked]
+        found.sort(key=lambda one: _worst_first(one, crown))
+        find = _advisor(world, state, crown, tenants, flags["target"])
+        most = len(found) if words or flags["target"] is not None else _ADVISED
+        rows = [
+            _row(one, world, crown, find(one) if place_ < most else None, seen)
+            for place_, one in enumerate(found)
+        ]
+    return _told(world, rows, found, seen, known, words, flags)
+
+
+def _state(seen: Opened, known: Kubelets, flags: dict[str, Any]) -> tuple[State, Cluster]:
+    """Nodes and pods; beyond containers, whose rights count, with the roles of every cluster."""
+    cluster, may = seen.cluster, None
+    if flags["level"] != "container":
+        from martello.cli.access.opening import world_of
+        from martello.cli.resources.rights import may as rights
+        from martello.practices.access import access
+
+        cluster = world_of(seen.reading)
+        may = rights(cluster, access(cluster))
+    found = nodes(cluster, known.configurations, known.stats)
+    return State(cluster, pods(cluster, known.use), found, may), cluster
+
+
+def _asked(world: World, words: Sequence[str], namespaces: Sequence[str]) -> list[str]:
+    """The workloads that are meant. Raises BadInput for a word that means none."""
+    if not words:
+        return [o for o in world.owners if not namespaces or o.partition("/")[0] in namespaces]
+    found: dict[str, None] = {}
+    for word in words:
+        here = [owner for owner in world.owners if _meant(owner, word, namespaces)]
+        if not here:
+            near = nearest(word, [owner.partition("/")[2] for owner in world.owners] or [word])
+            raise BadInput(
+                f"no such workload: {word[:100]}",
+                f"the nearest is {near}" if world.owners else "no pod is on any node",
+                "name deploy/web, shop/deploy/web, or none for all",
+            )
+        found.update(dict.fromkeys(here))
+    return list(found)
+
+
+def _meant(owner: str, word: str, namespaces: Sequence[str]) -> bool:
+    space, _, rest = owner.partition("/")
+    if namespaces and space not in namespaces:
+        return False
+    return word in (owner, rest, rest.partition("/")[2])
+
+
+def _crown(found: Sequence[Pod]) -> frozenset[str]:
+    """The workloads that [crown] of the configuration names: by namespace, or by account."""
+    crown = load_config({}, Path.cwd(), os.environ).crown
+    spaces, accounts = set(crown["namespaces"]), set(crown["accounts"])
+    return frozenset(
+        pod.owner
+        for pod in found
+        if pod.namespace in spaces or f"{pod.namespace}/{_account(pod)}" in accounts
+    )
+
+
+def _account(pod: Pod) -> str:
+    spec = pod.raw.get("spec")
+    name = spec.get("serviceAccountName") if isinstance(spec, dict) else None
+    return name if isinstance(name, str) and name else "default"
+
+
+def _tenants(cluster: Cluster, label: str) -> dict[str, frozenset[str]]:
+    """By namespace: those with the same value of the label."""
+    groups: dict[str, set[str]] = {}
+    for space in cluster.of_kind("Namespace"):
+        value = space.labels.get(label)
+        if value:
+            groups.setdefault(value, set()).add(space.ref.name)
+    return {name: frozenset(group) for group in groups.values() for name in group}
+
+
+def _worst_first(one: Blast, crown: frozenset[str]) -> tuple[int, float, int, str]:
+    """By severity, score, and how many are hurt by how many resources."""
+    level = gravity(one, crown)
+    hurt = sum(len(harm.victims) for harm in one.harms)
+    return rank(level) if level else len(SEVERITIES), -one.score, -hurt, one.attacker
+
+
+def _advisor(
+    world: World,
+    state: State,
+    crown: frozenset[str],
+    tenants: Mapping[str, frozenset[str]],
+    target: float | None,
+) -> Callable[[Blast], Advice | None]:
+    def find(one: Blast) -> Advice | None:
+        if target is not None and one.score <= target:
+            return None
+        found = remedies(world, state, one, target, crown, tenants)
+        if found is None:
+            return None
+        says = tuple(guard.says for guard in found.guards)
+        return Advice(says, found.before, found.after.score, found.cheapest)
+
+    return find
+
+
+def _row(
+    one: Blast, world: World, crown: frozenset[str], advice: Advice | None, seen: Opened
+) -> Row:
+    own = world.owners[one.attacker]
+    resource = _resource(seen.cluster, own[0])
+    return Row(
+        attacker=one.attacker,
+        where=place(resource) if resource is not None else "",
+        about=row_about(one, own),
+        severity=gravity(one, crown),
+        score=one.score,
+        worst=worst_of(one),
+        lines=tuple(line_of(harm, world, own, seen.cluster) for harm in one.harms),
+        places=tuple(name for name in one.places if name),
+        advice=advice,
+    )
+
+
+_KINDS: Final = {
+    "deploy": "Deployment.apps",
+    "sts": "StatefulSet.apps",
+    "ds": "DaemonSet.apps",
+    "rs": "ReplicaSet.apps",
+    "rc": "ReplicationController",
+    "cj": "CronJob.batch",
+    "job": "Job.batch",
+    "pod": "Pod",
+}
+
+
+def _resource(cluster: Cluster, pod: Pod) -> Resource | None:
+    kind, _, name = pod.workload.partition("/")
+    return cluster.get(_KINDS.get(kind, kind), pod.namespace, name)
+
+
+def _told(
+    world: World,
+    rows: Sequence[Row],
+    found: Sequence[Blast],
+    seen: Opened,
+    known: Kubelets,
+    words: Sequence[str],
+    flags: dict[str, Any],
+) -> Told:
+    fail_on = flags["fail_on"] or "high"
+    unknown = [line for row in rows for line in row.lines if line.exact == "unassessed"]
+    notes = list(known.notes)
+    if any(not name for name in world.stages):
+        notes.append("no Node objects: one node of 4 cores, 16Gi and 100Gi stands for all")
+    if world.guessed:
+        notes.append("pods without a node were put where the scheduler would put them")
+    settings = sorted({word for line in unknown for word in line.assumed})
+    if settings:
+        listed = ", ".join(settings[:8]) + (" …" if len(settings) > 8 else "")
+        notes.append(f"? is decided by what nobody told, here assumed: {listed} (--kubelet FILE)")
+    target = flags["target"]
+    return Told(
+        level=flags["level"],
+        rows=tuple(rows),
+        nodes=stands(world, found),
+        pods=len(world.pods),
+        fail_on=fail_on,
+        single=bool(words),
+        target=target,
+        notes=tuple(notes),
+        missing=seen.missing,
+        unassessed=len(unknown),
+        exit=_exit(rows, fail_on, target, bool(unknown or seen.missing), flags),
+    )
+
+
+def _exit(
+    rows: Sequence[Row],
+    fail_on: str,
+    target: float | None,
+    unknown: bool,
+    flags: dict[str, Any],
+) -> int:
+    limit = -1 if fail_on == "never" else rank(fail_on)
+    if any(row.severity and rank(row.severity) <= limit for row in rows):
+        return 1
+    if target is not None and any(row.score > target for row in rows):
+        return 1
+    return 3 if unknown and not flags["allow_incomplete"] else 0

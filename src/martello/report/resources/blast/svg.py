@@ -1,0 +1,191 @@
+"""The blast radius as drawings: workloads by resources, and each node as stacked bars.
+
+Every cell says its number and every bar its words; colour only helps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import IO, Final
+
+from martello.report.network.svg import cut, drawing, element, words
+from martello.report.resources.blast.model import Bar, Line, Row, Stand, Told
+from martello.report.resources.blast.text import SHORT, mark
+
+MOST: Final = 60  # rows of the map
+NODES: Final = 12
+_LETTER: Final = 7.7
+_LABEL: Final = 34
+_CELL: Final = (56.0, 26.0)
+_WIDE: Final = 420.0
+_BAR: Final = 20.0
+_ORDER: Final = 8  # names of those who go down
+STYLE: Final = """
+.net .none { fill: none; } .net .asked { fill: var(--accent); fill-opacity: .75; }
+.net .used { fill: var(--ink); } .net .take { fill: var(--open); fill-opacity: .85; }
+.net .free { fill: var(--line); } .net .on { fill: var(--sheet); font-weight: 600; }
+.net .ring { fill: none; stroke: var(--doubt); stroke-width: 1.6; stroke-dasharray: 3 2; }
+.net .warm { fill: var(--part); } .net .calm { fill: var(--line); }
+"""
+
+
+def write(told: Told, out: IO[str]) -> None:
+    """Writes both drawings as one file."""
+    parts, height, width = [], 16.0, 320.0
+    for body, wide, high in (_map(told), _stands(told)):
+        parts.append(element("g", body, transform=f"translate(0 {height:.1f})"))
+        height, width = height + high + 24, max(width, wide)
+    body = f"<style>{STYLE}</style>" + "".join(parts)
+    out.write(drawing(body, width, height, title(told), style=True) + "\n")
+
+
+def title(told: Told) -> str:
+    """What the picture is of."""
+    return f"Whom workloads can hurt, attacker: {told.level}"
+
+
+def map_svg(told: Told) -> str:
+    """Workloads by resources."""
+    body, width, height = _map(told)
+    return drawing(body, width, height, title(told))
+
+
+def stand_svg(stand: Stand) -> str:
+    """One node."""
+    body, width, height = _stand(stand)
+    return drawing(body, width, height, f"Node {stand.node}")
+
+
+def _map(told: Told) -> tuple[str, float, float]:
+    rows = told.rows[:MOST]
+    columns = [line.resource for line in rows[0].lines if line.resource in SHORT] if rows else []
+    left = 24 + _LETTER * max((len(cut(r.attacker, _LABEL)) for r in rows), default=8)
+    wide, high = _CELL
+    top = 56.0
+    parts = [element("text", words(title(told)), class_="title", x=16, y=22)]
+    for index, column in enumerate(columns):
+        x = left + wide * (index + 0.5)
+        parts.append(element("text", words(SHORT[column]), class_="soft middle", x=x, y=top - 8))
+    parts.append(
+        element("text", "score", class_="soft middle", x=left + wide * (len(columns) + 0.5), y=48)
+    )
+    for place, row in enumerate(rows):
+        y = top + high * place
+        parts.append(element("text", _named(row), class_="end", x=left - 8, y=y + 17))
+        cells = {line.resource: line for line in row.lines}
+        for index, column in enumerate(columns):
+            parts.append(_cell(cells.get(column), row, left + wide * index, y))
+        x = left + wide * (len(columns) + 0.5)
+        parts.append(element("text", f"{row.score:.1f}", class_="middle", x=x, y=y + 17))
+    y = top + high * len(rows)
+    if len(told.rows) > MOST:
+        more = f"and {len(told.rows) - MOST:,} workloads more: -o json"
+        parts.append(element("text", words(more), class_="soft", x=16, y=y + 18))
+        y += 22
+    legend = "number: so many are hurt · 0: bounded · -: no guard, nobody hurt"
+    parts.append(element("text", words(legend), class_="soft", x=16, y=y + 20))
+    dashed = "dashed: decided by a setting that nobody told"
+    parts.append(element("text", words(dashed), class_="soft", x=16, y=y + 38))
+    width = max(left + wide * (len(columns) + 1) + 16, 480.0)
+    return "".join(parts), width, y + 48
+
+
+def _named(row: Row) -> str:
+    short = cut(row.attacker, _LABEL)
+    full = element("title", words(row.attacker)) if short != row.attacker else ""
+    return f"{full}{words(short)}"
+
+
+def _cell(line: Line | None, row: Row, x: float, y: float) -> str:
+    if line is None:
+        return ""
+    wide, high = _CELL
+    grave = row.severity in ("critical", "high")
+    kind = ("open" if grave else "warm") if line.hurt else "calm" if not line.guard else "none"
+    box = element("rect", class_=kind, x=x + 2, y=y + 2, width=wide - 4, height=high - 4, rx=3)
+    ring = ""
+    if line.exact == "unassessed":
+        ring = element("rect", class_="ring", x=x + 3, y=y + 3, width=wide - 6, height=high - 6)
+    text = element(
+        "text",
+        words(mark(line)),
+        class_="on middle" if line.hurt else "middle soft",
+        x=x + wide / 2,
+        y=y + 17,
+    )
+    guard = line.guard or "no guard"
+    told = element("title", words(f"{row.attacker}, {line.resource}: {guard}; {line.says}"))
+    return element("g", told + box + ring + text)
+
+
+def _stands(told: Told) -> tuple[str, float, float]:
+    parts, y, width = [], 0.0, 0.0
+    for stand in told.nodes[:NODES]:
+        body, wide, high = _stand(stand)
+        parts.append(element("g", body, transform=f"translate(0 {y:.1f})"))
+        y, width = y + high + 16, max(width, wide)
+    return "".join(parts), width, y
+
+
+def _stand(stand: Stand) -> tuple[str, float, float]:
+    head = f"{cut(stand.node, 40)}: {stand.pods:,} pods; the worst is {cut(stand.attacker, 40)}"
+    parts = [element("text", words(head), class_="title", x=16, y=20)]
+    y = 38.0
+    for bar in stand.bars:
+        parts += list(_bar(bar, y))
+        y += _BAR + 26
+    legend = "blue: asked for · red: what it can take beside · dark line: in use · grey: free"
+    parts.append(element("text", words(legend), class_="soft", x=16, y=y + 4))
+    y += 26
+    for place, hurt in enumerate(stand.order[:_ORDER], 1):
+        amount = f", {hurt.amount}" if hurt.amount else ""
+        text = f"{place}. {cut(hurt.name, 48)} {hurt.effect}{amount}"
+        parts.append(element("text", words(text), x=32, y=y))
+        y += 18
+    if len(stand.order) > _ORDER:
+        more = f"and {len(stand.order) - _ORDER:,} more go down"
+        parts.append(element("text", words(more), class_="soft", x=32, y=y))
+        y += 18
+    if not stand.order:
+        parts.append(element("text", "nobody goes down", class_="soft", x=32, y=y))
+        y += 18
+    return "".join(parts), max(96 + _WIDE + 40, 32 + 8.2 * len(head)), y + 4
+
+
+def _bar(bar: Bar, y: float) -> Iterator[str]:
+    """What is asked for from the left; from its end what the attacker can take, to the edge where
+    nothing bounds it.
+    """
+    left, total = 96.0, max(bar.total, 1)
+    yield element("text", words(bar.name), class_="end", x=left - 8, y=y + 15)
+    yield element("rect", class_="free", x=left, y=y, width=_WIDE, height=_BAR)
+    asked = _WIDE * min(bar.asked, total) / total
+    free = _WIDE - asked
+    take = free if bar.take is None else min(free, _WIDE * bar.take / total)
+    if asked:
+        yield element("rect", class_="asked", x=left, y=y, width=asked, height=_BAR)
+    if take:
+        yield element("rect", class_="take", x=left + asked, y=y, width=take, height=_BAR)
+    if bar.used is not None:
+        x = left + _WIDE * min(bar.used, total) / total
+        yield element("rect", class_="used", x=x - 1, y=y - 3, width=2, height=_BAR + 6)
+    parts = [f"{amount(bar.asked, bar.unit)} asked for"] if bar.asked else []
+    if bar.used is not None:
+        parts.append(f"{amount(bar.used, bar.unit)} in use")
+    parts.append(
+        "it can take all" if bar.take is None else f"it takes {amount(bar.take, bar.unit)}"
+    )
+    text = f"{', '.join(parts)}, of {amount(bar.total, bar.unit)}"
+    yield element("text", words(text), class_="label", x=left, y=y + _BAR + 14)
+
+
+def amount(count: int, unit: str) -> str:
+    """A figure with its unit."""
+    if unit != "bytes":
+        return f"{count:,}{unit}"
+    size, name = float(count), ""
+    for larger in ("Ki", "Mi", "Gi", "Ti"):
+        if size < 1024:
+            break
+        size, name = size / 1024, larger
+    return f"{size:,.0f}{name}" if size >= 10 or not name else f"{size:,.1f}{name}"

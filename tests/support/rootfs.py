@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import subprocess
@@ -29,7 +30,10 @@ def debian_rootfs() -> Path:
     if program is None:
         pytest.skip("no mmdebstrap: apt-get install mmdebstrap")
     _BUILD.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=_BUILD) as folder:
+    with (_BUILD / "lock").open("w") as lock, tempfile.TemporaryDirectory(dir=_BUILD) as folder:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # one worker makes it, the others wait
+        if kept.is_file():
+            return kept
         made = Path(folder) / "root.tar"
         command = [program, "--variant=minbase", f"--include={_INCLUDED}", "bookworm", str(made)]
         try:

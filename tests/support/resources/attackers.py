@@ -5,13 +5,15 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
-from tests.support.resources.simulator import TICK, Machine, Process
+from tests.support.resources.simulator import RATE, TICK, Machine, Process
 
 from martello.practices.resources.amounts import Amounts
 from martello.practices.resources.node.model import Class, Node, Part, Pod, Use, Volume
 
 MI = 1 << 20
+PAGE = 4096
 NAMES = ("cpu", "memory", "ephemeral-storage")
 
 
@@ -44,13 +46,18 @@ def pod(name: str, *parts: Part, **changes: object) -> Pod:
             request[one] = request.get(one, 0) + amount
     limit = {n: sum(p.limits[n] for p in parts) for n in NAMES if all(n in p.limits for p in parts)}
     made = {"node": "node", "workload": f"deploy/{name}", "qos": qos(parts), **changes}
+    volumes: Any = made.get("volumes", ())
+    mounts = [{"name": v.name, "mountPath": f"/{v.name}"} for v in volumes]
+    made["raw"] = {
+        "spec": {"containers": [{"name": p.name, "volumeMounts": mounts} for p in parts]}
+    }
     return Pod("shop", name, parts=parts, request=request, limit=limit, **made)  # type: ignore[arg-type]
 
 
 def world(chance: random.Random) -> World:
     """A node that is at peace while nobody attacks: no threshold is crossed."""
     memory = chance.randint(512, 4096)
-    disk = chance.randint(500, 4000)
+    disk = chance.choice([500, 2000, 30_000])
     reserved = chance.choice([0, 0, 64, 256])
     system = chance.randint(0, max(reserved, 32))
     eviction = {"memory.available": 100 * MI, "nodefs.available": disk * MI // 10}
@@ -75,7 +82,7 @@ def world(chance: random.Random) -> World:
         reserved_pids=chance.choice([0, 50]),
         disk=disk * MI,
         cgroup=1,
-        kubernetes=20,
+        kubernetes=chance.choice([20, 30]),
         pods_enforced=chance.random() < 0.8,
         used_by_system=Use(cpu=0, memory=system * MI, pids=0, disk=0, inodes=0),
     )
@@ -104,13 +111,13 @@ def _pod(chance: random.Random, number: int, memory: int, disk: int) -> Pod:
             asked = chance.choice([0, (use.memory or 0) // 2, use.memory or 0, memory * MI])
             requests = {"cpu": chance.choice([10, 100, 500]), "memory": asked * 1000}
             if chance.random() < 0.4:
-                most = max(asked, use.memory or 0, MI) + chance.choice([0, 16, 4096]) * MI
+                most = max(asked, use.memory or 0, MI) + chance.choice([1, 16, 4096]) * MI
                 limits["memory"] = most * 1000
             if chance.random() < 0.4:
                 limits["cpu"] = max(requests["cpu"], use.cpu or 0)
         if kind == "same":
             limits |= {"cpu": max(requests["cpu"], use.cpu or 0)}
-            limits |= {"memory": max(requests["memory"], (use.memory or 0) * 1000, MI * 1000)}
+            limits |= {"memory": max(requests["memory"], ((use.memory or 0) + MI) * 1000)}
             requests |= limits
         if chance.random() < 0.3:
             requests["ephemeral-storage"] = chance.randint(0, disk) * MI * 1000
@@ -119,8 +126,10 @@ def _pod(chance: random.Random, number: int, memory: int, disk: int) -> Pod:
             limits["ephemeral-storage"] = most
         parts.append(Part(f"c{one}", {k: v for k, v in requests.items() if v}, limits, use))
     volumes: tuple[Volume, ...] = ()
-    if chance.random() < 0.15:
-        volumes = (Volume("shm", True, chance.choice([None, 32 * MI, 4096 * MI])),)
+    if chance.random() < 0.2:
+        volumes += (Volume("shm", True, chance.choice([None, 32 * MI, 4096 * MI])),)
+    if chance.random() < 0.4:
+        volumes += (Volume("files", False, chance.choice([None, None, 100 * MI])),)
     priority = chance.choice([0, 0, 0, 100, 1000, 2_000_001_000])
     return pod(f"p{number}", *parts, priority=priority, volumes=volumes)
 
@@ -137,6 +146,7 @@ class Attacker:
         ]
         self.deeds = chance.sample(deeds, chance.randint(2, len(deeds)))
         self.pace = chance.choice([2.0, 5.0, TICK])
+        self.writes = False
         machine.at(0.0, self._act)
 
     def _act(self) -> None:
@@ -187,23 +197,44 @@ class Attacker:
 
     def _fill(self) -> None:
         """All of the node, by small processes, one after the other."""
-        for _ in range(2):
-            self._split()
+        self._split()
+        self._split()
+        self._probe()
 
     def _memory_file(self) -> None:
+        """Fills volumes in memory to the brim, then all others want a little more."""
         for volume in self.box.place.pod.volumes:
-            size = self.machine.capacity // self.chance.choice([8, 50])
-            while self.machine.write_memory(self.box, volume.name, size):
+            step = self.machine.capacity // self.chance.choice([8, 50])
+            while volume.memory and self.machine.write_memory(
+                self.box, volume.name, min(step, self.machine.room()) or PAGE
+            ):
                 pass
+        self._probe()
 
     def _write(self) -> None:
         left = self.machine.left("disk")
         wanted = self.machine.node.eviction["nodefs.available"]
         exact = max((left or 0) - wanted + 1, 0)
-        self.machine.write(self.box, self.chance.choice([exact, exact, 10 * MI, 100 * MI]))
+        size = self.chance.choice([exact, exact, 10 * MI, 100 * MI])
+        volumes = [v for v in self.box.place.pod.volumes if not v.memory]
+        if not self.writes:
+            self.writes = True
+            self._write_on(size, volume=bool(volumes) and self.chance.random() < 0.7)
+
+    def _write_on(self, size: int, *, volume: bool) -> None:
+        """Second by second, as fast as the disk takes it."""
+        now = min(size, RATE)
+        if (
+            self.machine.attacker.gone
+            or not now
+            or not (self.machine.write(self.box, now, volume=volume))
+        ):
+            self.writes = False
+            return
+        self.machine.at(1.0, lambda: self._write_on(size - now, volume=volume))
 
     def _delete(self) -> None:
-        self.box.disk = 0
+        self.box.disk = self.box.place.files = 0
 
     def _fork(self) -> None:
         left, wanted = self.machine.left("pids"), self.machine.node.eviction.get("pid.available")
@@ -214,9 +245,16 @@ class Attacker:
         self.box.place.forked = 1
 
     def _probe(self) -> None:
+        """The others do what programs do: they fork, and take a little memory for a while."""
         for place in list(self.machine.places):
-            if place is not self.machine.attacker:
-                place.forked -= self.machine.fork(place)
+            if place is self.machine.attacker:
+                continue
+            made = self.machine.fork(place)
+            place.forked -= made
+            for box in place.boxes:
+                for process in list(box.processes):
+                    if process.held and self.machine.take(process, PAGE):
+                        self.machine.free(process, PAGE)
 
 
 def attack(found: World, chance: random.Random, seconds: float = 130.0) -> Machine:

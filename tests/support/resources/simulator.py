@@ -19,7 +19,8 @@ from dataclasses import dataclass, field
 from martello.practices.resources.node.model import CRITICAL, Node, Pod
 
 TICK = 10.0  # s between two looks of the kubelet
-MEASURED = 60.0  # s between two measurements of a pod's disk
+MEASURED = 60.0  # s between two measurements of volumes on disk (volumeStatsAggPeriod)
+RATE = 200 << 20  # bytes a second that the disk takes
 AGAIN = 10.0  # s until a killed container runs again
 
 
@@ -56,7 +57,8 @@ class Place:
     boxes: list[Box] = field(default_factory=list)
     tmpfs: dict[str, int] = field(default_factory=dict)
     forked: int = 0
-    measured: int = 0  # bytes of disk
+    files: int = 0  # bytes in volumes on disk
+    seen: int = 0  # what was last measured of them
     gone: bool = False
 
     @property
@@ -67,7 +69,14 @@ class Place:
     @property
     def disk(self) -> int:
         """Bytes on disk."""
-        return sum(b.disk for b in self.boxes)
+        return self.files + sum([b.disk for b in self.boxes])
+
+    @property
+    def measured(self) -> int:
+        """Bytes on disk, as far as the kubelet knows: the runtime tells of the layers every ten
+        seconds, volumes are walked through every minute.
+        """
+        return self.seen + sum([b.disk for b in self.boxes])
 
 
 def adjustment(pod: Pod, request: int, capacity: int) -> int:
@@ -89,7 +98,7 @@ class Machine:
         self.kubepods = None
         if node.pods_enforced:
             self.kubepods = self.capacity - node.reserved.get("memory", 0) // 1000
-        self.harmed: dict[str, list[str]] = {"killed": [], "evicted": [], "no fork": []}
+        self.harmed: dict[str, list[str]] = {"memory": [], "disk": [], "pids": []}
         self.most = {"memory": 0, "pids": 0, "disk": 0}
         self._events: list[tuple[float, int, Callable[[], None]]] = []
         self._count = 0
@@ -116,7 +125,6 @@ class Machine:
             box.held = part.use.memory or 0
             place.forked += part.use.pids or 1
             place.boxes.append(box)
-        place.measured = place.disk
         return place
 
     # The clock
@@ -139,6 +147,13 @@ class Machine:
         """Bytes of all pods."""
         return sum([p.held for p in self.places])
 
+    def room(self) -> int:
+        """Bytes until the kernel has to kill somebody."""
+        bounds = [self.capacity - self.system]
+        if self.kubepods is not None:
+            bounds.append(self.kubepods)
+        return min(bounds) - self.used()
+
     def free(self, process: Process, size: int) -> None:
         """A process gives so many bytes back."""
         process.held -= size
@@ -160,7 +175,9 @@ class Machine:
         """A process of a container writes into a volume of memory."""
         kept = next(v for v in box.place.pod.volumes if v.name == volume)
         writer = next((p for p in box.processes if p.alive), None)
-        top = kept.limit if kept.limit is not None else self.capacity // 2
+        top = self.capacity // 2  # a size limit does not bound it before 1.22
+        if self.node.kubernetes >= 22:
+            top = kept.limit if kept.limit is not None else self.capacity
         if writer is None or box.place.tmpfs.get(volume, 0) + size > top:
             return False
         if not self.take(writer, size):
@@ -194,7 +211,7 @@ class Machine:
         worst.box.held -= worst.held
         place = worst.box.place
         if place is not self.attacker:
-            self.harmed["killed"].append(place.pod.key)
+            self.harmed["memory"].append(place.pod.key)
         if not worst.box.processes:
             held = worst.held if place is not self.attacker else 0
             self.at(AGAIN, lambda: self._restart(worst.box, held))
@@ -211,7 +228,7 @@ class Machine:
         """Forks; how many there came to be."""
         free = self.node.pids - self.node.reserved_pids - sum(p.forked for p in self.places)
         if place is not self.attacker and free < count:
-            self.harmed["no fork"].append(place.pod.key)
+            self.harmed["pids"].append(place.pod.key)
         if self.node.pod_pids is not None:
             free = min(free, self.node.pod_pids - place.forked)
         made = max(min(count, free), 0)
@@ -219,14 +236,16 @@ class Machine:
         self._mark()
         return made
 
-    def write(self, box: Box, size: int) -> bool:
-        """Writes to the container's layer; False where the disk is full."""
-        assert self.node.disk is not None
-        if sum(p.disk for p in self.places) + (self.node.used_by_system.disk or 0) + size > (
-            self.node.disk
-        ):
+    def write(self, box: Box, size: int, *, volume: bool) -> bool:
+        """Writes to the container's layer, or to a volume on disk; False where that is full."""
+        left = self.left("disk")
+        assert left is not None
+        if size > left:
             return False
-        box.disk += size
+        if volume:
+            box.place.files += size
+        else:
+            box.disk += size
         self._mark()
         return True
 
@@ -239,7 +258,7 @@ class Machine:
 
     def _measure(self) -> None:
         for place in self.places:
-            place.measured = place.disk
+            place.seen = place.files
         self.at(MEASURED, self._measure)
 
     def _look(self) -> None:
@@ -247,18 +266,19 @@ class Machine:
         over = [p for p in self.places if self._over_own(p) and not self._kept(p)]
         if over:
             for place in over:
-                self._evict(place)
+                self._evict(place, "disk")
             return
         for signal in ("memory", "pods", "disk", "pids"):
             if self._pressing(signal):
                 ranked = self._ranked(signal)
                 if ranked:
-                    self._evict(ranked[0])
+                    self._evict(ranked[0], "memory" if signal == "pods" else signal)
                     return
 
     def _over_own(self, place: Place) -> bool:
         limits = [(place.disk_limit, place.measured)]
-        limits += [(b.disk_limit, b.disk) for b in place.boxes if place.measured == place.disk]
+        limits += [(b.disk_limit, b.disk) for b in place.boxes]
+        limits += [(v.limit, place.seen) for v in place.pod.volumes if not v.memory]
         return any(limit is not None and used > limit for limit, used in limits)
 
     def left(self, signal: str) -> int | None:
@@ -301,7 +321,7 @@ class Machine:
 
         return sorted(places, key=rank)
 
-    def _evict(self, place: Place) -> None:
+    def _evict(self, place: Place, resource: str) -> None:
         place.gone = True
         for box in place.boxes:
             for process in box.processes:
@@ -309,10 +329,10 @@ class Machine:
             box.processes.clear()
             box.disk = box.held = 0
         place.tmpfs.clear()
-        place.forked = 0
+        place.forked = place.files = 0
         self.places.remove(place)
         if place is not self.attacker:
-            self.harmed["evicted"].append(place.pod.key)
+            self.harmed[resource].append(place.pod.key)
 
 
 SIGNALS = {

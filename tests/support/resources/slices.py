@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from martello.practices.resources.node.model import Node, Pod
 
+Awake = Callable[[int], bool]
 PERIOD = 100  # ms in which a quota is counted
 BACKLOG = 50  # ms of work that may wait: more is lost
 
@@ -75,14 +76,14 @@ def _quota(node: Node, milli: int | None) -> float | None:
 def run(
     node: Node,
     pods: Sequence[Pod],
-    attacker: str,
-    awake: Callable[[int], bool],
+    attacker: tuple[str, str],
+    awake: Awake | None,
     *,
     ms: int,
     quantum: int = 2,
 ) -> dict[tuple[str, str], float]:
-    """Thousandths of a core that each container was served, while the attacker's spin whenever
-    `awake(ms)`; the others bring the work that they want, evenly.
+    """Thousandths of a core that each container was served, while the attacker (pod, container)
+    spins whenever `awake(ms)`; the others, and it without that, bring what they want, evenly.
     """
     root, leaves = tree(node, pods)
     everything = _walk(root)
@@ -92,7 +93,7 @@ def run(
             for group in everything:
                 group.spent = 0.0
         for leaf in leaves.values():
-            if leaf.key[0] == attacker:
+            if leaf.key == attacker and awake is not None:
                 leaf.busy = awake(now)
             else:
                 leaf.waiting = min(leaf.waiting + (leaf.want or 0) * quantum / 1000, BACKLOG)

@@ -21,7 +21,7 @@ from martello.practices.resources.blast.model import (
     Starved,
     Victim,
 )
-from martello.practices.resources.blast.objects import NAMESPACED, by_objects
+from martello.practices.resources.blast.objects import NAMESPACED, by_objects, kept
 from martello.practices.resources.blast.places import placed
 from martello.practices.resources.blast.room import Room, room
 from martello.practices.resources.blast.score import Weights
@@ -164,7 +164,7 @@ class World:
             return frozenset()
         held = self._held(pod.namespace, level)
         own = {(space, group, name) for space in held for group, name in NAMESPACED}
-        return self._may(pod).creates | own
+        return kept(self._may(pod).creates | own)
 
     def _named(self, spaces: Collection[str]) -> frozenset[str]:
         if "" in spaces:
@@ -197,7 +197,7 @@ def _merged(
     start: Harm | None = None,
 ) -> Harm:
     """The worst of several footholds: each by itself, their victims together."""
-    if len(takens) == 1 and start is None and not guessed:
+    if len(takens) == 1 and start is None and not guessed and resource in OF_NODES:
         one = takens[0]
         return Harm(resource, one.take, one.guard, one.victims, one.exact, one.assumed, one.why)
     takes = [one.take for one in takens]

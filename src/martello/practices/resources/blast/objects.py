@@ -40,31 +40,43 @@ NAMESPACED: Final[tuple[tuple[str, str], ...]] = (
     ("coordination.k8s.io", "leases"),
 )
 # Requests that are answered and not kept.
-_UNKEPT: Final = frozenset(("authorization.k8s.io", "authentication.k8s.io"))
+UNKEPT: Final = frozenset(("authorization.k8s.io", "authentication.k8s.io"))
+
+
+def kept(creates: Iterable[tuple[str, str, str]]) -> frozenset[tuple[str, str, str]]:
+    """Those rights to create that leave an object behind."""
+    return frozenset(
+        (space, group, name)
+        for space, group, name in creates
+        if group not in UNKEPT and "/" not in name
+    )
 
 
 def by_objects(world: Cluster, creates: Iterable[tuple[str, str, str]], *, whole: bool) -> Harm:
     """What may be stored by these rights to create: `whole`, if what is there may be replaced."""
     total, guard = 0, None
     free: dict[str, None] = {}
+    spaces: dict[str, None] = {}
     for namespace, group, resource in sorted(set(creates)):
-        if group in _UNKEPT or "/" in resource:
-            continue
         left, found = _left(world, namespace, group, resource, whole)
         if left is None:
-            name = f"{resource}.{group}" if group else resource
-            free[f"{name} in {namespace}" if namespace else name] = None
+            free[f"{resource}.{group}" if group else resource] = None
+            spaces[namespace or "the whole cluster"] = None
         else:
             total, guard = total + left * OBJECT, guard or found
     if free:
-        names = list(free)
-        more = f" and {len(names) - 3} more" if len(names) > 3 else ""
-        why = f"no quota counts {', '.join(names[:3])}{more}: {ETCD // OBJECT:,} objects fill etcd"
+        why = f"no quota counts {_some(free)} in {_some(spaces)}; {ETCD // OBJECT:,} are enough"
         return Harm("objects", None, None, (_blocked(),), "bound", ("etcd's quota",), why)
     if total >= ETCD:
         why = f"the quotas leave {size(total)}, etcd holds {size(ETCD)}"
         return Harm("objects", total, None, (_blocked(),), "bound", ("etcd's quota",), why)
     return Harm("objects", total, guard or Guard("no right to create objects"))
+
+
+def _some(words: Iterable[str]) -> str:
+    listed = list(words)
+    more = f" and {len(listed) - 2:,} more" if len(listed) > 2 else ""
+    return f"{', '.join(listed[:2])}{more}"
 
 
 def _blocked() -> Victim:

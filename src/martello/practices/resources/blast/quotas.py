@@ -8,6 +8,7 @@ from typing import Any
 from martello.core.cluster import Cluster
 from martello.core.resource import Nowhere, Resource, resource_of
 from martello.practices.resources.blast.room import BUILT_IN
+from martello.practices.resources.node.model import Pod
 
 OBJECTS = 100  # of each kind that a namespace may hold
 
@@ -51,10 +52,39 @@ def counted(cluster: Cluster, kinds: Iterable[tuple[str, str, str]]) -> Cluster:
     )
 
 
+def bounded_pods(cluster: Cluster, namespaces: Iterable[str], pods: Iterable[Pod]) -> Cluster:
+    """In each namespace half as much again as its pods ask for today, and limits of as much; a
+    LimitRange whose minimum keeps limits of 0 out.
+    """
+    held = tuple(pods)
+    spaces = {space: [pod for pod in held if pod.namespace == space] for space in namespaces}
+    made: list[Resource] = []
+    for space, own in spaces.items():
+        cpu = max(200, sum(pod.request.get("cpu", 0) for pod in own) * 3 // 2)
+        memory = max(2**28, sum(pod.request.get("memory", 0) for pod in own) * 3 // 2000)
+        hard = {
+            "pods": str(max(4, len(own) * 3 // 2)),
+            "requests.cpu": f"{cpu}m",
+            "requests.memory": str(memory),
+            "limits.cpu": f"{2 * cpu}m",
+            "limits.memory": str(memory),
+            "limits.ephemeral-storage": str(max(4, len(own)) * 2**28),
+        }
+        made.append(_quota("pods", space, {"hard": hard}, cluster.name))
+        least = {"cpu": "1m", "memory": "4Mi", "ephemeral-storage": "1Mi"}
+        spec = {"limits": [{"type": "Container", "min": least}]}
+        made.append(_object("LimitRange", "least", space, spec, cluster.name))
+    return cluster.apply(made)
+
+
 def _quota(name: str, namespace: str, spec: dict[str, Any], cluster: str) -> Resource:
+    return _object("ResourceQuota", name, namespace, spec, cluster)
+
+
+def _object(kind: str, name: str, namespace: str, spec: dict[str, Any], cluster: str) -> Resource:
     raw = {
         "apiVersion": "v1",
-        "kind": "ResourceQuota",
+        "kind": kind,
         "metadata": {"name": f"martello-{name}", "namespace": namespace},
         "spec": spec,
     }

@@ -16,7 +16,7 @@ from martello.core.cluster import Cluster
 from martello.practices.resources.blast import caps
 from martello.practices.resources.blast.facade import May, World
 from martello.practices.resources.blast.model import Blast, Harm, Rights
-from martello.practices.resources.blast.quotas import bounded_classes, counted
+from martello.practices.resources.blast.quotas import bounded_classes, bounded_pods, counted
 from martello.practices.resources.blast.stage import Stage
 from martello.practices.resources.node import evict
 from martello.practices.resources.node.model import Node, Part, Pod
@@ -247,6 +247,15 @@ def _beyond(world: World, blast: Blast, pod: Pod) -> Iterator[Remedy]:
             "placement",
             lambda state: msgspec.structs.replace(
                 state, cluster=bounded_classes(state.cluster, spaces)
+            ),
+        )
+    if spaces and any(harms[name].guard is None for name in ("memory", "placement")):
+        yield Remedy(
+            f"quota of pods, requests and limits with a LimitRange minimum in {named}",
+            2,
+            "memory",
+            lambda state: msgspec.structs.replace(
+                state, cluster=bounded_pods(state.cluster, spaces, state.pods)
             ),
         )
     kinds = world.kinds(pod, blast.level)

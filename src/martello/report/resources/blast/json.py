@@ -26,7 +26,7 @@ def write(told: Told, out: IO[str]) -> None:
 
 def _row(row: dict[str, object]) -> dict[str, object]:
     lines = row["lines"]
-    assert isinstance(lines, list)
+    assert isinstance(lines, list | tuple)
     return {
         **row,
         "lines": [

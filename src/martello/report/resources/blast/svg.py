@@ -25,6 +25,7 @@ STYLE: Final = """
 .net .used { fill: var(--ink); } .net .take { fill: var(--open); fill-opacity: .85; }
 .net .free { fill: var(--line); } .net .on { fill: var(--sheet); font-weight: 600; }
 .net .ring { fill: none; stroke: var(--doubt); stroke-width: 1.6; stroke-dasharray: 3 2; }
+.net .ring.bold { stroke: var(--sheet); }
 .net .warm { fill: var(--part); } .net .calm { fill: var(--line); }
 """
 
@@ -62,7 +63,8 @@ def _map(told: Told) -> tuple[str, float, float]:
     left = 24 + _LETTER * max((len(cut(r.attacker, _LABEL)) for r in rows), default=8)
     wide, high = _CELL
     top = 56.0
-    parts = [element("text", words(title(told)), class_="title", x=16, y=22)]
+    head = "How many others each workload hurts, by resource"
+    parts = [element("text", words(head), class_="title", x=16, y=22)]
     for index, column in enumerate(columns):
         x = left + wide * (index + 0.5)
         parts.append(element("text", words(SHORT[column]), class_="soft middle", x=x, y=top - 8))
@@ -105,7 +107,8 @@ def _cell(line: Line | None, row: Row, x: float, y: float) -> str:
     box = element("rect", class_=kind, x=x + 2, y=y + 2, width=wide - 4, height=high - 4, rx=3)
     ring = ""
     if line.exact == "unassessed":
-        ring = element("rect", class_="ring", x=x + 3, y=y + 3, width=wide - 6, height=high - 6)
+        kind = "ring bold" if line.hurt else "ring"
+        ring = element("rect", class_=kind, x=x + 4, y=y + 4, width=wide - 8, height=high - 8)
     text = element(
         "text",
         words(mark(line)),
@@ -135,8 +138,8 @@ def _stand(stand: Stand) -> tuple[str, float, float]:
         parts += list(_bar(bar, y))
         y += _BAR + 26
     legend = "blue: asked for · red: what it can take beside · dark line: in use · grey: free"
-    parts.append(element("text", words(legend), class_="soft", x=16, y=y + 4))
-    y += 26
+    parts.append(element("text", words(legend), class_="soft", x=16, y=y + 10))
+    y += 32
     for place, hurt in enumerate(stand.order[:_ORDER], 1):
         amount = f", {hurt.amount}" if hurt.amount else ""
         text = f"{place}. {cut(hurt.name, 48)} {hurt.effect}{amount}"

@@ -20,7 +20,7 @@ SHORT: Final = {
     "api": "api",
 }
 _ROWS: Final = 20
-_GUARD: Final = 26
+_GUARD: Final = 30
 _STYLE: Final = {"critical": "critical", "high": "high", "medium": "medium", "low": "low"}
 
 
@@ -92,27 +92,21 @@ def _row(row: Row, screen: Screen) -> Iterator[str]:
             paint(line, _STYLE.get(row.severity, "medium"), screen.colour)
             for line in hanging(worst, screen.width, 9)
         )
+    wide = max((len(line.guard) for line in row.lines if len(line.guard) <= _GUARD), default=8)
     for line in row.lines:
-        yield from _line(line, screen)
+        yield from _line(line, max(wide, 8), screen)
     if row.advice is not None:
         yield from hanging(advice(row), screen.width, 2)
 
 
-def _line(line: Line, screen: Screen) -> Iterator[str]:
+def _line(line: Line, wide: int, screen: Screen) -> Iterator[str]:
     if line.resource == "unenforced":
         yield from hanging(f"  {clean(line.says)}", screen.width, 4)
         return
     guard = clean(line.guard) if line.guard else "no guard"
     doubt = "? " if line.exact == "unassessed" else ""
-    first = f"  {pad(line.resource, 9)} {pad(guard, _GUARD)} "
-    text = f"{doubt}{clean(line.says)}"
-    if width(guard) > _GUARD:
-        yield f"  {pad(line.resource, 9)} {guard}"
-        first = " " * (13 + _GUARD)
-    made = hanging(first + text, screen.width, 13 + _GUARD)
-    if not first.strip():
-        made = [" " * (13 + _GUARD) + each.lstrip() for each in made]
-    yield from made
+    first = f"  {pad(line.resource, 9)}  {pad(guard, wide)}  "
+    yield from hanging(f"{first}{doubt}{clean(line.says)}", screen.width, 15 + wide)
 
 
 def advice(row: Row) -> str:

@@ -102,9 +102,13 @@ def _space(space: Space, screen: Screen) -> list[str]:
         lines += _bound(bound, wide, screen)
     nothing = [escape for bound in space.bounds if bound.open for escape in bound.escapes]
     if nothing:
+        asked = [told.removeprefix("requests of ") for told in nothing]
+        both = [name for name in asked if f"use of {name}" in nothing]
+        hidden = {told for name in both for told in (f"requests of {name}", f"use of {name}")}
+        nothing = [*both, *(told for told in nothing if told not in hidden)]
         word = paint("no bound", "high", screen.colour)
         told = hanging(
-            clean(f"  {'no bound':<{wide}}  {'; '.join(nothing)}"), screen.width, wide + 4
+            clean(f"  {'no bound':<{wide}}  {', '.join(nothing)}"), screen.width, wide + 4
         )
         lines += [told[0].replace("no bound", word, 1), *told[1:]]
     for note in space.notes:

@@ -223,10 +223,16 @@ def _validated(treated: Treated) -> Admission | None:
 
 
 def _ranged(treated: Treated) -> Admission | None:
-    for group in treated.order:
-        found = complaints(treated.needs, group, treated.kubernetes, treated.level)
-        if found:
-            return refused(403, (Message(c.text, c.path, c.by, c.at) for c in found))
+    """What LimitRanges refuse: the server stops at the first that does, and the order in which it
+    validates is not that in which it filled in.
+    """
+    found = [
+        Message(one.text, one.path, one.by, one.at)
+        for group in treated.order
+        for one in complaints(treated.needs, group, treated.kubernetes, treated.level)
+    ]
+    if found:
+        return refused(403, found)
     if treated.runtime.refusal:
         return refused(403, (Message(treated.runtime.refusal, ("spec", "overhead")),))
     return None

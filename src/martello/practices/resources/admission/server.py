@@ -50,6 +50,7 @@ from martello.practices.resources.amounts import Malformed
 _READ: Final = ("LimitRange", "ResourceQuota")
 _ACTIVE: Final = ("LimitRange", "ResourceQuota", "PriorityClass.scheduling.k8s.io")
 _ASSUMED: Final = "quota {name} has no status here: taken as in force, its use counted from files"
+_ROOM: Final = "pods that a workload has already are taken to make room for its new ones"
 _MISSING: Final = "quota {name} has no status yet: it bounds nothing until its controller fills it"
 
 
@@ -235,6 +236,8 @@ class Server:
         found = made(self.world, workload, held, replicas, limited=self.limited)
         if found.quotas:
             self._quotas[workload.namespace] = found.quotas
+            if old is not None:
+                found = msgspec.structs.replace(found, notes=(*found.notes, _ROOM))
         return self._kept(workload.namespace, found)
 
     def _of(self, old: Resource) -> list[Held]:

@@ -138,9 +138,10 @@ class Weighing:
         while least < most:
             middle = (least + most) // 2
             least, most = (least, middle) if ends(middle) else (middle + 1, most)
+        first = self.order[: min(least, skip)] + self.order[skip + 1 : least + 1]
         return Kills(
-            tuple(candidate(index) for index in range(least)),
-            tuple(needed(index) for index in range(least)),
+            tuple(first),
+            tuple([needed(index) for index in range(least)]),
             ends(least),
             whole(self._node),
             self.assumed,

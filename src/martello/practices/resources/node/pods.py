@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -218,17 +219,10 @@ def _overhead(world: Cluster, workload: Workload) -> Amounts:
 def _rank(world: Cluster, workload: Workload) -> Rank:
     """As the admission plug-in Priority fills it in."""
     name = workload.pod.get("priorityClassName")
-    made = None
     if isinstance(name, str) and name:
         made = world.get("PriorityClass.scheduling.k8s.io", "", name)
     else:
-        name = ""
-        classes = world.of_kind("PriorityClass.scheduling.k8s.io")
-        made = min(
-            (one for one in classes if one.raw.get("globalDefault") is True),
-            key=lambda one: whole(one.raw.get("value")) or 0,
-            default=None,
-        )
+        name, made = "", _usual(world)
     priority = whole(workload.pod.get("priority"))
     if priority is None and made is not None:
         priority = whole(made.raw.get("value"))
@@ -238,6 +232,20 @@ def _rank(world: Cluster, workload: Workload) -> Rank:
     if policy is None and made is not None:
         policy = made.raw.get("preemptionPolicy")
     return Rank(priority, policy != "Never")
+
+
+@lru_cache(maxsize=2)
+def _usual(world: Cluster) -> Resource | None:
+    """The priority class of pods that name none: of several the lowest."""
+    return min(
+        (
+            one
+            for one in world.of_kind("PriorityClass.scheduling.k8s.io")
+            if one.raw.get("globalDefault") is True
+        ),
+        key=lambda one: whole(one.raw.get("value")) or 0,
+        default=None,
+    )
 
 
 def _volumes(workload: Workload) -> Iterator[Volume]:

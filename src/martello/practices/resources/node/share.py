@@ -11,7 +11,7 @@ root and those that go short.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from martello.practices.resources.node.cgroups import Group, tree
@@ -34,10 +34,7 @@ def fill(root: Group, capacity: float, demands: Mapping[Key, float]) -> dict[Key
     """`served` for a tree that is there already; the key of what is outside of pods is
     `("", "")`.
     """
-    plan = _Plan(root, demands)
-    found: dict[Key, float] = {}
-    plan.pour(0, min(capacity, plan.wants[0]), plan.wants, found)
-    return found
+    return _Plan(root, demands).poured(capacity)
 
 
 def each(
@@ -48,18 +45,14 @@ def each(
     not served (less what the container's own limit keeps from it), in thousandths of a core.
     """
     capacity = float(node.capacity.get("cpu", 0))
-    demands = _with_system(node, demands)
-    plan = _Plan(tree(node, pods), demands)
-    calm: dict[Key, float] = {}
-    plan.pour(0, min(capacity, plan.wants[0]), plan.wants, calm)
+    plan = _Plan(tree(node, pods), _with_system(node, demands))
+    calm = plan.poured(capacity)
     found: list[dict[Key, float]] = []
     for attacker in attackers:
-        wants, path = plan.raised(attacker)
-        short: dict[Key, float] = {}
-        plan.pour(0, min(capacity, wants[0]), wants, short, path)
+        short = plan.short(capacity, attacker)
         found.append(
             {
-                key: wants[plan.leaves[key]] - got
+                key: plan.wants[plan.leaves[key]] - got
                 for key, got in short.items()
                 if key != attacker and got < calm[key] - _NOISE
             }
@@ -73,7 +66,9 @@ def _with_system(node: Node, demands: Mapping[Key, float]) -> Mapping[Key, float
 
 
 class _Plan:
-    """A tree as lists by number: what each group wants at most, its own cap being less or not."""
+    """A tree as lists by number. `sums` is what the parts of a group want together, `wants` that or
+    its own cap, if that is less; `orders` are its parts, the easiest to content first.
+    """
 
     def __init__(self, root: Group, demands: Mapping[Key, float]) -> None:
         self.weights: list[int] = []
@@ -83,11 +78,12 @@ class _Plan:
         self.parents: list[int] = []
         self.leaves: dict[Key, int] = {}
         self._add(root, -1)
-        self.wants = [0.0] * len(self.weights)
+        self.sums = [demands.get(key, 0.0) if key is not None else 0.0 for key in self.keys]
+        self.wants = list(self.sums)
+        self.orders = self.children
         for index in range(len(self.weights) - 1, -1, -1):
-            key = self.keys[index]
-            own = demands.get(key, 0.0) if key is not None else self._sum(index, self.wants)
-            self.wants[index] = min(own, self.caps[index])
+            self._count(index)
+        self.orders = [self._sorted(index) for index in range(len(self.weights))]
 
     def _add(self, group: Group, parent: int) -> int:
         index = len(self.weights)
@@ -102,56 +98,68 @@ class _Plan:
         self.children[index] = [self._add(child, index) for child in group.children]
         return index
 
-    def _sum(self, index: int, wants: Sequence[float]) -> float:
-        return sum(wants[child] for child in self.children[index])
+    def _count(self, index: int) -> None:
+        """What a group wants, from what its parts want."""
+        if self.keys[index] is None:
+            self.sums[index] = math.fsum(self.wants[child] for child in self.children[index])
+        self.wants[index] = min(self.sums[index], self.caps[index])
 
-    def raised(self, attacker: Key) -> tuple[list[float], set[int]]:
-        """What groups want once one container wants everything, and the groups that hold it. Raises
-        KeyError.
+    def _sorted(self, index: int) -> list[int]:
+        wants, weights = self.wants, self.weights
+        return sorted(self.children[index], key=lambda child: wants[child] / weights[child])
+
+    def poured(self, capacity: float) -> dict[Key, float]:
+        """What each leaf gets."""
+        found: dict[Key, float] = {}
+        self._pour(0, min(capacity, self.wants[0]), found, None)
+        return found
+
+    def short(self, capacity: float, attacker: Key) -> dict[Key, float]:
+        """What the leaves get that get less than they want once one of them wants everything, with
+        some others. Raises KeyError for an attacker that is not there.
         """
-        wants = list(self.wants)
-        index = self.leaves[attacker]
-        wants[index] = self.caps[index]
-        path = {index}
-        while (index := self.parents[index]) >= 0:
-            wants[index] = min(self._sum(index, wants), self.caps[index])
-            path.add(index)
-        return wants, path
+        path = [self.leaves[attacker]]
+        while (parent := self.parents[path[-1]]) >= 0:
+            path.append(parent)
+        calm = [(self.sums[i], self.wants[i], self.orders[i]) for i in path]
+        self.sums[path[0]] = math.inf
+        for index in path:
+            self._count(index)
+        for index in path:
+            self.orders[index] = self._sorted(index)
+        found: dict[Key, float] = {}
+        self._pour(0, min(capacity, self.wants[0]), found, set(path))
+        for index, (sum_, want, order) in zip(path, calm, strict=True):
+            self.sums[index], self.wants[index], self.orders[index] = sum_, want, order
+        return found
 
-    def pour(
-        self,
-        index: int,
-        amount: float,
-        wants: Sequence[float],
-        found: dict[Key, float],
-        path: set[int] | None = None,
+    def _pour(
+        self, index: int, amount: float, found: dict[Key, float], path: set[int] | None
     ) -> None:
-        """Gives a group an amount, at most what it wants, and its parts theirs. With `path` groups
-        off the path that get all they want are left out: nobody in them can go short.
+        """Gives a group an amount, at most what it wants, and its parts theirs: what they want, or
+        by weight of what is left. With `path` groups off the path that get all they want are left
+        out: nobody in them can go short.
         """
+        wants, weights = self.wants, self.weights
         if path is not None and amount >= wants[index] and index not in path:
             return
         if (key := self.keys[index]) is not None:
             found[key] = amount
             return
-        for child, given in self._divide(index, amount, wants):
-            self.pour(child, given, wants, found, path)
-
-    def _divide(
-        self, index: int, amount: float, wants: Sequence[float]
-    ) -> Iterator[tuple[int, float]]:
-        children = self.children[index]
-        if self._sum(index, wants) <= amount:
-            yield from ((child, wants[child]) for child in children)
+        if self.sums[index] <= amount:
+            for child in self.children[index]:
+                if path is None or child in path:
+                    self._pour(child, wants[child], found, path)
             return
-        weights = self.weights
-        left = sum(weights[child] for child in children)
-        for child in sorted(children, key=lambda c: wants[c] / weights[c]):
-            own = amount * weights[child] / left
-            given = min(wants[child], own)
-            yield child, given
+        order = self.orders[index]
+        left = sum([weights[child] for child in order])
+        for child in order:
+            want, weight = wants[child], weights[child]
+            given = min(want, amount * weight / left)
+            if path is None or given < want or child in path:
+                self._pour(child, given, found, path)
             amount -= given
-            left -= weights[child]
+            left -= weight
 
 
 def _key(group: Group) -> Key | None:

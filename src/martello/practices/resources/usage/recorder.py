@@ -222,12 +222,13 @@ class Recorder:
             sums += np.bincount(hour, gained, minlength=self.span.hours)
 
     def _counted(self, chunk: Chunk, times: Array, values: Array) -> None:
-        made = self._rates(chunk, times, values)
-        gained = made.rates > 0.0
-        fresh = np.zeros(len(gained), dtype=np.bool_)
-        if len(gained):
-            fresh[self._fresh(chunk, made.times)] = True
-        for time in made.times[gained & fresh].tolist():
+        """Kills and restarts: when their counters rose, however long the samples are apart."""
+        last = self.last.get(_series(chunk))
+        self.last[_series(chunk)] = Last(float(times[-1]), float(values[-1]))
+        rises = np.diff(values, prepend=last.value if last is not None else values[0]) > 0.0
+        fresh = np.zeros(len(times), dtype=np.bool_)
+        fresh[self._fresh(chunk, times)] = True
+        for time in times[rises & fresh].tolist():
             if chunk.metric == "restarts":
                 self._start(time)
                 self.begun.setdefault(chunk.of.pod, []).append(time)

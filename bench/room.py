@@ -1,14 +1,18 @@
-"""What a million distinct groups take in what monitor remembers, all of it in one process."""
+"""What a million distinct keys take in what monitor remembers, all of it in one process.
+
+Each event has a workload, a user, an address, a program and a session of its own, so that nothing
+is ever seen twice: alerts, correlations, who wrote what, sessions and baselines all fill up.
+`python -m bench.room KEYS` for another number of keys.
+"""
 
 from __future__ import annotations
 
-import gc
 import sys
-import time
-from pathlib import Path
-from resource import getpagesize
 from typing import Any, Final
 
+from bench.material import BUILD
+from bench.process import Usage, run
+from martello.practices.monitor.alerts.acts import Acts
 from martello.practices.monitor.alerts.attribute import Authors
 from martello.practices.monitor.alerts.correlate import Correlator
 from martello.practices.monitor.alerts.grouping import Grouping
@@ -17,7 +21,7 @@ from martello.practices.monitor.baseline import Baselines
 from martello.practices.monitor.engine.ir import TRUE
 from martello.practices.monitor.engine.rule import Correlation, Hit, Pack, Rule
 
-GROUPS: Final = 1_000_000
+KEYS: Final = 1_000_000
 MEMORY: Final = 512  # MiB that all of them may take
 _BATCH: Final = 1_000
 _BEGIN: Final = 1_800_000_000_000_000_000
@@ -44,13 +48,36 @@ def event(number: int) -> dict[str, Any]:
         "api_verb": "create",
         "api_uri": f"/api/v1/namespaces/ns-{number}/pods",
         "api_code": 201,
+        "api_id": f"{number:032x}",
+        "api_stage": "ResponseStarted",
         "proc_exe": f"/opt/app-{number}/run",
         "raw": f"{number:01200}",
     }
 
 
-def main(groups: int = GROUPS) -> int:
-    """Prints what is kept and what it takes; 1 where that is more than it may be."""
+def main(keys: int = KEYS) -> int:
+    """Prints the peak of a process of its own beside one that has seen a thousand keys; 1 where the
+    difference is more than it may be.
+    """
+    little, much = (_measured(number) for number in (_BATCH, keys))
+    if little.code or much.code:
+        print("memory of monitor: the process has failed")
+        return 1
+    taken = much.memory - little.memory
+    print(f"memory of monitor, {keys:,} distinct keys")
+    print(f"  peak {much.memory:,.0f} MiB, {taken:,.0f} MiB more than with {_BATCH:,} keys", end="")
+    print(f" (limit {MEMORY}), {much.cpu - little.cpu:,.0f} s of CPU")
+    print((BUILD / "room.txt").read_text(encoding="utf-8"))
+    return int(taken > MEMORY)
+
+
+def _measured(keys: int) -> Usage:
+    program = "import sys, bench.room; bench.room.fill(int(sys.argv[1]))"
+    return run((sys.executable, "-c", program, str(keys)), BUILD / "room.txt")
+
+
+def fill(keys: int) -> None:
+    """Remembers so many keys, and prints what was let go."""
     rules = [
         Rule("A", "a", TRUE, ("audit",), say="{actor_user} in {pod_name}", why="w", fix="f"),
         Rule("C", "c", correlate=Correlation("count", ("A",), ("actor_user",), 86_400, ">=", 3)),
@@ -61,11 +88,10 @@ def main(groups: int = GROUPS) -> int:
         ),
     ]
     grouping, correlator = Grouping(Pack(rules)), Correlator(Pack(rules))
-    authors, trail, baselines = Authors(), Trail(), Baselines()
-    before, begun = _resident(), time.process_time()
-    for first in range(0, groups, _BATCH):
-        events = [event(number) for number in range(first, min(groups, first + _BATCH))]
-        hits = [Hit("A", one) for one in events]
+    authors, trail, acts, baselines = Authors(), Trail(), Acts(), Baselines()
+    for first in range(0, keys, _BATCH):
+        events = [event(number) for number in range(first, min(keys, first + _BATCH))]
+        hits = [hit for hit in (Hit("A", one) for one in events) if acts.first(hit)]
         grouping.add(hits)
         correlator.seen("audit", [one["time"] for one in events])
         correlator.add(hits)
@@ -73,17 +99,8 @@ def main(groups: int = GROUPS) -> int:
             authors.note(one)
             trail.note({**one, "k8s_subresource": "exec"})
         baselines.observe({**one, "kind": "process"} for one in events)
-    gc.collect()
-    taken = _resident() - before
-    print(f"{groups:,} groups: {taken:,.0f} MiB, {time.process_time() - begun:,.0f} s of CPU")
-    print(f"  open alerts {grouping.dropped:,} let go; groups {correlator.evicted:,} let go")
-    print(f"  authors {authors.forgotten:,}, entities {baselines.forgotten:,} let go\n")
-    return int(taken > MEMORY)
-
-
-def _resident() -> float:
-    """MiB that the process has in memory."""
-    return int(Path("/proc/self/statm").read_text().split()[1]) * getpagesize() / (1 << 20)
+    print(f"  let go: {grouping.dropped:,} open alerts, {correlator.evicted:,} groups,", end="")
+    print(f" {authors.forgotten:,} objects, {baselines.forgotten:,} entities")
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Mapping
+from sys import getsizeof
 from typing import Any, Final
 
 import msgspec
@@ -16,6 +17,8 @@ import msgspec
 from martello.practices.monitor.engine.terms import document
 
 MOST: Final = 250_000  # objects that are remembered; the least recent goes first
+MOST_BYTES: Final = 96 << 20  # of what is remembered of them, about
+_EACH: Final = 250  # bytes of an object besides its names
 _WRITES: Final = frozenset(("create", "update", "patch"))
 # The resource of each kind that makes pods, and the word for it in `pod_workload`.
 WORKLOADS: Final[Mapping[str, tuple[str, str]]] = {
@@ -75,8 +78,10 @@ def _person(event: Mapping[str, Any]) -> str:
 class Authors:
     """What is known of writes. Events are given in the order in which they come."""
 
-    def __init__(self, most: int = MOST) -> None:
+    def __init__(self, most: int = MOST, most_bytes: int = MOST_BYTES) -> None:
         self._most = most
+        self._most_bytes = most_bytes
+        self._bytes = 0
         self._known: OrderedDict[Key, _Known] = OrderedDict()
         self.forgotten = 0
 
@@ -90,13 +95,16 @@ class Authors:
         user = _person(event)
         owner = _owner(event, key[0])
         known = self._known.pop(key, None)
+        self._bytes -= 0 if known is None else _size(key, known)
         written = _Known("", 0, None) if known is None else known
         if user and not is_machine(user):
             written.user, written.time = user, int(event.get("time") or 0)
         written.owner = owner or written.owner
         self._known[key] = written
-        if len(self._known) > self._most:
-            self._known.popitem(last=False)
+        self._bytes += _size(key, written)
+        while len(self._known) > self._most or self._bytes > self._most_bytes:
+            gone = self._known.popitem(last=False)
+            self._bytes -= _size(*gone)
             self.forgotten += 1
 
     def of(self, event: Mapping[str, Any]) -> Origin | None:
@@ -133,6 +141,11 @@ class Authors:
                 if found is not None:
                     return msgspec.structs.replace(found, guessed=True)
         return None
+
+
+def _size(key: Key, known: _Known) -> int:
+    """Bytes that an object takes, about."""
+    return _EACH + sum(map(getsizeof, (key[0], key[2], known.user, *(known.owner or ())[::2])))
 
 
 def key_of(event: Mapping[str, Any]) -> Key | None:

@@ -24,6 +24,7 @@ import msgspec
 from martello.practices.monitor.alerts.grouping import ASIDE
 from martello.practices.monitor.alerts.watermark import LATENESS, Watermark
 from martello.practices.monitor.alerts.windows import GROUPS, Group, Item
+from martello.practices.monitor.engine.packing import pack
 from martello.practices.monitor.engine.rule import Correlation, Hit, Pack, Rule
 from martello.practices.monitor.engine.say import columns_of, plain
 
@@ -39,7 +40,6 @@ _NEVER: Final = 1 << 63
 ACCOUNT: Final = "account"  # in `by`: the service account, of audit events and of pods alike
 # Source: the type Event of audit.k8s.io/v1: all but the last address can be set by the client.
 ADDRESSES: Final = "actor_ips"
-_encode: Final = msgspec.msgpack.Encoder().encode
 _decode: Final = msgspec.msgpack.Decoder(dict[str, Any]).decode
 
 
@@ -105,7 +105,7 @@ class Correlator:
         self.late += time < self._done
         if self._packed[0] is not hit.event:  # the rules that are true of an event come in a row
             told = {name: v for name, v in hit.event.items() if name != "raw" and v is not None}
-            self._packed = (hit.event, _encode(told))
+            self._packed = (hit.event, pack(told))
         packed = self._packed[1]
         id_ = str(hit.event.get("id") or f"#{self._count}")
         heappush(self._waiting, (time, id_, self._count, hit.rule, packed))
@@ -197,7 +197,7 @@ class _Windows:
         field = self.asked.field
         value = _value(hit.event, names.get(field, field)) if field else None
         of = [_elements(_value(hit.event, names.get(name, name))) for name in self.asked.by]
-        evidence = _encode({name: _short(v) for name, v in hit.event.items() if name in self._kept})
+        evidence = pack({name: _short(v) for name, v in hit.event.items() if name in self._kept})
         found = []
         for key in islice(product(*of), MOST_KEYS):
             items = (Item(time, part, event, value, evidence) for part in self._parts[hit.rule])

@@ -19,6 +19,7 @@ import msgspec
 
 from martello.core.alert import SHOWN, Alert, Evidence, alert_id
 from martello.practices.monitor.engine.ir import columns
+from martello.practices.monitor.engine.packing import pack
 from martello.practices.monitor.engine.rule import SEVERITIES, Hit, Pack, Rule
 from martello.practices.monitor.engine.say import columns_of, plain, render
 
@@ -38,7 +39,6 @@ ASIDE: Final = (
 # Why an alert is graver than its rule: the severity it is raised to and the reasons.
 Raise = Callable[[Rule, Mapping[str, Any]], tuple[str, tuple[str, ...]]]
 _LATE: Final = b"late"  # the key of an alert about what was long before the one that is open
-_encode: Final = msgspec.msgpack.Encoder().encode
 _decode: Final = msgspec.msgpack.Decoder(Alert).decode
 
 
@@ -178,7 +178,7 @@ class Grouping:
         bare = msgspec.structs.replace(
             alert, rule="", rule_hash="", title="", why="", fix="", attack=()
         )
-        packed = _encode(bare)
+        packed = pack(bare)
         self._bytes += len(packed) - len(kept.packed)
         self._open[key] = msgspec.structs.replace(kept, packed=packed)
 

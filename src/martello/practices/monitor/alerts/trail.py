@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Mapping
+from sys import getsizeof
 from typing import Any, Final
 
 import msgspec
@@ -24,7 +25,10 @@ _WAITS: Final = 30 * _SECOND  # for the audit log to come after the process
 _MOST_PODS: Final = 50_000
 _MOST_SESSIONS: Final = 100  # of one pod
 _MOST_ALL: Final = 100_000  # of all pods
+_MOST_BYTES: Final = 32 << 20  # of all sessions, about
 _MOST_WAITING: Final = 10_000
+_MOST_WAITING_BYTES: Final = 16 << 20
+_EACH: Final = 300  # bytes of a session or of what waits for one, besides its texts
 Pod = tuple[str, str]
 
 
@@ -60,8 +64,10 @@ class Trail:
     def __init__(self) -> None:
         self._pods: OrderedDict[Pod, list[Session]] = OrderedDict()
         self._sessions = 0
+        self._bytes = 0  # of the sessions
         self._waiting: OrderedDict[Pod, list[Waiting]] = OrderedDict()
         self._waits = 0
+        self._waiting_bytes = 0
 
     def note(self, event: Mapping[str, Any]) -> list[tuple[str, Session]]:
         """Learns of a session from an audit event. Gives the tokens that waited for it."""
@@ -77,17 +83,23 @@ class Trail:
         if known is None:
             known = _session(id_, event)
             sessions.append(known)
-            self._sessions += 1
+            self._count(pod, known, 1)
             if len(sessions) > _MOST_SESSIONS:
-                del sessions[0]
-                self._sessions -= 1
-        while len(self._pods) > _MOST_PODS or self._sessions > _MOST_ALL:
-            _, gone = self._pods.popitem(last=False)
-            self._sessions -= len(gone)
+                self._count(pod, sessions.pop(0), -1)
+        while (
+            len(self._pods) > _MOST_PODS or self._sessions > _MOST_ALL or self._bytes > _MOST_BYTES
+        ):
+            oldest, gone = self._pods.popitem(last=False)
+            for one in gone:
+                self._count(oldest, one, -1)
         if event.get("api_stage") == "ResponseComplete" and known.how != "ephemeralcontainers":
             known.last = max(known.last, int(event.get("time") or 0))
             known.first = min(known.first, int(event.get("time") or 0) - _ms(event))
         return self._settle(pod, known)
+
+    def _count(self, pod: Pod, one: Session, more: int) -> None:
+        self._sessions += more
+        self._bytes += more * _size(*pod, one.id, one.user, one.agent, one.container)
 
     def behind(self, event: Mapping[str, Any]) -> Session | None:
         """The session that an event of a container came of. Of several users none is told."""
@@ -114,28 +126,35 @@ class Trail:
             container = str(event.get("container_name") or "")
             told = Waiting(pod, container, int(event.get("time") or 0), token)
             self._waiting.setdefault(pod, []).append(told)
-            self._waits += 1
-            while self._waits > _MOST_WAITING:
+            self._expect(told, 1)
+            while self._waits > _MOST_WAITING or self._waiting_bytes > _MOST_WAITING_BYTES:
                 longest = next(iter(self._waiting))
-                del self._waiting[longest][0]
-                self._waits -= 1
+                self._expect(self._waiting[longest].pop(0), -1)
                 if not self._waiting[longest]:
                     del self._waiting[longest]
 
     def _settle(self, pod: Pod, session: Session) -> list[tuple[str, Session]]:
         found: list[tuple[str, Session]] = []
         kept: list[Waiting] = []
-        waiting = self._waiting.pop(pod, [])
-        for one in waiting:
+        for one in self._waiting.pop(pod, []):
+            self._expect(one, -1)
             same = not session.container or not one.container or session.container == one.container
             if same and session.spans(one.time):
                 found.append((one.token, session))
             elif one.time > session.first - _WAITS:
                 kept.append(one)
-        if kept:
-            self._waiting[pod] = kept
-        self._waits -= len(waiting) - len(kept)
+        for one in kept:
+            self._waiting.setdefault(pod, []).append(one)
+            self._expect(one, 1)
         return found
+
+    def _expect(self, one: Waiting, more: int) -> None:
+        self._waits += more
+        self._waiting_bytes += more * _size(*one.pod, one.container, one.token)
+
+
+def _size(*texts: str) -> int:
+    return _EACH + sum(map(getsizeof, texts))
 
 
 def _session(id_: str, event: Mapping[str, Any]) -> Session:

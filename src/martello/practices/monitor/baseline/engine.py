@@ -26,6 +26,7 @@ from martello.practices.monitor.baseline.known import (
     Row,
     Value,
 )
+from martello.practices.monitor.engine.packing import pack
 
 THRESHOLD: Final = 6.0  # bits: one in 64
 MOST: Final = 30_000  # entities; the least recent goes first
@@ -36,6 +37,8 @@ _SETTLE: Final = MINUTE  # before replicas are compared
 _PEERS: Final = 3  # replicas that can outvote one
 _OPEN: Final = 60 * MINUTE  # how long an alert keeps facts from being learned
 _MOST_PENDING: Final = 20_000
+_MOST_PENDING_BYTES: Final = 32 << 20
+_decode: Final = msgspec.msgpack.Decoder(dict[str, Any]).decode
 Event = Mapping[str, Any]
 
 
@@ -89,7 +92,8 @@ class Baselines:
         self._normals: OrderedDict[Entity, Normal] = OrderedDict()
         self._rollouts: dict[tuple[str, ...], list[Entity]] = {}  # by lineage: the last ones
         self._who: dict[int, int] = {}  # by hash of class and value: how many entities know it
-        self._pending: list[tuple[int, int, Fact, Event]] = []  # replicas to be compared
+        self._pending: list[tuple[int, int, Fact, bytes]] = []  # replicas to be compared
+        self._pending_bytes = 0
         self._count = 0
         self._now = 0
         self._ahead = 0  # a time far ahead that one event has told
@@ -254,11 +258,13 @@ class Baselines:
 
     def _pend(self, fact: Fact, time: int, event: Event) -> None:
         """Waits for what the other replicas do."""
-        if len(self._pending) >= _MOST_PENDING:
+        full = self._pending_bytes > _MOST_PENDING_BYTES
+        if full or len(self._pending) >= _MOST_PENDING:
             self.uncompared += 1
             return
         self._count += 1
-        bare = {name: value for name, value in event.items() if name != "raw"}
+        bare = pack({name: value for name, value in event.items() if name != "raw"})
+        self._pending_bytes += len(bare)
         heappush(self._pending, (time + _SETTLE, self._count, fact, bare))
 
     def _full(self, normal: Normal, fact: Fact, event: Event) -> Novelty:
@@ -297,7 +303,8 @@ class Baselines:
         """What one replica does and the others, which have been there as long, do not."""
         found: list[Novelty] = []
         while self._pending and self._pending[0][0] <= self._now:
-            due, _, fact, event = heappop(self._pending)
+            due, _, fact, bare = heappop(self._pending)
+            self._pending_bytes -= len(bare)
             normal = self._normals.get(fact.of)
             known = normal.values[fact.kind].get(fact.value) if normal else None
             if normal is None or known is None or known.inherited:
@@ -315,7 +322,7 @@ class Baselines:
                         max(0, self._who.get(hash((fact.kind, fact.value)), 1) - 1),
                         len(values) - 1,
                         _nearest(fact.value, values),
-                        event,
+                        _decode(bare),
                         len(there),
                     )
                 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Iterator, Mapping
+from sys import intern
 from typing import Any, Final
 
 import msgspec
@@ -85,7 +86,8 @@ def facts(event: Event) -> Iterator[Fact]:
     of = workload(event)
     if of is None:
         return
-    member = str(event.get("pod_name") or event.get("container_id") or "")
+    # Whoever knows a value remembers the replicas that have it: one text for each of them.
+    member = intern(str(event.get("pod_name") or event.get("container_id") or ""))
     if kind == "process":
         exe = event.get("proc_exe") or event.get("proc_name")
         if exe:
@@ -128,7 +130,7 @@ def _audit(event: Event) -> Iterator[Fact]:
     if user.startswith(ACCOUNT):
         space, _, name = user.removeprefix(ACCOUNT).partition(":")
         of = Entity("account", space, name)
-        member = str(event.get("actor_pod") or "")
+        member = intern(str(event.get("actor_pod") or ""))
         if resource:
             yield Fact(of, member, "verb", f"{verb} {_resource(event)}")
     elif not user.startswith("system:"):

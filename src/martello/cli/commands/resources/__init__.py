@@ -11,6 +11,7 @@ from martello.cli.lazy import LazyGroup
 VERBS: Final = {
     "admit": ("admit", "Would the API server take this, changed to what, and why not?"),
     "quota": ("quota", "What the quotas really bound, and where their holes are."),
+    "advise": ("advise", "What requests and limits should be, by what was used, and how sure."),
     "blast": ("blast", "Whom can this workload starve, evict or block, and what would stop it?"),
 }
 

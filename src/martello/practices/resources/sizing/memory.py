@@ -133,7 +133,9 @@ class _Days:
             middle = np.array([np.median(self.logs[day == each]) for each in range(_WEEK)])
             self.logs = self.logs - middle[day]
             apart = float(middle.max() - middle.min())
-            self.weekly = apart > 3 * float(np.median(np.abs(self.logs))) + _NOTICED
+            # the middle of few is one of them: distances of 0 say nothing
+            off = np.abs(self.logs[self.logs != 0.0])
+            self.weekly = apart > 4 * (float(np.median(off)) if len(off) else 0.0) + _NOTICED
 
     def need(self, record: float) -> float:
         """What memory must be for blocks like these."""

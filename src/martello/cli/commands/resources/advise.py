@@ -1,0 +1,46 @@
+"""`martello resources advise [WORKLOAD…]`: what requests and limits should be, and how sure."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import click
+
+from martello.cli import options
+from martello.cli.resources import measuring, settings
+
+FORMATS: Final = ("text", "json", "html")
+
+
+@click.command("advise")
+@click.argument("workloads", nargs=-1, metavar="[WORKLOAD]...")
+@settings.namespaces_flags
+@click.option("--prometheus", default="", metavar="URL", help="Ask this Prometheus for samples.")
+@click.option(
+    "--samples",
+    multiple=True,
+    metavar="FILE",
+    help="Samples as CSV or Parquet, or demo. Repeatable.",
+)
+@click.option("--since", default="30d", metavar="TIME", help="How far back [default: 30d].")
+@click.option("--until", default="", metavar="TIME", help="Up to when [default: the last sample].")
+@click.option(
+    "--horizon", default="14d", metavar="TIME", help="How long it is to last [default: 14d]."
+)
+@click.option("--write", "folder", default="", metavar="DIR", help="Write patches there.")
+@click.option("--all", "everything", is_flag=True, help="Print every container.")
+@measuring.prometheus_flags
+@settings.world_flags
+@options.output_of(FORMATS)
+@options.debug
+def command(workloads: tuple[str, ...], **flags: Any) -> int:
+    """Say what requests and limits should be by what was used, why, how sure that is, and what it
+    would have done to the last part of the time: kills, want, waste, beside today's sizes and the
+    rules of VPA and KRR. WORKLOAD is web, deploy/web or shop/deploy/web. Nothing is written without
+    --write DIR. Exit 0 all was assessed, 3 something was not, 4 the server did not answer.
+    """
+    from martello.cli.reports import parse_outputs
+    from martello.cli.resources.advising import advise_command
+
+    outputs = parse_outputs(flags["outputs"] or ("text",), FORMATS)
+    return advise_command(workloads, outputs, flags)

@@ -1,0 +1,1 @@
+"""Advised sizes for people and programs."""

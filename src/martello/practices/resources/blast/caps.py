@@ -15,9 +15,12 @@ from martello.practices.resources.blast.model import Guard, Resource
 from martello.practices.resources.node.evict import use
 from martello.practices.resources.node.model import Node, Part, Pod
 
-# Between two looks of the kubelet at disks (10 s) so much is written: 200 MiB/s, assumed. What
-# reserves room without writing (fallocate) is faster; only a quota of the file system stops that.
+# The kubelet looks at its disk every 10 s, and walks through volumes every minute
+# (volumeStatsAggPeriod). Meanwhile so much is written: 200 MiB/s, assumed. What reserves room
+# without writing (fallocate) is faster; only a quota of the file system stops that.
 OVERSHOOT: Final = 10 * 200 * 2**20
+UNSEEN: Final = 6 * OVERSHOOT  # in an emptyDir
+UNSEEN_FILES: Final = 60 * 20_000  # so many are made in a minute, assumed
 LOGS: Final = 5 * 10 * 2**20  # containerLogMaxFiles times containerLogMaxSize
 _FILES: Final = 10  # of logs, while they are turned over
 _ENTRY: Final = 12  # bytes that the shortest entry of a directory of ext4 takes
@@ -120,7 +123,7 @@ def pids(pod: Pod, node: Node) -> Cap:
 
 def disk(pod: Pod) -> Cap:
     """Bytes on the node's file system: logs, writable layer, emptyDirs. Limits are kept by evicting
-    the pod, after the kubelet has measured; logs by turning them over, likewise.
+    the pod, after the kubelet has measured, so critical pods have none; logs by turning them over.
     """
     places = set(writable(pod))
     free = [
@@ -129,6 +132,8 @@ def disk(pod: Pod) -> Cap:
         if limited(part, "ephemeral-storage") is None and any(at == index for at, _ in places)
     ]
     sizes = _sizes(pod)
+    if pod.critical and places:
+        return Cap(None, pod.parts[min(places)[0]])
     for index in free:
         if (index, "") in places or sizes is None:
             return Cap(None, pod.parts[index])
@@ -141,7 +146,17 @@ def disk(pod: Pod) -> Cap:
         says = f"limit {size(most)}"
     else:
         most, says = LOGS * len(pod.parts), f"read-only root, logs of {size(LOGS)}"
-    return Cap(most + OVERSHOOT, part, Guard(says))
+    return Cap(most + overshoot(pod), part, Guard(says))
+
+
+def overshoot(pod: Pod) -> int:
+    """Bytes that a pod can write before the kubelet measures them."""
+    return UNSEEN if on_disk(pod) else OVERSHOOT
+
+
+def on_disk(pod: Pod) -> bool:
+    """Whether it may write to a volume on the node's disk."""
+    return any(name for _, name in writable(pod))
 
 
 def inodes(pod: Pod) -> Cap:

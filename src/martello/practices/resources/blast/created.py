@@ -146,10 +146,10 @@ def _pids(stage: Stage, room: Room) -> Taken:
     total = node.pids - node.reserved_pids
     most = None if node.pod_pids is None else node.pod_pids * _count(node, room)
     victims: tuple[Victim, ...] = ()
-    if most is None or most + stage.processes > total:
+    if most is None or most + stage.processes >= total:
         victims = tuple(Victim(pod.key, pod.owner, "no fork") for pod in stage.pods)
     guard = None
-    if most is not None and most + stage.processes <= total:
+    if most is not None and most + stage.processes < total:
         guard = Guard(f"podPidsLimit {node.pod_pids:,} in each of {_count(node, room)} pods")
     take = total if most is None else min(most, total)
     return Taken(take, guard, victims, *_doubt(stage, "pids", room, guard, victims))
@@ -158,7 +158,7 @@ def _pids(stage: Stage, room: Room) -> Taken:
 def _storage(stage: Stage, room: Room, signal: Signal) -> Taken:
     """They rank after all whose use is over their request: their own use is split, and new."""
     disk = signal == "disk"
-    most = None if room.disk_limit is None or not disk else room.disk_limit + caps.OVERSHOOT
+    most = None if room.disk_limit is None or not disk else room.disk_limit + caps.UNSEEN
     resource: Resource = "disk" if disk else "inodes"
     guard = room.guard("disk_limit") if disk else None
     if (stage.node.disk if disk else stage.node.inodes) is None:

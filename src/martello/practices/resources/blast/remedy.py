@@ -219,7 +219,7 @@ def _each(state: State, attacker: str, change: Callable[[Pod], Pod]) -> State:
 
 def _pids(stages: Sequence[Stage]) -> Remedy:
     """As many as fit beside what the others have, where that is less than is usual."""
-    left = min(stage.node.pids - stage.node.reserved_pids - stage.processes for stage in stages)
+    left = min(stage.node.pids - stage.node.reserved_pids - stage.processes - 1 for stage in stages)
     amount = max(1, min(_PIDS, left))
 
     def held(node: Node) -> Node:

@@ -6,7 +6,7 @@ about (`sorts` counts). A foothold is one container of one pod.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from math import ceil
 from typing import Final, Literal
@@ -18,6 +18,7 @@ from martello.practices.resources.blast.model import Effect, Guard, Resource, Vi
 from martello.practices.resources.node import evict, oom, share
 from martello.practices.resources.node.model import Node, Pod, Signal
 
+_PAGE: Final = 4096
 PIDS_EACH: Final = 64  # processes of a container of which nobody knows
 Exact = Literal["exact", "bound", "unassessed"]
 
@@ -90,9 +91,7 @@ class Stage:
         play = self._ranking("memory").play(pod, cap.most)
         victims = self._evicted("memory", pod, play)
         owner, gone = pod.owner, {victim.key for victim in victims}
-        bound = caps.limited(cap.part, "memory")
-        kills = self._weighing.kills(pod, cap.part, None if cap.most is None else bound)
-        for place, one in enumerate(kills.victims, 1):
+        for place, one in enumerate(self._killed(pod), 1):
             victim = self._victim(one.pod, "killed", place, "memory")
             if victim.owner != owner and victim.key not in gone:
                 gone.add(victim.key)
@@ -101,13 +100,44 @@ class Stage:
         exact, assumed = self.doubt("memory", cap.guard, found, self._memory_known)
         return Taken(cap.most, cap.guard, found, exact, assumed)
 
+    def _killed(self, pod: Pod) -> Iterator[oom.Candidate]:
+        """Those whom the kernel kills, by any container of the pod."""
+        kept = sum(
+            evict.memory_volume(self.node, pod, volume.limit)
+            for volume in pod.volumes
+            if volume.memory
+        )
+        if kept:
+            yield from self._outlived(pod, kept)
+            return
+        for part in pod.parts:
+            bound = caps.limited(part, "memory")
+            yield from self._weighing.kills(pod, part, bound).victims
+
+    def _outlived(self, pod: Pod, kept: int) -> Iterator[oom.Candidate]:
+        """Files in memory stay when their writer is killed: as long as they alone fill the node,
+        nobody's rank ends it.
+        """
+        weighing = self._weighing
+        own = [one for one in weighing.order if one.pod.key == pod.key]
+        base = min(one.points - one.use // _PAGE * _PAGE for one in own)
+        cap = caps.memory(pod).most
+        needed = weighing.room + 1 + sum(one.use for one in own)
+        for one in weighing.order:
+            if one.pod.key == pod.key:
+                continue
+            if needed > kept and (one.points < base or (cap is not None and needed > cap)):
+                return
+            yield one
+            needed += one.use
+
     def pids(self, pod: Pod) -> Taken:
         """Where it can fill the node's table of processes, nobody else can fork."""
         cap = caps.pids(pod, self.node)
         total = self.node.pids - self.node.reserved_pids
         others = self.processes - self._processes_of(pod)[0]
         victims: tuple[Victim, ...] = ()
-        if cap.most is None or cap.most + others > total:
+        if cap.most is None or cap.most + others >= total:
             victims = self._everybody(pod, "no fork")
         elif "pid.available" in self.node.eviction or "pid.available" in self.node.soft:
             victims = tuple(self._evicted("pids", pod, self._ranking("pids").play(pod, cap.most)))
@@ -122,8 +152,13 @@ class Stage:
             if cap.guard is not None:
                 return Taken(cap.most, cap.guard, (), "bound", (signal,))
             return Taken(cap.most, None, (), "unassessed", (signal,))
-        victims = tuple(self._evicted(signal, pod, self._ranking(signal).play(pod, cap.most)))
-        if signal == "disk" and self._fills(cap.most):
+        unseen = 0
+        if caps.on_disk(pod):
+            unseen = caps.UNSEEN if signal == "disk" else caps.UNSEEN_FILES
+        victims = tuple(
+            self._evicted(signal, pod, self._ranking(signal).play(pod, cap.most, unseen))
+        )
+        if signal == "disk" and self._fills(pod, cap.most):
             gone = {victim.key for victim in victims}
             more = self._everybody(pod, "blocked")
             victims += tuple(victim for victim in more if victim.key not in gone)
@@ -154,10 +189,10 @@ class Stage:
     def _victims(self) -> dict[tuple[int, Effect, int, Signal], Victim]:
         return {}
 
-    def _fills(self, most: int | None) -> bool:
+    def _fills(self, pod: Pod, most: int | None) -> bool:
         """Whether a disk can be full before the kubelet looks at it."""
         left, room = self._left
-        return left < caps.OVERSHOOT and (most is None or most >= room + left)
+        return left < caps.overshoot(pod) and (most is None or most >= room + left)
 
     @cached_property
     def _left(self) -> tuple[int, int]:

@@ -188,9 +188,9 @@ class Ranking:
         for pod in self.order:
             self._freed.append(self._freed[-1] + _filled(pod, signal))
 
-    def play(self, attacker: Pod, cap: int | None) -> Play:
+    def play(self, attacker: Pod, cap: int | None, unseen: int = 0) -> Play:
         """As the function `play`. An attacker that is not among the pods comes to them with no use
-        of its own yet.
+        of its own yet. `unseen` is how much its use may have grown since it was last measured.
         """
         if self.room is None:
             return Play((), "no threshold", self.assumed)
@@ -212,7 +212,8 @@ class Ranking:
             if cap is not None and used > cap:
                 return "bounded"
             victim = self._ranks[index if index < skip else index + 1]
-            if not attacker.critical and _rank(attacker, self.signal, used) < victim:
+            seen = max(used - unseen, own) if unseen else used
+            if not attacker.critical and _rank(attacker, self.signal, seen) < victim:
                 return "itself"
             return ""
 

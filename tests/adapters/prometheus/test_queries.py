@@ -116,3 +116,11 @@ def test_pieces_grow_to_what_is_wanted_and_no_further() -> None:
     pieces.done(1)
     begin, end = pieces.piece() or (0, 0)
     assert end - begin == 25_000  # never again as much as was too much
+
+
+def test_what_failed_for_a_moment_may_be_asked_again() -> None:
+    pieces = Pieces((0, 10**9), 1000, 10, 5000, 10**9)
+    assert pieces.halve(lasting=False)
+    assert pieces.piece() == (0, 500)
+    pieces.done(1)
+    assert pieces.piece() == (500, 4500)

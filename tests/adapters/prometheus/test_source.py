@@ -75,6 +75,20 @@ def test_pieces_grow_to_what_is_wanted_of_an_answer() -> None:
         assert len(fake.queries()) <= 5
 
 
+def test_memory_is_bounded_by_an_answer_not_by_the_window() -> None:
+    """However long the window: no answer holds more than twice what is wanted of one."""
+    many = [container(MEMORY, TIMES, _bytes(n), f"shop/web-{n}/app") for n in range(10)]
+    with serving(many) as fake:
+        source = Prometheus(quick(fake.url, samples=1500, first=600.0), metrics=("memory",))
+        most = 0
+        for one in source.chunks(BEGIN, BEGIN + SPAN):
+            most = max(most, len(one.times)) if isinstance(one, Chunk) else most
+        whole = source.counts.bytes
+        assert source.counts.samples == 10 * len(TIMES)
+        assert max(fake.sent) < 2 * 1500 * whole / source.counts.samples < whole / 3
+    assert most <= 2 * 1500 / 10
+
+
 def test_too_many_samples_for_the_server_is_asked_again_in_halves() -> None:
     shop = _pair("shop/web-0/app")
     with serving(shop, most=100) as fake:
@@ -313,6 +327,17 @@ def test_a_container_without_one_of_its_series_is_a_gap_with_the_query() -> None
     assert gap.of == Owned("shop", "web-1", "app")
     assert gap.what == f'{CPU}{{namespace="shop",container!="",container!="POD"}}'
     assert "no such series" in gap.why
+
+
+def test_pods_of_a_workload_that_lack_a_series_are_one_gap_at_most() -> None:
+    pods = [f"web-{n}" for n in range(3)]
+    told = [series.owner("shop", pod, "StatefulSet", "web", TIMES) for pod in pods]
+    told += [series.owner("shop", f"db-{n}", "StatefulSet", "db", TIMES) for n in range(3)]
+    used = [_pair(f"shop/{pod}/app")[1] for pod in (*pods, "db-0", "db-1", "db-2")]
+    with serving([*told, *used, _pair("shop/web-1/app")[0]]) as fake:
+        found = read(Prometheus(quick(fake.url), metrics=("cpu", "memory")), BEGIN, BEGIN + SPAN)
+    (gap,) = found.gaps
+    assert gap.of == Owned("shop", "db-0", "app", "sts/db")
 
 
 def test_a_series_that_no_namespace_has_is_one_gap() -> None:

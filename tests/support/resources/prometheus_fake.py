@@ -48,6 +48,7 @@ class Fake:
         self.instead: Instead = lambda path, params: None
         self.asked: list[tuple[str, dict[str, str]]] = []
         self.headers: list[dict[str, str]] = []
+        self.sent: list[int] = []  # bytes of answers, unpacked
 
     def queries(self, path: str = "query") -> list[str]:
         """The questions of one kind, in order."""
@@ -146,6 +147,7 @@ def serving(
             fake.asked.append((path, params))
             fake.headers.append(dict(self.headers.items()))
             reply = fake.reply(path, params)
+            fake.sent.append(len(reply.body))
             with contextlib.suppress(ConnectionError, ValueError):
                 self._send(reply)
 

@@ -8,6 +8,7 @@ import re
 from typing import Any, Final, Literal
 from urllib.parse import urlsplit
 
+import httpx
 import msgspec
 
 from martello.adapters.registry.failure import NotTrusted, TooSlow, lost, words
@@ -118,7 +119,8 @@ def away(url: str, error: Exception, seconds: float, connected: bool) -> Excepti
         return Failed("much", Unreachable(f"{host} is too slow", why, "try again, or a nearer one"))
     next = "check the address, the port that is forwarded, the network or the proxy"
     why = trouble.why.replace(" (1 try)", "").replace(", 1 try)", ")")
-    kind: Kind = "broken" if connected or "did not answer in time" in why else "away"
+    slow = isinstance(error, httpx.TimeoutException)
+    kind: Kind = "broken" if connected or slow else "away"
     return Failed(kind, Unreachable(trouble.what, why, next))
 
 

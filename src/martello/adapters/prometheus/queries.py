@@ -136,12 +136,16 @@ class Pieces:
         fits = (end - begin) * self._wanted // max(1, samples)
         self.size = max(1, min(self._most, self.size * 8, max(fits, self._smallest)))
 
-    def halve(self) -> bool:
-        """Ask for less, and never again for as much; False where a piece is small enough."""
+    def halve(self, *, lasting: bool = True) -> bool:
+        """Ask for less, and, `lasting`, never again for as much; False where a piece is small
+        enough.
+        """
         begin, end = self.piece() or (0, 0)
         if end - begin <= self._smallest:
             return False
-        self.size = self._most = max(self._smallest, -(-(end - begin) // 2))
+        self.size = max(self._smallest, -(-(end - begin) // 2))
+        if lasting:
+            self._most = self.size
         return True
 
     def skip(self) -> Window:

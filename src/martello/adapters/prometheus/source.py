@@ -128,7 +128,7 @@ class Prometheus:
         for question in wanted:
             if question.metric in _EXPECTED:
                 query = question.selector(self._scope, namespace)
-                for of in sorted(everyone - seen[question.metric]):
+                for of in _missing(everyone, seen[question.metric]):
                     yield Gap(query, "this container has no such series", namespace, of)
 
     def _whose(self, namespace: str, window: Window) -> Iterator[Gap]:
@@ -162,11 +162,10 @@ class Prometheus:
             try:
                 series, warnings = self._answer(selector, piece, step)
             except Failed as failed:
-                if failed.kind in ("much", "broken") and pieces.halve():
+                much = failed.kind == "much"
+                if (much or failed.kind == "broken") and pieces.halve(lasting=much):
                     self.counts.halved += 1
-                elif failed.kind in ("broken", "away"):
-                    pass  # asked once more: _tell bounds how often
-                else:
+                elif much or failed.kind == "refused":  # else asked once more: _wait bounds it
                     lost = pieces.skip()
                     skipped += 1
                     yield Gap(f"{selector} of {_told(lost)}", failed.why, namespace)
@@ -287,6 +286,17 @@ class Prometheus:
             raise _after(failed.error, self._row)
         pause = self._settings.wait * 2 ** (self._row - 1) * (0.5 + self._settings.chance() / 2)
         self._settings.sleep(min(_LONGEST_WAIT, max(failed.after, pause)))
+
+
+def _missing(everyone: set[Owned], had: set[Owned]) -> list[Owned]:
+    """Containers that had nothing in any pod of their workload, each once, in one of its pods."""
+    known = {(of.workload or of.pod, of.container) for of in had}
+    found: dict[tuple[str, str], Owned] = {}
+    for of in sorted(everyone - had):
+        key = (of.workload or of.pod, of.container)
+        if key not in known:
+            found.setdefault(key, of)
+    return list(found.values())
 
 
 def _after(error: MartelloError, tries: int) -> MartelloError:

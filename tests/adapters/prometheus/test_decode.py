@@ -117,3 +117,41 @@ def test_a_series_of_histograms_has_no_samples() -> None:
     raw = b'{"result":[{"metric":{"pod":"p"},"histograms":[[1,{"count":"1"}]]}]}'
     (one,) = decode.matrix(msgspec.Raw(raw), URL)
     assert len(decode.samples(one.values, URL)[0]) == 0
+
+
+_GOOD = json.dumps(
+    {
+        "status": "success",
+        "data": {
+            "resultType": "matrix",
+            "result": [
+                {
+                    "metric": {"namespace": "shop", "pod": "p", "container": "c"},
+                    "values": [[1767225600.123, "1.5"], [1767225630.123, "NaN"], [2, "+Inf"]],
+                }
+            ],
+        },
+        "warnings": ["partial"],
+    }
+).encode()
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(0, len(_GOOD)), st.integers(0, 8), st.binary(max_size=4)), max_size=4
+    )
+)
+def test_bytes_that_were_changed_are_read_or_refused(
+    changes: list[tuple[int, int, bytes]],
+) -> None:
+    body = _GOOD
+    for at, gone, new in changes:
+        body = body[:at] + new + body[at + gone :]
+    try:
+        data, _ = decode.opened(body, URL)
+        for one in decode.matrix(data, URL):
+            times, values = decode.samples(one.values, URL)
+            kept, told = decode.tidy((times, values), 0.0, 1e12, Counts())
+            assert len(kept) == len(told)
+    except Unreachable as error:
+        assert len(str(error)) < 500

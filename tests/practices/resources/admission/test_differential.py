@@ -17,11 +17,12 @@ from tests.support.resources.quota_controller import controller
 
 from martello.core.cluster import Cluster
 from martello.core.resource import Nowhere, Resource, resource_of
+from martello.practices.resources.admission import limit_ranges, pods
 from martello.practices.resources.admission.held import held
 from martello.practices.resources.admission.pipeline import Admission
 from martello.practices.resources.admission.quotas import fresh, limited_of, quotas, spent
 from martello.practices.resources.admission.server import Server
-from martello.practices.resources.amounts import amounts
+from martello.practices.resources.amounts import Need, amounts
 
 WORLDS = int(os.environ.get("WORLDS", "30"))
 CONTROLLED = WORLDS >= 100
@@ -226,7 +227,7 @@ class Side:
         if fitting != ours.fitting:
             raise Difference(f"{fitting} of {step.count} pods, not {ours.fitting}: {step.raw}")
         if fitting < step.count:
-            self.compare(step.raw, [ours], theirs)
+            self.compare(step.raw, list(ours.alternatives) or [ours], theirs)
         self.sent += 1
 
     def open_again(self) -> None:
@@ -471,3 +472,29 @@ def test_random_worlds_like_the_server(server: ApiServer) -> None:
     print(f"{len(sides)} worlds, {sent} objects, {refused} refused, {by_quota} of them by quotas")
     assert sent // 6 < refused < sent * 5 // 6
     assert by_quota > len(sides) // 6
+
+
+def _requests_stay_empty(raw: Any, path: Any, init: bool, template: bool) -> Need:
+    """A decoder that forgets to fill requests in from limits."""
+    return _decoded(raw, path, init, True)
+
+
+_decoded = pods._need
+
+
+@pytest.mark.apiserver
+@pytest.mark.parametrize(
+    ("module", "name", "wrong"),
+    [
+        (limit_ranges, "_above", lambda one, other, third=0: one >= other),
+        (pods, "_need", _requests_stay_empty),
+    ],
+    ids=["a bound that excludes itself", "requests stay empty"],
+)
+def test_a_wrong_evaluator_is_caught(
+    server: ApiServer, monkeypatch: pytest.MonkeyPatch, module: Any, name: str, wrong: Any
+) -> None:
+    monkeypatch.setattr(module, name, wrong)
+    first = 10_000 if name == "_above" else 20_000
+    with controller(server, CONTROLLED), pytest.raises(AssertionError, match="worlds differ"):
+        _play(server, range(first, first + 12))

@@ -215,7 +215,9 @@ def test_claims_by_storage_class_in_whole_bytes() -> None:
     ],
 )
 def test_objects_are_counted(kind: str, key: str) -> None:
-    spec = {"template": {"spec": {"containers": []}}} if kind in ("Deployment", "Job") else {}
+    spec: dict[str, Any] = (
+        {"template": {"spec": {"containers": []}}} if kind in ("Deployment", "Job") else {}
+    )
     full = _held({key: "1"}, **{key: "1"})
     found = ask(thing(kind, "new", spec), full)
     assert says(found) == [
@@ -294,7 +296,7 @@ def test_priority_scopes(operator: str, values: Any, name: str, inside: bool) ->
 @pytest.mark.parametrize(("minor", "refused"), [(33, False), (34, True)])
 def test_claims_by_the_class_of_their_attributes(minor: int, refused: bool) -> None:
     expression = {"scopeName": "VolumeAttributesClass", "operator": "In", "values": ["gold"]}
-    spec = {"scopeSelector": {"matchExpressions": [expression]}}
+    spec: dict[str, Any] = {"scopeSelector": {"matchExpressions": [expression]}}
     bound = quota(hard={"persistentvolumeclaims": "0"}, **spec)
     assert (ask(bound, kubernetes=minor).code == 201) is refused  # older ones do not know it
     claim = thing(

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 from itertools import permutations
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import msgspec
 
@@ -41,6 +41,7 @@ class Item(msgspec.Struct, frozen=True):
     ratio: Amounts
 
 
+T = TypeVar("T")
 Range = tuple[Item, ...]  # the items of one LimitRange
 
 
@@ -84,7 +85,16 @@ def _item(resource: Resource, raw: Any, index: int) -> Item:
 @lru_cache(maxsize=4096)
 def ranges(cluster: Cluster, namespace: str) -> tuple[Range, ...]:
     """The items of every LimitRange of a namespace. Raises Malformed."""
-    return tuple(items(resource) for resource in cluster.of_kind("LimitRange", namespace))
+    return tuple(at_home(resource, items) for resource in cluster.of_kind("LimitRange", namespace))
+
+
+def at_home(resource: Resource, reader: Callable[[Resource], T]) -> T:
+    """What a reader makes of an object; where it is Malformed, the reason tells where that is."""
+    try:
+        return reader(resource)
+    except Malformed as error:
+        where = resource.locate(error.path)
+        raise Malformed(error.path, f"{resource.ref.local} ({where}): {error}") from error
 
 
 def orders(found: Sequence[Range]) -> Iterator[tuple[Range, ...]]:
@@ -161,28 +171,32 @@ def _above(one: int, other: int, third: int = 0) -> bool:
 
 def _below(item: Item, requests: Amounts, limits: Amounts) -> Iterator[tuple[str, str]]:
     for name, least in item.least.items():
-        head = f"minimum {name} usage per {item.type} is {text(least)}"
         request, limit = requests.get(name), limits.get(name)
         if request is None:
-            yield f"{head}.  No request is specified", "min"
+            told = ".  No request is specified"
         elif _above(least, request, limit or 0):
-            yield f"{head}, but request is {text(request)}", "min"
+            told = f", but request is {text(request)}"
         elif limit is not None and _above(least, limit, request):
-            yield f"{head}, but limit is {text(limit)}", "min"
+            told = f", but limit is {text(limit)}"
+        else:
+            continue
+        yield f"minimum {name} usage per {item.type} is {text(least)}{told}", "min"
 
 
 def _against(item: Item, requests: Amounts, limits: Amounts) -> Iterator[tuple[str, str]]:
     """The server's words, and the key of the item that they are about."""
     yield from _below(item, requests, limits)
     for name, most in item.most.items():
-        head = f"maximum {name} usage per {item.type} is {text(most)}"
         request, limit = requests.get(name), limits.get(name)
         if limit is None:
-            yield f"{head}.  No limit is specified", "max"
+            told = ".  No limit is specified"
         elif _above(limit, most, request or 0):
-            yield f"{head}, but limit is {text(limit)}", "max"
+            told = f", but limit is {text(limit)}"
         elif request is not None and _above(request, most, limit):
-            yield f"{head}, but request is {text(request)}", "max"
+            told = f", but request is {text(request)}"
+        else:
+            continue
+        yield f"maximum {name} usage per {item.type} is {text(most)}{told}", "max"
     for name, ratio in item.ratio.items():
         words = _ratio(item, name, ratio, requests.get(name, 0), limits.get(name, 0))
         if words:

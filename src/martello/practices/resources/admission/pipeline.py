@@ -66,6 +66,7 @@ class Admission(msgspec.Struct, frozen=True, eq=False):
     fitting: int = 1
     notes: tuple[str, ...] = ()
     prefix: Path = ()  # where in the object the pod lies
+    alternatives: tuple[Admission, ...] = ()  # the answers to each order of LimitRanges
 
     @property
     def pod(self) -> dict[str, Any] | None:
@@ -251,10 +252,14 @@ def folded(found: Sequence[Admission], order: Sequence[Range]) -> Admission:
         note = f"the LimitRanges {named} are applied in any order: the reason told may differ"
         every = {(id(m.by), m.path, m.text): m for one in found for m in one.messages}
         notes = (*first.notes, note)
-        return msgspec.structs.replace(first, messages=tuple(every.values()), notes=notes)
+        return msgspec.structs.replace(
+            first, messages=tuple(every.values()), notes=notes, alternatives=tuple(found)
+        )
     told = "; or ".join(dict.fromkeys(map(_summary, found)))
     reason = f"the LimitRanges {named} contradict each other and are applied in any order: {told}"
-    return msgspec.structs.replace(first, verdict="unassessed", reason=reason)
+    return msgspec.structs.replace(
+        first, verdict="unassessed", reason=reason, alternatives=tuple(found)
+    )
 
 
 def _summary(one: Admission) -> str:

@@ -17,6 +17,7 @@ from martello.core.resource import Resource
 from martello.practices.resources.admission import versions
 from martello.practices.resources.admission.charges import Charge, keys_of, unsaid
 from martello.practices.resources.admission.held import Held, held
+from martello.practices.resources.admission.limit_ranges import at_home
 from martello.practices.resources.admission.scopes import (
     Scope,
     expressions,
@@ -70,7 +71,8 @@ class Limited(msgspec.Struct, frozen=True):
 @lru_cache(maxsize=4096)
 def quotas(world: Cluster, namespace: str) -> tuple[Quota, ...]:
     """The quotas of a namespace. Raises Malformed."""
-    return tuple(_quota(r, world) for r in world.of_kind("ResourceQuota", namespace))
+    listed = world.of_kind("ResourceQuota", namespace)
+    return tuple(at_home(resource, lambda one: _quota(one, world)) for resource in listed)
 
 
 def _quota(resource: Resource, world: Cluster) -> Quota:

@@ -87,19 +87,19 @@ def requirements(
             yield from _amount(name, milli, (*path, side))
     for name, milli in requests.items():
         limit = limits.get(name)
-        told = f" limit of {text(limit or 0)}" if kubernetes >= versions.LIMIT_TOLD else " limit"
+        if limit == milli:
+            continue
         if limit is None:
             if not names.overcommits(name):
                 detail = "Limit must be set for non overcommitable resources"
                 yield Problem((*path, "limits"), detail, kind="Required value")
-        elif milli != limit and not names.overcommits(name):
-            detail = f"must be equal to {name}{told}"
-            yield Problem((*path, "requests"), detail, text(milli))
-        elif milli > limit:
-            detail = f"must be less than or equal to {name}{told}"
+        elif milli > limit or not names.overcommits(name):
+            word = "less than or equal" if names.overcommits(name) else "equal"
+            told = f" of {text(limit)}" if kubernetes >= versions.LIMIT_TOLD else ""
+            detail = f"must be {word} to {name} limit{told}"
             yield Problem((*path, "requests"), detail, text(milli))
     named = {*requests, *limits}
-    if any(map(names.is_huge, named)) and not named & {"cpu", "memory"}:
+    if not named & {"cpu", "memory"} and any(map(names.is_huge, named)):
         yield Problem(path, "HugePages require cpu or memory", kind="Forbidden")
 
 

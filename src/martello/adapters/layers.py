@@ -12,7 +12,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from queue import SimpleQueue
-from types import TracebackType
 from typing import TYPE_CHECKING, Final, NamedTuple, NoReturn, Self
 
 from martello.adapters import tar
@@ -20,6 +19,7 @@ from martello.adapters.tar import Entry, Limits, TarTrouble, TooMuch
 from martello.adapters.unpack import LARGEST_PART, unpacked
 from martello.core.artifact import Descriptor, parse_digest
 from martello.core.body import Body
+from martello.core.closing import Closing
 from martello.core.errors import Refused
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ class Measured(NamedTuple):
     uncompressed: int
 
 
-class LayerStream:
+class LayerStream(Closing):
     """Reads a layer once. With `expected` and `diff_id`, `finish` holds it to them.
 
     Raises TarTrouble for what cannot be read, TooMuch (one of its kind) where a limit strikes,
@@ -70,17 +70,6 @@ class LayerStream:
         self._same = False  # plain bytes: one digest is the other
         self._failed: Exception | None = None
         self._measured: Measured | None = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     @property
     def compressed(self) -> int:

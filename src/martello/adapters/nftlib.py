@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import ctypes
-from types import TracebackType
 from typing import Final
 
 from martello.adapters.nft import failure
+from martello.core.closing import Closing
 from martello.core.errors import Unreachable
 
 _LIBRARY: Final = "libnftables.so.1"
 
 
-class Session:
+class Session(Closing):
     """One context of libnftables, of the network namespace in which it is made. For one thread.
 
     Raises Unreachable where the library is not installed.
@@ -47,14 +47,3 @@ class Session:
         if self._context:
             self._library.nft_ctx_free(self._context)
             self._context = None
-
-    def __enter__(self) -> Session:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()

@@ -18,9 +18,9 @@ import time
 from bisect import bisect_left
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import TracebackType
 from typing import Final
 
+from martello.core.closing import Closing
 from martello.core.errors import MartelloError, Unreachable
 from martello.core.event import Gap
 from martello.store.crc32c import crc32c
@@ -146,7 +146,7 @@ class _Log:
             self.size += self.written
 
 
-class Spool:
+class Spool(Closing):
     """A directory of logs, for one process at a time; any of its threads may append."""
 
     def __init__(
@@ -175,17 +175,6 @@ class Spool:
         for log in _logs(directory):
             log.recover(start())
             self._logs[log.source] = log
-
-    def __enter__(self) -> Spool:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Lets go of the files and of the directory."""

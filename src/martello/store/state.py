@@ -6,12 +6,12 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Final
 
 from sqlalchemy import Connection, Engine, create_engine, event, exc, text
 from sqlalchemy.engine import URL, make_url
 
+from martello.core.closing import Closing
 from martello.core.errors import BadInput, MartelloError, Unreachable
 
 _BUSY: Final = 5_000  # milliseconds that a writer waits for another
@@ -22,23 +22,12 @@ _CLOCK: Final = {
 }
 
 
-class State:
+class State(Closing):
     """An open state store. `with` closes it."""
 
     def __init__(self, engine: Engine, where: str) -> None:
         self.engine = engine
         self.where = where  # without password
-
-    def __enter__(self) -> State:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Lets go of every connection."""

@@ -183,10 +183,10 @@ def _one_line(parts: Iterator[bytes]) -> Iterator[bytes]:
 
 Read = Callable[[Iterable[bytes], str, int, Place], Iterator[Event | Gap]]
 _READERS: Final[dict[str, Read]] = {
-    "falco": lambda parts, where, seen, place: falco.read(parts, where, seen, place),
+    "falco": falco.read,
     "tetragon": lambda parts, where, seen, place: tetragon.Reader(place).read(parts, where, seen),
-    "hubble": lambda parts, where, seen, place: hubble.read(parts, where, seen, place),
+    "hubble": hubble.read,
     "auditd": lambda parts, where, seen, place: auditd.Reader(place).read(parts, where, seen),
-    "ndjson": lambda parts, where, seen, place: ndjson.read(parts, where, seen, place),
-    "events": lambda parts, where, seen, place: events.read(parts, where, seen, place),
+    "ndjson": ndjson.read,
+    "events": events.read,
 }

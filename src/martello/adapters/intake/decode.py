@@ -143,7 +143,7 @@ class Decoder:
 
 
 _READERS: Final[Mapping[str, Callable[..., Iterator[Event | Gap]]]] = {
-    "ndjson": lambda parts, where, seen, place, pods: ndjson.read(parts, where, seen, place),
+    "ndjson": ndjson.read,
     "falco": falco.read,
     "events": events.read,
     "hubble": hubble.read,

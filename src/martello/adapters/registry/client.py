@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterator, Sequence
-from types import TracebackType
-from typing import Final, Self, TypeVar
+from typing import Final, TypeVar
 
 import msgspec
 
@@ -32,6 +31,7 @@ from martello.core.artifact import (
     parse_manifest,
     verified,
 )
+from martello.core.closing import Closing
 from martello.core.errors import BadInput, MartelloError, Refused
 from martello.core.image import ImageReference, parse_image
 
@@ -62,7 +62,7 @@ class Head(msgspec.Struct, frozen=True):
     size: int
 
 
-class Registry:
+class Registry(Closing):
     """A repository, as core's Repository and more. Thread safe."""
 
     def __init__(
@@ -78,17 +78,6 @@ class Registry:
         self._network = network or Network(settings or Settings())
         found = endpoints(image, self._network.settings)
         self._lines = tuple(Line(endpoint, self._network) for endpoint in found)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Closes its connections, if they are its own."""

@@ -8,8 +8,7 @@ import contextlib
 import threading
 import time
 from http.cookiejar import DefaultCookiePolicy
-from types import TracebackType
-from typing import Final, Self
+from typing import Final
 
 import httpx
 
@@ -23,13 +22,14 @@ from martello.adapters.registry.hosts import Endpoint
 from martello.adapters.registry.proxies import proxy_for
 from martello.adapters.registry.settings import Credential, Settings
 from martello.adapters.registry.transport import Transport, until
+from martello.core.closing import Closing
 from martello.core.errors import MartelloError
 
 _SMALL: Final = 4 << 10  # bytes that are read so that the connection can be used again
 _AGENT: Final = f"martello/{martello.__version__}"
 
 
-class Network:
+class Network(Closing):
     """What all Registry objects of one run share. Thread safe; `close` ends its connections."""
 
     def __init__(self, settings: Settings) -> None:
@@ -39,17 +39,6 @@ class Network:
         self._desks: dict[str, Desk] = {}
         self._schemes: dict[str, str] = {}
         self._lock = threading.RLock()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Closes all connections."""

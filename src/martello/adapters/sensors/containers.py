@@ -15,7 +15,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import msgspec
 
@@ -37,6 +37,7 @@ _POD: Final = re.compile(
 )
 _CRONJOB: Final = re.compile(r"(.+)-\d{8,10}")
 _MOST: Final = 16_384  # containers remembered
+_MOST_PODS: Final = 200_000  # pods that are handed in; those that were not for longest go first
 _MOST_STATES: Final = 4096  # directories looked at
 _LARGEST_STATE: Final = 4 << 20
 _AGAIN: Final = 0.1  # seconds until what was not found is looked for again
@@ -54,6 +55,7 @@ _NAMES: Final = {  # of annotations: containerd's, then CRI-O's
     "pod_uid": ("io.kubernetes.cri.sandbox-uid", "io.kubernetes.pod.uid"),
     "image_ref": ("io.kubernetes.cri.image-name", "io.kubernetes.cri-o.ImageName"),
 }
+_Key = TypeVar("_Key")
 
 
 class Pods:
@@ -68,7 +70,7 @@ class Pods:
             self.add(pod)
 
     def add(self, pod: Json) -> None:
-        """A pod as the API server gives it."""
+        """A pod as the API server gives it, once more each time that it is read."""
         meta, spec, status = part(pod, "metadata"), part(pod, "spec"), part(pod, "status")
         columns = {
             "k8s_ns": text(meta, "namespace"),
@@ -86,8 +88,8 @@ class Pods:
         new = self._uids.get(whole.get("pod_uid", "")) != whole
         for uid in (whole.get("pod_uid"), mirror):
             if uid:
-                self._uids[uid.replace("_", "-")] = whole
-        self._names[whole.get("k8s_ns", ""), whole["pod_name"]] = whole
+                _latest(self._uids, uid.replace("_", "-"), whole)
+        _latest(self._names, (whole.get("k8s_ns", ""), whole["pod_name"]), whole)
         for state in _objects(
             status, "containerStatuses", "initContainerStatuses", "ephemeralContainerStatuses"
         ):
@@ -95,7 +97,7 @@ class Pods:
             if found:
                 told = {**whole, **_image(state)}
                 new = new or self._containers.get(found) != told
-                self._containers[found] = told
+                _latest(self._containers, found, told)
         self.version += new
 
     def container(self, found: str) -> Mapping[str, str]:
@@ -111,6 +113,13 @@ class Pods:
     def pod(self, uid: str = "", namespace: str = "", name: str = "") -> Mapping[str, str]:
         """The columns of a pod, by its uid or its name."""
         return self._uids.get(uid.replace("_", "-")) or self._names.get((namespace, name)) or {}
+
+
+def _latest(known: dict[_Key, Mapping[str, str]], key: _Key, told: Mapping[str, str]) -> None:
+    known.pop(key, None)
+    known[key] = told
+    if len(known) > _MOST_PODS:
+        del known[next(iter(known))]
 
 
 def workload(pod: Json) -> str:

@@ -7,19 +7,17 @@ event with its count so far (`ev_count`); each update is told again, with an id 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
 from typing import Final
 
 from martello.adapters.sensors.containers import Pods
+from martello.adapters.sensors.reading import Read, reading
 from martello.adapters.sensors.shape import (
-    NOWHERE,
     Event,
     Json,
     NotRead,
     Place,
     finished,
     identity,
-    lined,
     moment,
     named,
     number,
@@ -27,7 +25,6 @@ from martello.adapters.sensors.shape import (
     part,
     text,
 )
-from martello.core.event import Gap
 
 SOURCE: Final = "events"
 _CONTAINER: Final = re.compile(r"spec\.(?:init|ephemeral)?[cC]ontainers\{([^}]{1,253})\}")
@@ -35,21 +32,10 @@ _MOST: Final = 100_000  # events of one list
 _WATCHED: Final = frozenset({"ADDED", "MODIFIED"})
 
 
-def read(
-    parts: Iterable[bytes],
-    where: str,
-    seen: int,
-    place: Place = NOWHERE,
-    pods: Pods | None = None,
-) -> Iterator[Event | Gap]:
-    """The Events of a file or a watch: an Event, a list of them or a watch's event a line."""
-    known = pods or Pods()
-
-    def one(line: bytes, seen: int) -> list[Event]:
-        flags: set[str] = set()
-        return told(parsed(line, flags), seen, place, known, flags)
-
-    return lined(parts, where, one, seen)
+def each(line: bytes, seen: int, place: Place, pods: Pods) -> list[Event]:
+    """The Events of a line: an Event, a list of them or a watch's event. Raises NotRead."""
+    flags: set[str] = set()
+    return told(parsed(line, flags), seen, place, pods, flags)
 
 
 def told(raw: Json, seen: int, place: Place, pods: Pods, flags: set[str]) -> list[Event]:
@@ -126,3 +112,6 @@ def _plural(kind: str | None) -> str | None:
     if low.endswith(("s", "x", "ch")):
         return f"{low}es"
     return f"{low[:-1]}ies" if low.endswith("y") and low[-2:-1] not in "aeiou" else f"{low}s"
+
+
+read: Final[Read] = reading(each)

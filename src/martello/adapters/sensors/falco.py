@@ -7,12 +7,11 @@ rule does not print are null. Falco's own notices of dropped events become gaps.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 from martello.adapters.sensors.containers import Pods
+from martello.adapters.sensors.reading import Read, reading
 from martello.adapters.sensors.shape import (
-    NOWHERE,
     Event,
     Json,
     NotRead,
@@ -20,7 +19,6 @@ from martello.adapters.sensors.shape import (
     finished,
     gap,
     identity,
-    lined,
     moment,
     named,
     number,
@@ -28,7 +26,7 @@ from martello.adapters.sensors.shape import (
     part,
     text,
 )
-from martello.core.event import COLUMNS, Gap
+from martello.core.event import COLUMNS
 
 SOURCE: Final = "falco"
 _COLUMN: Final = {
@@ -44,18 +42,6 @@ _MARKS: Final = {
 _ANCESTOR: Final = re.compile(r"proc\.aname\[(\d{1,2})\]")
 _ENDS: Final = re.compile(r"([0-9a-fA-F.:]+):(\d{1,5})->([0-9a-fA-F.:]+):(\d{1,5})")
 _NOTHING: Final = frozenset({"", "<NA>", "-"})
-
-
-def read(
-    parts: Iterable[bytes],
-    where: str,
-    seen: int,
-    place: Place = NOWHERE,
-    pods: Pods | None = None,
-) -> Iterator[Event | Gap]:
-    """The alerts of a file or stream."""
-    known = pods or Pods()
-    return lined(parts, where, lambda line, seen: alert(line, seen, place, known), seen)
 
 
 def alert(line: bytes, seen: int, place: Place, pods: Pods) -> list[Event]:
@@ -162,3 +148,6 @@ def _typed(type_: str, value: Any) -> Any:
     if type_ == "bool":
         return value if isinstance(value, bool) else None
     return None
+
+
+read: Final[Read] = reading(alert)

@@ -7,12 +7,11 @@ as flows are told from both ends of a conversation. Lost events become gaps.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
 from typing import Final
 
 from martello.adapters.sensors.containers import Pods, owned
+from martello.adapters.sensors.reading import Read, reading
 from martello.adapters.sensors.shape import (
-    NOWHERE,
     Event,
     Json,
     NotRead,
@@ -20,7 +19,6 @@ from martello.adapters.sensors.shape import (
     finished,
     gap,
     identity,
-    lined,
     moment,
     named,
     number,
@@ -29,23 +27,10 @@ from martello.adapters.sensors.shape import (
     text,
     texts,
 )
-from martello.core.event import Gap
 
 SOURCE: Final = "hubble"
 _NUMBERS: Final = {1: "forwarded", 2: "dropped", 3: "error", 4: "audit", 5: "redirected"}
 _BLIND: Final = frozenset({"NODE_ERROR", "NODE_GONE", "NODE_UNAVAILABLE"})
-
-
-def read(
-    parts: Iterable[bytes],
-    where: str,
-    seen: int,
-    place: Place = NOWHERE,
-    pods: Pods | None = None,
-) -> Iterator[Event | Gap]:
-    """The flows of a file or stream."""
-    known = pods or Pods()
-    return lined(parts, where, lambda line, seen: flow(line, seen, place, known), seen)
 
 
 def flow(line: bytes, seen: int, place: Place, pods: Pods) -> list[Event]:
@@ -116,3 +101,6 @@ def _pod(told: Json, pods: Pods) -> Event:
     }
     columns.setdefault("pod_workload", owned(text(first, "kind"), text(first, "name")))
     return columns
+
+
+read: Final[Read] = reading(flow)

@@ -7,33 +7,24 @@ flagged `partial`; the line is kept as `raw`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
+from martello.adapters.sensors.reading import Read, reading
 from martello.adapters.sensors.shape import (
-    NOWHERE,
     Event,
     NotRead,
     Place,
     finished,
     identity,
-    lined,
     moment,
     named,
     parsed,
 )
-from martello.core.event import COLUMNS, FLAGS, KINDS, Gap
+from martello.core.event import COLUMNS, FLAGS, KINDS
 
 SOURCE: Final = "ndjson"
 _OWN: Final = ("time", "seen", "kind", "flags", "raw")
 _LARGEST: Final = 1 << 63
-
-
-def read(
-    parts: Iterable[bytes], where: str, seen: int, place: Place = NOWHERE
-) -> Iterator[Event | Gap]:
-    """The events of a file or stream."""
-    return lined(parts, where, lambda line, seen: event(line, seen, place), seen)
 
 
 def event(line: bytes, seen: int, place: Place) -> list[Event]:
@@ -76,3 +67,6 @@ def _fits(type_: str, value: Any) -> bool:
     if type_ == "map":
         return isinstance(value, dict) and all(isinstance(one, str) for one in value.values())
     return isinstance(value, int) and not isinstance(value, bool) and abs(value) < _LARGEST
+
+
+read: Final[Read] = reading(lambda line, seen, place, _: event(line, seen, place))

@@ -7,12 +7,12 @@ import sqlite3
 from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Final
 from urllib.parse import quote
 
 import msgspec
 
+from martello.core.closing import Closing
 from martello.core.errors import BadInput, Stale
 from martello.core.vulnerability import Affected, Feed, Vulnerability
 from martello.practices.images.advisories.rows import (
@@ -78,24 +78,13 @@ def open_database(path: str | Path) -> Database:
         raise
 
 
-class Database:
+class Database(Closing):
     """An open advisory database. Damage found while reading raises BadInput."""
 
     def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
         self.path = path
         self._connection = connection
         self._ecosystems = frozenset(name for (name,) in self._all("SELECT name FROM ecosystem"))
-
-    def __enter__(self) -> Database:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     @cached_property
     def digest(self) -> str:

@@ -102,15 +102,14 @@ def samples(values: msgspec.Raw, url: str) -> Pair:
     pairs.
     """
     raw = bytes(values)
-    count = raw.count(b'"') // 2
     text = raw.translate(None, b'[]"')
-    if count and raw.count(b"[") == count + 1 and raw.count(b",") == 2 * count - 1:
-        try:
-            flat = np.array(_flat.decode(b"[%b]" % text), dtype=np.float64)
-            if len(flat) == 2 * count:
-                return flat[::2].copy(), flat[1::2].copy()
-        except _WRONG:
-            pass
+    try:
+        flat = np.array(_flat.decode(b"[%b]" % text), dtype=np.float64)
+        # of every pair two brackets and two quotes went away, and the two around all of them
+        if len(raw) - len(text) == 2 * len(flat) + 2 and len(flat) % 2 == 0:
+            return flat[::2].copy(), flat[1::2].copy()
+    except _WRONG:
+        pass
     try:
         found = _pairs.decode(raw.replace(b'"+Inf"', b'"Infinity"'))
     except _WRONG as error:

@@ -105,7 +105,8 @@ class Machine:
         self._pressed: dict[str, int] = {}
         self.places = [self._place(pod) for pod in pods]
         self.attacker = next(p for p in self.places if p.pod.key == attacker)
-        self.at(chance.uniform(0.1, TICK), self._look)
+        self.looks = chance.uniform(0.1, TICK)  # when the kubelet looks for the first time
+        self.at(self.looks, self._look)
         self.at(chance.uniform(0.1, TICK), self._measure)
 
     def _place(self, pod: Pod) -> Place:

@@ -335,3 +335,21 @@ def test_the_last_process_id_is_enough() -> None:
     machine.fork(machine.places[1])
     assert machine.harmed["pids"] == ["shop/other"]
     assert _victims(_harm(found, "pids")) == ["shop/other"]
+
+
+@pytest.mark.xfail(strict=True, reason="caps.disk: what its pod's other containers hold")
+def test_the_other_containers_of_its_pod_hold_something_too() -> None:
+    """Disk is bounded a pod: what one container may write comes to what the others have."""
+    used = msgspec.structs.replace(QUIET, disk=900 * MI)
+    limits = {"ephemeral-storage": 1000 * MI * 1000}
+    attacker = pod("x", Part("app", {}, limits, QUIET), Part("other", {}, limits, used))
+    node = _node(eviction={"nodefs.available": 100 * MI})
+    found = World(node, (attacker,), attacker, attacker.parts[0])
+    machine, process = _machine(found)
+    machine.run(machine.looks)
+    while machine.now < machine.looks + 10 and not machine.attacker.gone:
+        machine.write(process.box, 200 * MI if process.box.disk else 1000 * MI, volume=False)
+        machine.run(machine.now + 1)
+    take = _harm(found, "disk").take
+    assert take is not None
+    assert take >= machine.most["disk"]

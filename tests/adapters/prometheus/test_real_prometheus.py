@@ -128,7 +128,7 @@ def test_a_server_that_is_killed_in_the_middle_of_a_query_is_unreachable(data: P
         with pytest.raises(Unreachable, match="cannot reach") as raised:
             given.extend(chunks)
         killing.join()
-        assert "(5 tries)" in raised.value.why
+        assert "5 tries)" in raised.value.why
     assert len(waits) == 4
     assert source.counts.finished == ["a"]
     # what is finished is whole

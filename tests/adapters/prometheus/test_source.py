@@ -155,7 +155,7 @@ def test_nobody_listening_is_unreachable() -> None:
     source = Prometheus(quick(fake.url))
     with pytest.raises(Unreachable, match="cannot reach") as raised:
         read(source, BEGIN, BEGIN + SPAN)
-    assert "(5 tries)" in raised.value.why
+    assert "5 tries)" in raised.value.why
     assert source.counts.queries == 5
 
 

@@ -300,7 +300,9 @@ def _missing(everyone: set[Owned], had: set[Owned]) -> list[Owned]:
 
 
 def _after(error: MartelloError, tries: int) -> MartelloError:
-    return type(error)(error.what, f"{error.why} ({tries} tries)", error.next)
+    told = f"{tries} tries"
+    why = f"{error.why[:-1]}, {told})" if error.why.endswith(")") else f"{error.why} ({told})"
+    return type(error)(error.what, why, error.next)
 
 
 def _span(selector: str, window: Window) -> dict[str, str]:

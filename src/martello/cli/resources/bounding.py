@@ -55,7 +55,7 @@ def _bound(found: engine.Bound) -> Bound:
         "" if found.value is None else text(found.value),
         "" if found.used is None else text(found.used),
         tuple(dict.fromkeys(guards)),
-        tuple(hole.text for hole in found.holes),
+        tuple(dict.fromkeys(hole.text for hole in found.holes)),
         open=not guards,
     )
 

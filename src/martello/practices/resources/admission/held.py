@@ -45,11 +45,23 @@ def _by_namespace(world: Cluster) -> dict[str, list[Resource]]:
     return found
 
 
-@lru_cache(maxsize=4096)
 def held(world: Cluster, namespace: str) -> tuple[Held, ...]:
     """What every object of a namespace takes; workloads with the pods that they are meant to have.
     What no server would take counts nothing.
     """
+    known = _held(world)
+    if namespace not in known:
+        known[namespace] = _read(world, namespace)
+    return known[namespace]
+
+
+@lru_cache(maxsize=2)
+def _held(world: Cluster) -> dict[str, tuple[Held, ...]]:
+    """What was counted of a world: it never changes."""
+    return {}
+
+
+def _read(world: Cluster, namespace: str) -> tuple[Held, ...]:
     found: list[Held] = []
     for resource in _by_namespace(world).get(namespace, ()):
         try:

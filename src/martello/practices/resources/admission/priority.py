@@ -31,7 +31,7 @@ class Resolved(msgspec.Struct, frozen=True):
     doubt: str = ""
 
 
-@lru_cache(maxsize=16)
+@lru_cache(maxsize=2)
 def _classes(world: Cluster) -> tuple[dict[str, Resource], Resource | None]:
     """The classes by name, and the default one: of several the lowest."""
     found = {resource.ref.name: resource for resource in world.of_kind(_KIND)}

@@ -68,11 +68,19 @@ class Limited(msgspec.Struct, frozen=True):
     scopes: tuple[Scope, ...] = ()
 
 
-@lru_cache(maxsize=4096)
 def quotas(world: Cluster, namespace: str) -> tuple[Quota, ...]:
     """The quotas of a namespace. Raises Malformed."""
-    listed = world.of_kind("ResourceQuota", namespace)
-    return tuple(at_home(resource, lambda one: _quota(one, world)) for resource in listed)
+    known = _quotas(world)
+    if namespace not in known:
+        listed = world.of_kind("ResourceQuota", namespace)
+        known[namespace] = tuple(at_home(r, lambda one: _quota(one, world)) for r in listed)
+    return known[namespace]
+
+
+@lru_cache(maxsize=2)
+def _quotas(world: Cluster) -> dict[str, tuple[Quota, ...]]:
+    """What was read of a world: it never changes."""
+    return {}
 
 
 def _quota(resource: Resource, world: Cluster) -> Quota:

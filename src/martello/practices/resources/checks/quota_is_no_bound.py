@@ -7,8 +7,7 @@ from collections.abc import Iterator
 from martello.core.check import Example, Hit, check
 from martello.core.cluster import Cluster
 from martello.core.resource import Resource
-from martello.practices.resources.admission.limit_ranges import Item, ranges
-from martello.practices.resources.admission.quotas import quotas
+from martello.practices.resources.admission.bounds import bounds
 from martello.practices.resources.amounts import Malformed
 
 
@@ -85,28 +84,26 @@ def quota_is_no_bound(quota: Resource, cluster: Cluster) -> Iterator[Hit]:
     """
     path = ("spec", "hard")
     try:
-        found = [item for group in ranges(cluster, quota.ref.namespace) for item in group]
-        hard = {key for q in quotas(cluster, quota.ref.namespace) for key in q.hard}
+        found = bounds(cluster, quota.ref.namespace)
     except Malformed as error:
         yield Hit(quota, path, str(error), unassessed=True)
         return
-    written = quota.spec.get("hard")
-    own = written if isinstance(written, dict) else {}
-    for name in ("memory", "cpu"):
-        asked = name in own or f"requests.{name}" in own
-        if asked and f"limits.{name}" not in hard and not _has_most(name, found):
-            yield Hit(quota, path, f"bounds the requests of {name} and not what pods may use")
-    storage = ("ephemeral-storage", "requests.ephemeral-storage", "limits.ephemeral-storage")
-    given = any("ephemeral-storage" in i.default for i in found if i.type == "Container")
-    if any(key in own for key in storage) and not given:
-        yield Hit(quota, path, "bounds local storage, and no container has to give a limit")
-    if "pods" in own and "count/pods" not in hard and _piles_up(quota.ref.namespace, cluster):
-        message = "does not count finished pods, and Jobs that nothing removes leave them behind"
-        yield Hit(quota, (*path, "pods"), message)
-
-
-def _has_most(name: str, found: list[Item]) -> bool:
-    return any(name in item.most for item in found if item.type in ("Container", "Pod"))
+    told: dict[str, Hit] = {}
+    for bound in found:
+        name = bound.resource.partition(" ")[0]
+        for hole in bound.holes:
+            if hole.quota is not quota:
+                continue
+            if hole.kind == "use" and name != "ephemeral-storage":
+                words = f"bounds the requests of {name} and not what pods may use"
+                told[name] = Hit(quota, path, words)
+            elif hole.kind in ("use", "silent"):
+                words = "bounds local storage, and no container has to give a limit"
+                told[name] = Hit(quota, path, words)
+            elif hole.kind == "finished" and _piles_up(quota.ref.namespace, cluster):
+                words = "does not count finished pods, and Jobs that nothing removes leave them"
+                told[name] = Hit(quota, (*path, "pods"), f"{words} behind")
+    yield from told.values()
 
 
 def _piles_up(namespace: str, cluster: Cluster) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+from collections.abc import Mapping
 from contextlib import chdir, nullcontext, redirect_stderr, redirect_stdout
 from pathlib import Path
 from unittest.mock import patch
@@ -14,14 +15,19 @@ from martello.cli.errors import run
 from martello.cli.main import cli
 
 
-def ask(*words: str, cwd: Path | None = None, columns: int = 80) -> Done:
+def ask(
+    *words: str,
+    cwd: Path | None = None,
+    columns: int = 80,
+    env: Mapping[str, str] | None = None,
+) -> Done:
     """Runs `martello WORDS` on a screen of so many columns (0: none). An internal error fails the
     test.
     """
     out, err = io.StringIO(), io.StringIO()
-    env = {**NOWHERE, "COLUMNS": str(columns or ""), "KUBECONFIG": "/dev/null/none"}
+    given = {**NOWHERE, "COLUMNS": str(columns or ""), "KUBECONFIG": "/dev/null/none"}
     with (
-        patch.dict(os.environ, env),
+        patch.dict(os.environ, {**given, **(env or {})}),
         redirect_stdout(out),
         redirect_stderr(err),
         chdir(cwd) if cwd is not None else nullcontext(),

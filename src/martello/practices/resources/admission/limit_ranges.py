@@ -82,12 +82,19 @@ def _item(resource: Resource, raw: Any, index: int) -> Item:
     return Item(resource, path, raw["type"], default, request, given["min"], given["max"], ratio)
 
 
-@lru_cache(maxsize=4096)
 def ranges(cluster: Cluster, namespace: str) -> tuple[Range, ...]:
     """The items of every LimitRange of a namespace. Raises Malformed."""
+    known = _ranges(cluster)
+    if namespace not in known:
+        listed = cluster.of_kind("LimitRange", namespace)
+        known[namespace] = tuple(at_home(resource, items) for resource in listed)
+    return known[namespace]
 
 
-X
+@lru_cache(maxsize=2)
+def _ranges(cluster: Cluster) -> dict[str, tuple[Range, ...]]:
+    """What was read of a cluster: it never changes."""
+    return {}
 
 
 def at_home(resource: Resource, reader: Callable[[Resource], T]) -> T:

@@ -21,6 +21,7 @@ FIELDS: Final = frozenset(
         "memorySwap",
         "mergeDefaultEvictionSettings",
         "podPidsLimit",
+        "reservedSystemCPUs",
         "singleProcessOOMKill",
         "systemReserved",
     )

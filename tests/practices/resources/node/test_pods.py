@@ -102,7 +102,9 @@ def test_amounts_that_no_server_takes_are_refused_with_their_place() -> None:
     assert ":" in error.value.why
 
 
-def test_too_many_pods_are_refused() -> None:
+def test_too_many_pods_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("martello.practices.resources.node.pods.MOST", 1_000)
+    assert len(found(DEPLOYMENT.replace("replicas: 3", "replicas: 1000"))) == 1_000
     with pytest.raises(BadInput, match="too many pods"):
         found(DEPLOYMENT.replace("replicas: 3", "replicas: 2147483647"))
 

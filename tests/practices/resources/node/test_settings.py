@@ -150,6 +150,8 @@ def test_thresholds_as_the_kubelet_reads_them(raw: str, expected: int | None) ->
         {"enforceNodeAllocatable": "pods"},
         {"cpuCFSQuota": "no"},
         {"featureGates": []},
+        {"reservedSystemCPUs": "all"},
+        {"reservedSystemCPUs": 4},
     ],
 )
 def test_what_no_kubelet_starts_with_is_refused(kubelet: dict[str, Any]) -> None:
@@ -175,6 +177,11 @@ def test_switches() -> None:
     recent = {"nodeInfo": {"kubeletVersion": "v1.37.0"}}
     assert one(**recent).memory_qos is True
     assert one({"featureGates": {"MemoryQoS": False}}, **recent).memory_qos is False
+
+
+def test_processors_reserved_by_number_take_the_place_of_amounts() -> None:
+    found = one({"reservedSystemCPUs": "0-1,3,1", "kubeReserved": {"cpu": "9", "memory": "1Ki"}})
+    assert found.reserved == {"cpu": 3_000, "memory": 1_024_000}
 
 
 def test_without_nodes_one_is_assumed() -> None:

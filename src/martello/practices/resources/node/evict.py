@@ -113,10 +113,13 @@ def room(node: Node, pods: Sequence[Pod], signal: Signal) -> int | None:
     """How much more the pods of a node can use before the threshold is crossed (bytes, numbers;
     negative: it is crossed already); None without a threshold or without a known capacity.
     """
+    return _room(node, sum(_filled(pod, signal) for pod in pods), signal)
+
+
+def _room(node: Node, total: int, signal: Signal) -> int | None:
     kept = threshold(node, signal)
     if kept is None:
         return None
-    total = sum(_filled(pod, signal) for pod in pods)
     match signal:
         case "memory":
             return _memory_room(node, total, kept)
@@ -150,7 +153,10 @@ def _memory_room(node: Node, total: int, kept: int) -> int:
 
 def _filled(pod: Pod, signal: Signal) -> int:
     """A pod's use, or its request where nobody measured it."""
-    used = use(pod, signal)
+    return _or_asked(pod, signal, use(pod, signal))
+
+
+def _or_asked(pod: Pod, signal: Signal, used: int | None) -> int:
     if used is not None:
         return used
     name = {"memory": "memory", "disk": "ephemeral-storage"}.get(signal, "")
@@ -171,44 +177,54 @@ class Ranking:
 
     def __init__(self, node: Node, pods: Sequence[Pod], signal: Signal) -> None:
         self.signal = signal
-        self.room = room(node, pods, signal)
-        self.assumed = any(use(pod, signal) is None for pod in pods)
+        used = [use(pod, signal) for pod in pods]
+        filled = [_or_asked(pod, signal, one) for pod, one in zip(pods, used, strict=True)]
+        self.room = _room(node, sum(filled), signal)
+        self.assumed = None in used
         names = _SIGNALS[signal] + (() if node.image_fs else _IMAGES.get(signal, ()))
         self._reclaim = max((node.reclaim.get(name, 0) for name in names), default=0)
-        self._here = {pod.key for pod in pods}
+        keys = [pod.key for pod in pods]
+        self._here = dict(zip(keys, filled, strict=True))
         ranked = sorted(
-            ((_rank(pod, signal, use(pod, signal)), pod.key, pod) for pod in pods),
+            (
+                (_rank(pod, signal, one), key, pod)
+                for pod, key, one in zip(pods, keys, used, strict=True)
+            ),
             key=lambda one: one[:2],
         )
         ranked = [one for one in ranked if not one[2].critical]
         self.order = [pod for _, _, pod in ranked]
         self._ranks = [rank for rank, _, _ in ranked]
-        self._at = {pod.key: index for index, pod in enumerate(self.order)}
+        self._at = {key: index for index, (_, key, _) in enumerate(ranked)}
         self._freed = [0]  # by the first evictions of the order, together
         for pod in self.order:
-            self._freed.append(self._freed[-1] + _filled(pod, signal))
+            self._freed.append(self._freed[-1] + self._here[pod.key])
 
     def play(self, attacker: Pod, cap: int | None, unseen: int = 0) -> Play:
         """As the function `play`. An attacker that is not among the pods comes to them with no use
         of its own yet. `unseen` is how much its use may have grown since it was last measured.
         """
-        if self.room is None:
-            return Play((), "no threshold", self.assumed)
-        own = _filled(attacker, self.signal) if attacker.key in self._here else 0
-        first = own + self.room + 1
-        skip = self._at.get(attacker.key, len(self.order))
-        count = len(self.order) - (attacker.key in self._at)
+        least, ends = self.reach(attacker, cap, unseen)
+        own, skip = self._own(attacker)
+        rounds = tuple(
+            Round(self._needed(index, own, skip), self.order[index if index < skip else index + 1])
+            for index in range(least)
+        )
+        return Play(rounds, ends, self.assumed)
 
-        def needed(index: int) -> int:
-            freed = self._freed[index if index <= skip else index + 1]
-            if index > skip:
-                freed -= own
-            return max(first + freed - (self._reclaim if index else 0), 0)
+    def reach(self, attacker: Pod, cap: int | None, unseen: int = 0) -> tuple[int, str]:
+        """How many of the order go, the attacker left out, and why no more: a play without its
+        rounds.
+        """
+        if self.room is None:
+            return 0, "no threshold"
+        own, skip = self._own(attacker)
+        count = len(self.order) - (skip < len(self.order))
 
         def ends(index: int) -> str:
             if index >= count:
                 return "alone"
-            used = needed(index)
+            used = self._needed(index, own, skip)
             if cap is not None and used > cap:
                 return "bounded"
             victim = self._ranks[index if index < skip else index + 1]
@@ -223,11 +239,20 @@ class Ranking:
             while least < most:  # from the second round on what is needed only grows
                 middle = (least + most) // 2
                 least, most = (least, middle) if ends(middle) else (middle + 1, most)
-        rounds = tuple(
-            Round(needed(index), self.order[index if index < skip else index + 1])
-            for index in range(least)
-        )
-        return Play(rounds, ends(least), self.assumed)
+        return least, ends(least)
+
+    def _own(self, attacker: Pod) -> tuple[int, int]:
+        """What it uses already, and its place in the order (the end: it has none)."""
+        key = attacker.key
+        return self._here.get(key, 0), self._at.get(key, len(self.order))
+
+    def _needed(self, index: int, own: int, skip: int) -> int:
+        """The attacker's least use at which the threshold is crossed for the next victim."""
+        assert self.room is not None
+        freed = self._freed[index if index <= skip else index + 1]
+        if index > skip:
+            freed -= own
+        return max(own + self.room + 1 + freed - (self._reclaim if index else 0), 0)
 
 
 def disk_bound(pod: Pod) -> int | None:

@@ -114,38 +114,50 @@ class Weighing:
 
     def kills(self, attacker: Pod, part: Part, cap: int | None) -> Kills:
         """As the function `kills`. A container that is not among them comes with no use yet."""
-        key = (attacker.key, part.name)
-        skip = self._at.get(key, len(self.order))
-        own = self.order[skip].use if key in self._at else 0
-        count = len(self.order) - (key in self._at)
-        base = self._weigh(attacker, part, 0).points
+        least, ends = self.reach(attacker, part, cap)
+        own, skip = self._own(attacker, part)
+        first = self.order[: min(least, skip)] + self.order[skip + 1 : least + 1]
+        return Kills(
+            tuple(first),
+            tuple([self._needed(index, own, skip) for index in range(least)]),
+            ends,
+            whole(self._node),
+            self.assumed,
+        )
 
-        def candidate(index: int) -> Candidate:
-            return self.order[index if index < skip else index + 1]
-
-        def needed(index: int) -> int:
-            freed = self._freed[index] if index <= skip else self._freed[index + 1] - own
-            return max(own + self.room + 1 + freed, 0)
+    def reach(self, attacker: Pod, part: Part, cap: int | None) -> tuple[int, str]:
+        """How many of the order are killed, the attacker left out, and why no more."""
+        own, skip = self._own(attacker, part)
+        count = len(self.order) - (skip < len(self.order))
+        if skip < len(self.order):
+            mine = self.order[skip]
+            base = mine.points - mine.use // _PAGE * _PAGE
+        else:
+            base = self._weigh(attacker, part, 0).points
 
         def ends(index: int) -> str:
             if index >= count:
                 return "alone"
-            if cap is not None and needed(index) > cap:
+            if cap is not None and self._needed(index, own, skip) > cap:
                 return "bounded"
-            return "itself" if candidate(index).points < base else ""
+            points = self.order[index if index < skip else index + 1].points
+            return "itself" if points < base else ""
 
         least, most = 0, count
         while least < most:
             middle = (least + most) // 2
             least, most = (least, middle) if ends(middle) else (middle + 1, most)
-        first = self.order[: min(least, skip)] + self.order[skip + 1 : least + 1]
-        return Kills(
-            tuple(first),
-            tuple([needed(index) for index in range(least)]),
-            ends(least),
-            whole(self._node),
-            self.assumed,
-        )
+        return least, ends(least)
+
+    def _own(self, attacker: Pod, part: Part) -> tuple[int, int]:
+        """What it uses already, and its place in the order (the end: it has none)."""
+        skip = self._at.get((attacker.key, part.name), len(self.order))
+        return (self.order[skip].use if skip < len(self.order) else 0), skip
+
+    def _needed(self, index: int, own: int, skip: int) -> int:
+        """The attacker's least use at which the next one is killed."""
+        freed = self._freed[index] if index <= skip else self._freed[index + 1] - own
+        return max(own + self.room + 1 + freed, 0)
 
 
 def uses(pod: Pod) -> list[int]:

@@ -61,6 +61,7 @@ _BY_CONFIGURATION: Final = (
     "memory_qos",
 )
 _BY_STATS: Final = ("pids", "inodes", "free_disk", "image_fs", "used_by_system")
+_NUMBERS: Final = re.compile(r"([0-9]{1,4})(?:-([0-9]{1,4}))?")
 _PERCENT: Final = re.compile(r"[0-9]{1,12}(?:\.[0-9]{0,12})?%")
 
 
@@ -227,12 +228,28 @@ class _Configuration:
         return value if isinstance(value, bool) else default
 
     def reserved(self) -> Amounts:
-        """system-reserved and kube-reserved together, with `pid`."""
+        """system-reserved and kube-reserved together, with `pid`. Processors that are reserved by
+        number take the place of both amounts of `cpu`.
+        """
         found: Amounts = {}
         for field in ("systemReserved", "kubeReserved"):
             for name, milli in _amounts(self.field(field, dict), self.node).items():
                 found[name] = found.get(name, 0) + milli
+        numbers = self.field("reservedSystemCPUs", str)
+        if numbers:
+            found["cpu"] = self._counted(numbers) * 1000
         return found
+
+    def _counted(self, numbers: str) -> int:
+        """How many processors a list as `0-3,8` names."""
+        found: set[int] = set()
+        for part in numbers.split(","):
+            match = _NUMBERS.fullmatch(part)
+            if match is None:
+                raise _bad(self.node, f"reservedSystemCPUs: {numbers[:80]!r} is no list of numbers")
+            first = int(match[1])
+            found.update(range(first, int(match[2] or first) + 1))
+        return len(found)
 
     def pod_pids(self) -> int | None:
         """podPidsLimit; None where there is none (-1, 0)."""
@@ -301,6 +318,7 @@ _WORDS: Final[Mapping[type, str]] = {
     int: "whole number",
     dict: "mapping",
     list: "list",
+    str: "text",
 }
 
 

@@ -30,9 +30,11 @@ def admit() -> bool:
     let_in = codes.count(201)
     print(f"  admit: {PODS:,} pods into {SPACES} namespaces with quotas: {seconds:.2f} s,")
     print(f"    {let_in:,} let in, {len(codes) - let_in:,} refused")
-    ratio = _plain(pods[:SAMPLE], codes[:SAMPLE]) / (seconds * SAMPLE / PODS)
-    print(f"    {ratio:.1f} times as fast as reading the namespace anew for each of {SAMPLE:,} pods")
-    return seconds <= 10 and ratio >= 5
+    some = [i for i in range(PODS) if i % SPACES < SAMPLE * SPACES // PODS]
+    plain = _plain([pods[i] for i in some], [codes[i] for i in some])
+    ratio = plain / (seconds * len(some) / PODS)
+    print(f"    {ratio:.0f} times as fast as counting a namespace anew for each of its pods")
+    return seconds <= 10 and ratio >= 20
 
 
 def _plain(pods: list[Resource], codes: list[int]) -> float:

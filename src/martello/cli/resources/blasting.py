@@ -20,9 +20,9 @@ from martello.cli.resources.stands import stands
 from martello.core.cluster import Cluster
 from martello.core.errors import BadInput
 from martello.core.finding import SEVERITIES, rank
-from martello.core.resource import Resource
 from martello.practices.resources.blast.facade import World
 from martello.practices.resources.blast.model import Blast, Level
+from martello.practices.resources.blast.refs import workload
 from martello.practices.resources.blast.remedy import State, remedies
 from martello.practices.resources.blast.score import gravity
 from martello.practices.resources.node.model import Pod
@@ -169,7 +169,7 @@ def _row(
     one: Blast, world: World, crown: frozenset[str], advice: Advice | None, seen: Opened
 ) -> Row:
     own = world.owners[one.attacker]
-    resource = _resource(seen.cluster, own[0])
+    resource = workload(seen.cluster, own[0])
     return Row(
         attacker=one.attacker,
         where=place(resource) if resource is not None else "",
@@ -181,23 +181,6 @@ def _row(
         places=tuple(name for name in one.places if name),
         advice=advice,
     )
-
-
-_KINDS: Final = {
-    "deploy": "Deployment.apps",
-    "sts": "StatefulSet.apps",
-    "ds": "DaemonSet.apps",
-    "rs": "ReplicaSet.apps",
-    "rc": "ReplicationController",
-    "cj": "CronJob.batch",
-    "job": "Job.batch",
-    "pod": "Pod",
-}
-
-
-def _resource(cluster: Cluster, pod: Pod) -> Resource | None:
-    kind, _, name = pod.workload.partition("/")
-    return cluster.get(_KINDS.get(kind, kind), pod.namespace, name)
 
 
 def _told(

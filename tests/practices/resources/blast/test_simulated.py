@@ -337,7 +337,6 @@ def test_the_last_process_id_is_enough() -> None:
     assert _victims(_harm(found, "pids")) == ["shop/other"]
 
 
-@pytest.mark.xfail(strict=True, reason="caps.disk: what its pod's other containers hold")
 def test_the_other_containers_of_its_pod_hold_something_too() -> None:
     """Disk is bounded a pod: what one container may write comes to what the others have."""
     used = msgspec.structs.replace(QUIET, disk=900 * MI)

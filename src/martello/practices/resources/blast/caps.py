@@ -12,7 +12,7 @@ from typing import Any, Final
 import msgspec
 
 from martello.practices.resources.blast.model import Guard, Resource
-from martello.practices.resources.node.evict import use
+from martello.practices.resources.node.evict import disk_bound, use
 from martello.practices.resources.node.model import Node, Part, Pod
 
 # The kubelet looks at its disk every 10 s, and walks through volumes every minute
@@ -121,54 +121,57 @@ def pids(pod: Pod, node: Node) -> Cap:
     return Cap(None, part, None, assumed)
 
 
-def disk(pod: Pod) -> Cap:
-    """Bytes on the node's file system: logs, writable layer, emptyDirs. Limits are kept by evicting
-    the pod, after the kubelet has measured, so critical pods have none; logs by turning them over.
+class Storage(msgspec.Struct, frozen=True):
+    """What a pod can hold of the node's file system, and how much of it before it is measured."""
+
+    disk: Cap
+    inodes: Cap
+    volume: bool  # whether it may write to an emptyDir on disk
+
+    @property
+    def overshoot(self) -> int:
+        """Bytes that it can write before the kubelet measures them."""
+        return UNSEEN if self.volume else OVERSHOOT
+
+
+def storage(pod: Pod) -> Storage:
+    """Bytes: logs, writable layer, emptyDirs. Limits are kept by evicting the pod, after the
+    kubelet has measured, so critical pods have none; logs by turning them over.
+
+    No setting bounds inodes; a bound of bytes does, because each name takes room in its directory.
     """
     places = set(writable(pod))
-    free = [
-        index
-        for index, part in enumerate(pod.parts)
-        if limited(part, "ephemeral-storage") is None and any(at == index for at, _ in places)
-    ]
-    sizes = _sizes(pod)
-    if pod.critical and places:
-        return Cap(None, pod.parts[min(places)[0]])
-    for index in free:
-        if (index, "") in places or sizes is None:
-            return Cap(None, pod.parts[index])
-    part = pod.parts[free[0] if free else 0]
-    if free:
-        most, says = sizes or 0, f"sizeLimit {size(sizes or 0)}"
-    elif places:
-        bounds = [limited(one, "ephemeral-storage") or 0 for one in pod.parts]
-        most = max(bounds) if sizes == 0 else sum(bounds)  # an emptyDir counts for the pod only
-        says = f"limit {size(most)}"
-    else:
-        most, says = LOGS * len(pod.parts), f"read-only root, logs of {size(LOGS)}"
-    return Cap(most + overshoot(pod), part, Guard(says))
+    part, volume = pod.parts[0], any(name for _, name in places)
+    if not places:
+        says = f"read-only root, logs of {size(LOGS)}"
+        disk = Cap(LOGS * len(pod.parts) + OVERSHOOT, part, Guard(says))
+        files = Cap(_FILES * len(pod.parts), part, Guard("read-only root"))
+        return Storage(disk, files, volume=False)
+    most, says = _bounded(pod, places)
+    if most is None:
+        free = Cap(None, pod.parts[min(places)[0]])
+        return Storage(free, free, volume)
+    disk = Cap(most + (UNSEEN if volume else OVERSHOOT), part, Guard(says))
+    return Storage(disk, Cap((disk.most or 0) // _ENTRY, part, disk.guard), volume)
 
 
-def overshoot(pod: Pod) -> int:
-    """Bytes that a pod can write before the kubelet measures them."""
-    return UNSEEN if on_disk(pod) else OVERSHOOT
+def _bounded(pod: Pod, places: set[tuple[int, str]]) -> tuple[int | None, str]:
+    """The bytes at which it is evicted for its own limits."""
+    if pod.critical:
+        return None, ""
+    bound = disk_bound(pod)
+    free = [index for index, part in enumerate(pod.parts) if not _limits_disk(part)]
+    if bound and not any(index in free for index, _ in places):
+        return bound, f"limit {size(bound)}"
+    sizes = [volume.limit for volume in pod.volumes if not volume.memory]
+    if all(name for _, name in places) and None not in sizes:
+        total = sum(one or 0 for one in sizes)
+        return total, f"sizeLimit {size(total)}"
+    return None, ""
 
 
-def on_disk(pod: Pod) -> bool:
-    """Whether it may write to a volume on the node's disk."""
-    return any(name for _, name in writable(pod))
-
-
-def inodes(pod: Pod) -> Cap:
-    """Inodes of the node's file system. No setting bounds them; a bound of bytes does, because each
-    name takes room in its directory.
-    """
-    bound = disk(pod)
-    if bound.most is None or bound.guard is None:
-        return Cap(None, bound.part)
-    if not any(True for _ in writable(pod)):
-        return Cap(_FILES * len(pod.parts), bound.part, Guard("read-only root"))
-    return Cap(bound.most // _ENTRY, bound.part, bound.guard)
+def _limits_disk(part: Part) -> bool:
+    return limited(part, "ephemeral-storage") is not None
 
 
 def writable(pod: Pod) -> Iterator[tuple[int, str]]:
@@ -212,12 +215,6 @@ def _containers(pod: Pod) -> dict[str, dict[str, Any]]:
             if isinstance(one, dict) and isinstance(one.get("name"), str):
                 found[one["name"]] = one
     return found
-
-
-def _sizes(pod: Pod) -> int | None:
-    """The bytes of all emptyDirs on disk; None where one has no bound."""
-    sizes = [volume.limit for volume in pod.volumes if not volume.memory]
-    return None if None in sizes else sum(one or 0 for one in sizes)
 
 
 def show(name: Resource | str, amount: int) -> str:

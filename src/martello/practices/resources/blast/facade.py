@@ -23,6 +23,7 @@ from martello.practices.resources.blast.model import (
 )
 from martello.practices.resources.blast.objects import NAMESPACED, by_objects, kept
 from martello.practices.resources.blast.places import placed
+from martello.practices.resources.blast.refs import referred
 from martello.practices.resources.blast.room import Room, room
 from martello.practices.resources.blast.score import Weights
 from martello.practices.resources.blast.stage import Exact, Stage, Taken
@@ -32,6 +33,7 @@ May = Callable[[Pod], Rights]
 OF_NODES: Final[tuple[Resource, ...]] = ("cpu", "memory", "pids", "disk", "inodes")
 UNENFORCED: Final = "network, conntrack, disk io, page cache, inotify"
 _LEVEL: Final[dict[Level, int]] = {"container": 0, "token": 1, "namespace": 2, "tenant": 3}
+_UNENFORCED: Final = Harm("unenforced", None, None, why=UNENFORCED)
 _NO_RIGHT: Final = Guard("no right to create pods")
 
 
@@ -90,7 +92,9 @@ class World:
             rights = self._may(own[0])
             harms, reached = self._beyond(attacker, own[0], rights, level, harms)
             places |= reached
-        harms.append(Harm("unenforced", None, None, why=UNENFORCED))
+        harms.append(_UNENFORCED)
+        if self.cluster.resources:
+            harms = [referred(self.cluster, harm, own[0]) for harm in harms]
         return Blast(
             attacker,
             level,

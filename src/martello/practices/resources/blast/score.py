@@ -18,12 +18,13 @@ from martello.practices.resources.node.model import CRITICAL, Pod
 
 _CROWN: Final = 5
 _UNGUARDED: Final = 0.1
+_UNIT: Final = 10**9
 
 
 class Weights:
     """What each workload of a world weighs, and how many pods it has."""
 
-    __slots__ = ("_counts", "_of_account", "_total", "_weights")
+    __slots__ = ("_of_account", "_pods", "_share", "_total", "_weights")
 
     def __init__(
         self,
@@ -32,38 +33,36 @@ class Weights:
         accounts: Mapping[str, Collection[str]] | None = None,
     ) -> None:
         self._weights: dict[str, int] = {}
-        self._counts: dict[str, int] = {}
+        self._pods: dict[str, list[str]] = {}
         for pod in pods:
             weight = _weight(pod.priority) * (_CROWN if pod.owner in crown else 1)
             self._weights[pod.owner] = max(weight, self._weights.get(pod.owner, 0))
-            self._counts[pod.owner] = self._counts.get(pod.owner, 0) + 1
+            self._pods.setdefault(pod.owner, []).append(pod.key)
         self._total = sum(self._weights.values())
         self._of_account = accounts or {}
+        self._share = {  # of each pod, in whole numbers: sums do not depend on their order
+            key: self._weights[owner] * _UNIT // len(keys)
+            for owner, keys in self._pods.items()
+            for key in keys
+        }
 
     def score(self, attacker: str, harms: Iterable[Harm]) -> float:
         """The score of one attacker's harms, rounded up to a tenth."""
-        hurt: dict[str, str] = {}  # by pod or account: its owner
-        whole: set[str] = set()
+        hurt: set[str] = set()
         free = 0
         for harm in harms:
             if harm.resource == "unenforced":
                 continue
             free += harm.guard is None
-            hurt.update([(victim.key, victim.owner) for victim in harm.victims])
+            hurt.update([victim.key for victim in harm.victims])
         if SERVER in hurt:
             return 100.0
-        counts: dict[str, int] = {}
-        for key, owner in hurt.items():
-            if owner:
-                counts[owner] = counts.get(owner, 0) + 1
-            else:
-                whole.update(self._of_account.get(key, ()))
-        whole.discard(attacker)
-        weighed = float(sum(self._weights.get(owner, 0) for owner in whole))
-        for owner, count in counts.items():
-            if owner != attacker and owner not in whole and owner in self._weights:
-                weighed += self._weights[owner] * count / self._counts[owner]
-        total = self._total - self._weights.get(attacker, 0)
+        for user in hurt & self._of_account.keys():
+            for owner in self._of_account[user]:
+                if owner != attacker:
+                    hurt.update(self._pods[owner])
+        weighed = sum([self._share.get(key, 0) for key in hurt])
+        total = (self._total - self._weights.get(attacker, 0)) * _UNIT
         share = 100 * weighed / total if total else 0.0
         return min(100.0, ceil(round((share + _UNGUARDED * free) * 10, 6)) / 10)
 

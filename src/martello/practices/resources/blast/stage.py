@@ -46,6 +46,35 @@ class Taken(msgspec.Struct, frozen=True):
     why: str = ""
 
 
+class _Line:
+    """An order of victims, made once for all attackers: as it is, and each one place further up for
+    those who come after the attacker, which is no victim of its own.
+    """
+
+    __slots__ = ("_shifted", "at", "plain")
+
+    def __init__(
+        self,
+        effect: Effect,
+        keys: Sequence[tuple[str, str]],
+        owners: Sequence[str],
+        amounts: Sequence[int | None],
+    ) -> None:
+        rows = list(zip(keys, owners, amounts, strict=True))
+        self.at = {key: place for place, key in enumerate(keys)}
+        self.plain, self._shifted = (
+            [
+                Victim(key[0], owner, effect, n, place)
+                for place, (key, owner, n) in enumerate(rows, s)
+            ]
+            for s in (1, 0)
+        )
+
+    def first(self, count: int, skip: int) -> list[Victim]:
+        """The first so many without the one at `skip`."""
+        return self.plain[: min(count, skip)] + self._shifted[skip + 1 : count + 1]
+
+
 class Stage:
     """A node and the pods on it."""
 
@@ -88,33 +117,29 @@ class Stage:
     def memory(self, pod: Pod) -> Taken:
         """The union of what the kubelet evicts and of what the kernel kills before."""
         cap = caps.memory(pod)
-        play = self._ranking("memory").play(pod, cap.most)
-        victims = self._evicted("memory", pod, play)
+        victims = self._evicted("memory", pod, cap.most)
         owner, gone = pod.owner, {victim.key for victim in victims}
-        for place, one in enumerate(self._killed(pod), 1):
-            victim = self._victim(one.pod, "killed", place, "memory")
-            if victim.owner != owner and victim.key not in gone:
+        for victim in self._killed(pod):
+            if victim.key not in gone and victim.owner != owner:
                 gone.add(victim.key)
                 victims.append(victim)
         found = tuple(victims)
         exact, assumed = self.doubt("memory", cap.guard, found, self._memory_known)
         return Taken(cap.most, cap.guard, found, exact, assumed)
 
-    def _killed(self, pod: Pod) -> Iterator[oom.Candidate]:
+    def _killed(self, pod: Pod) -> Iterator[Victim]:
         """Those whom the kernel kills, by any container of the pod."""
-        kept = sum(
-            evict.memory_volume(self.node, pod, volume.limit)
-            for volume in pod.volumes
-            if volume.memory
-        )
-        if kept:
+        volumes = [volume for volume in pod.volumes if volume.memory]
+        if volumes:
+            kept = sum(evict.memory_volume(self.node, pod, one.limit) for one in volumes)
             yield from self._outlived(pod, kept)
             return
+        weighing, line = self._weighing, self._killing
         for part in pod.parts:
-            bound = caps.limited(part, "memory")
-            yield from self._weighing.kills(pod, part, bound).victims
+            count, _ = weighing.reach(pod, part, caps.limited(part, "memory"))
+            yield from line.first(count, line.at[(pod.key, part.name)])
 
-    def _outlived(self, pod: Pod, kept: int) -> Iterator[oom.Candidate]:
+    def _outlived(self, pod: Pod, kept: int) -> Iterator[Victim]:
         """Files in memory stay when their writer is killed: as long as they alone fill the node,
         nobody's rank ends it.
         """
@@ -123,12 +148,12 @@ class Stage:
         base = min(one.points - one.use // _PAGE * _PAGE for one in own)
         cap = caps.memory(pod).most
         needed = weighing.room + 1 + sum(one.use for one in own)
-        for one in weighing.order:
+        for one, victim in zip(weighing.order, self._killing.plain, strict=True):
             if one.pod.key == pod.key:
                 continue
             if needed > kept and (one.points < base or (cap is not None and needed > cap)):
                 return
-            yield one
+            yield victim
             needed += one.use
 
     def pids(self, pod: Pod) -> Taken:
@@ -140,59 +165,84 @@ class Stage:
         if cap.most is None or cap.most + others >= total:
             victims = self._everybody(pod, "no fork")
         elif "pid.available" in self.node.eviction or "pid.available" in self.node.soft:
-            victims = tuple(self._evicted("pids", pod, self._ranking("pids").play(pod, cap.most)))
+            victims = tuple(self._evicted("pids", pod, cap.most))
         doubt = self.doubt("pids", cap.guard, victims, self._pids_known)
         take = total if cap.most is None else min(cap.most, total)
         return Taken(take, cap.guard, victims, *doubt)
 
     def storage(self, pod: Pod, signal: Literal["disk", "inodes"]) -> Taken:
         """The kubelet evicts by rank; what is written between two of its looks may fill all."""
-        cap = caps.disk(pod) if signal == "disk" else caps.inodes(pod)
+        held = self._storage(pod)
+        cap = held.disk if signal == "disk" else held.inodes
         if (self.node.disk if signal == "disk" else self.node.inodes) is None:
             if cap.guard is not None:
                 return Taken(cap.most, cap.guard, (), "bound", (signal,))
             return Taken(cap.most, None, (), "unassessed", (signal,))
         unseen = 0
-        if caps.on_disk(pod):
+        if held.volume:
             unseen = caps.UNSEEN if signal == "disk" else caps.UNSEEN_FILES
-        victims = tuple(
-            self._evicted(signal, pod, self._ranking(signal).play(pod, cap.most, unseen))
-        )
-        if signal == "disk" and self._fills(pod, cap.most):
+        victims = tuple(self._evicted(signal, pod, cap.most, unseen))
+        if signal == "disk" and self._fills(held):
             gone = {victim.key for victim in victims}
             more = self._everybody(pod, "blocked")
             victims += tuple(victim for victim in more if victim.key not in gone)
         doubt = self.doubt(signal, cap.guard, victims, self._known(signal))
         return Taken(cap.most, cap.guard, victims, *doubt)
 
-    def _evicted(self, signal: Signal, pod: Pod, play: evict.Play) -> list[Victim]:
+    def _evicted(self, signal: Signal, pod: Pod, most: int | None, unseen: int = 0) -> list[Victim]:
+        """The pods that go before this one, in their order."""
+        count, _ = self._ranking(signal).reach(pod, most, unseen)
+        if not count:
+            return []
+        line = self._lines.get(signal)
+        if line is None:
+            line = self._lines[signal] = self._line(signal)
+        found = line.first(count, line.at.get((pod.key, ""), len(line.plain)))
         owner = pod.owner
-        found = (
-            self._victim(each.victim, "evicted", place, signal)
-            for place, each in enumerate(play.rounds, 1)
-        )
-        return [victim for victim in found if victim.owner != owner]
+        if owner in self._twice:
+            return [victim for victim in found if victim.owner != owner]
+        return found
 
-    def _victim(self, pod: Pod, effect: Effect, place: int, signal: Signal) -> Victim:
-        """One victim, made once for all attackers to whom it falls in the same place."""
-        key = (id(pod), effect, place, signal)
-        found = self._victims.get(key)
+    def _line(self, signal: Signal) -> _Line:
+        order = self._ranking(signal).order
+        over: list[int | None] = [None] * len(order)
+        if signal == "memory":
+            over = [caps.memory_use(one)[0] - caps.asked(one, "memory") for one in order]
+        keys = [(one.key, "") for one in order]
+        owners = [one.owner for one in order]
+        return _Line("evicted", keys, owners, over)
+
+    @cached_property
+    def _lines(self) -> dict[Signal, _Line]:
+        return {}
+
+    @cached_property
+    def _killing(self) -> _Line:
+        order = self._weighing.order
+        keys = [(one.pod.key, one.part.name) for one in order]
+        return _Line("killed", keys, [one.pod.owner for one in order], [one.use for one in order])
+
+    @cached_property
+    def _twice(self) -> frozenset[str]:
+        """The workloads that have several pods here."""
+        owners = [pod.owner for pod in self.pods]
+        return frozenset(owner for owner in owners if owners.count(owner) > 1)
+
+    def _storage(self, pod: Pod) -> caps.Storage:
+        found = self._storages.get(pod.key)
         if found is None:
-            amount = None
-            if signal == "memory":
-                used = caps.memory_use(pod)[0]
-                amount = used if effect == "killed" else used - caps.asked(pod, "memory")
-            found = self._victims[key] = Victim(pod.key, pod.owner, effect, amount, place)
+            found = self._storages[pod.key] = caps.storage(pod)
         return found
 
     @cached_property
-    def _victims(self) -> dict[tuple[int, Effect, int, Signal], Victim]:
+    def _storages(self) -> dict[str, caps.Storage]:
         return {}
 
-    def _fills(self, pod: Pod, most: int | None) -> bool:
+    def _fills(self, held: caps.Storage) -> bool:
         """Whether a disk can be full before the kubelet looks at it."""
         left, room = self._left
-        return left < caps.overshoot(pod) and (most is None or most >= room + left)
+        most = held.disk.most
+        return left < held.overshoot and (most is None or most >= room + left)
 
     @cached_property
     def _left(self) -> tuple[int, int]:

@@ -69,6 +69,7 @@ def test_a_window_and_several_files_also_packed(tmp_path: Path) -> None:
     found = read(source, 10, 20)
     assert found.of("shop/p/c", "cpu")[0].tolist() == [10.0, 15.0]
     assert source.counts.dropped == {"outside": 2}
+    assert source.counts.finished == ["shop"]
 
 
 def test_owners_that_are_handed_in(tmp_path: Path) -> None:

@@ -27,6 +27,7 @@ NEEDED: Final = ("time", "namespace", "pod", "container", "metric", "value")
 FURTHER: Final = ("workload", "series")
 ALL: Final = (*NEEDED, *FURTHER)
 _KNOWN: Final[Mapping[str, Metric]] = {metric: metric for metric in METRICS}
+LATEST: Final = 1e11  # seconds since 1970
 _LONGEST: Final = 512  # characters of a name
 
 
@@ -69,7 +70,7 @@ def moment(text: str) -> float:
         except ValueError:
             raise NoSample(f"{text[:40]!r} is no time") from None
         found = (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()
-    if not 0 <= found < 1e11:
+    if not 0 <= found < LATEST:
         raise NoSample(f"{text[:40]!r} is no time")
     return found
 

@@ -9,6 +9,7 @@ import csv
 import fcntl
 import gzip
 import io
+import itertools
 import os
 import zlib
 from collections.abc import Iterable, Iterator
@@ -19,12 +20,23 @@ import numpy as np
 
 from martello.adapters.usage import columns
 from martello.adapters.usage.columns import NoSample
-from martello.adapters.usage.spill import Key, Spill
+from martello.adapters.usage.spill import Array, Key, Spill
 from martello.core.errors import BadInput
 from martello.core.usage import Chunk, Counts, Gap
 
 _LINE: Final = 1 << 16  # characters of a line
-_ROWS: Final = 100_000  # that are handed on at once
+_ROWS: Final = 500  # that are looked at together: few, so that they are forgotten young
+_HELD: Final = 200  # times as many that are handed on at once
+_ORDER: Final = (
+    "time",
+    "value",
+    "namespace",
+    "pod",
+    "container",
+    "metric",
+    "workload",
+    "series",
+)
 
 
 def read(file: Path, since: float, until: float, spill: Spill, counts: Counts) -> Iterator[Gap]:
@@ -101,75 +113,99 @@ def _read(
     try:
         head = [name.strip().lower() for name in next(rows, [])]
         columns.require(head, file)
-        places = [head.index(name) if name in head else -1 for name in columns.ALL]
-        wrong = 0
-        first = ""
-        batch = _Batch(spill)
-        for row in rows:
-            if not row:
-                continue
-            try:
-                time, *names, value = _fields(row, places)
-                at = columns.moment(time)
-                found = columns.number(value)
-                which = batch.which(tuple(names))
-            except NoSample as error:
-                wrong += 1
-                first = first or f"line {rows.line_num}: {error}"
-                continue
-            if since <= at < until:
-                batch.add(which, at, found)
-            else:
-                counts.drop("outside")
-        batch.flush()
+        places = [head.index(name) if name in head else -1 for name in _ORDER]
+        table = _Table(places, since, until, spill, counts)
+        line = rows.line_num
+        while batch := list(itertools.islice(rows, _ROWS)):
+            table.take(line + 1, batch)
+            line = rows.line_num
+        table.flush()
     except csv.Error as error:
         where = f"{file}:{rows.line_num}"
         raise BadInput(f"cannot read {where}", f"it is no CSV: {error}") from None
-    if wrong:
-        counts.drop("no sample", wrong)
-        yield Gap(file, f"{wrong:,} {'row is' if wrong == 1 else 'rows are'} no samples: {first}")
+    if table.wrong:
+        counts.drop("no sample", table.wrong)
+        many = "row is" if table.wrong == 1 else "rows are"
+        yield Gap(file, f"{table.wrong:,} {many} no samples: {table.first}")
 
 
-def _fields(row: list[str], places: list[int]) -> tuple[str, ...]:
-    """time, names…, value."""
-    if len(row) <= max(places[: len(columns.NEEDED)]):
-        raise NoSample("it has too few fields")
-    time, namespace, pod, container, metric, value, workload, series = (
-        row[place] if 0 <= place < len(row) else "" for place in places
-    )
-    return time, namespace, pod, container, metric, workload, series, value
+class _Known(dict[tuple[str, ...], int]):
+    """Which of `keys` the names of a row mean; new ones are added. Raises NoSample."""
 
+    def __init__(self) -> None:
+        self.keys_: list[Key] = []
 
-class _Batch:
-    """Rows on their way."""
-
-    def __init__(self, spill: Spill) -> None:
-        self._spill = spill
-        self._known: dict[tuple[str, ...], int] = {}
-        self._keys: list[Key] = []
-        self._which: list[int] = []
-        self._times: list[float] = []
-        self._values: list[float] = []
-
-    def which(self, names: tuple[str, ...]) -> int:
-        found = self._known.get(names)
-        if found is None:
-            key = columns.key(*names)
-            found = self._known[names] = len(self._keys)
-            self._keys.append(key)
+    def __missing__(self, names: tuple[str, ...]) -> int:
+        key = columns.key(*names)
+        found = self[names] = len(self.keys_)
+        self.keys_.append(key)
         return found
 
-    def add(self, which: int, time: float, value: float) -> None:
-        self._which.append(which)
-        self._times.append(time)
-        self._values.append(value)
-        if len(self._times) >= _ROWS:
+
+class _Table:
+    """Rows on their way: many at once, or one by one where not all of them are samples."""
+
+    def __init__(
+        self, places: list[int], since: float, until: float, spill: Spill, counts: Counts
+    ) -> None:
+        self.wrong = 0
+        self.first = ""
+        self._places = places
+        self._since, self._until = since, until
+        self._spill, self._counts = spill, counts
+        self._known = _Known()
+        self._held: list[tuple[Array, Array, Array]] = []
+
+    def take(self, line: int, rows: list[list[str]]) -> None:
+        """Puts the samples of some rows aside; the first one is of a line."""
+        try:
+            times, values, which = self._together(rows)
+        except (ValueError, IndexError):
+            times, values, which = self._one_by_one(line, rows)
+        within = (times >= self._since) & (times < self._until)
+        self._counts.drop("outside", int((~within).sum()))
+        self._held.append((times[within], values[within], which[within]))
+        if len(self._held) >= _HELD:
             self.flush()
 
     def flush(self) -> None:
         """Hands them on; what is known of names is forgotten, so that they cannot grow."""
-        if self._times:
-            which = np.array(self._which, dtype=np.int64)
-            self._spill.add(self._keys, which, np.array(self._times), np.array(self._values))
-        self._known, self._keys = {}, []
-        self._which, self._times, self._values = [], [], []
+        if self._held:
+            times, values, which = map(np.concatenate, zip(*self._held, strict=True))
+            self._spill.add(self._known.keys_, which, times, values)
+        self._known, self._held = _Known(), []
+
+    def _together(self, rows: list[list[str]]) -> tuple[Array, Array, Array]:
+        """Times, values and which series. Raises ValueError or IndexError where one row is no
+        sample, or is written in another way.
+        """
+        fields = list(zip(*rows, strict=True))
+        time, value, *names = (
+            fields[place] if place >= 0 else itertools.repeat("") for place in self._places
+        )
+        count = len(rows)
+        times = np.fromiter(map(float, time), np.float64, count)
+        values = np.fromiter(map(float, value), np.float64, count)
+        if not ((times >= 0) & (times < columns.LATEST) & (values >= 0) & (values < np.inf)).all():
+            raise NoSample("not all of them are samples")
+        known = map(self._known.__getitem__, zip(*names, strict=False))
+        return times, values, np.fromiter(known, np.int64, count)
+
+    def _one_by_one(self, line: int, rows: list[list[str]]) -> tuple[Array, Array, Array]:
+        found: list[tuple[float, float, int]] = []
+        for number, row in enumerate(rows, line):
+            if not row:
+                continue
+            try:
+                if len(row) <= max(self._places[: len(columns.NEEDED)]):
+                    raise NoSample("it has too few fields")
+                time, value, *names = (
+                    row[place] if 0 <= place < len(row) else "" for place in self._places
+                )
+                at, much = columns.moment(time), columns.number(value)
+                found.append((at, much, self._known[tuple(names)]))
+            except NoSample as error:
+                self.wrong += 1
+                self.first = self.first or f"line {number}: {error}"
+        whole = np.array(found, dtype=np.float64).reshape(-1, 3)
+        return whole[:, 0], whole[:, 1], whole[:, 2].astype(np.int64)

@@ -17,7 +17,7 @@ from martello.adapters.usage.owners import Owners
 from martello.core.errors import BadInput
 from martello.core.usage import Chunk, Counts, Metric, Owned
 
-BLOCK: Final = 2_000_000  # samples of one namespace that are sorted at once
+BLOCK: Final = 1_000_000  # samples of one namespace that are sorted at once
 _HELD: Final = 500_000  # samples that wait for being written
 _MOST: Final = 1_000_000  # series
 _ROW: Final = np.dtype([("code", "<i4"), ("time", "<f8"), ("value", "<f8")])
@@ -68,10 +68,11 @@ class Spill:
         """Samples: `which` of `keys` each is of, its time (seconds) and value. Raises BadInput for
         more series than can be held, or where there is no room for temporary files.
         """
-        spaces = [key.namespace for key in keys]
-        numbers = np.array([self._number(key) for key in keys], dtype=np.int32)
-        for namespace in dict.fromkeys(spaces):
-            own = np.array([space == namespace for space in spaces])[which]
+        used, which = np.unique(which, return_inverse=True)
+        kept = [keys[at] for at in used.tolist()]
+        numbers = np.array([self._number(key) for key in kept], dtype=np.int32)
+        for namespace in dict.fromkeys(key.namespace for key in kept):
+            own = np.array([key.namespace == namespace for key in kept])[which]
             rows = np.empty(int(own.sum()), dtype=_ROW)
             rows["code"] = numbers[which[own]]
             rows["time"] = times[own]

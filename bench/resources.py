@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from random import Random
 from typing import Any, Final
 
+from bench import blast
 from martello.core.cluster import Cluster
 from martello.core.resource import Nowhere, Resource, resource_of
 from martello.practices.resources.admission.server import Server
@@ -114,7 +115,7 @@ def made(count: int, spaces: int) -> Iterator[Raw]:
         yield {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec}
 
 
-SECTIONS: Final[Mapping[str, Callable[[], bool]]] = {"admit": admit}
+SECTIONS: Final[Mapping[str, Callable[[], bool]]] = {"admit": admit, "blast": blast.blast}
 
 
 def main() -> int:

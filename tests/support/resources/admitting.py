@@ -14,6 +14,7 @@ _GROUPS = {
     "Deployment": "apps/v1",
     "ReplicaSet": "apps/v1",
     "DaemonSet": "apps/v1",
+    "StatefulSet": "apps/v1",
     "Job": "batch/v1",
     "PriorityClass": "scheduling.k8s.io/v1",
     "RuntimeClass": "node.k8s.io/v1",

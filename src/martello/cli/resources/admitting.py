@@ -152,6 +152,8 @@ def says(resource: Resource, found: Admission) -> str:
     told = texts[0] if len(texts) == 1 else f"[{', '.join(texts)}]"
     kind, name = kind_of(resource), resource.ref.name
     pods = found.treated is not None
+    if not pods and found.wanted != found.fitting:  # what is refused is made for the pods
+        return told
     match found.code:
         case 403:
             return f'{"pods" if pods else kind} "{name}" is forbidden: {told}'

@@ -5,13 +5,16 @@ status.
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.support.apiserver import ApiServer, Missing, run
+from tests.support.command import martello
 from tests.support.resources.admission_worlds import NAMESPACED, Raw, Step, World, thing, world
 from tests.support.resources.quota_controller import controller
 
@@ -498,3 +501,38 @@ def test_a_wrong_evaluator_is_caught(
     first = 10_000 if name == "_above" else 20_000
     with controller(server, CONTROLLED), pytest.raises(AssertionError, match="worlds differ"):
         _play(server, range(first, first + 12))
+
+
+@pytest.mark.apiserver
+def test_the_command_asks_a_live_cluster(server: ApiServer, tmp_path: Path) -> None:
+    given = World("live", [], [], [])
+    side = Side(server, given)
+    side.bound()
+    item = {"type": "Container", "default": {"memory": "512Mi"}}
+    bound = thing("LimitRange", "defaults", "live", {"limits": [item]})
+    server.request("POST", side.path("LimitRange"), bound)
+    hard = {"limits.memory": "1600Mi"}
+    held = thing("ResourceQuota", "compute", "live", {"hard": hard})
+    made = server.request("POST", side.path("ResourceQuota"), held)
+    template = {"metadata": {"labels": {"app": "web"}}, "spec": {"containers": [{"name": "c"}]}}
+    spec = {"replicas": 5, "selector": {"matchLabels": {"app": "web"}}, "template": template}
+    file = tmp_path / "web.json"
+    file.write_text(json.dumps(thing("Deployment", "web", "live", spec)))
+    words = ("resources", "admit", str(file), "-f", "cluster")
+    config = server.kubeconfig()
+    done = martello(*words, kubeconfig=config)
+    assert done.code == 0, done.out + done.err
+    assert "it bounds nothing until its controller fills it" in done.out
+    used = {"limits.memory": "64Mi"}
+    server.request(
+        "PUT",
+        side.path("ResourceQuota", "compute") + "/status",
+        {**made, "status": {"hard": hard, "used": used}},
+    )
+    done = martello(*words, kubeconfig=config)
+    assert done.code == 1, done.out + done.err
+    assert "3 of 5 pods" in done.out
+    assert "used: limits.memory=1600Mi" in done.out
+    done = martello("resources", "quota", "-n", "live", "-f", "cluster", kubeconfig=config)
+    assert done.code == 1
+    assert "64Mi of 1600Mi" in done.out

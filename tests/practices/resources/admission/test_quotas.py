@@ -401,6 +401,23 @@ def test_deployments_are_admitted_and_the_refusal_hits_their_pods() -> None:
     assert ask(deployment(1_000_000, {}), held, item).fitting == 3
 
 
+def test_a_statefulset_makes_claims_before_its_pods() -> None:
+    of_claim = {"resources": {"requests": {"storage": "2Gi"}}}
+    claim = {"metadata": {"name": "data"}, "spec": of_claim}
+    template = {"spec": {"containers": [{"name": "c"}]}}
+    spec = {"replicas": 5, "template": template, "volumeClaimTemplates": [claim]}
+    asked = thing("StatefulSet", "db", spec)
+    found = ask(asked, quota(hard={"requests.storage": "5Gi", "pods": "9"}))
+    assert (found.fitting, found.wanted) == (2, 5)
+    assert "requested: requests.storage=2Gi, used: requests.storage=4Gi" in says(found)[0]
+    assert ask(asked, quota(hard={"pods": "3"})).fitting == 3
+    small = limits({"type": "PersistentVolumeClaim", "max": {"storage": "1Gi"}})
+    found = ask(asked, small)
+    assert (found.fitting, found.code) == (0, 403)
+    there = thing("PersistentVolumeClaim", "data-db-0", of_claim)
+    assert ask(asked, there, quota(hard={"persistentvolumeclaims": "1"})).fitting == 5
+
+
 def test_a_replaced_deployment_makes_room_for_itself() -> None:
     held = quota(hard={"pods": "3"})
     old = deployment(3, {})

@@ -8,7 +8,7 @@ from functools import lru_cache
 import msgspec
 
 from martello.core.cluster import Cluster
-from martello.core.resource import Resource
+from martello.core.resource import Ref, Resource
 from martello.core.workload import Workload
 from martello.practices.resources.admission.charges import (
     Charge,
@@ -80,13 +80,36 @@ def _of(resource: Resource, world: Cluster) -> Iterator[Held]:
 
 
 def pods_of(workload: Workload, world: Cluster) -> Iterator[Held]:
-    """The pods of a workload. Raises Malformed."""
+    """The pods of a workload, with its ReplicaSet and their claims. Raises Malformed."""
     resource = workload.resource
     if resource.ref.group_kind == "Deployment.apps":
         yield Held(resource, Charge("replicasets.apps", count_usage("replicasets.apps")))
     order = ranges(world, resource.ref.namespace)
     one = Treated(world, decode(pod_from(workload)), order)
-    yield Held(resource, one.charge, wanted(workload, world))
+    count = wanted(workload, world)
+    for claim in claims_of(workload, world):
+        yield Held(claim, charge_of(claim, world), count)
+    yield Held(resource, one.charge, count)
+
+
+def claims_of(workload: Workload, world: Cluster) -> Iterator[Resource]:
+    """The claims that a StatefulSet makes for each of its pods, as of the first; none where that
+    is there already: claims outlive their pods.
+    """
+    resource = workload.resource
+    templates = resource.spec.get("volumeClaimTemplates")
+    if resource.ref.group_kind != "StatefulSet.apps" or not isinstance(templates, list):
+        return
+    for index, raw in enumerate(templates):
+        given = raw.get("metadata") if isinstance(raw, dict) else None
+        if not isinstance(raw, dict) or not isinstance(given, dict):
+            raise Malformed(("spec", "volumeClaimTemplates", index), "it is no claim")
+        name = f"{given.get('name', '')}-{resource.ref.name}-0"
+        if world.get("PersistentVolumeClaim", resource.ref.namespace, name) is None:
+            ref = Ref(
+                resource.ref.cluster, "v1", "PersistentVolumeClaim", resource.ref.namespace, name
+            )
+            yield Resource(raw, ref, resource.origin)
 
 
 def charge_of(resource: Resource, world: Cluster) -> Charge:

@@ -7,16 +7,18 @@ from collections.abc import Sequence
 import msgspec
 
 from martello.core.cluster import Cluster
+from martello.core.resource import Resource
 from martello.core.workload import Workload
-from martello.practices.resources.admission.charges import Charge, count_usage
-from martello.practices.resources.admission.held import Held
-from martello.practices.resources.admission.limit_ranges import ranges
+from martello.practices.resources.admission.charges import Charge, claim_requests, count_usage
+from martello.practices.resources.admission.held import Held, charge_of, claims_of
+from martello.practices.resources.admission.limit_ranges import claim_complaints, ranges
 from martello.practices.resources.admission.pipeline import (
     Admission,
+    Message,
     charged,
     folded,
-    placed,
     pods_outcomes,
+    refused,
 )
 from martello.practices.resources.admission.pods import pod_from
 from martello.practices.resources.admission.quotas import Limited, Quota, remaining, spent
@@ -35,7 +37,6 @@ def made(
     answer is refused where one of them is; its quotas stand as they do when all that fit are in.
     Raises Malformed.
     """
-    space = workload.namespace
     wanted = meant(workload, world) if replicas is None else replicas
     if workload.resource.ref.group_kind == "Deployment.apps":
         between = Charge("replicasets.apps", count_usage("replicasets.apps"))
@@ -43,20 +44,46 @@ def made(
         if one.verdict != "admitted":
             return msgspec.structs.replace(one, wanted=wanted, fitting=0)
         held = one.quotas or held
-    raw = pod_from(workload)
-    answers = pods_outcomes(world, space, raw, workload.path, held, limited=limited)
-    found = folded(answers, ranges(world, space) if len(answers) > 1 else ())
+    claims = list(claims_of(workload, world))
+    found = _one(world, workload, claims, held, limited)
     if found.verdict != "admitted" or found.treated is None:
         fitting = 0 if found.verdict == "refused" else wanted
         return msgspec.structs.replace(found, wanted=wanted, fitting=fitting)
-    charge = found.treated.charge
     fitting = min([wanted, *_rooms(held, found.quotas)])
-    alike = (Held(workload.resource, charge, fitting),)
+    alike = [Held(claim, charge_of(claim, world), fitting) for claim in claims]
+    alike.append(Held(workload.resource, found.treated.charge, fitting))
     full = tuple(spent(quota, alike) for quota in held)
-    if fitting == wanted:
-        return msgspec.structs.replace(found, quotas=full, wanted=wanted, fitting=fitting)
-    refused = placed(charged(charge, full, found.treated, limited=limited), found.prefix)
-    return msgspec.structs.replace(refused, quotas=full, wanted=wanted, fitting=fitting)
+    if fitting < wanted:
+        found = _one(world, workload, claims, full, limited)
+    return msgspec.structs.replace(found, quotas=full, wanted=wanted, fitting=fitting)
+
+
+def _one(
+    world: Cluster,
+    workload: Workload,
+    claims: Sequence[Resource],
+    held: Sequence[Quota],
+    limited: Sequence[Limited],
+) -> Admission:
+    """What becomes of one pod: its claims come first, and without them it is not made."""
+    space = workload.namespace
+    for claim in claims:
+        requests = claim_requests(claim.spec)
+        for group in ranges(world, space):
+            found = claim_complaints(requests, group)
+            if found:
+                told = (
+                    Message(c.text, ("spec", "volumeClaimTemplates"), c.by, c.at) for c in found
+                )
+                return refused(403, told)
+        charge = charge_of(claim, world)
+        one = charged(charge, held, limited=limited, kubernetes=world.kubernetes)
+        if one.verdict != "admitted":
+            return one
+        held = one.quotas or held
+    raw = pod_from(workload)
+    answers = pods_outcomes(world, space, raw, workload.path, held, limited=limited)
+    return folded(answers, ranges(world, space) if len(answers) > 1 else ())
 
 
 def _rooms(before: Sequence[Quota], after: Sequence[Quota]) -> list[int]:

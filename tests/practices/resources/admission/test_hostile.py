@@ -51,15 +51,14 @@ def test_anything_gets_an_answer(spec: Any, item: Any, hard: Any) -> None:
 def test_any_guard_is_told_of(item: Any, hard: Any, scopes: Any) -> None:
     spec = {"hard": hard, "scopes": scopes, "scopeSelector": {"matchExpressions": scopes}}
     here = world(thing("LimitRange", "l", {"limits": item}), thing("ResourceQuota", "q", spec))
-    try:
+    with contextlib.suppress(Malformed):
         assert bounds(here, "shop")
-    except Malformed as error:
-        assert str(error)
 
 
-@pytest.mark.parametrize(
-    "written", ["1" * 900, "9" * 30 + "Ei", "1e4999", "1e-4999", "0" * 999 + "1"]
-)
+_LONG = ("1" * 900, "9" * 30 + "Ei", "1e4999", "1e-4999", "0" * 999 + "1")
+
+
+@pytest.mark.parametrize("written", _LONG, ids=["900 digits", "Ei", "e4999", "e-4999", "zeros"])
 def test_long_amounts_cost_little(written: str) -> None:
     begun = time.process_time()
     found = ask(pod({"limits": {"memory": written}}), quota(hard={"limits.memory": "1Gi"}))
@@ -79,8 +78,9 @@ def test_many_limit_ranges_and_containers_cost_little() -> None:
     expression = {
         "scopeName": "PriorityClass",
         "operator": "In",
-        "values": [f"c{i}" for i in range(500)],
+        "values": [f"c{i}" for i in range(5000)],
     }
     held = quota(hard={"cpu": "1"}, scopeSelector={"matchExpressions": [expression]})
-    assert bounds(world(held), "shop")
+    with pytest.raises(Malformed, match="more than"):
+        bounds(world(held), "shop")
     assert time.process_time() - begun < 20

@@ -224,6 +224,20 @@ def test_a_server_that_ignores_matchers_does_not_bring_them_back() -> None:
     assert source.counts.dropped == {"of no container": 1}
 
 
+def test_names_that_kubernetes_would_not_give_are_none() -> None:
+    good = _pair("shop/web-0/app")[0]
+    odd = ["shop/web\x1b[31m/app", "shop/web\n/app", f"shop/{'x' * 300}/app", "shop/-/app"]
+    odd += ["shop/web-1/a b", "sh\x07op/web-0/app"]
+    told = [container(CPU, TIMES, _counter(2), at) for at in odd]
+    owner = series.owner("shop", "web-0", "Stateful\x1bSet", "db", TIMES)
+    with serving([good, owner, *told]) as fake:
+        source = Prometheus(quick(fake.url), metrics=("cpu",))
+        found = read(source, BEGIN, BEGIN + SPAN)
+    assert list(found.workloads.items()) == [(("shop", "web-0"), "")]
+    assert found.namespaces == ["shop"]
+    assert source.counts.dropped["of no container"] >= 5
+
+
 def test_processors_and_devices_are_summed() -> None:
     at = "shop/web-0/app"
     one = container(CPU, TIMES, _counter(1), at, cpu="cpu00")

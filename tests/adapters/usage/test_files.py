@@ -97,6 +97,7 @@ def test_owners_that_are_handed_in(tmp_path: Path) -> None:
         ("5,shop,p,c,gpu,1,,", "'gpu' is no metric"),
         ("5,,p,c,cpu,1,,", "it names no container"),
         (f"5,shop,{'p' * 600},c,cpu,1,,", "a name is longer than 512 characters"),
+        ("5,shop,p\x1b[31m,c,cpu,1,,", "a name has signs that cannot be printed"),
         ("5,shop,p", "it has too few fields"),
         ("5,shop,p,c,cpu", "it has too few fields"),
         ("\0", "it has too few fields"),

@@ -15,7 +15,7 @@ from martello.adapters.prometheus.dedupe import Last, one, together
 from martello.adapters.prometheus.failure import Failed
 from martello.adapters.prometheus.queries import Pieces, Scope, Window
 from martello.adapters.prometheus.settings import Settings
-from martello.adapters.usage.owners import Labels, Owners
+from martello.adapters.usage.owners import Labels, Owners, is_name
 from martello.core.errors import MartelloError
 from martello.core.usage import COUNTERS, Chunk, Counts, Gap, Metric, Owned
 
@@ -105,7 +105,7 @@ class Prometheus:
                 raise failed.error from None
             found = decode.names(data, self._settings.url)
             kept = self._scope.namespaces
-            spaces = frozenset(n for n in found if n and (not kept or n in kept))
+            spaces = frozenset(n for n in found if is_name(n) and (not kept or n in kept))
             if spaces:
                 return _Question(metric, name, more, spaces)
         return _Question(metric, *names[0], frozenset())
@@ -233,7 +233,7 @@ class Prometheus:
         for each in series:
             labels = each.metric
             pod, container = labels.get("pod", ""), labels.get("container", "")
-            if not pod or container in ("", "POD"):
+            if container == "POD" or not is_name(pod) or not is_name(container):
                 self.counts.drop("of no container")
                 continue
             which = labels.get("id") or labels.get("uid") or labels.get("name") or ""

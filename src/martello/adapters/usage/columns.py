@@ -57,6 +57,8 @@ def key(
         raise NoSample("it names no container")
     if max(map(len, (namespace, pod, container, workload, series))) > _LONGEST:
         raise NoSample(f"a name is longer than {_LONGEST} characters")
+    if not f"{namespace}{pod}{container}{workload}{series}".isprintable():
+        raise NoSample("a name has signs that cannot be printed")
     return Key(namespace, pod, container, known, series, workload)
 
 

@@ -21,6 +21,8 @@ _MADE: Final[Mapping[str, re.Pattern[str]]] = {
     "CronJob": re.compile(rf"(.+)-\d{{8,10}}-{_HASH}{{5}}"),
     "StatefulSet": re.compile(r"(.+)-\d{1,10}"),
 }
+# What may be a name of an object or a container: anything else was not said by Kubernetes.
+is_name: Final = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._:-]{0,251}[A-Za-z0-9])?").fullmatch
 _NOBODY: Final = ("", "<none>", "Node")
 Labels = Mapping[str, str]
 
@@ -64,7 +66,7 @@ class Owners:
         for one in pods:
             pod = one.get("pod", "")
             kind, name = one.get("owner_kind", ""), one.get("owner_name", "")
-            if not pod or one.get("owner_is_controller") == "false":
+            if not is_name(pod) or one.get("owner_is_controller") == "false":
                 continue
             if kind in _NOBODY or not name:
                 known.setdefault(pod, f"pod/{pod}")
@@ -72,6 +74,8 @@ class Owners:
             higher = above.get((kind, name), {})
             if higher.get("owner_kind", "") not in _NOBODY and higher.get("owner_name"):
                 kind, name = higher["owner_kind"], higher["owner_name"]
+            if not is_name(kind) or not is_name(name):
+                continue
             known.setdefault(pod, owned(kind, name) or "")
 
     def of(self, namespace: str, pod: str) -> str:

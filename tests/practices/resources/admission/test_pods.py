@@ -244,24 +244,6 @@ def test_memory_of_a_pod_was_rounded_up_before_it_was_added() -> None:
     assert ask(pod(*parts), item, kubernetes=28).code == 201
 
 
-def test_claims_are_held_to_their_size() -> None:
-    item = limits(
-        {"type": "PersistentVolumeClaim", "min": {"storage": "1Gi"}, "max": {"storage": "2Gi"}}
-    )
-
-    def claim(size: Any) -> Any:
-        return thing("PersistentVolumeClaim", "c", {"resources": {"requests": {"storage": size}}})
-
-    assert ask(claim("1Gi"), item).code == 201
-    assert says(ask(claim("3Gi"), item)) == [
-        "maximum storage usage per PersistentVolumeClaim is 2Gi, but request is 3Gi"
-    ]
-    assert says(ask(claim("1M"), item)) == [
-        "minimum storage usage per PersistentVolumeClaim is 1Gi, but request is 1M"
-    ]
-    assert ask(claim("0"), item).code == 422
-
-
 def test_updates_of_pods_are_not_checked_and_resizes_are_since_they_exist() -> None:
     old = pod({"limits": {"cpu": "1"}})
     item = limits({"max": {"cpu": "1"}})

@@ -202,6 +202,24 @@ def test_claims_by_storage_class_in_whole_bytes() -> None:
     assert ask(claim(storageClassName=""), held, default).code == 201
 
 
+def test_claims_are_held_to_their_size() -> None:
+    item = limits(
+        {"type": "PersistentVolumeClaim", "min": {"storage": "1Gi"}, "max": {"storage": "2Gi"}}
+    )
+
+    def claim(size: Any) -> Any:
+        return thing("PersistentVolumeClaim", "c", {"resources": {"requests": {"storage": size}}})
+
+    assert ask(claim("1Gi"), item).code == 201
+    assert says(ask(claim("3Gi"), item)) == [
+        "maximum storage usage per PersistentVolumeClaim is 2Gi, but request is 3Gi"
+    ]
+    assert says(ask(claim("1M"), item)) == [
+        "minimum storage usage per PersistentVolumeClaim is 1Gi, but request is 1M"
+    ]
+    assert ask(claim("0"), item).code == 422
+
+
 @pytest.mark.parametrize(
     ("kind", "key"),
     [
@@ -241,112 +259,6 @@ def test_all_matching_quotas_must_hold() -> None:
     loose, tight = quota("loose", hard={"pods": "9"}), quota("tight", hard={"pods": "0"})
     found = ask(pod({}), loose, tight)
     assert [m.by.ref.name for m in found.messages if m.by is not None] == ["tight"]
-
-
-@pytest.mark.parametrize(
-    ("spec", "given", "inside"),
-    [
-        ({"scopes": ["Terminating"]}, {"activeDeadlineSeconds": 5}, True),
-        ({"scopes": ["Terminating"]}, {}, False),
-        ({"scopes": ["NotTerminating"]}, {}, True),
-        ({"scopes": ["BestEffort"]}, {}, True),
-        ({"scopes": ["NotBestEffort"]}, {}, False),
-        ({"scopes": ["BestEffort", "Terminating"]}, {}, False),
-        ({"scopes": ["BestEffort", "NotTerminating"]}, {}, True),
-        (
-            {"scopes": ["CrossNamespacePodAffinity"]},
-            {
-                "affinity": {
-                    "podAffinity": {
-                        "preferredDuringSchedulingIgnoredDuringExecution": [
-                            {"podAffinityTerm": {"namespaces": ["a"]}}
-                        ]
-                    }
-                }
-            },
-            True,
-        ),
-        ({"scopes": ["CrossNamespacePodAffinity"]}, {"affinity": {"podAffinity": {}}}, False),
-    ],
-)
-def test_scopes(spec: Any, given: Any, inside: bool) -> None:
-    found = ask(pod({}, **given), quota(hard={"pods": "0"}, **spec))
-    assert (found.code == 403) is inside
-
-
-@pytest.mark.parametrize(
-    ("operator", "values", "name", "inside"),
-    [
-        ("In", ["high"], "high", True),
-        ("In", ["high"], "low", False),
-        ("In", ["high"], "", False),
-        ("NotIn", ["high"], "", True),
-        ("NotIn", ["high"], "high", False),
-        ("Exists", None, "high", True),
-        ("Exists", None, "", False),
-        ("DoesNotExist", None, "", True),
-    ],
-)
-def test_priority_scopes(operator: str, values: Any, name: str, inside: bool) -> None:
-    expression = {"scopeName": "PriorityClass", "operator": operator, "values": values}
-    held = quota(hard={"pods": "0"}, scopeSelector={"matchExpressions": [expression]})
-    assert (ask(pod({}, priorityClassName=name), held).code == 403) is inside
-
-
-@pytest.mark.parametrize(("minor", "refused"), [(33, False), (34, True)])
-def test_claims_by_the_class_of_their_attributes(minor: int, refused: bool) -> None:
-    expression = {"scopeName": "VolumeAttributesClass", "operator": "In", "values": ["gold"]}
-    spec: dict[str, Any] = {"scopeSelector": {"matchExpressions": [expression]}}
-    bound = quota(hard={"persistentvolumeclaims": "0"}, **spec)
-    assert (ask(bound, kubernetes=minor).code == 201) is refused  # older ones do not know it
-    claim = thing(
-        "PersistentVolumeClaim",
-        "c",
-        {"resources": {"requests": {"storage": "1"}}, "volumeAttributesClassName": "gold"},
-    )
-    assert ask(claim, bound, kubernetes=34).code == 403
-
-
-@pytest.mark.parametrize(
-    ("spec", "told"),
-    [
-        ({"hard": {"pods": "1"}, "scopes": ["BestEffort", "NotBestEffort"]}, "conflicting scopes"),
-        (
-            {"hard": {"pods": "1"}, "scopes": ["Terminating", "NotTerminating"]},
-            "conflicting scopes",
-        ),
-        ({"hard": {"cpu": "1"}, "scopes": ["BestEffort"]}, "unsupported scope applied to resource"),
-        ({"hard": {"services": "1"}, "scopes": ["Terminating"]}, "unsupported scope applied"),
-        ({"hard": {"pods": "1"}, "scopes": ["Mine"]}, "unsupported scope"),
-        ({"hard": {"gpu": "1"}}, "must be a standard resource"),
-        ({"hard": {"pods": "1.5"}}, "must be an integer"),
-        ({"hard": {"pods": "-1"}}, "must be greater than or equal to 0"),
-        (
-            {
-                "hard": {"pods": "1"},
-                "scopeSelector": {
-                    "matchExpressions": [
-                        {"scopeName": "BestEffort", "operator": "In", "values": ["a"]}
-                    ]
-                },
-            },
-            "must be 'Exists' when scope is any of",
-        ),
-        (
-            {
-                "hard": {"pods": "1"},
-                "scopeSelector": {
-                    "matchExpressions": [{"scopeName": "PriorityClass", "operator": "In"}]
-                },
-            },
-            "must be at least one value",
-        ),
-    ],
-)
-def test_illegal_quotas(spec: Any, told: str) -> None:
-    found = ask(quota(**spec))
-    assert found.code == 422
-    assert any(told in words for words in says(found))
 
 
 def test_what_is_limited_by_default_needs_a_quota() -> None:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from martello.practices.resources.node.evict import (
     Ranking,
+    counted,
     disk_bound,
     memory_volume,
     order,
@@ -121,6 +122,34 @@ def test_the_use_of_a_pod_is_that_of_its_containers() -> None:
     ]
 
 
+def test_overhead_counts_only_on_top_of_a_request() -> None:
+    spec = {"overhead": {"memory": "20"}}
+    alone = pod("alone", 10, 20, raw={"spec": spec})  # all that it asks for is overhead
+    both = pod("both", 10, 21, raw={"spec": spec})
+    assert [one.name for one in order(NODE, [both, alone], "memory")] == ["alone", "both"]
+    assert counted(alone, "memory", 37) == 0
+    assert counted(both, "memory", 37) == 21_000
+
+
+@pytest.mark.parametrize(
+    ("level", "version", "expected"),
+    [
+        ({"requests": {"cpu": "1"}}, 37, 0),
+        ({"requests": {"cpu": "1"}}, 33, 50_000),
+        ({"requests": {"memory": "50"}}, 37, 50_000),
+        ({"limits": {"memory": "50"}}, 37, 50_000),
+        ({"limits": {"example.com/gpu": "1"}}, 37, 50_000),
+        ({"limits": {"cpu": "many"}}, 37, 50_000),
+        ({}, 37, 50_000),
+    ],
+)
+def test_what_a_pod_asks_for_as_a_whole_hides_what_its_containers_do(
+    level: Any, version: int, expected: int
+) -> None:
+    one = pod("a", 10, 50, raw={"spec": {"resources": level}})
+    assert counted(one, "memory", version) == expected
+
+
 def kubelets_order(pods: list[Pod], signal: Signal) -> list[str]:
     """The comparators of pkg/kubelet/eviction/helpers.go, one after another."""
 
@@ -174,7 +203,7 @@ def kubelets_order(pods: list[Pod], signal: Signal) -> list[str]:
 AMOUNTS = st.none() | st.integers(0, 12)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(
     st.sampled_from(("memory", "disk", "inodes", "pids")),
     st.lists(st.tuples(AMOUNTS, st.integers(0, 12), st.integers(-1, 1)), max_size=8),

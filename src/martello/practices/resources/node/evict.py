@@ -21,8 +21,9 @@ from typing import Any, Final
 
 import msgspec
 
-from martello.practices.resources.amounts import Malformed, amounts
+from martello.practices.resources.amounts import Amounts, Malformed, amounts
 from martello.practices.resources.node.model import Node, Pod, Signal, Use
+from martello.practices.resources.node.qos import POD_LEVEL
 
 _Rank = tuple[float, float, float]
 _SIGNALS: Final[dict[Signal, tuple[str, ...]]] = {
@@ -78,7 +79,41 @@ _READ: Final[dict[Signal, Callable[[Use], int | None]]] = {
 }
 
 
-def _rank(pod: Pod, signal: Signal, used: int | None) -> _Rank:
+def counted(pod: Pod, signal: Signal, kubernetes: int) -> int:
+    """The request, in thousandths, that a pod's use is held against (`GetResourceRequestQuantity`
+    of pkg/api/v1/resource): the overhead counts only on top of a request; and where the pod itself
+    asks for something, what its containers ask for beyond that does not count at all.
+    """
+    name = "memory" if signal == "memory" else "ephemeral-storage"
+    spec = pod.raw.get("spec")
+    whole = pod.request.get(name, 0)
+    if not isinstance(spec, dict):
+        return whole
+    overhead = _amounts(spec.get("overhead")).get(name, 0)
+    level = spec.get("resources")
+    if isinstance(level, dict) and kubernetes >= POD_LEVEL:
+        own = [_amounts(level.get(side)) for side in ("requests", "limits")]
+        whole_pod = any(_levelled(one) for side in own for one in side)
+        if whole_pod and name not in own[0] and not (name in own[1] and _levelled(name)):
+            return 0
+    return whole if whole > overhead else 0
+
+
+def _levelled(name: str) -> bool:
+    """Whether a pod can ask for a resource as a whole."""
+    return name in ("cpu", "memory") or name.startswith("hugepages-")
+
+
+def _amounts(value: Any) -> Amounts:
+    if not value:
+        return {}
+    try:
+        return amounts(value)
+    except Malformed:
+        return {}
+
+
+def _rank(pod: Pod, signal: Signal, used: int | None, asked: int) -> _Rank:
     """The lowest goes first. Inodes have no request, so any use is over it; the excess that the
     kubelet sorts them by is still reckoned against the request for ephemeral storage, in bytes
     (`disk` in helpers.go).
@@ -87,8 +122,6 @@ def _rank(pod: Pod, signal: Signal, used: int | None) -> _Rank:
         return (pod.priority, -1, 0) if used is None else (pod.priority, 0, -used)
     if used is None:
         return (0, pod.priority, 0)
-    name = "memory" if signal == "memory" else "ephemeral-storage"
-    asked = pod.request.get(name, 0)
     over = used > 0 if signal == "inodes" else used * 1000 > asked
     return (1 if over else 2, pod.priority, asked - used * 1000)
 
@@ -177,6 +210,7 @@ class Ranking:
 
     def __init__(self, node: Node, pods: Sequence[Pod], signal: Signal) -> None:
         self.signal = signal
+        self._kubernetes = node.kubernetes
         used = [use(pod, signal) for pod in pods]
         filled = [_or_asked(pod, signal, one) for pod, one in zip(pods, used, strict=True)]
         self.room = _room(node, sum(filled), signal)
@@ -187,7 +221,7 @@ class Ranking:
         self._here = dict(zip(keys, filled, strict=True))
         ranked = sorted(
             (
-                (_rank(pod, signal, one), key, pod)
+                (_rank(pod, signal, one, self._asked(pod)), key, pod)
                 for pod, key, one in zip(pods, keys, used, strict=True)
             ),
             key=lambda one: one[:2],
@@ -199,6 +233,9 @@ class Ranking:
         self._freed = [0]  # by the first evictions of the order, together
         for pod in self.order:
             self._freed.append(self._freed[-1] + self._here[pod.key])
+
+    def _asked(self, pod: Pod) -> int:
+        return counted(pod, self.signal, self._kubernetes)
 
     def play(self, attacker: Pod, cap: int | None, unseen: int = 0) -> Play:
         """As the function `play`. An attacker that is not among the pods comes to them with no use
@@ -219,6 +256,7 @@ class Ranking:
         if self.room is None:
             return 0, "no threshold"
         own, skip = self._own(attacker)
+        asked = self._asked(attacker)
         count = len(self.order) - (skip < len(self.order))
 
         def ends(index: int) -> str:
@@ -229,7 +267,7 @@ class Ranking:
                 return "bounded"
             victim = self._ranks[index if index < skip else index + 1]
             seen = max(used - unseen, own) if unseen else used
-            if not attacker.critical and _rank(attacker, self.signal, seen) < victim:
+            if not attacker.critical and _rank(attacker, self.signal, seen, asked) < victim:
                 return "itself"
             return ""
 
@@ -279,10 +317,7 @@ def _init_limits(pod: Pod) -> list[int | None]:
     for container in init if isinstance(init, list) else ():
         resources = container.get("resources") if isinstance(container, dict) else None
         if isinstance(resources, dict) and container.get("restartPolicy") != "Always":
-            try:
-                found.append(amounts(resources.get("limits")).get("ephemeral-storage"))
-            except Malformed:
-                found.append(None)
+            found.append(_amounts(resources.get("limits")).get("ephemeral-storage"))
     return found
 
 

@@ -83,7 +83,7 @@ def _live(world: Cluster, use: Mapping[str, Use]) -> Iterator[Pod]:
         workload = world.workload(resource)
         if workload is None or status.get("phase") in _OVER:
             continue
-        pod = _shaped(world, workload, _owner(world, resource), placed=True)
+        pod = _shaped(world, workload, owner_of(world, resource), placed=True)
         started = status.get("startTime")
         node = resource.spec.get("nodeName")
         class_ = status.get("qosClass")
@@ -138,7 +138,7 @@ def _shaped(world: Cluster, workload: Workload, owner: str, *, placed: bool) -> 
             order = next(orders(ranges(world, workload.namespace)))
             asked = tuple(defaulted(need, order) for need in asked)
         level = _level(workload)
-        overhead = _overhead(world, workload)
+        written, overhead = _overhead(world, workload)
     except Malformed as error:
         where = resource.locate(error.path)
         raise BadInput(
@@ -165,7 +165,10 @@ def _shaped(world: Cluster, workload: Workload, owner: str, *, placed: bool) -> 
         host_network=workload.pod.get("hostNetwork") is True,
         volumes=tuple(_volumes(workload)),
         preempts=rank.preempts,
-        raw={"metadata": workload.metadata, "spec": workload.pod},
+        raw={
+            "metadata": workload.metadata,
+            "spec": {**workload.pod, **written} if written else workload.pod,
+        },
     )
 
 
@@ -200,20 +203,22 @@ def _level(workload: Workload) -> Level | None:
     return Level({**filled, **requests}, limits)
 
 
-def _overhead(world: Cluster, workload: Workload) -> Amounts:
-    """The pod's overhead, or that of its runtime class, which admission writes into it."""
-    written = workload.pod.get("overhead")
-    if isinstance(written, dict):
-        return amounts(written, (*workload.path, "overhead"))
+def _overhead(world: Cluster, workload: Workload) -> tuple[dict[str, Any], Amounts]:
+    """The pod's overhead, or that of its runtime class, which admission writes into it: what is
+    written, and how much it is.
+    """
+    given = workload.pod.get("overhead")
+    if isinstance(given, dict):
+        return {}, amounts(given, (*workload.path, "overhead"))
     runtime = workload.pod.get("runtimeClassName")
     if not isinstance(runtime, str) or not runtime:
-        return {}
+        return {}, {}
     made = world.get("RuntimeClass.node.k8s.io", "", runtime)
     fixed = _mapping(made.raw.get("overhead")).get("podFixed") if made is not None else None
     try:
-        return amounts(fixed)
+        return {"overhead": fixed}, amounts(fixed)
     except Malformed:
-        return {}
+        return {}, {}
 
 
 def _rank(world: Cluster, workload: Workload) -> Rank:
@@ -259,8 +264,10 @@ def _volumes(workload: Workload) -> Iterator[Volume]:
         yield Volume(str(volume.get("name", "")), source.get("medium") == "Memory", size)
 
 
-def _owner(world: Cluster, resource: Resource) -> str:
-    """The workload of a pod: its outermost owner, by name alone where that is not here."""
+def owner_of(world: Cluster, resource: Resource) -> str:
+    """`deploy/web`, the workload of a pod: its outermost owner, by name alone where that is not
+    here.
+    """
     root = world.root(resource)
     for reference in _listed(root.metadata.get("ownerReferences")):
         kind, name = reference.get("kind"), reference.get("name")

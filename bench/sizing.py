@@ -9,9 +9,12 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from bench import sizing_decode
+from bench import sizing_advise, sizing_decode
 
-SECTIONS: Final[Mapping[str, Callable[[], int]]] = {"decode": sizing_decode.main}
+SECTIONS: Final[Mapping[str, Callable[[], int]]] = {
+    "decode": sizing_decode.main,
+    "advise": sizing_advise.main,
+}
 
 
 def main(chosen: tuple[str, ...] = ()) -> int:

@@ -43,8 +43,8 @@ class Backtest(msgspec.Struct, frozen=True):
 
 
 class Picture(msgspec.Struct, frozen=True, eq=False):
-    """Use over time, by hour: the greatest memory of any pod in bytes, cores of a pod on average;
-    NaN: not measured.
+    """Use over time, by hour: the greatest memory of any pod in bytes, cores at the 95th
+    percentile; NaN: not measured.
     """
 
     begin: float

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Final
 
-import numpy as np
-
 from martello.practices.resources.sizing import peers
 from martello.practices.resources.sizing.advice import (
     Advice,
@@ -147,11 +145,10 @@ def _level(demand: Demand, because: tuple[str, ...]) -> Level:
 
 def _picture(demand: Demand) -> Picture:
     parts = halves(demand)
-    ran = np.where(demand.ran > 0, demand.ran, np.nan)
     return Picture(
         demand.begin,
         demand.hourly(),
-        demand.processor / ran,
+        demand.hourly_cores(),
         parts[0].hours if parts else demand.hours,
         tuple((cut.time, cut.why) for cut in demand.cuts),
         tuple(kill.time for kill in demand.kills),

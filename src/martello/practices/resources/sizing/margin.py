@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
     Array = NDArray[np.float64]
 
-PRICE: Final = 0.4  # a kill costs as much as this share of the limit, kept over the horizon
-_LONGEST: Final = 7.0  # so many kills at most are counted for one excess
+PRICE: Final = 0.6  # a kill costs as much as this share of the limit, kept over the horizon
+_LONGEST: Final = 3.5  # so many kills at most are counted for one excess
 _NEAR: Final = 0.03  # what lies within this of a block's peak would be killed with it
 
 

@@ -20,6 +20,7 @@ _WEEK: Final = 7
 _CHANGED: Final = 0.05  # a level that differs less (logarithm) is the same
 _STEADY_GROWTH: Final = 0.7  # of all pairs of days so many more rise than fall: it grows
 _NOTICED: Final = 0.05  # growth over the horizon below this share of the level is none
+_STARTS: Final = 1.5  # kills of one excess at a start
 _TWICE: Final = 2.0  # growth is followed up to this; beyond, no limit helps
 
 
@@ -56,7 +57,7 @@ def need(demand: Demand, horizon: float) -> Need | None:
         logs = np.log(starts)
         logs = logs[logs > np.log(wants[0][0] if wants else starts.max()) - 0.5]
         if len(logs):
-            seen = margin(tail(logs, DAYS, 2), record, 1.5 * PRICE)
+            seen = margin(tail(logs, DAYS, 2), record, _STARTS * PRICE)
             wants.append((float(np.exp(logs.max() + seen)), "start"))
     growth = _growth(peaks, measured, demand, horizon)
     if growth is not None:

@@ -49,6 +49,11 @@ class Cells:
 
 def lift(kept: NDArray[np.float32], at: NDArray[np.intp], values: NDArray[np.float32]) -> None:
     """Raises the kept values to the greatest of those that fall into their place (`at` sorted)."""
-    begins = np.flatnonzero(np.diff(at, prepend=-1))
+    begins = beginnings(at)
     places = at[begins]
     kept[places] = np.maximum(kept[places], np.maximum.reduceat(values, begins))
+
+
+def beginnings(at: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Where each run of equal numbers begins; `at` is sorted and not empty."""
+    return np.concatenate(([0], np.flatnonzero(at[1:] != at[:-1]) + 1))

@@ -143,6 +143,20 @@ class Demand(msgspec.Struct, frozen=True, eq=False):
         hourly: NDArray[np.float32] = np.where(most < 0, np.float32(np.nan), most)
         return hourly
 
+    def hourly_cores(self) -> Array:
+        """The 95th percentile of rates of each hour, in cores; NaN: not measured."""
+        hours, buckets, seconds = self.rates
+        found = np.full(self.hours, np.nan)
+        if not len(hours):
+            return found
+        total = np.bincount(hours, seconds, minlength=self.hours)
+        before = np.concatenate(([0.0], np.cumsum(total)[:-1]))
+        reached = np.cumsum(seconds, dtype=np.float64) - before[hours]
+        over = np.flatnonzero(reached >= 0.95 * total[hours] - 1e-3)
+        hour, first = np.unique(hours[over], return_index=True)
+        found[hour] = CPU.ends[buckets[over[first]]]
+        return found
+
     def starting(self) -> NDArray[np.bool_]:
         """Which slots belong to a start of a container."""
         marked = np.zeros(len(self.peaks), dtype=np.bool_)

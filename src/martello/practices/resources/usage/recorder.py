@@ -9,7 +9,7 @@ import numpy as np
 
 from martello.core.usage import Chunk
 from martello.practices.resources.usage import segments
-from martello.practices.resources.usage.cells import Cells, lift
+from martello.practices.resources.usage.cells import Cells, beginnings, lift
 from martello.practices.resources.usage.demand import (
     DAY,
     HOUR,
@@ -169,7 +169,7 @@ class Recorder:
         """The peak of each day of a pod's life."""
         first, day, peak = self.days.get(pod) or (float(times[0]), 0, 0.0)
         of = np.maximum(((times - first) // DAY).astype(np.intp), 0)
-        begins = np.flatnonzero(np.diff(of, prepend=of[0] - 1))
+        begins = beginnings(of)
         for number, most in zip(
             of[begins].tolist(), np.maximum.reduceat(values, begins).tolist(), strict=True
         ):

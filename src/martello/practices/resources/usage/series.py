@@ -54,7 +54,7 @@ def clean(
         counts["not a number, negative or absurd"] += int(len(good) - good.sum())
         times, values = times[good], values[good]
     if len(times) > 1:
-        steps = np.diff(times)
+        steps = times[1:] - times[:-1]
         if steps.min() <= 0.0:
             counts["out of order"] += int((steps < 0.0).sum())
             order = np.lexsort((values, times))
@@ -79,7 +79,7 @@ def rates(times: Array, values: Array, last: Last | None, counts: Counts) -> Rat
     if len(times) < 2:
         nothing = np.empty(0)
         return Rates(nothing, nothing, nothing, nothing)
-    spans, gains, ends = np.diff(times), np.diff(values), times[1:]
+    spans, gains, ends = times[1:] - times[:-1], values[1:] - values[:-1], times[1:]
     restarts = np.empty(0)
     if gains.min() < 0.0:
         fell = gains < 0.0
@@ -118,6 +118,7 @@ def widths(times: Array) -> Array:
     """
     if len(times) < 2:
         return np.full(len(times), 30.0)
-    steps = np.diff(times)
-    usual = float(np.median(steps))
+    steps = times[1:] - times[:-1]
+    middle = len(steps) // 2
+    usual = float(np.partition(steps, middle)[middle])
     return np.minimum(np.concatenate(([usual], steps)), min(GAP, 2 * usual))

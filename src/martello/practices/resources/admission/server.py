@@ -17,8 +17,6 @@ from martello.practices.resources.admission.charges import (
 )
 from martello.practices.resources.admission.held import Held, charge_of, pods_of
 from martello.practices.resources.admission.limit_ranges import (
-    claim_complaints,
-    complaints,
     ranges,
 )
 from martello.practices.resources.admission.mutation import Treated
@@ -26,8 +24,10 @@ from martello.practices.resources.admission.pipeline import (
     Admission,
     Message,
     charged,
+    claim_refusal,
     folded,
     pods_outcomes,
+    ranged,
     refused,
     told,
 )
@@ -158,10 +158,9 @@ class Server:
             problems += (Message(words, ("spec",)),)
         if problems:
             return refused(422, problems)
-        for group in order:
-            found = complaints(now.needs, group, world.kubernetes, now.level)
-            if found:
-                return refused(403, (Message(c.text, c.path, c.by, c.at) for c in found))
+        refusal = ranged(now)
+        if refusal is not None:
+            return refusal
         one = charged(
             now.charge, self.quotas(space), now, before=before.charge, limited=self.limited
         )
@@ -180,10 +179,9 @@ class Server:
         if not ref.namespace:
             return Admission("admitted", 201 if old is None else 200)
         if ref.group_kind == "PersistentVolumeClaim":
-            for group in ranges(world, ref.namespace):
-                found = claim_complaints(claim_requests(resource.spec), group)
-                if found:
-                    return refused(403, (Message(c.text, c.path, c.by, c.at) for c in found))
+            refusal = claim_refusal(claim_requests(resource.spec), ranges(world, ref.namespace))
+            if refusal is not None:
+                return refusal
         if old is not None and charge.kind not in ("services", "persistentvolumeclaims"):
             return Admission("admitted", 200)
         before = None if old is None else charge_of(old, world)

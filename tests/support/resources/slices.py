@@ -98,10 +98,9 @@ def run(
             else:
                 leaf.waiting = min(leaf.waiting + (leaf.want or 0) * quantum / 1000, BACKLOG)
         for _ in range(cores):
-            _wake(root, quantum)
-            if not root.ready:
-                break
-            _slice(root, quantum)
+            rest = float(quantum)
+            while rest > 0 and _wake(root, quantum):
+                rest -= _slice(root, rest)
     return {key: leaf.served * 1000 / ms for key, leaf in leaves.items()}
 
 

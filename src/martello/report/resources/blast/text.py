@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import IO, Final
 
 from martello.report.model import Screen
+from martello.report.network.svg import cut
 from martello.report.resources.blast.model import Line, Row, Told
 from martello.report.text import clean, hanging, pad, paint, plural, width
 
@@ -20,6 +21,7 @@ SHORT: Final = {
     "api": "api",
 }
 _ROWS: Final = 20
+_NAME: Final = 44
 _GUARD: Final = 30
 _STYLE: Final = {"critical": "critical", "high": "high", "medium": "medium", "low": "low"}
 
@@ -40,23 +42,31 @@ def write(told: Told, screen: Screen, out: IO[str]) -> None:
 def _table(told: Told, screen: Screen) -> Iterator[str]:
     rows = told.rows[:_ROWS]
     columns = [line.resource for line in rows[0].lines if line.resource in SHORT] if rows else []
-    names = [clean(row.attacker) for row in rows]
+    names = [cut(clean(row.attacker), _NAME) for row in rows]
     wide = max((width(name) for name in names), default=8)
     heads = "".join(f"{SHORT[column]:>6}" for column in columns)
     yield paint(f"score  {pad('workload', wide)}{heads}   worst", "dim", screen.colour)
     for name, row in zip(names, rows, strict=True):
         cells = {line.resource: line for line in row.lines}
         marks = "".join(_mark(cells.get(column), row, screen) for column in columns)
-        worst = clean(row.worst) or "nobody is hurt"
-        level = f"{row.severity}: " if row.severity else ""
-        yield f"{row.score:>5.1f}  {pad(name, wide)}{marks}   {level}{worst}"
+        verdict = _verdict(row, wide, len(columns), screen)
+        yield f"{row.score:>5.1f}  {pad(name, wide)}{marks}   {verdict}"
     if len(told.rows) > _ROWS:
         yield f"       and {plural(len(told.rows) - _ROWS, 'workload')} more: -o json"
     yield from hanging(
-        "a number: so many are hurt · 0: bounded · -: no guard, nobody hurt · ?: not known",
+        "number: so many are hurt · 0: bounded · -: no guard, nobody hurt · ?: unknown",
         screen.width,
         2,
     )
+
+
+def _verdict(row: Row, wide: int, columns: int, screen: Screen) -> str:
+    """The severity, and what is worst where there is room for it."""
+    if not row.severity:
+        return "nobody is hurt"
+    whole = f"{row.severity}: {clean(row.worst)}"
+    room = screen.width - 10 - wide - 6 * columns
+    return whole if not screen.width or width(whole) <= room else row.severity
 
 
 def _mark(line: Line | None, row: Row, screen: Screen) -> str:

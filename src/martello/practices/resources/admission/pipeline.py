@@ -19,6 +19,7 @@ from martello.core.workload import Workload
 from martello.practices.resources.admission.charges import Charge
 from martello.practices.resources.admission.limit_ranges import (
     Range,
+    claim_complaints,
     complaints,
     orders,
     ranges,
@@ -32,7 +33,7 @@ from martello.practices.resources.admission.validation import (
     pod_problems,
     requirements,
 )
-from martello.practices.resources.amounts import Malformed
+from martello.practices.resources.amounts import Amounts, Malformed
 
 Verdict = Literal["admitted", "refused", "unassessed"]
 
@@ -151,7 +152,7 @@ def _mark(one: Admission) -> tuple[Any, ...]:
 
 
 def _in_order(treated: Treated, quotas: Sequence[Quota], limited: Sequence[Limited]) -> Admission:
-    refusal = _plugins(treated) or _validated(treated) or _ranged(treated)
+    refusal = _plugins(treated) or _validated(treated) or ranged(treated)
     if refusal is not None:
         return msgspec.structs.replace(refusal, treated=treated, quotas=tuple(quotas))
     return charged(treated.charge, quotas, treated, limited=limited)
@@ -223,7 +224,7 @@ def _validated(treated: Treated) -> Admission | None:
     return refused(422, told(problems)) if problems else None
 
 
-def _ranged(treated: Treated) -> Admission | None:
+def ranged(treated: Treated) -> Admission | None:
     """What LimitRanges refuse: the server stops at the first that does, and the order in which it
     validates is not that in which it filled in.
     """
@@ -237,6 +238,16 @@ def _ranged(treated: Treated) -> Admission | None:
     if treated.runtime.refusal:
         return refused(403, (Message(treated.runtime.refusal, ("spec", "overhead")),))
     return None
+
+
+def claim_refusal(requests: Amounts, order: Sequence[Range]) -> Admission | None:
+    """What LimitRanges refuse of a claim with these requests; in any order, too."""
+    found = [
+        Message(one.text, one.path, one.by, one.at)
+        for group in order
+        for one in claim_complaints(requests, group)
+    ]
+    return refused(403, found) if found else None
 
 
 def folded(found: Sequence[Admission], order: Sequence[Range]) -> Admission:

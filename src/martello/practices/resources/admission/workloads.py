@@ -11,14 +11,13 @@ from martello.core.resource import Resource
 from martello.core.workload import Workload
 from martello.practices.resources.admission.charges import Charge, claim_requests, count_usage
 from martello.practices.resources.admission.held import Held, charge_of, claims_of
-from martello.practices.resources.admission.limit_ranges import claim_complaints, ranges
+from martello.practices.resources.admission.limit_ranges import ranges
 from martello.practices.resources.admission.pipeline import (
     Admission,
-    Message,
     charged,
+    claim_refusal,
     folded,
     pods_outcomes,
-    refused,
 )
 from martello.practices.resources.admission.pods import pod_from
 from martello.practices.resources.admission.quotas import Limited, Quota, remaining, spent
@@ -68,14 +67,9 @@ def _one(
     """What becomes of one pod: its claims come first, and without them it is not made."""
     space = workload.namespace
     for claim in claims:
-        requests = claim_requests(claim.spec)
-        for group in ranges(world, space):
-            found = claim_complaints(requests, group)
-            if found:
-                told = (
-                    Message(c.text, ("spec", "volumeClaimTemplates"), c.by, c.at) for c in found
-                )
-                return refused(403, told)
+        refusal = claim_refusal(claim_requests(claim.spec), ranges(world, space))
+        if refusal is not None:
+            return refusal
         charge = charge_of(claim, world)
         one = charged(charge, held, limited=limited, kubernetes=world.kubernetes)
         if one.verdict != "admitted":

@@ -100,10 +100,12 @@ def _canonical(milli: int) -> str:
 
 def amount(raw: Any) -> int | None:
     """A quantity in thousandths, rounded up; None for what is no quantity. It remembers how the
-    server prints it (see `text`).
+    server prints it (see `text`). As for the server, null is 0, and spaces around do not count.
     """
     written = quantity_text(raw)
-    return _amount(written) if isinstance(written, str) else None
+    if isinstance(written, str):
+        return _amount(written.strip())
+    return 0 if written is None else None
 
 
 def text(milli: int) -> str:

@@ -39,6 +39,8 @@ from martello.practices.resources.amounts import Malformed, amount, amounts, mos
         ("12e2", 1_200_000, "1200"),
         ("+2", 2000, "+2"),
         ("0", 0, "0"),
+        (None, 0, "0"),
+        (" 1 ", 1000, "1"),
     ],
 )
 def test_every_spelling(written: Any, milli: int, printed: str) -> None:
@@ -51,7 +53,7 @@ def test_every_spelling(written: Any, milli: int, printed: str) -> None:
     assert text(found) == printed
 
 
-@pytest.mark.parametrize("written", ["1 Gi", "", None, True, [1], "1ee3", "GiB", "--1", "1e99999"])
+@pytest.mark.parametrize("written", ["1 Gi", "", True, [1], "1ee3", "GiB", "--1", "1_0", "1e99999"])
 def test_what_is_no_quantity(written: Any) -> None:
     with pytest.raises(Malformed, match="regular expression"):
         read({"memory": written})

@@ -5,7 +5,7 @@ Every sample is made from its seed alone, so that all runs see the same month.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 END: Final = 1_931_428_800.0  # 2031-03-17T00:00:00Z, the week of the demo's log
 DAYS: Final = 30
-STEP: Final = 60.0
+STEP: Final = 120.0
 _DAY: Final = 86400.0
 _MI: Final = 2.0**20
 
@@ -71,10 +71,11 @@ _CAST: Final = (
 
 
 class DemoUsage:
-    """A Source over the table."""
+    """A Source over the table; `pods` narrows it to those whose names begin so."""
 
-    def __init__(self) -> None:
+    def __init__(self, pods: Sequence[str] = ()) -> None:
         self.counts = Counts()
+        self._pods = tuple(pods)
 
     def chunks(self, since: float, until: float) -> Iterator[Chunk | Gap]:
         """The samples of a time window, see core.usage.Source."""
@@ -84,6 +85,8 @@ class DemoUsage:
                 rng = np.random.default_rng([number, pod])
                 short = use.workload.partition("/")[2]
                 whole = "-".join(part for part in (short, use.template, name) if part)
+                if self._pods and not whole.startswith(self._pods):
+                    continue
                 of = Owned(use.namespace, whole, use.container or short, use.workload)
                 for metric, times, values in _series(use, rng):
                     inside = (times >= since) & (times < until)
@@ -113,6 +116,6 @@ def _series(use: _Use, rng: np.random.Generator) -> Iterator[tuple[Metric, Array
     restarts = np.cumsum(np.isin(np.arange(count), starts)).astype(np.float64)
     yield "cpu", times, np.cumsum(use.cores * load * noise**4 * STEP)
     yield "memory", times, use.memory * _MI * memory * noise
-    yield "restarts", times[::5], restarts[::5]
+    yield "restarts", times[::3], restarts[::3]
     if use.limit:
-        yield "memory limit", times[::60], np.full(len(times[::60]), use.limit * _MI)
+        yield "memory limit", times[::30], np.full(len(times[::30]), use.limit * _MI)

@@ -87,7 +87,7 @@ def measured(
         from martello.demo.usage import END, DemoUsage
 
         until = until or END
-        return Measured(DemoUsage(), "the demo's month", until - length, until)
+        return Measured(DemoUsage(pods), "the demo's month", until - length, until)
     from martello.adapters.usage.owners import Owners
 
     owners = Owners(world) if world is not None else None
@@ -121,10 +121,14 @@ def measured(
 
 def _last(source: Source) -> float:
     """The end of what files hold. Raises BadInput where they hold nothing."""
-    times = (float(c.times[-1]) for c in source.chunks(0.0, 1e11) if isinstance(c, Chunk))
-    last = max(times, default=0.0)
+    last, why = 0.0, ""
+    for one in source.chunks(0.0, 1e11):
+        if isinstance(one, Gap):
+            why = why or f"{one.what}: {one.why}"
+        elif len(one.times):
+            last = max(last, float(one.times[-1]))
     if not last:
-        raise BadInput("the files hold no samples", "", "see docs/practices/resources-advise.md")
+        raise BadInput("the files hold no samples", why, "see docs/practices/resources-samples.md")
     return last + 1.0
 
 

@@ -32,7 +32,7 @@ _HEAP: Final = re.compile(r"-Xmx(\d+)([kKmMgGtT]?)\b|-XX:MaxHeapSize=(\d+)([kKmM
 _SHARE: Final = re.compile(r"-XX:MaxRAMPercentage=([\d.]+)")
 _OLD_SPACE: Final = re.compile(r"--max[-_]old[-_]space[-_]size=(\d+)")
 _UNITS: Final[Mapping[str, int]] = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
-_JAVA: Final = re.compile(r"(?:^|/)(?:.*(?:openjdk|temurin|java|jdk|jre|corretto).*)(?:$|:|@)")
+_JAVA: Final = re.compile(r"(?<![a-z])(?:openjdk|temurin|java|jdk|jre|corretto)(?![a-z])")
 
 
 class Scaler(msgspec.Struct, frozen=True):

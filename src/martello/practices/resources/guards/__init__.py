@@ -1,0 +1,1 @@
+"""Guards made from evidence, and proved before anybody gets them."""

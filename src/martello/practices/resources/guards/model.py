@@ -1,0 +1,129 @@
+"""The words of guards: what is known, what is made of it, and its proof."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import msgspec
+
+from martello.core.resource import Ref, Resource
+from martello.practices.resources.amounts import Amounts
+from martello.practices.resources.node.model import Node
+
+OWN: Final = "martello-"  # how the names of generated objects begin
+DEFAULTS: Final = "martello-defaults"
+COMPUTE: Final = "martello-compute"
+OBJECTS: Final = "martello-objects"
+PRIORITY: Final = "martello-priority"
+MARGIN: Final = 0.25  # what quotas leave above the most that is seen, as a share
+
+
+class Size(msgspec.Struct, frozen=True):
+    """What a container was measured to need, its margin included: thousandths of a core, bytes.
+    None: not measured.
+    """
+
+    cpu: int | None = None
+    memory: int | None = None
+
+
+class Evidence(msgspec.Struct, frozen=True, eq=False):
+    """What guards are made from. `sizes` are by `namespace/deploy/web/container`; `disk` and `pids`
+    what pods of a workload (`namespace/deploy/web`) were seen to use at most, in bytes and numbers.
+    """
+
+    sizes: Mapping[str, Size] = {}
+    disk: Mapping[str, int] = {}
+    pids: int | None = None  # the most of any pod
+    margin: float = MARGIN
+
+
+class Patch(msgspec.Struct, frozen=True, eq=False):
+    """A strategic merge patch of one object, and the object as it is then."""
+
+    ref: Ref
+    body: Mapping[str, Any]
+    after: Resource
+    says: tuple[str, ...] = ()
+
+
+class Fragment(msgspec.Struct, frozen=True, eq=False):
+    """What to add to the KubeletConfiguration of some nodes, and these nodes as they are then."""
+
+    name: str
+    body: Mapping[str, Any]
+    nodes: tuple[Node, ...]
+    says: tuple[str, ...] = ()
+
+
+class Guards(msgspec.Struct, frozen=True, eq=False):
+    """Objects to create or replace, patches of workloads, fragments for kubelets. `assumed` names
+    what nobody measured and was decided all the same, `left` what was left out and why.
+    """
+
+    objects: tuple[Resource, ...] = ()
+    patches: tuple[Patch, ...] = ()
+    fragments: tuple[Fragment, ...] = ()
+    history: Mapping[str, Amounts] = {}  # by namespace: old objects that will gather
+    assumed: tuple[str, ...] = ()
+    left: tuple[str, ...] = ()
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is nothing to do."""
+        return not (self.objects or self.patches or self.fragments)
+
+
+class Refused(msgspec.Struct, frozen=True):
+    """An object that the guards would keep out: when (`now`, `at most`), the code, and why."""
+
+    object: str
+    namespace: str
+    when: str
+    code: int
+    says: str
+
+
+class Headroom(msgspec.Struct, frozen=True):
+    """One key of a generated quota, in thousandths: taken now and at most, and the bound."""
+
+    namespace: str
+    quota: str
+    key: str
+    now: int
+    most: int
+    hard: int
+
+
+class Score(msgspec.Struct, frozen=True):
+    """The blast scores at one level of attackers: before, with the objects, and with the kubelets'
+    settings, too; the worst, and the mean of all workloads. `risen` names those whose own score is
+    higher than before.
+    """
+
+    level: str
+    worst: tuple[float, ...]
+    mean: tuple[float, ...]
+    risen: tuple[str, ...] = ()
+
+
+class Proof(msgspec.Struct, frozen=True):
+    """What was tried: pods that are there, workloads at their most, other objects. What is refused
+    without the guards, too, is `already`.
+    """
+
+    pods: int = 0
+    workloads: int = 0
+    at_most: int = 0  # pods of all workloads at their most
+    objects: int = 0
+    refused: tuple[Refused, ...] = ()
+    already: tuple[Refused, ...] = ()
+    unassessed: tuple[Refused, ...] = ()
+    headroom: tuple[Headroom, ...] = ()
+    scores: tuple[Score, ...] = ()
+
+    @property
+    def holds(self) -> bool:
+        """Whether nothing is refused or invalid, and no score is higher than before."""
+        return not (self.refused or self.unassessed or any(s.risen for s in self.scores))

@@ -1,0 +1,115 @@
+"""How many pods a workload makes at its most: at its autoscaler's maximum, in a rolling update."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import Any, Final
+
+from martello.core.cluster import Cluster
+from martello.core.path import look_up
+from martello.core.workload import Workload
+from martello.practices.resources.admission.charges import claim_requests
+from martello.practices.resources.amounts import Amounts, Malformed
+from martello.practices.resources.replicas import AUTOSCALER, SCALED, target, wanted, whole
+
+_SHARE: Final = re.compile(r"[0-9]{1,6}%")
+_SCALED: Final = 100  # maxReplicaCount of a ScaledObject that says none
+
+
+def at_most(workload: Workload, world: Cluster) -> int:
+    """Pods at once: the greatest number that its autoscaler may set, and what a rolling update adds
+    (maxSurge). Runs of a CronJob that may overlap count twice.
+    """
+    ref, spec = workload.resource.ref, workload.resource.spec
+    count = wanted(workload, world)
+    for most in _scalers(world).get((ref.namespace, ref.kind, ref.name), ()):
+        count = max(count, most)
+    match ref.group_kind:
+        case "Deployment.apps":
+            if _strategy(spec, "strategy") == "Recreate":
+                return count
+            return count + _surge(spec, "strategy", count, "25%")
+        case "DaemonSet.apps":
+            return count + _surge(spec, "updateStrategy", count, 0)
+        case "CronJob.batch" if spec.get("concurrencyPolicy", "Allow") == "Allow":
+            return 2 * count
+    return count
+
+
+def _strategy(spec: dict[str, Any], field: str) -> str:
+    written = spec.get(field)
+    return str(written.get("type", "")) if isinstance(written, dict) else ""
+
+
+def _surge(spec: dict[str, Any], field: str, count: int, default: Any) -> int:
+    """maxSurge, a number or a share that is rounded up."""
+    written = spec.get(field)
+    rolling = written.get("rollingUpdate") if isinstance(written, dict) else None
+    value = rolling.get("maxSurge", default) if isinstance(rolling, dict) else default
+    if isinstance(value, str) and _SHARE.fullmatch(value):
+        return -(-count * int(value[:-1]) // 100)
+    return max(0, whole(value) or 0)
+
+
+@lru_cache(maxsize=2)
+def _scalers(world: Cluster) -> dict[tuple[str, str, str], tuple[int, ...]]:
+    found: dict[tuple[str, str, str], tuple[int, ...]] = {}
+    kinds = ((AUTOSCALER, "maxReplicas", 1), (SCALED, "maxReplicaCount", _SCALED))
+    for kind, key, default in kinds:
+        for scaler in world.of_kind(kind):
+            aim, most = target(scaler), whole(scaler.spec.get(key, default))
+            if aim is not None and most is not None:
+                found[aim] = (*found.get(aim, ()), most)
+    return found
+
+
+def history(world: Cluster, namespace: str) -> Amounts:
+    """What gathers beside what runs, by key of a quota, in thousandths: old ReplicaSets of
+    Deployments, finished Jobs of CronJobs with their pods, claims that StatefulSets are going to
+    make.
+    """
+    found: Amounts = {}
+    for workload in world.workloads(namespace):
+        for key, number in (*_kept(workload, world), *_claims(workload, world)):
+            found[key] = found.get(key, 0) + number
+    return found
+
+
+def _kept(workload: Workload, world: Cluster) -> Iterator[tuple[str, int]]:
+    spec = workload.resource.spec
+    match workload.resource.ref.group_kind:
+        case "Deployment.apps":
+            limit = whole(spec.get("revisionHistoryLimit"))
+            yield "count/replicasets.apps", 1000 * (10 if limit is None else max(0, limit))
+        case "CronJob.batch":
+            done = whole(spec.get("successfulJobsHistoryLimit"))
+            failed = whole(spec.get("failedJobsHistoryLimit"))
+            jobs = (3 if done is None else max(0, done)) + (1 if failed is None else max(0, failed))
+            yield "count/jobs.batch", 1000 * (jobs + 2)
+            yield "count/pods", 1000 * jobs * max(1, wanted(workload, world))
+
+
+def _claims(workload: Workload, world: Cluster) -> Iterator[tuple[str, int]]:
+    ref, spec = workload.resource.ref, workload.resource.spec
+    listed = spec.get("volumeClaimTemplates")
+    if ref.group_kind != "StatefulSet.apps" or not isinstance(listed, list):
+        return
+    count = at_most(workload, world)
+    for template in listed:
+        raw = template.get("spec") if isinstance(template, dict) else None
+        if not isinstance(raw, dict):
+            continue
+        head = look_up(template, ("metadata", "name"))
+        begins = f"{head}-{ref.name}-"
+        here = sum(
+            one.ref.name.startswith(begins)
+            for one in world.of_kind("PersistentVolumeClaim", ref.namespace)
+        )
+        coming = max(0, count - here)
+        yield "count/persistentvolumeclaims", 1000 * coming
+        try:
+            yield "requests.storage", coming * claim_requests(raw).get("storage", 0)
+        except Malformed:
+            continue

@@ -250,3 +250,79 @@ def test_log_and_webhook_give_equal_ids(watched: tuple[ApiServer, Monitor], tmp_
     assert len(received) > 50
     assert received <= ids
     assert server.pid
+
+
+CONTEXT_RULE = """
+id: TST-101
+title: What Falco told
+kind: alert
+severity: medium
+when: e.rule_name == "Shell"
+group: [pod_name, proc_name]
+"""
+
+
+def _falco(running: Monitor, container: str, number: int) -> str:
+    """Sends an alert of Falco's about a container, and gives the program that it names."""
+    name = f"program-{number}"
+    told = {
+        "rule": "Shell",
+        "priority": "Notice",
+        "output": "a shell",
+        "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "output_fields": {"container.id": container[:12], "proc.name": name, "evt.type": "execve"},
+    }
+    assert httpx.post(f"{running.url}/falco", json=told, trust_env=False).status_code == 200
+    return name
+
+
+def test_a_pod_that_comes_later_is_named_and_makes_its_alerts_graver(
+    watched: tuple[ApiServer, Monitor], tmp_path: Path
+) -> None:
+    """By `--kubeconfig` alone: pods and what their accounts reach are read again and again."""
+    server, _ = watched
+    (tmp_path / "rule.yaml").write_text(CONTEXT_RULE)
+    container, path = "c0ffee" * 10 + "beef", "/api/v1/namespaces/later/pods"
+    config = str(server.kubeconfig())
+    words = ("--cluster", "test", "--kubeconfig", config, "--rules", str(tmp_path / "rule.yaml"))
+    with monitor(tmp_path, *words, port=free_port()) as running:
+
+        def alert(number: int) -> dict[str, Any]:
+            program = _falco(running, container, number)
+            found = running.wait(lambda one: one["entity"].get("proc_name") == program)
+            assert found is not None, "".join(running.errors)
+            return dict(found)
+
+        first = alert(0)
+        assert "pod_name" not in first["entity"]
+        assert (first["severity"], first["raised"]) == ("medium", [])
+        account = {"name": "robot", "namespace": "later"}
+        subject = {"kind": "ServiceAccount", **account}
+        server.apply(
+            [
+                {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": account},
+                {**_admin("robot"), "subjects": [subject]},
+            ]
+        )
+        pod = _pod("late", serviceAccountName="robot")
+        server.request("POST", path, {**pod, "metadata": {"name": "late", "namespace": "later"}})
+        made = server.request("GET", f"{path}/late")
+        state: dict[str, Any] = {
+            "name": "main",
+            "containerID": f"containerd://{container}",
+            "image": "x",
+        }
+        state |= {"ready": True, "restartCount": 0, "imageID": "x"}
+        status = {"phase": "Running", "containerStatuses": [state]}
+        server.request("PUT", f"{path}/late/status", {**made, "status": status})
+        named, deadline = first, time.monotonic() + 60
+        number = 0
+        while not named["raised"] and time.monotonic() < deadline:
+            time.sleep(1)
+            number += 1
+            named = alert(number)
+        assert named["entity"]["pod_name"] == "late"
+        columns = named["evidence"][0]["columns"]
+        assert (columns["k8s_ns"], columns["pod_workload"]) == ("later", "pod/late")
+        assert named["severity"] == "high"
+        assert any("later/robot" in one for one in named["raised"])

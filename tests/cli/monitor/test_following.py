@@ -5,9 +5,11 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.support.command import martello
 
 pytest.importorskip("pyarrow")
 
@@ -15,9 +17,10 @@ from martello.cli.monitor import following
 
 
 class Keeps:
-    """The part of the daemon that a sensor needs."""
+    """The part of the daemon that a sensor needs: its jobs, and what keeps."""
 
     def __init__(self) -> None:
+        self.jobs = self.keeper = self
         self.ending = threading.Event()
         self.bodies: list[bytes] = []
         self.threads: list[threading.Thread] = []
@@ -59,3 +62,16 @@ def test_the_last_event_does_not_wait_for_another() -> None:
         for one in watch.threads:
             one.join(10)
     assert watch.bodies == [b'{"id":"one"}', b'{"id":"two"}']
+
+
+def test_without_one_rule_or_room_for_its_key_it_does_not_begin(tmp_path: Path) -> None:
+    (tmp_path / "rule.yaml").write_text("id: no\ntitle: x\nwhen: 'true'\n")
+    words = ("monitor", "run", "--listen", "127.0.0.1:0", "--plain")
+    env = {"XDG_STATE_HOME": str(tmp_path / "state")}
+    done = martello(*words, "--rules", "rule.yaml", cwd=tmp_path, env=env)
+    assert done.code == 2
+    assert "there are no rules" in done.err
+    assert "rule.yaml:1:1" in done.err
+    done = martello(*words, cwd=tmp_path, env={"XDG_STATE_HOME": str(tmp_path / "rule.yaml")})
+    assert done.code == 4
+    assert "cannot keep" in done.err

@@ -163,7 +163,7 @@ def _rule(severity: str) -> Rule:
 
 
 class _Beside:
-    """What a watch is to who reads beside it."""
+    """The jobs of a watch, to who reads beside them."""
 
     def __init__(self) -> None:
         self.ending = threading.Event()

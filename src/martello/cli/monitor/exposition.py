@@ -13,19 +13,21 @@ def exposition(watch: Watch) -> str:
 
 
 def _lines(watch: Watch) -> Iterator[str]:
-    pipeline = watch.pipeline
-    events = {f'kind="{kind}",source="{source}"': n for (kind, source), n in watch.events.items()}
+    pipeline = watch.judge.pipeline
+    events = {
+        f'kind="{kind}",source="{source}"': n for (kind, source), n in watch.judge.events.items()
+    }
     yield from _family("events_total", "counter", "Events that were judged.", events)
-    severities = {f'severity="{name}"': count for name, count in watch.alerts.items()}
+    severities = {f'severity="{name}"': count for name, count in watch.judge.alerts.items()}
     yield from _family("alerts_total", "counter", "Alerts that began.", severities)
-    gaps = {f'source="{name}"': count for name, count in watch.missing.counts.items()}
+    gaps = {f'source="{name}"': count for name, count in watch.keeper.missing.counts.items()}
     yield from _family("gaps_total", "counter", "Parts of a source that nobody has seen.", gaps)
     silenced = {f'rule="{_text(name)}"': count for name, count in pipeline.silenced.items()}
     yield from _family("silenced_total", "counter", "Hits that an exception took away.", silenced)
     baselines = pipeline.baselines
     for name, kind, meaning, value in (
-        ("lag_seconds", "gauge", "From arrival to judgement, of the last body.", watch.lag),
-        ("spool_bytes", "gauge", "Kept, and not in the lake.", watch.spool.size),
+        ("lag_seconds", "gauge", "From arrival to judgement, of the last body.", watch.judge.lag),
+        ("spool_bytes", "gauge", "Kept, and not in the lake.", watch.keeper.spool.size),
         ("dropped_groups_total", "counter", "Open alerts let go for room.", pipeline.dropped),
         ("evicted_total", "counter", "Groups of correlations let go for room.", pipeline.evicted),
         (
@@ -34,10 +36,10 @@ def _lines(watch: Watch) -> Iterator[str]:
             "Workloads, accounts and users that are known.",
             0 if baselines is None else len(baselines),
         ),
-        ("trouble", "gauge", "1 where /readyz says no.", int(bool(watch.trouble))),
+        ("trouble", "gauge", "1 where /readyz says no.", int(bool(watch.jobs.trouble))),
     ):
         yield from _family(name, kind, meaning, {"": value})
-    heard = {f'source="{_text(key)}"': at / 1e9 for key, at in watch.heard.items()}
+    heard = {f'source="{_text(key)}"': at / 1e9 for key, at in watch.keeper.heard.items()}
     yield from _family("heard_timestamp_seconds", "gauge", "When a source last told.", heard)
 
 

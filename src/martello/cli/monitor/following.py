@@ -68,8 +68,8 @@ def begin(
 
 
 def _log(watch: Watch, kind: str, path: str, from_start: bool) -> None:
-    name = watch.name(kind, path)
-    marks = watch.marks(name)
+    name = watch.keeper.name(kind, path)
+    marks = watch.keeper.marks(name)
     log: Followed
     if kind == "cri":
         if not os.path.isdir(path):
@@ -83,33 +83,33 @@ def _log(watch: Watch, kind: str, path: str, from_start: bool) -> None:
 
     def run() -> None:
         while True:
-            ending = watch.ending.is_set()  # what was written until then is read once more
+            ending = watch.jobs.ending.is_set()  # what was written until then is read once more
             try:
                 for one in log.poll():
                     if not _kept(watch, kind, path, one):
                         return
-                watch.troubled(path)
+                watch.jobs.troubled(path)
             except OSError as error:
-                watch.troubled(path, f"{path}: {error.strerror}")
-            if ending or watch.ending.wait(_PAUSE):
+                watch.jobs.troubled(path, f"{path}: {error.strerror}")
+            if ending or watch.jobs.ending.wait(_PAUSE):
                 break
         log.close()
 
-    watch.thread(run, f"{kind} {path}")
+    watch.jobs.thread(run, f"{kind} {path}")
 
 
 def _kept(watch: Watch, kind: str, path: str, one: Piece | Lost) -> bool:
     """Keeps a piece of a log; the log holds it until there is room. False: it ends before."""
     if isinstance(one, Lost):
-        watch.missed(kind, one.size, f"{one.path}: {one.why}", "lost")
+        watch.keeper.missed(kind, one.size, f"{one.path}: {one.why}", "lost")
         return True
     while True:
         try:
-            watch.keep(kind, one.body, path, written(one.mark))
+            watch.keeper.keep(kind, one.body, path, written(one.mark))
             return True
         except MartelloError as error:
-            watch.troubled(path, f"{path} waits: {error.what}")
-            if watch.ending.wait(_AGAIN):
+            watch.jobs.troubled(path, f"{path} waits: {error.what}")
+            if watch.jobs.ending.wait(_AGAIN):
                 return False
 
 
@@ -127,9 +127,9 @@ def sensor(
             if not held:
                 return
             try:
-                watch.keep(COLUMNS, lines(held))
+                watch.keeper.keep(COLUMNS, lines(held))
             except MartelloError as error:
-                watch.missed(name, 0, error.what)
+                watch.keeper.missed(name, 0, error.what)
             held.clear()
 
     def run() -> None:
@@ -139,16 +139,16 @@ def sensor(
                     held.extend([event] if event is not None else [])
                 if len(held) >= _MOST_HELD:
                     keep()
-                if watch.ending.is_set():
+                if watch.jobs.ending.is_set():
                     break
         except (MartelloError, OSError) as error:
             what = error.what if isinstance(error, MartelloError) else str(error.strerror)
-            watch.troubled(name, f"{name}: {what}")
-            watch.missed(name, 0, what, "died")
+            watch.jobs.troubled(name, f"{name}: {what}")
+            watch.keeper.missed(name, 0, what, "died")
         keep()
 
-    watch.run(keep, f"{name} kept", _GATHER)
-    watch.thread(run, name, stop)
+    watch.jobs.run(keep, f"{name} kept", _GATHER)
+    watch.jobs.thread(run, name, stop)
 
 
 def bpftrace(watch: Watch, place: Place, pods: Pods) -> None:
@@ -201,6 +201,6 @@ def _events(watch: Watch, flags: dict[str, Any]) -> None:
     def look() -> None:
         changed = anyio.run(listed)
         if changed:
-            watch.keep("events", b"\n".join(changed))
+            watch.keeper.keep("events", b"\n".join(changed))
 
-    watch.run(look, "events", _EVENTS)
+    watch.jobs.run(look, "events", _EVENTS)

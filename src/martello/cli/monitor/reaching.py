@@ -6,6 +6,7 @@ first asked for, and kept until the next reading. What nobody could assess raise
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -26,9 +27,12 @@ from martello.practices.access.principals import account, let_in, user
 from martello.practices.monitor.engine.rule import Rule
 
 if TYPE_CHECKING:
-    from martello.cli.monitor.watch import Watch
+    from martello.cli.monitor.jobs import Jobs
 
 EVERY: Final = 300.0  # seconds between readings of a live cluster
+SOON: Final = 10.0  # where there are new pods
+_SHARE: Final = 20  # of the time: one reading takes a twentieth of it at most
+_LOOK: Final = 1.0  # seconds between looks at whether there are
 _MOST: Final = 20_000  # subjects that are kept
 _SHOWN: Final = 3  # namespaces that are named
 _ENTERED: Final = frozenset(("exec", "attach", "portforward", "ephemeralcontainers", "proxy"))
@@ -62,19 +66,27 @@ class Reaching:
         """Reads the cluster. Raises what reading raises; what was read before then stands."""
         self._world = World(known(self._flags))
 
-    def follow(self, watch: Watch) -> None:
-        """Reads a live cluster again and again beside a watch, which goes on meanwhile."""
+    def follow(self, jobs: Jobs, pods: Callable[[], int] = lambda: 0) -> None:
+        """Reads a live cluster again and again beside the other jobs, which go on meanwhile: sooner
+        where `pods`, which grows with each one that is new, tells of some.
+        """
 
         def again() -> None:
-            while not watch.ending.is_set():
+            while not jobs.ending.is_set():
+                begun, known = time.monotonic(), pods()
                 try:
                     self.read()
-                    watch.troubled("reach")
+                    jobs.troubled("reach")
                 except MartelloError as error:
-                    watch.troubled("reach", f"what subjects reach is not known: {error.what}")
-                watch.ending.wait(EVERY)
+                    jobs.troubled("reach", f"what subjects reach is not known: {error.what}")
+                spent = time.monotonic() - begun
+                soon, late = begun + max(SOON, _SHARE * spent), begun + EVERY
+                while not jobs.ending.wait(_LOOK):
+                    now = time.monotonic()
+                    if now >= late or (now >= soon and pods() != known):
+                        break
 
-        watch.thread(again, "reach")
+        jobs.thread(again, "reach")
 
     def __call__(self, rule: Rule, event: Mapping[str, Any]) -> tuple[str, tuple[str, ...]]:
         """The severity of an alert that begins with this event, and why it is above the rule's."""

@@ -3,31 +3,30 @@
 from __future__ import annotations
 
 import contextlib
-import secrets
 import signal
-import socket
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Any, Final
 
 from martello.adapters.intake.decode import Decoder
-from martello.adapters.intake.door import Door
 from martello.adapters.sensors.containers import Pods
 from martello.adapters.sensors.shape import Place
 from martello.cli.monitor import following, resuming, silence
-from martello.cli.monitor.exposition import exposition
+from martello.cli.monitor.identity import holder, key
+from martello.cli.monitor.keeping import Settings
 from martello.cli.monitor.learned import EVERY, Learned
+from martello.cli.monitor.live_pods import live_pods
 from martello.cli.monitor.reaching import reaching
 from martello.cli.monitor.replaying import excepted
+from martello.cli.monitor.serving import serve
 from martello.cli.monitor.silence import Alive, Silence
-from martello.cli.monitor.telling import Adds, telling
-from martello.cli.monitor.watch import Settings, Watch
+from martello.cli.monitor.telling import telling
+from martello.cli.monitor.watch import Watch
 from martello.cli.store.places import Places, places
 from martello.core.alert import Alert
-from martello.core.errors import BadInput, MartelloError, Unreachable
+from martello.core.errors import BadInput, MartelloError
 from martello.core.own import Own
 from martello.practices.monitor import packs
 from martello.practices.monitor.alerts.grouping import Raise
@@ -36,7 +35,6 @@ from martello.practices.monitor.pipeline import Pipeline
 from martello.store.lake import Lake
 from martello.store.state import State
 
-_KEY: Final = "redaction.key"
 _PODS_EVERY: Final = 2.0  # seconds
 _SWITCH: Final = 0.0005  # seconds that a thread keeps the others from running: the door is one
 
@@ -52,16 +50,16 @@ def run_command(flags: dict[str, Any]) -> int:
     if not (flags["listen"] or flags["sensor"] or followed):
         why = "no source was named"
         raise BadInput("nothing to watch", why, "name --listen, --follow or --sensor")
-    flags["own"] = Own(_key(where))
+    teller = telling(flags)
+    flags["own"] = Own(key(where))
     raised = reaching(flags)
     pipeline = _pipeline(flags, raised)
     place = Place(flags["cluster"], flags["node"])
     pods = Pods()
-    teller = telling(flags)
-    known = _pods(flags, teller.both(pods))
+    known = live_pods(flags, teller.both(pods))
     if known is not None:
         known()
-    decoder = Decoder(_key(where), place, pods)
+    decoder = Decoder(key(where), place, pods)
     sys.setswitchinterval(_SWITCH)
     with (
         open_state(where.state) as state,
@@ -73,7 +71,7 @@ def run_command(flags: dict[str, Any]) -> int:
             flags["cluster"],
             flags["node"],
             sinks=tuple(teller.sinks),
-            holder=_holder(where),
+            holder=holder(where),
             flush=flags["flush"],
         )
         watch = Watch(
@@ -92,14 +90,14 @@ def run_command(flags: dict[str, Any]) -> int:
         alive = Alive(where.spool)
         alive.began(watch)
         watch.start()
-        watch.run(alive.sign, "alive", silence.EVERY)
+        watch.jobs.run(alive.sign, "alive", silence.EVERY)
         if flags["silence"]:
             quiet = Silence(watch, flags["silence"])
-            watch.run(quiet.look, "silence", silence.EVERY)
+            watch.jobs.run(quiet.look, "silence", silence.EVERY)
         if known is not None:
-            watch.run(known, "pods", _PODS_EVERY)
+            watch.jobs.run(known, "pods", _PODS_EVERY)
         if raised is not None and raised.live:
-            raised.follow(watch)
+            raised.follow(watch.jobs, lambda: pods.version)
         _upkeep(watch, where, state, lake)
         teller.begin(watch, told)
         try:
@@ -108,7 +106,7 @@ def run_command(flags: dict[str, Any]) -> int:
             if flags["sensor"]:
                 following.bpftrace(watch, place, pods)
             with _ending() as ended:
-                _serve(flags, watch, ended)
+                serve(flags, watch, ended)
         finally:
             watch.stop()
             if learned is not None:
@@ -119,7 +117,7 @@ def run_command(flags: dict[str, Any]) -> int:
 def _resumed(watch: Watch, state: State, lake: Lake) -> None:
     """The last of the lake, before what is new."""
     begun = time.monotonic()
-    count = resuming.warm(watch.pipeline, state, lake, watch.settings.cluster)
+    count = resuming.warm(watch.judge.pipeline, state, lake, watch.settings.cluster)
     if count:
         spent = time.monotonic() - begun
         print(f"resumed after {count:,} events of the lake in {spent:.1f} s", file=sys.stderr)
@@ -127,12 +125,12 @@ def _resumed(watch: Watch, state: State, lake: Lake) -> None:
 
 def _learned(watch: Watch, state: State) -> Learned | None:
     """What is normal, from an earlier run, and kept for the next one."""
-    baselines = watch.pipeline.baselines
+    baselines = watch.judge.pipeline.baselines
     if baselines is None:
         return None
-    learned = Learned(state, baselines, watch.judging)
+    learned = Learned(state, baselines, watch.judge.lock)
     learned.load()
-    watch.run(learned.save, "baselines", EVERY)
+    watch.jobs.run(learned.save, "baselines", EVERY)
     return learned
 
 
@@ -148,26 +146,16 @@ def _upkeep(watch: Watch, where: Places, state: State, lake: Lake) -> None:
         if done.failed:
             raise MartelloError("; ".join(done.failed))
 
-    watch.run(tick, "upkeep", silence.EVERY)
-
-
-def _holder(where: Places) -> str:
-    """The name of this installation among those who write: the same after a restart, since nobody
-    else can have its spool.
-    """
-    path = where.spool / "holder"
-    try:
-        return path.read_text(encoding="utf-8").strip()
-    except FileNotFoundError:
-        name = f"{socket.gethostname()}-{secrets.token_hex(6)}"
-        path.write_text(name, encoding="utf-8")
-        return name
+    watch.jobs.run(tick, "upkeep", silence.EVERY)
 
 
 def _pipeline(flags: dict[str, Any], raised: Raise | None) -> Pipeline:
     loaded = packs.named(flags["rules"])
     for error in loaded.errors:
         print(f"rules: {error}", file=sys.stderr)
+    if not len(loaded.pack):
+        why = str(loaded.errors[0]) if loaded.errors else "the files hold none"
+        raise BadInput("there are no rules", why, "mend them, or name others by --rules")
     held = excepted(flags["exceptions"], loaded.pack)
     baselines = None if flags["no_baselines"] else Baselines(flags["surprise"])
     return Pipeline(
@@ -179,63 +167,6 @@ def _pipeline(flags: dict[str, Any], raised: Raise | None) -> Pipeline:
         clock=time.time_ns,
         own=flags["own"],
     )
-
-
-def _key(where: Places) -> bytes:
-    """The key of this installation that covers secrets: made once."""
-    path = where.spool.parent / _KEY
-    try:
-        return path.read_bytes()[:32]
-    except FileNotFoundError:
-        pass
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    key = secrets.token_bytes(32)
-    path.touch(mode=0o600)
-    path.write_bytes(key)
-    return key
-
-
-def _pods(flags: dict[str, Any], pods: Adds) -> Callable[[], None] | None:
-    """What reads the cluster's pods again; None where nobody said where they are. Raises what
-    reading raises: the first time counts.
-    """
-    if flags["pods"]:
-        return lambda: _pods_of(flags["pods"], pods)
-    if not (flags["context"] or flags["kubeconfig"]):
-        return None
-
-    def read() -> None:
-        import anyio
-        import msgspec
-
-        from martello.adapters.cluster.client import Client
-        from martello.adapters.cluster.kubeconfig import access
-
-        async def listed() -> None:
-            found = access(flags["context"], kubeconfig=flags["kubeconfig"])
-            found = msgspec.structs.replace(found, own=flags["own"])
-            async with Client(found) as client:
-                async for _, page in client.pages("/api/v1/pods", limit=500):
-                    for one in page:
-                        pods.add(one)
-
-        anyio.run(listed)
-
-    return read
-
-
-def _pods_of(file: str, pods: Adds) -> None:
-    """The pods of a file as `kubectl get pods -A -o json` writes it."""
-    import msgspec
-
-    try:
-        told = msgspec.json.decode(Path(file).read_bytes())
-    except (OSError, msgspec.DecodeError) as error:
-        raise BadInput(f"cannot read {file}", str(error), "kubectl get pods -A -o json") from None
-    items = told.get("items") if isinstance(told, dict) else told
-    for one in items if isinstance(items, list) else ():
-        if isinstance(one, dict):
-            pods.add(one)
 
 
 def _quiet(alert: Alert) -> None:
@@ -261,73 +192,3 @@ def _ending() -> Iterator[threading.Event]:
     finally:
         for one, handler in before.items():
             signal.signal(one, handler)
-
-
-def _serve(flags: dict[str, Any], watch: Watch, ended: threading.Event) -> None:
-    """The door, until the end; without one it only waits."""
-    if not flags["listen"]:
-        ended.wait()
-        return
-    import uvicorn
-
-    host, _, port = flags["listen"].rpartition(":")
-    if not port.isdigit():
-        raise BadInput(f"no address: {flags['listen']}", "", "HOST:PORT or :PORT")
-    host = host.strip("[]") or ("127.0.0.1" if flags["plain"] else "0.0.0.0")  # noqa: S104
-    secured = bool(flags["tls_cert"])
-    if not secured and not (flags["plain"] and host in ("127.0.0.1", "::1", "localhost")):
-        raise BadInput(
-            "the door has no certificate",
-            "an audit log holds what nobody else may read",
-            "--tls-cert and --tls-key, or --plain on loopback",
-        )
-    door = Door(
-        watch.keep,
-        watch.missed,
-        tokens=_tokens(flags["token_file"]),
-        trouble=lambda: watch.trouble,
-        exposition=lambda: exposition(watch),
-    )
-    config = uvicorn.Config(
-        door.app(),
-        host=host,
-        port=int(port),
-        ws="none",
-        lifespan="off",
-        access_log=False,
-        log_level="warning",
-        server_header=False,
-        timeout_keep_alive=120,
-        ssl_certfile=flags["tls_cert"] or None,
-        ssl_keyfile=flags["tls_key"] or None,
-        ssl_ca_certs=flags["client_ca"] or None,
-        ssl_cert_reqs=2 if flags["client_ca"] else 0,
-    )
-    try:
-        config.load()
-    except OSError as error:
-        why = error.strerror or str(error)
-        raise BadInput("the door's certificate cannot be read", why, "check the files") from None
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run, name="door", daemon=True)
-    thread.start()
-    while not server.started:
-        if not thread.is_alive():
-            raise Unreachable(f"cannot listen on {flags['listen']}", "it is taken", "another port")
-        time.sleep(0.02)
-    print(f"listening on {host}:{port}", file=sys.stderr, flush=True)
-    ended.wait()
-    server.should_exit = True
-    thread.join(timeout=10)
-
-
-def _tokens(file: str) -> frozenset[str]:
-    if not file:
-        return frozenset()
-    try:
-        found = frozenset(Path(file).read_text(encoding="utf-8").split())
-    except (OSError, UnicodeDecodeError) as error:
-        raise BadInput(f"cannot read {file}", str(error), "one token a line") from None
-    if not found:
-        raise BadInput(f"{file} holds no token", "", "one token a line")
-    return found

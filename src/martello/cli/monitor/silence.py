@@ -32,10 +32,10 @@ class Alive:
         except FileNotFoundError:
             last = now
         if now - last > _DOWN * _NS:
-            names = {parse_name(key).kind.partition("+")[0] for key in watch.spool.sources()}
+            names = {parse_name(key).kind.partition("+")[0] for key in watch.keeper.spool.sources()}
             for source in sorted(names & set(DOORS.values())):
                 why = "the monitor was not running: what was sent meanwhile is not known"
-                watch.missing.note(source, "died", why, last, now)
+                watch.keeper.missing.note(source, "died", why, last, now)
         self.sign()
 
     def sign(self) -> None:
@@ -60,11 +60,11 @@ class Silence:
     def look(self) -> None:
         """Once every few seconds."""
         now = time.time_ns()
-        for key, heard in list(self._watch.heard.items()):
+        for key, heard in list(self._watch.keeper.heard.items()):
             source = parse_name(key).kind
             if source not in self._sources:
                 continue
             since = max(heard, self._told.get(key, 0))
             if now - since > self._most:
-                self._watch.missing.note(source, "silent", f"{key} told nothing", since, now)
+                self._watch.keeper.missing.note(source, "silent", f"{key} told nothing", since, now)
                 self._told[key] = now

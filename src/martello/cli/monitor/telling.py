@@ -84,23 +84,23 @@ class Telling:
     def begin(self, watch: Watch, told: Callable[[Alert], None] = lambda _: None) -> None:
         """A worker for each sink, and one that looks after what was held back."""
 
-        for one in watch.outbox.alerts(closed=False):  # of an earlier run
+        for one in watch.judge.outbox.alerts(closed=False):  # of an earlier run
             if one.rule == SILENT and one.entity.get("sink") in self.sinks:
                 self.began[one.entity["sink"]] = one.first
 
         def hears(sink: Sink, why: str) -> None:
             # No trouble of the door's: an audit log must come in though nobody can be told.
-            self._heard(watch.outbox, watch.settings.cluster, sink, why, told)
+            self._heard(watch.judge.outbox, watch.settings.cluster, sink, why, told)
 
         for sink in self.sinks.values():
             watch.deliver(sink, lambda box, one, end: deliver(box, one, end, hears))
         if self.sinks:
-            watch.run(lambda: self._late(watch.outbox), "routes", _LATE_EVERY)
+            watch.jobs.run(lambda: self._late(watch.judge.outbox), "routes", _LATE_EVERY)
 
         def abandon() -> None:
-            watch.outbox.abandon(self.sinks)
+            watch.judge.outbox.abandon(self.sinks)
 
-        watch.run(abandon, "outbox", _ABANDON_EVERY)
+        watch.jobs.run(abandon, "outbox", _ABANDON_EVERY)
 
     def _late(self, outbox: Outbox) -> None:
         for alert, sinks in self.route.late():

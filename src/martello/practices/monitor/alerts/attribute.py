@@ -17,7 +17,7 @@ import msgspec
 from martello.practices.monitor.engine.terms import document
 
 MOST: Final = 250_000  # objects that are remembered; the least recent goes first
-MOST_BYTES: Final = 96 << 20  # of what is remembered of them, about
+MOST_BYTES: Final = 64 << 20  # of what is remembered of them, about
 _EACH: Final = 250  # bytes of an object besides its names
 _WRITES: Final = frozenset(("create", "update", "patch"))
 # The resource of each kind that makes pods, and the word for it in `pod_workload`.

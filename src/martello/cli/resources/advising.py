@@ -19,9 +19,8 @@ from martello.core.usage import Counts, Gap
 from martello.report.model import Screen
 
 if TYPE_CHECKING:
-    from martello.practices.resources.sizing.advice import Advice
-    from martello.practices.resources.sizing.today import Today
-    from martello.practices.resources.usage.demand import Demand, Key
+    from martello.core.sizing import Advice, Key, Today
+    from martello.practices.resources.usage.demand import Demand
     from martello.report.resources.advice.model import Told
 
 _ALWAYS: Final = ("deploy/", "sts/", "ds/")  # workloads whose pods are there all the time
@@ -150,7 +149,7 @@ def _silent(
     known: Mapping[Key, Today], had: set[Key], asked: _Asked, gaps: Sequence[Gap]
 ) -> Iterator[Advice]:
     """Containers among the objects that nothing was measured of."""
-    from martello.practices.resources.sizing.advice import Advice
+    from martello.core.sizing import Advice
 
     queries = {(gap.of.namespace, gap.of.container): gap.what for gap in gaps if gap.of}
     for key, now in sorted(known.items()):

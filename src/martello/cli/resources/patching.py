@@ -7,7 +7,7 @@ from __future__ import annotations
 import os
 import re
 import stat
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from itertools import groupby
 from pathlib import Path
@@ -19,8 +19,7 @@ from martello.report.text import clean
 
 if TYPE_CHECKING:
     from martello.core.cluster import Cluster
-    from martello.practices.resources.sizing.advice import Advice, Target
-    from martello.practices.resources.sizing.trial import Sizes
+    from martello.core.sizing import Advice, Sizes, Target
 
 _TEMPLATES: Final = {
     "CronJob": ("spec", "jobTemplate", "spec", "template", "spec"),
@@ -40,11 +39,11 @@ def write_patches(advised: Iterable[Advice], world: Cluster | None, folder: str)
     ready = sorted((a for a in advised if a.today is not None), key=lambda a: a.key)
     for _, group in groupby(ready, key=lambda a: (a.key.namespace, a.key.workload)):
         for name, text in _patches(list(group), world):
-            documents[_free(name, documents)] = text
+            documents[free_name(name, documents)] = text
     if not documents:
         return ()
     documents["kustomization.yaml"] = _component(documents)
-    return _write(documents, folder)
+    return write_files(documents, folder)
 
 
 def _patches(group: Sequence[Advice], world: Cluster | None) -> Iterator[tuple[str, str]]:
@@ -76,7 +75,7 @@ def _patches(group: Sequence[Advice], world: Cluster | None) -> Iterator[tuple[s
 
 def _resources(now: Sizes, sizes: Sizes | None) -> dict[str, Any]:
     """Requests and limits; a limit that goes is null, as strategic merge wants it."""
-    from martello.practices.resources.sizing.advice import bytes_text, cores_text
+    from martello.core.sizing import bytes_text, cores_text
 
     requests: dict[str, Any] = {}
     limits: dict[str, Any] = {}
@@ -157,7 +156,7 @@ def _file(ref: Ref) -> str:
     return "-".join(part for part in (ref.namespace, ref.kind.lower(), ref.name) if part)
 
 
-def _free(words: str, documents: dict[str, str]) -> str:
+def free_name(words: str, documents: Mapping[str, str]) -> str:
     """A file's name that is not taken."""
     plain = re.sub(r"[^A-Za-z0-9._-]", "_", words)[:200]
     name, number = f"{plain}.yaml", 1
@@ -167,7 +166,10 @@ def _free(words: str, documents: dict[str, str]) -> str:
     return name
 
 
-def _write(documents: dict[str, str], folder: str) -> tuple[str, ...]:
+def write_files(documents: Mapping[str, str], folder: str) -> tuple[str, ...]:
+    """Writes files by name, each whole or not at all, never through a link; where they lie. Raises
+    BadInput.
+    """
     from martello.adapters.whole import whole
 
     place = Path(folder)

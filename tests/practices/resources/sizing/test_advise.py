@@ -8,19 +8,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from martello.core.sizing import Sizes, bytes_text, cores_text
 from martello.core.usage import Chunk, Metric, Owned
 from martello.practices.resources.sizing import families, peers
-from martello.practices.resources.sizing.advice import (
-    bytes_text,
-    cores_text,
-    whole_bytes,
-    whole_cores,
-)
 from martello.practices.resources.sizing.advise import HORIZON, advise
 from martello.practices.resources.sizing.margin import DAYS, Tail, margin, tail
 from martello.practices.resources.sizing.memory import Need, need
 from martello.practices.resources.sizing.processor import busiest
-from martello.practices.resources.sizing.trial import Sizes, halves, tried
+from martello.practices.resources.sizing.rounding import whole_bytes, whole_cores
+from martello.practices.resources.sizing.trial import halves, tried
 from martello.practices.resources.usage.demand import DAY, HOUR, Cut, Demand, Kill
 from martello.practices.resources.usage.gather import gather, window
 

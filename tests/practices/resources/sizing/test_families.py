@@ -12,10 +12,11 @@ from typing import Final, NamedTuple
 import numpy as np
 import pytest
 
+from martello.core.sizing import Sizes
 from martello.practices.resources.sizing import peers
 from martello.practices.resources.sizing.families import BEGIN, FAMILIES, chunks, series
 from martello.practices.resources.sizing.memory import need
-from martello.practices.resources.sizing.trial import Sizes, halves, tried
+from martello.practices.resources.sizing.trial import halves, tried
 from martello.practices.resources.usage.demand import DAY, HOUR
 from martello.practices.resources.usage.gather import gather, window
 

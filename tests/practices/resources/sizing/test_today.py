@@ -10,12 +10,12 @@ import pytest
 import yaml
 from tests.support.network.objects import cluster as world_of
 
+from martello.core.sizing import Advice, Key, Today
 from martello.core.usage import Chunk, Metric, Owned
-from martello.practices.resources.sizing.advice import Advice
 from martello.practices.resources.sizing.advise import advise
 from martello.practices.resources.sizing.cautions import with_targets
-from martello.practices.resources.sizing.today import Today, today
-from martello.practices.resources.usage.demand import HOUR, Key
+from martello.practices.resources.sizing.today import today
+from martello.practices.resources.usage.demand import HOUR
 from martello.practices.resources.usage.gather import gather, window
 
 BEGIN = 1_767_571_200.0

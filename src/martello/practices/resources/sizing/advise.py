@@ -4,23 +4,23 @@ from __future__ import annotations
 
 from typing import Final
 
-from martello.practices.resources.sizing import peers
-from martello.practices.resources.sizing.advice import (
+from martello.core.sizing import (
     Advice,
     Backtest,
     Contender,
     Level,
     Picture,
+    Sizes,
+    Today,
     bytes_text,
     cores_text,
-    whole_bytes,
-    whole_cores,
 )
+from martello.practices.resources.sizing import peers
 from martello.practices.resources.sizing.cautions import cautions, doubts
 from martello.practices.resources.sizing.memory import Need, need
 from martello.practices.resources.sizing.processor import Busy, busiest
-from martello.practices.resources.sizing.today import Today
-from martello.practices.resources.sizing.trial import Sizes, halves, tried
+from martello.practices.resources.sizing.rounding import whole_bytes, whole_cores
+from martello.practices.resources.sizing.trial import halves, tried
 from martello.practices.resources.usage.demand import DAY, HOUR, Demand
 
 HORIZON: Final = 14 * DAY  # seconds that advice is meant to last

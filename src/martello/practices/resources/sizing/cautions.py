@@ -7,10 +7,8 @@ from typing import Final
 
 import msgspec
 
-from martello.practices.resources.sizing.advice import MI, Advice, Target, bytes_text, cores_text
+from martello.core.sizing import MI, Advice, Runtime, Sizes, Target, Today, bytes_text, cores_text
 from martello.practices.resources.sizing.memory import Need
-from martello.practices.resources.sizing.today import Runtime, Today
-from martello.practices.resources.sizing.trial import Sizes
 from martello.practices.resources.usage.demand import DAY, Demand
 
 _HEADROOM: Final = 1.1  # what a heap of fixed size needs around it, at the least

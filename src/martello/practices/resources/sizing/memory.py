@@ -62,10 +62,11 @@ def need(demand: Demand, horizon: float) -> Need | None:
     growth = _growth(peaks, measured, demand, horizon)
     if growth is not None:
         wants.append((growth[1] * np.exp(margin(tail(np.empty(0), DAYS), record, 1.0)), "growth"))
-    memory, reason = max(wants)
+    memory, reason = max(wants, default=(0.0, "peak"))
+    peak = float(np.nanmax(peaks))
     found = Need(
-        memory,
-        float(np.nanmax(peaks)),
+        max(memory, peak),
+        peak,
         reason,
         growth[0] if growth is not None else 0.0,
         weekly,
@@ -114,11 +115,15 @@ def level(demand: Demand) -> Array:
 
 
 def _blocks(peaks: Array) -> Array:
-    """Days as rows of slots, the last one ending with the window; days without samples left out."""
-    days = len(peaks) // _DAY
-    if not days:
-        return peaks[None, :] if peaks.any() else np.empty((0, 1))
-    rows = peaks[len(peaks) - days * _DAY :].reshape(days, _DAY)
+    """Days as rows of slots, the last one ending with the window; days without samples are left
+    out, and a first one of less than half a day.
+    """
+    rest = len(peaks) % _DAY
+    if rest >= _DAY // 2 or len(peaks) < _DAY:
+        peaks = np.concatenate((np.zeros(_DAY - rest), peaks))
+    elif rest:
+        peaks = peaks[rest:]
+    rows = peaks.reshape(-1, _DAY)
     return rows[rows.any(axis=1)]
 
 
@@ -142,8 +147,11 @@ class _Days:
         """What memory must be for blocks like these."""
         if not self.weekly:
             return max(needed(self.blocks, record, DAYS, logs=self.logs), float(self.blocks.max()))
-        weeks = len(self.blocks) // _WEEK
-        rows = self.blocks[len(self.blocks) - weeks * _WEEK :].reshape(weeks, -1)
+        days = self.blocks
+        if len(days) % _WEEK == _WEEK - 1:  # a day less is a week too
+            days = np.concatenate((np.zeros((1, days.shape[1])), days))
+        weeks = len(days) // _WEEK
+        rows = days[len(days) - weeks * _WEEK :].reshape(weeks, -1)
         return max(needed(rows, record, WEEKS, 1), float(self.blocks.max()))
 
 
@@ -166,8 +174,6 @@ def _growth(
     expected, where the middle of the days has risen steadily since the last start.
     """
     days = _blocks(np.where(measured, peaks, 0.0))
-    if days.shape[1] != _DAY:
-        return None
     if len(demand.starts):
         since = demand.begin + demand.hours * HOUR - float(demand.starts[-1])
         days = days[max(0, len(days) - int(since // DAY)) :]

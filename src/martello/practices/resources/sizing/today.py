@@ -6,16 +6,12 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-import msgspec
-
 from martello.core.cluster import Cluster
 from martello.core.path import look_up
-from martello.core.resource import Ref
+from martello.core.sizing import Key, Runtime, Scaler, Sizes, Today
 from martello.core.workload import Container
 from martello.practices.resources.amounts import amount
 from martello.practices.resources.replicas import AUTOSCALER, target
-from martello.practices.resources.sizing.trial import Sizes
-from martello.practices.resources.usage.demand import Key
 
 VERTICAL: Final = "VerticalPodAutoscaler.autoscaling.k8s.io"
 SHORT: Final[Mapping[str, str]] = {
@@ -33,37 +29,6 @@ _SHARE: Final = re.compile(r"-XX:MaxRAMPercentage=([\d.]+)")
 _OLD_SPACE: Final = re.compile(r"--max[-_]old[-_]space[-_]size=(\d+)")
 _UNITS: Final[Mapping[str, int]] = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
 _JAVA: Final = re.compile(r"(?<![a-z])(?:openjdk|temurin|java|jdk|jre|corretto)(?![a-z])")
-
-
-class Scaler(msgspec.Struct, frozen=True):
-    """A target of a HorizontalPodAutoscaler that is a share of requests: of which resource, in per
-    cent, and of which container alone (empty: of the whole pod).
-    """
-
-    name: str
-    resource: str
-    percent: int
-    container: str = ""
-
-
-class Runtime(msgspec.Struct, frozen=True):
-    """How a program sizes its own memory: heap in bytes, or a share of the limit in per cent."""
-
-    what: str  # -Xmx, MaxRAMPercentage, GOMEMLIMIT, max-old-space-size, java
-    bytes: float = 0.0
-    percent: float = 0.0
-
-
-class Today(msgspec.Struct, frozen=True):
-    """What is known of a container from the objects."""
-
-    ref: Ref
-    sizes: Sizes
-    replicas: int | None = None
-    scalers: tuple[Scaler, ...] = ()
-    vertical: str = ""  # name and mode of a VerticalPodAutoscaler
-    runtime: tuple[Runtime, ...] = ()
-    sidecar: bool = False
 
 
 def today(world: Cluster) -> dict[Key, Today]:

@@ -11,9 +11,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-import msgspec
 import numpy as np
 
+from martello.core.sizing import Sizes, Tried
 from martello.practices.resources.usage.demand import HOUR, SLOT, Demand
 from martello.practices.resources.usage.histogram import CPU
 
@@ -24,28 +24,6 @@ LEARNED: Final = 0.7  # of the time that was measured; the rest is tried
 _GIB: Final = 2.0**30
 
 
-class Sizes(msgspec.Struct, frozen=True):
-    """Requests and limits of one container: cores and bytes; None: not set."""
-
-    cores: float | None = None
-    memory: float | None = None
-    cores_limit: float | None = None
-    memory_limit: float | None = None
-
-
-class Tried(msgspec.Struct, frozen=True):
-    """What became of it: kills; the share of time that pods spent above their request of processor
-    time, and that they were held back; core-hours and GiB-hours asked for and not used. None: it
-    cannot be said.
-    """
-
-    kills: int
-    above: float | None
-    throttled: float | None
-    core_hours: float | None
-    gib_hours: float | None
-
-
 def halves(demand: Demand, shortest: float = 2.0) -> tuple[Demand, Demand] | None:
     """The time to learn from and the time to try; None where less than `shortest` days were
     measured.
@@ -53,7 +31,8 @@ def halves(demand: Demand, shortest: float = 2.0) -> tuple[Demand, Demand] | Non
     first, end = demand.span
     if demand.days < shortest:
         return None
-    middle = first + int((end - first) * LEARNED)
+    days = round((end - first) * LEARNED / 24)  # a season is cut where its day ends
+    middle = first + min(max(24, 24 * days), end - first - 12)
     return demand.between(first, middle), demand.between(middle, end)
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 import numpy as np
 
+from martello.core.sizing import Key
 from martello.practices.resources.usage.histogram import CPU, Histogram
 
 if TYPE_CHECKING:
@@ -24,14 +25,6 @@ HOUR: Final = 3600.0
 DAY: Final = 86400.0
 SLOTS: Final = int(HOUR / SLOT)  # slots of an hour
 STARTING: Final = 600.0  # seconds after a start that belong to it
-
-
-class Key(msgspec.Struct, frozen=True, order=True):
-    """A container of a workload, such as shop, deploy/web, app."""
-
-    namespace: str
-    workload: str
-    container: str
 
 
 class Kill(msgspec.Struct, frozen=True, order=True):

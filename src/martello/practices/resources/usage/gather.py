@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 
+from martello.core.sizing import Key
 from martello.core.usage import Chunk, Gap, Owned
 from martello.practices.resources.usage import segments
-from martello.practices.resources.usage.demand import HOUR, Demand, Key
+from martello.practices.resources.usage.demand import HOUR, Demand
 from martello.practices.resources.usage.recorder import Recorder, Window
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
+from martello.core.sizing import Key
 from martello.core.usage import Chunk
 from martello.practices.resources.usage import segments
 from martello.practices.resources.usage.cells import Cells, beginnings, lift
@@ -18,7 +19,6 @@ from martello.practices.resources.usage.demand import (
     STARTING,
     Cut,
     Demand,
-    Key,
     Kill,
 )
 from martello.practices.resources.usage.histogram import CPU

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from html import escape
 from typing import IO, Final
 
-from martello.practices.resources.sizing.advice import Advice, Backtest, bytes_text, cores_text
+from martello.core.sizing import Advice, Backtest, bytes_text, cores_text
 from martello.report.network.html import page
 from martello.report.resources.advice.model import Told, called, name
 from martello.report.resources.advice.svg import STYLE, picture_svg

@@ -6,8 +6,7 @@ from typing import IO, Any, Final
 
 import msgspec
 
-from martello.practices.resources.sizing.advice import Advice, Backtest
-from martello.practices.resources.sizing.trial import Sizes
+from martello.core.sizing import Advice, Backtest, Sizes
 from martello.report.resources.advice.model import Told
 from martello.report.text import encoded
 

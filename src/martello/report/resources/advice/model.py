@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from martello.practices.resources.sizing.advice import Advice, Contender
+from martello.core.sizing import Advice, Contender
 
 _NAMES = {"advice": "advice", "today": "today", "vpa": "VPA's rule", "krr": "KRR's rule"}
 

@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from martello.practices.resources.sizing.advice import Advice, Picture, bytes_text, cores_text
+from martello.core.sizing import Advice, Picture, bytes_text, cores_text
 from martello.report.network.svg import drawing, element, words
 from martello.report.resources.advice.model import name
 

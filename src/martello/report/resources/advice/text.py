@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import IO, Final
 
-from martello.practices.resources.sizing.advice import Advice, Backtest, bytes_text, cores_text
-from martello.practices.resources.sizing.trial import Sizes, Tried
+from martello.core.sizing import Advice, Backtest, Sizes, Tried, bytes_text, cores_text
 from martello.report.model import Screen
 from martello.report.resources.advice.model import Told, name
 from martello.report.text import clean, hanging, paint, plural

@@ -1,25 +1,79 @@
-"""What advice is made of."""
+"""Advice on what containers should ask for: what is set, what should be, and what it would do.
+
+Processor time in cores, memory in bytes; None is "not set" or "not known".
+"""
 
 from __future__ import annotations
 
-import math
-from typing import TYPE_CHECKING, Final, Literal
+from typing import Any, Final, Literal
 
 import msgspec
 
-from martello.practices.resources.sizing.today import Today
-from martello.practices.resources.sizing.trial import Sizes, Tried
-from martello.practices.resources.usage.demand import Key
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
+from martello.core.resource import Ref
 
 Level = Literal["high", "medium", "low"]
 MI: Final = 2.0**20
-_LEAST_CORES: Final = 0.010
-_LEAST_MEMORY: Final = 16 * MI
-WHO: Final = ("advice", "today", "vpa", "krr")
+
+
+class Key(msgspec.Struct, frozen=True, order=True):
+    """A container of a workload, such as shop, deploy/web, app."""
+
+    namespace: str
+    workload: str
+    container: str
+
+
+class Sizes(msgspec.Struct, frozen=True):
+    """Requests and limits of one container: cores and bytes; None: not set."""
+
+    cores: float | None = None
+    memory: float | None = None
+    cores_limit: float | None = None
+    memory_limit: float | None = None
+
+
+class Tried(msgspec.Struct, frozen=True):
+    """What became of it: kills; the share of time that pods spent above their request of processor
+    time, and that they were held back; core-hours and GiB-hours asked for and not used. None: it
+    cannot be said.
+    """
+
+    kills: int
+    above: float | None
+    throttled: float | None
+    core_hours: float | None
+    gib_hours: float | None
+
+
+class Scaler(msgspec.Struct, frozen=True):
+    """A target of a HorizontalPodAutoscaler that is a share of requests: of which resource, in per
+    cent, and of which container alone (empty: of the whole pod).
+    """
+
+    name: str
+    resource: str
+    percent: int
+    container: str = ""
+
+
+class Runtime(msgspec.Struct, frozen=True):
+    """How a program sizes its own memory: heap in bytes, or a share of the limit in per cent."""
+
+    what: str  # -Xmx, MaxRAMPercentage, GOMEMLIMIT, max-old-space-size, java
+    bytes: float = 0.0
+    percent: float = 0.0
+
+
+class Today(msgspec.Struct, frozen=True):
+    """What is known of a container from the objects."""
+
+    ref: Ref
+    sizes: Sizes
+    replicas: int | None = None
+    scalers: tuple[Scaler, ...] = ()
+    vertical: str = ""  # name and mode of a VerticalPodAutoscaler
+    runtime: tuple[Runtime, ...] = ()
+    sidecar: bool = False
 
 
 class Contender(msgspec.Struct, frozen=True):
@@ -48,8 +102,8 @@ class Picture(msgspec.Struct, frozen=True, eq=False):
     """
 
     begin: float
-    memory: NDArray[np.float32]
-    cores: NDArray[np.float64]
+    memory: Any  # float32
+    cores: Any  # float64
     middle: int  # the hour from which on it was tried
     cuts: tuple[tuple[float, str], ...] = ()
     kills: tuple[float, ...] = ()
@@ -85,20 +139,6 @@ class Advice(msgspec.Struct, frozen=True):
     replicas: int = 1
     counted: dict[str, int] = {}
     picture: Picture | None = None
-
-
-def whole_cores(cores: float) -> float:
-    """Cores rounded up to two digits, at least 10m."""
-    milli = max(cores, _LEAST_CORES) * 1000
-    step = 10.0 ** max(0, math.floor(math.log10(milli)) - 1)
-    return math.ceil(milli / step - 1e-9) * step / 1000
-
-
-def whole_bytes(memory: float) -> float:
-    """Bytes rounded up to whole Mi, and at most by 1 or 2 per cent; at least 16Mi."""
-    mi = max(memory, _LEAST_MEMORY) / MI
-    step = 2.0 ** max(0, math.floor(math.log2(mi / 64)))
-    return math.ceil(mi / step - 1e-9) * step * MI
 
 
 def cores_text(cores: float | None) -> str:

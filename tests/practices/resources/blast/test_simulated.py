@@ -354,9 +354,8 @@ def test_the_other_containers_of_its_pod_hold_something_too() -> None:
     assert take >= machine.most["disk"]
 
 
-@pytest.mark.xfail(strict=True, reason="stage._starving: what is outside of pods may go short too")
 def test_what_is_outside_of_pods_may_starve() -> None:
-    """A kubelet that says what its node uses itself: a victim of no name, not a crash."""
+    """A kubelet that says what its node uses itself: that has no name, and nobody crashes."""
     attacker = pod("x", Part("app", {"cpu": 900}, {}, QUIET))
     node = _node(used_by_system=Use(cpu=800, memory=0, pids=0, disk=0, inodes=0))
     found = World(node, (attacker, _one("other")), attacker, attacker.parts[0])

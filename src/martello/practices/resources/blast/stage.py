@@ -310,6 +310,7 @@ class Stage:
             missing: dict[str, float] = {}
             for (key, _), amount in lost.items():
                 missing[key] = missing.get(key, 0.0) + amount
+            missing.pop(share.SYSTEM[0], None)  # what is outside of pods is nobody's workload
             found[who[0]] = [(by_key[key], amount) for key, amount in missing.items()]
         return found
 

@@ -56,7 +56,7 @@ def look(words: Sequence[str], flags: dict[str, Any]) -> Told:
         progress("looking at nodes and pods")
         known = kubelets(flags["kubelets"], seen.reading, flags)
         state, cluster = _state(seen, known, flags)
-        crown = _crown(state.pods)
+        crown = crown_of(state.pods)
         tenants = _tenants(cluster, flags["tenant_label"])
         world = World(cluster, state.pods, state.nodes, state.may, crown, tenants)
         asked = _asked(world, words, flags["namespaces"])
@@ -112,7 +112,7 @@ def _meant(owner: str, word: str, namespaces: Sequence[str]) -> bool:
     return word in (owner, rest, rest.partition("/")[2])
 
 
-def _crown(found: Sequence[Pod]) -> frozenset[str]:
+def crown_of(found: Sequence[Pod]) -> frozenset[str]:
     """The workloads that [crown] of the configuration names: by namespace, or by account."""
     crown = load_config({}, Path.cwd(), os.environ).crown
     spaces, accounts = set(crown["namespaces"]), set(crown["accounts"])

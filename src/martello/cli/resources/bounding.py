@@ -18,6 +18,18 @@ def bounds(opened: Opened, flags: dict[str, Any]) -> Bounds:
     """The bounds of the namespaces that are asked about; of all that are not the control plane's
     where none is. Raises BadInput for one that is not here.
     """
+    spaces = spaces_of(opened, flags)
+    told = tuple(_space(opened, name) for name in spaces)
+    holes = sum(len(bound.escapes) for space in told for bound in space.bounds)
+    unknown = any(space.unassessed for space in told) or bool(opened.missing)
+    code = 1 if holes else 3 if unknown and not flags["allow_incomplete"] else 0
+    return Bounds(told, holes, missing=opened.missing, exit=code)
+
+
+def spaces_of(opened: Opened, flags: dict[str, Any]) -> tuple[str, ...]:
+    """The namespaces that are asked about; where none is, all but those of the control plane.
+    Raises BadInput for one that is not here.
+    """
     world = opened.cluster
     named = tuple(flags["namespaces"])
     for name in named:
@@ -27,12 +39,7 @@ def bounds(opened: Opened, flags: dict[str, Any]) -> Bounds:
                 f"here are {', '.join(world.namespaces[:8])}",
                 "",
             )
-    spaces = named or [name for name in world.namespaces if name not in SYSTEM]
-    told = tuple(_space(opened, name) for name in spaces)
-    holes = sum(len(bound.escapes) for space in told for bound in space.bounds)
-    unknown = any(space.unassessed for space in told) or bool(opened.missing)
-    code = 1 if holes else 3 if unknown and not flags["allow_incomplete"] else 0
-    return Bounds(told, holes, missing=opened.missing, exit=code)
+    return named or tuple(name for name in world.namespaces if name not in SYSTEM)
 
 
 def _space(opened: Opened, name: str) -> Space:

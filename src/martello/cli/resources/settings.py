@@ -35,4 +35,12 @@ namespaces_flags = _all(
     click.option("-A", "--all-namespaces", is_flag=True, help="All namespaces (the default)."),
 )
 
+kubelet_flag = click.option(
+    "--kubelet",
+    "kubelets",
+    multiple=True,
+    metavar="FILE|DIR",
+    help="KubeletConfiguration of all nodes, or a directory with one file a node. Repeatable.",
+)
+
 world_flags = _all(options.files, options.context, options.kubeconfig, options.incomplete)

@@ -30,13 +30,7 @@ FORMATS: Final = ("text", "json", "html", "svg")
     metavar="SCORE",
     help="Look for the cheapest guards that bring the score to this; fail above it.",
 )
-@click.option(
-    "--kubelet",
-    "kubelets",
-    multiple=True,
-    metavar="FILE|DIR",
-    help="KubeletConfiguration of all nodes, or a directory with one file a node. Repeatable.",
-)
+@settings.kubelet_flag
 @click.option(
     "--tenant-label",
     default="team",

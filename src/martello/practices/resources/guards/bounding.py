@@ -16,7 +16,8 @@ from martello.practices.resources.guards.model import OWN
 
 REQUESTS: Final = ("requests.cpu", "requests.memory", "limits.memory")
 DISK: Final = ("requests.ephemeral-storage", "limits.ephemeral-storage")
-# Kinds that a namespace's own users make: how many more than today there may always be.
+# Kinds that a namespace's own users make: how many more than today there may always be. Events are
+# no such kind: the server counts them in no quota (ignoredResources of pkg/quota/v1/install).
 _MORE: Final = {
     "count/configmaps": 10,
     "count/secrets": 20,  # Helm keeps ten for each release
@@ -27,6 +28,16 @@ _MORE: Final = {
     "count/statefulsets.apps": 5,
     "count/jobs.batch": 10,
     "count/cronjobs.batch": 5,
+    "count/daemonsets.apps": 5,
+    "count/replicationcontrollers": 5,
+    "count/serviceaccounts": 10,
+    "count/horizontalpodautoscalers.autoscaling": 5,
+    "count/ingresses.networking.k8s.io": 10,
+    "count/networkpolicies.networking.k8s.io": 20,
+    "count/poddisruptionbudgets.policy": 5,
+    "count/roles.rbac.authorization.k8s.io": 10,
+    "count/rolebindings.rbac.authorization.k8s.io": 10,
+    "count/leases.coordination.k8s.io": 20,
     "count/pods": 10,
 }
 _OPEN: Final = ("services.loadbalancers", "services.nodeports")  # nobody has any: nobody gets any

@@ -99,13 +99,14 @@ class Headroom(msgspec.Struct, frozen=True):
 class Score(msgspec.Struct, frozen=True):
     """The blast scores at one level of attackers: before, with the objects, and with the kubelets'
     settings, too; the worst, and the mean of all workloads. `risen` names those whose own score is
-    higher than before.
+    higher than before; `why` says what the worst that is left does.
     """
 
     level: str
     worst: tuple[float, ...]
     mean: tuple[float, ...]
     risen: tuple[str, ...] = ()
+    why: str = ""
 
 
 class Proof(msgspec.Struct, frozen=True):

@@ -13,7 +13,8 @@ from martello.core.resource import Resource
 from martello.practices.resources.amounts import text
 from martello.practices.resources.blast import caps
 from martello.practices.resources.blast.facade import May, blast_all
-from martello.practices.resources.blast.model import Level
+from martello.practices.resources.blast.model import Blast, Level
+from martello.practices.resources.blast.objects import SERVER
 from martello.practices.resources.guards.filling import Filled, fill
 from martello.practices.resources.guards.generate import generate, variants, without
 from martello.practices.resources.guards.kubelet import fragments
@@ -101,6 +102,13 @@ def _why(proof: Proof, space: str) -> str:
     return "the proof did not hold"
 
 
+class Scores(msgspec.Struct, frozen=True):
+    """The score of each attacker, and what the worst one does."""
+
+    of: dict[str, float]
+    why: str = ""
+
+
 class Before:
     """The world without guards: what it refuses already, and its blasts. Worked out once."""
 
@@ -110,7 +118,7 @@ class Before:
         self.pods = pods_of(world, state.use)
         self.use = dict(_as_it_is(self.pods, state.use))
         self.refused: dict[str, set[tuple[str, str]]] = {}
-        self._scores: dict[Level, dict[str, float]] | None = None
+        self._scores: dict[Level, Scores] | None = None
 
     def kept_out(self, space: str) -> set[tuple[str, str]]:
         """What is refused without any guard: (object, when)."""
@@ -122,7 +130,7 @@ class Before:
             }
         return found
 
-    def scores(self) -> dict[Level, dict[str, float]]:
+    def scores(self) -> dict[Level, Scores]:
         """By level and attacker."""
         if self._scores is None:
             pods = pods_of(self.world, self.use)
@@ -135,12 +143,27 @@ class Before:
 
 def scores(
     world: Cluster, pods: Sequence[Pod], nodes: Sequence[Node], level: Level, state: State
-) -> dict[str, float]:
-    """The blast score of every attacker of one level."""
+) -> Scores:
+    """The blasts of every attacker of one level."""
     may = None if level == "container" else state.may
     crown = frozenset(state.crown(pods))
     blasts = blast_all(world, pods, nodes, level, may, crown, state.tenants)
-    return {one.attacker: one.score for one in blasts}
+    worst = next((one for one in blasts if one.score), None)
+    return Scores({one.attacker: one.score for one in blasts}, _worst(worst) if worst else "")
+
+
+def _worst(one: Blast) -> str:
+    """What the worst attacker does."""
+    hurting = [harm for harm in one.harms if harm.victims]
+    if not hurting:
+        return f"{one.attacker}: not all has a bound, nobody is hurt"
+    harm = max(hurting, key=lambda h: (h.victims[0].key == SERVER, len(h.victims)))
+    first = harm.victims[0]
+    if first.key == SERVER:
+        return f"{one.attacker} fills etcd: {harm.why}"
+    return (
+        f"{one.attacker} by {harm.resource}: {len(harm.victims)} {first.effect}, first {first.key}"
+    )
 
 
 def prove(base: Cluster, made: Guards, before: Before) -> Proof:
@@ -220,14 +243,20 @@ def _scores(
         found = [old, scores(after, pods, state.nodes, level, state)]
         if known:
             found.append(scores(after, pods, nodes, level, state))
-        if not all(found):
+        if not all(one.of for one in found):
             continue
-        risen = {o for new in found[1:] for o, score in new.items() if score > old.get(o, score)}
+        risen = {
+            owner
+            for new in found[1:]
+            for owner, score in new.of.items()
+            if score > old.of.get(owner, score)
+        }
         yield Score(
             level,
-            tuple(max(one.values()) for one in found),
-            tuple(round(sum(one.values()) / len(one), 1) for one in found),
+            tuple(max(one.of.values()) for one in found),
+            tuple(round(sum(one.of.values()) / len(one.of), 1) for one in found),
             tuple(sorted(risen)),
+            found[-1].why,
         )
 
 

@@ -1,0 +1,1 @@
+"""Guards with their proof, as text and JSON."""

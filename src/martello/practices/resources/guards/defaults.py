@@ -6,7 +6,7 @@ would kill it, and a minimum refuses a 0: each is made from the containers that 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from statistics import median
 from typing import Any, Final
 
@@ -187,16 +187,13 @@ def _least(
     containers: tuple[Seen, ...],
     limits: Mapping[str, int],
     requests: Mapping[str, int],
-    items: Iterable[Item],
+    items: Sequence[Item],
 ) -> Iterator[tuple[str, str]]:
     """Minima that everybody keeps already: without them a limit of 0 is none, and satisfies a
-    quota. A minimum demands a request, so only of what has a default.
+    quota. A minimum demands a request, and is one where nothing else is said: only beside ours.
     """
-    held = list(items)
     for name, (word, milli) in (*_LEAST.items(), (_EPHEMERAL, _LEAST_DISK)):
-        if any(name in item.least for item in held):
-            continue
-        if name not in requests and not any(name in item.default_request for item in held):
+        if name not in requests or any(name in item.least for item in items):
             continue
         values = [
             side[name]

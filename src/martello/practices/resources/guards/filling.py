@@ -15,7 +15,7 @@ import msgspec
 from martello.core.cluster import Cluster
 from martello.core.resource import Resource
 from martello.core.workload import Workload
-from martello.practices.resources.admission.held import charge_of
+from martello.practices.resources.admission.held import Held, charge_of
 from martello.practices.resources.admission.limit_ranges import ranges
 from martello.practices.resources.admission.pipeline import (
     Admission,
@@ -26,10 +26,10 @@ from martello.practices.resources.admission.pipeline import (
     refused,
     told,
 )
-from martello.practices.resources.admission.quotas import Quota, fresh, quotas
+from martello.practices.resources.admission.quotas import Quota, fresh, quotas, spent
 from martello.practices.resources.admission.validation import quota_problems, range_problems
 from martello.practices.resources.admission.workloads import made
-from martello.practices.resources.amounts import Malformed
+from martello.practices.resources.amounts import Amounts, Malformed, most
 from martello.practices.resources.guards.model import Refused
 from martello.practices.resources.guards.most import at_most
 from martello.practices.resources.replicas import wanted
@@ -146,7 +146,20 @@ class _Filling:
         self.pods += count
         if not count:
             return Admission("admitted")
-        return made(self.world, workload, self.quotas, count)
+        one = made(self.world, workload, self.quotas, count)
+        return self._dearest(workload.resource, one, count)
+
+    def _dearest(self, resource: Resource, one: Admission, count: int) -> Admission:
+        """An answer that depends on the order of LimitRanges takes as much as any of them would."""
+        charges = [each.treated.charge for each in one.alternatives if each.treated is not None]
+        if one.verdict != "unassessed" or not charges:
+            return one
+        usage: Amounts = {}
+        for charge in charges:
+            usage = most(usage, charge.usage)
+        alike = (Held(resource, msgspec.structs.replace(charges[0], usage=usage), count),)
+        full = tuple(spent(quota, alike) for quota in self.quotas)
+        return msgspec.structs.replace(one, quotas=full)
 
     def _pod(self, resource: Resource) -> Iterator[Admission]:
         owned = self.world.owner(resource) is not None
@@ -161,6 +174,8 @@ class _Filling:
         self.pods += 1
         answers = pods_outcomes(self.world, self.space, resource.raw, ("spec",), counted)
         one = folded(answers, self.order)
+        if counted:
+            one = self._dearest(resource, one, 1)
         if self.when == "now" and one.verdict == "admitted" and one.pod is not None:
             self.stored.append(msgspec.structs.replace(resource, raw=one.pod))
         yield one

@@ -1,0 +1,122 @@
+"""A real kube-apiserver takes all that is in a namespace with its guards, each workload at
+its most, and refuses more. GUARDED=40 makes more worlds.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from tests.support.apiserver import ApiServer, Missing, run
+from tests.support.resources.guarded import thing, world
+
+from martello.core.cluster import Cluster
+from martello.core.resource import Nowhere, resource_of
+from martello.practices.resources.admission.pods import pod_from
+from martello.practices.resources.guards.model import Evidence
+from martello.practices.resources.guards.most import at_most
+from martello.practices.resources.guards.prove import State, proved
+from martello.practices.resources.node.settings import nodes
+
+WORLDS = int(os.environ.get("GUARDED", "5"))
+_SETTLED = 1.5  # seconds until the admission plug-ins have heard of what was made
+HIGH = {
+    "apiVersion": "scheduling.k8s.io/v1",
+    "kind": "PriorityClass",
+    "metadata": {"name": "high"},
+    "value": 1000,
+}
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[ApiServer]:
+    """A kube-apiserver with the plug-ins that guards speak to."""
+    flags = ("--enable-admission-plugins=LimitRanger,ResourceQuota,NodeRestriction",)
+    try:
+        with run(arguments=flags) as found:
+            found.request("POST", found.collection(HIGH), HIGH)
+            yield found
+    except Missing as missing:
+        pytest.skip(str(missing))
+
+
+def _in_force(server: ApiServer, raw: dict[str, Any]) -> None:
+    """Makes a quota, and plays the controller that fills its status."""
+    made = server.request("POST", server.collection(raw), raw)
+    hard = raw["spec"]["hard"]
+    status = {"hard": hard, "used": dict.fromkeys(hard, "0")}
+    path = f"{server.collection(raw)}/{raw['metadata']['name']}/status"
+    server.request("PUT", path, {**made, "status": status})
+
+
+def _sent(server: ApiServer, raw: dict[str, Any], name: str = "") -> str:
+    """What the server says to an object: nothing where it takes it."""
+    body = {**raw, "metadata": {**raw["metadata"], **({"name": name} if name else {})}}
+    answer = server.request("POST", server.collection(body), body, check=False)
+    return "" if answer["kind"] != "Status" else str(answer["message"])
+
+
+@pytest.mark.apiserver
+def test_everything_is_let_in_and_more_is_not(server: ApiServer) -> None:
+    spaces = {f"guarded-{seed}": world(seed, f"guarded-{seed}") for seed in range(WORLDS)}
+    proofs = {}
+    for space, raws in spaces.items():
+        given = Cluster([resource_of(raw, Nowhere()) for raw in (HIGH, *raws)], kubernetes=20)
+        guards, proof = proved(given, (space,), Evidence(), State(nodes(given)))
+        assert proof.holds
+        proofs[space] = given, proof
+        body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": space}}
+        server.request("POST", "/api/v1/namespaces", body)
+        for raw in (*raws, *(one.raw for one in guards.objects)):
+            if raw["kind"] == "ResourceQuota":
+                _in_force(server, raw)
+            elif raw["kind"] == "LimitRange":
+                server.request("POST", server.collection(raw), raw)
+    time.sleep(_SETTLED)
+    sent = refused = 0
+    for space, raws in spaces.items():
+        given, proof = proofs[space]
+        doubtful = {one.object.split("/")[-1] for one in (*proof.already, *proof.unassessed)}
+        for raw in raws:
+            if raw["kind"] not in ("ResourceQuota", "LimitRange"):
+                assert _sent(server, raw) == "", (space, raw)
+        last: dict[str, Any] = {}
+        for workload in given.workloads(space):
+            pod = pod_from(workload)
+            if workload.resource.ref.name in doubtful:
+                continue
+            for number in range(at_most(workload, given)):
+                name = f"{pod['metadata']['name']}-{number}"
+                assert _sent(server, pod, name) == "", (space, name)
+                sent += 1
+            last = pod
+        if last:
+            for number in range(200):
+                told = _sent(server, last, f"more-{number}")
+                if told:
+                    assert "exceeded quota: martello-" in told
+                    refused += 1
+                    break
+            else:
+                pytest.fail(f"{space}: 200 pods more are let in")
+    print(f"{len(spaces)} worlds, {sent} pods let in, {refused} refused after that")
+    assert sent > 3 * WORLDS
+    assert refused >= WORLDS - 1
+
+
+@pytest.mark.apiserver
+def test_no_quota_counts_events(server: ApiServer) -> None:
+    """Why no guard says `count/events`: the server lets events in whatever such a quota says."""
+    body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "events"}}
+    server.request("POST", "/api/v1/namespaces", body)
+    for key in ("count/events", "count/configmaps"):
+        name = key.partition("/")[2]
+        _in_force(server, thing("ResourceQuota", name, "events", {"hard": {key: "0"}}))
+    time.sleep(_SETTLED)
+    about = {"kind": "Pod", "namespace": "events", "name": "web"}
+    event = thing("Event", "one", "events", involvedObject=about, reason="Tried", type="Normal")
+    assert _sent(server, event) == ""
+    assert "exceeded quota" in _sent(server, thing("ConfigMap", "one", "events"))

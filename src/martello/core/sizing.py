@@ -74,6 +74,7 @@ class Today(msgspec.Struct, frozen=True):
     vertical: str = ""  # name and mode of a VerticalPodAutoscaler
     runtime: tuple[Runtime, ...] = ()
     sidecar: bool = False
+    demands: str = ""  # the LimitRange or ResourceQuota that wants a limit of processor time
 
 
 class Contender(msgspec.Struct, frozen=True):

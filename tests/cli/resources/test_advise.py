@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import jsonschema
+import msgspec
 import numpy as np
 import pytest
 import yaml
 from tests.support.asked import ask
 from tests.support.command import Done
-from tests.support.resources import prometheus_server
+from tests.support.resources import prometheus_fake, prometheus_server
 from tests.support.resources.series import container, of_set, owner
 
+from martello.adapters.prometheus import settings as prometheus_settings
 from martello.adapters.usage import csv_file
 from martello.core.usage import Chunk, Owned
 from martello.practices.resources.sizing import families
@@ -195,6 +198,41 @@ def test_a_link_in_the_place_of_a_patch_is_left_alone(tmp_path: Path) -> None:
     assert done.code == 2
     assert "is no plain file" in done.err
     assert not (tmp_path / "elsewhere").exists()
+
+
+def test_namespaces_that_were_finished_are_told_when_the_server_goes_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = prometheus_settings.settings
+
+    def quickly(*words: Any, **more: Any) -> Any:
+        return msgspec.structs.replace(real(*words, **more), sleep=lambda _: None)
+
+    monkeypatch.setattr(prometheus_settings, "settings", quickly)
+    times = families.BEGIN + np.arange(0, 2 * 86_400, 300.0)
+    truth = []
+    for at in ("a/db-0/db", "b/db-0/db"):
+        counter = (times - times[0]) * 0.1
+        truth += [
+            container("container_cpu_usage_seconds_total", times, counter, at, cpu="total"),
+            container("container_memory_working_set_bytes", times, times * 0 + 1e9, at),
+        ]
+
+    def dead(path: str, params: Mapping[str, str]) -> prometheus_fake.Reply | None:
+        gone = path == "query" and 'namespace="b"' in params["query"]
+        return prometheus_fake.error(503, "unavailable", "going down") if gone else None
+
+    (tmp_path / "web.yaml").write_text(WEB)
+    until = str(int(times[-1]) + 1)
+    with prometheus_fake.serving(truth) as fake:
+        fake.instead = dead
+        words = ("-f", "web.yaml", "--prometheus", fake.url, "--since", "2d", "--until", until)
+        done = ask("resources", "advise", *words, cwd=tmp_path, columns=0)
+    assert done.code == 4
+    assert done.out.startswith("a/sts/db db")
+    assert "b/sts/db" not in done.out
+    assert "it ended early" in done.out
+    assert "503" in done.err
 
 
 def test_a_real_prometheus_end_to_end(tmp_path: Path) -> None:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib import import_module
-from itertools import groupby
 from typing import IO, TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -77,7 +76,7 @@ def _told(
         )
         demands = _demands(seen, gaps, asked, lambda c: _say(progress, c))
         try:
-            for _, group in groupby(demands, key=lambda d: (d.key.namespace, d.key.workload)):
+            for group in demands:
                 made = [advise(demand, known.get(demand.key), horizon) for demand in group]
                 found += with_targets(made)
         except MartelloError as error:
@@ -112,14 +111,36 @@ def _say(progress: Progress, counts: Counts) -> None:
     )
 
 
-def _demands(seen: Measured, gaps: list[Gap], asked: _Asked, tell: Any) -> Iterator[Demand]:
+def _demands(
+    seen: Measured, gaps: list[Gap], asked: _Asked, tell: Callable[[Counts], None]
+) -> Iterator[list[Demand]]:
+    """What the containers of each workload asked for; those that are whole, before an error."""
     from martello.cli.resources.measuring import counted
     from martello.practices.resources.usage.gather import gather, window
 
+    done = seen.source.counts.finished
     chunks = counted(seen.source, seen.source.chunks(seen.since, seen.until), tell)
-    for demand in gather(chunks, window(seen.since, seen.until), gaps=gaps):
-        if asked.for_(demand.key):
-            yield demand
+    group: list[Demand] = []
+    try:
+        for demand in gather(
+            chunks, window(seen.since, seen.until), gaps=gaps, finished=lambda name: name in done
+        ):
+            if not asked.for_(demand.key):
+                continue
+            if group and _workload(group[0]) != _workload(demand):
+                yield group
+                group = []
+            group.append(demand)
+    except MartelloError:
+        if group:
+            yield group
+        raise
+    if group:
+        yield group
+
+
+def _workload(demand: Demand) -> tuple[str, str]:
+    return demand.key.namespace, demand.key.workload
 
 
 class _Asked:

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from martello.core.sizing import Sizes, bytes_text, cores_text
+from martello.core.resource import Ref
+from martello.core.sizing import Sizes, Today, bytes_text, cores_text
 from martello.core.usage import Chunk, Metric, Owned
 from martello.practices.resources.sizing import families, peers
 from martello.practices.resources.sizing.advise import HORIZON, advise
@@ -111,6 +112,17 @@ def test_a_kill_asks_for_a_fifth_or_100_mi_more_than_the_limit() -> None:
         assert found.memory == pytest.approx(wanted)
         assert found.reason == "kill"
         assert "killed at" in " ".join(advise(demand).reasons)
+
+
+def test_a_kill_at_an_unknown_limit_is_one_at_todays_or_at_what_was_in_use() -> None:
+    demand = msgspec.structs.replace(_made(72), kills=(Kill(BEGIN + HOUR * 5, None),))
+    ref = Ref("", "apps/v1", "StatefulSet", "a", "db")
+    now = Today(ref, Sizes(memory=64 * MI, memory_limit=256 * MI))
+    for today, wanted in ((now, 356), (None, 200)):
+        sizes = advise(demand, today).sizes
+        assert sizes is not None
+        assert sizes.memory is not None
+        assert sizes.memory / MI == pytest.approx(wanted, abs=4)
 
 
 def test_what_was_killed_in_the_part_tried_wanted_more_than_its_limit() -> None:

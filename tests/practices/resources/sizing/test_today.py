@@ -167,3 +167,27 @@ def test_one_replica_and_a_limit_that_holds_back_are_told_of() -> None:
     alone = {k: msgspec.structs.replace(v, replicas=1) for k, v in known.items()}
     (one,) = _advised(alone)
     assert any(line.startswith("one replica") for line in one.cautions)
+
+
+@pytest.mark.parametrize(
+    "guard",
+    [
+        "{apiVersion: v1, kind: ResourceQuota, metadata: {name: q, namespace: shop},"
+        " spec: {hard: {limits.cpu: 9}}}",
+        "{apiVersion: v1, kind: LimitRange, metadata: {name: q, namespace: shop},"
+        " spec: {limits: [{type: Container, max: {cpu: 9}}]}}",
+        "{apiVersion: v1, kind: LimitRange, metadata: {name: q, namespace: shop},"
+        " spec: {limits: [7, {type: Container, default: {cpu: 1}}]}}",
+    ],
+    ids=["quota", "maximum", "default"],
+)
+def test_a_limit_of_processor_time_only_where_a_guard_demands_it(guard: str) -> None:
+    (one,) = _advised(_web("{name: app}", guard))
+    assert one.sizes is not None
+    assert one.sizes.cores_limit is not None
+    assert one.sizes.cores is not None
+    assert one.sizes.cores_limit >= one.sizes.cores
+    assert any("demands a limit of cpu" in line for line in one.cautions)
+    (free,) = _advised(_web("{name: app}", guard.replace("shop", "other")))
+    assert free.sizes is not None
+    assert free.sizes.cores_limit is None

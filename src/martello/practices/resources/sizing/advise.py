@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+import msgspec
+
 from martello.core.sizing import (
     Advice,
     Backtest,
@@ -20,8 +22,8 @@ from martello.practices.resources.sizing.cautions import cautions, doubts
 from martello.practices.resources.sizing.memory import Need, need
 from martello.practices.resources.sizing.processor import Busy, busiest
 from martello.practices.resources.sizing.rounding import whole_bytes, whole_cores
-from martello.practices.resources.sizing.trial import halves, tried
-from martello.practices.resources.usage.demand import DAY, HOUR, Demand
+from martello.practices.resources.sizing.trial import halves, highest, tried
+from martello.practices.resources.usage.demand import DAY, HOUR, Demand, Kill
 
 HORIZON: Final = 14 * DAY  # seconds that advice is meant to last
 _LEAST: Final = 1.0  # days; below there is no advice
@@ -43,9 +45,9 @@ def advise(demand: Demand, today: Today | None = None, horizon: float = HORIZON)
             counted=demand.counted,
         )
     first, end = demand.span
-    demand = demand.between(first, end)
+    demand = _with_limits(demand.between(first, end), now.memory_limit)
     needed, busy = need(demand, horizon), busiest(demand)
-    sizes = _rounded(needed, busy)
+    sizes = _demanded(_rounded(needed, busy), demand, today)
     test = _backtest(demand, today)
     mine = test.of("advice") if test else None
     because = doubts(demand, needed, mine.tried.kills if mine else None, test is not None)
@@ -72,6 +74,22 @@ def sized(demand: Demand, horizon: float) -> Sizes:
     return _rounded(need(demand, horizon), busiest(demand))
 
 
+def _with_limits(demand: Demand, limit: float | None) -> Demand:
+    """The same with a limit for each kill of which none is known: today's, else what was in use in
+    the hour before, which is less.
+    """
+    if all(kill.limit is not None for kill in demand.kills):
+        return demand
+    hourly = demand.hourly()
+    kills = []
+    for kill in demand.kills:
+        hour = int((kill.time - demand.begin) // HOUR)
+        near = [float(peak) for peak in hourly[max(0, hour - 1) : hour + 1] if peak > 0]
+        assumed = limit if limit is not None else max(near, default=None)
+        kills.append(kill if kill.limit is not None else Kill(kill.time, assumed))
+    return msgspec.structs.replace(demand, kills=tuple(kills))
+
+
 def _lacking(demand: Demand) -> str:
     """Why nothing can be said; empty where something can."""
     if not demand.held.any():
@@ -91,6 +109,16 @@ def _rounded(needed: Need | None, busy: Busy | None) -> Sizes:
     return Sizes(whole_cores(busy.cores) if busy else None, memory, None, memory)
 
 
+def _demanded(sizes: Sizes, demand: Demand, today: Today | None) -> Sizes:
+    """The same with a limit of processor time where a guard demands one: so high that it hardly
+    ever holds back.
+    """
+    if today is None or not today.demands or sizes.cores is None:
+        return sizes
+    limit = whole_cores(max(sizes.cores, highest(demand)))
+    return msgspec.structs.replace(sizes, cores_limit=limit)
+
+
 def _backtest(demand: Demand, today: Today | None) -> Backtest | None:
     """The same rule on the first part of the time, tried on the rest; and what else is there."""
     parts = halves(demand)
@@ -99,7 +127,7 @@ def _backtest(demand: Demand, today: Today | None) -> Backtest | None:
     learned, rest = parts
     if not rest.held.any():
         return None
-    made = sized(learned, rest.hours * HOUR)
+    made = _demanded(sized(learned, rest.hours * HOUR), learned, today)
     contenders = [Contender("advice", made, tried(rest, made))]
     if today is not None:
         contenders.append(Contender("today", today.sizes, tried(rest, today.sizes, today=True)))

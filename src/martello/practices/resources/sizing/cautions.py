@@ -22,6 +22,8 @@ def cautions(demand: Demand, today: Today | None, sizes: Sizes, need: Need | Non
     if today is None:
         yield "it is not among the objects: what is set today is not known"
         return
+    if today.demands and sizes.cores_limit is not None:
+        yield f"{today.demands} demands a limit of cpu: it is the 99.9th percentile"
     if today.vertical:
         yield f"VerticalPodAutoscaler {today.vertical} sets requests itself: let one of them do it"
     for runtime in today.runtime:

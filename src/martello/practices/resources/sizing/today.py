@@ -33,7 +33,7 @@ _JAVA: Final = re.compile(r"(?<![a-z])(?:openjdk|temurin|java|jdk|jre|corretto)(
 
 def today(world: Cluster) -> dict[Key, Today]:
     """Every container of every workload that makes pods by itself."""
-    scalers, verticals = _scalers(world), _verticals(world)
+    scalers, verticals, demands = _scalers(world), _verticals(world), _demands(world)
     found: dict[Key, Today] = {}
     for workload in world.workloads():
         ref = workload.resource.ref
@@ -53,6 +53,7 @@ def today(world: Cluster) -> dict[Key, Today]:
                 vertical=verticals.get(aim, ""),
                 runtime=tuple(_runtime(container)),
                 sidecar=container.role == "sidecar",
+                demands=demands.get(ref.namespace, ""),
             )
     return found
 
@@ -114,6 +115,25 @@ def _verticals(world: Cluster) -> dict[tuple[str, str, str], str]:
             mode = look_up(one.spec, ("updatePolicy", "updateMode")) or "Recreate"
             key = (one.ref.namespace, str(aim.get("kind")), str(aim.get("name")))
             found[key] = f"{one.ref.name} ({mode})"
+    return found
+
+
+def _demands(world: Cluster) -> dict[str, str]:
+    """Namespace → who wants every container to have a limit of processor time: a quota for
+    limits.cpu, a LimitRange with a maximum, or with a default, which would be filled in.
+    """
+    found: dict[str, str] = {}
+    for quota in world.of_kind("ResourceQuota"):
+        hard = quota.spec.get("hard")
+        if isinstance(hard, dict) and "limits.cpu" in hard:
+            found[quota.ref.namespace] = f"ResourceQuota {quota.ref.name}"
+    for ranged in world.of_kind("LimitRange"):
+        for item in _list(ranged.spec.get("limits")):
+            if not isinstance(item, dict) or item.get("type") != "Container":
+                continue
+            values = [item.get("max"), item.get("default")]
+            if any(isinstance(value, dict) and "cpu" in value for value in values):
+                found[ranged.ref.namespace] = f"LimitRange {ranged.ref.name}"
     return found
 
 

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.support.command import Done, martello
+from tests.support.asked import ask
+from tests.support.command import Done
 from tests.support.gate import free_port
 from tests.support.monitoring import monitor
 from tests.support.senders import post, rules
@@ -42,7 +43,7 @@ def told(place: Path, *words: str) -> Done:
         "MARTELLO_STATE": f"sqlite:///{place}/martello/state.db",
         "MARTELLO_LAKE": (place / "martello" / "lake").as_uri(),
     }
-    return martello("monitor", "baseline", *words, env=env)
+    return ask("monitor", "baseline", *words, columns=0, env=env)
 
 
 @pytest.fixture(scope="module")

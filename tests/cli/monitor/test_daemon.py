@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.support.asked import ask
 from tests.support.command import martello
 from tests.support.gate import free_port
 from tests.support.monitoring import Monitor, monitor
@@ -58,7 +59,7 @@ def hunt(place: Path, query: str) -> list[Any]:
         "MARTELLO_STATE": f"sqlite:///{place}/martello/state.db",
         "MARTELLO_LAKE": (place / "martello" / "lake").as_uri(),
     }
-    done = martello("monitor", "hunt", query, "--since", "3650d", "-o", "json", env=env)
+    done = ask("monitor", "hunt", query, "--since", "3650d", "-o", "json", env=env)
     found = json.loads(done.out)
     assert isinstance(found, list)
     return found

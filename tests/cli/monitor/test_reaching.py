@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.support.command import martello
+from tests.support.asked import ask
 from tests.support.senders import event
 
 from martello.adapters.manifests import read_texts
@@ -209,10 +209,10 @@ def test_a_replay_raises_and_says_why(tmp_path: Path) -> None:
     lines = [json.dumps(event(10, user=DEPLOYER)), json.dumps(event(20, user="kim"))]
     (tmp_path / "audit.log").write_text("\n".join(lines))
     words = ("monitor", "replay", "audit.log", "--rules", "rules.yaml", "-o", "json")
-    done = martello(*words, "-f", "world.yaml", cwd=tmp_path)
+    done = ask(*words, "-f", "world.yaml", cwd=tmp_path)
     alerts = {one["entity"]["actor_user"]: one for one in json.loads(done.out)["alerts"]}
     assert alerts[DEPLOYER]["severity"] == "medium"
     assert alerts[DEPLOYER]["raised"] == [READS]
     assert alerts["kim"]["severity"] == "low"
-    plain = json.loads(martello(*words, cwd=tmp_path).out)["alerts"]
+    plain = json.loads(ask(*words, cwd=tmp_path).out)["alerts"]
     assert {one["severity"] for one in plain} == {"low"}

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.support.asked import ask
 from tests.support.command import martello
 from tests.support.senders import event
 
@@ -101,7 +102,7 @@ def test_several_sources_are_one_stream(tmp_path: Path, rules: str) -> None:
 def test_one_source_says_so_and_unassessed_rules_are_named(tmp_path: Path, rules: str) -> None:
     packed = tmp_path / "audit.log.gz"
     packed.write_bytes(gzip.compress(json.dumps(event(1, at=NOON)).encode() + b"\n"))
-    done = martello("monitor", "replay", str(packed), "--rules", rules, cwd=tmp_path)
+    done = ask("monitor", "replay", str(packed), "--rules", rules, cwd=tmp_path)
     assert done.code == 3
     assert "audit only; no gap" in done.out
     assert "unassessed:" in done.out
@@ -116,8 +117,8 @@ def test_exceptions_take_hits_away(tmp_path: Path, rules: str) -> None:
         encoding="utf-8",
     )
     words = ("monitor", "replay", str(log), "--rules", rules, "-o", "json")
-    plain = json.loads(martello(*words, cwd=tmp_path).out)
-    fewer = json.loads(martello(*words, "--except", str(known), cwd=tmp_path).out)
+    plain = json.loads(ask(*words, cwd=tmp_path).out)
+    fewer = json.loads(ask(*words, "--except", str(known), cwd=tmp_path).out)
     assert [one["entity"]["actor_user"] for one in plain["alerts"]] == ["user-0", "user-10"]
     assert [one["entity"]["actor_user"] for one in fewer["alerts"]] == ["user-10"]
     assert fewer["silenced"] == 1
@@ -139,8 +140,8 @@ def test_baselines_tell_what_is_new(tmp_path: Path, rules: str) -> None:
     odd = {**usual[-1], "proc_exe": "/usr/bin/nc", "time": usual[-1]["time"] + 10**9}
     log = lines(tmp_path / "events.ndjson", *usual, odd)
     words = ("monitor", "replay", str(log), "--rules", rules, "--fail-on", "never")
-    assert "MON-501" not in martello(*words, cwd=tmp_path).out
-    told = martello(*words, "--baselines", cwd=tmp_path).out
+    assert "MON-501" not in ask(*words, cwd=tmp_path).out
+    told = ask(*words, "--baselines", cwd=tmp_path).out
     assert "MON-501" in told
     assert "/usr/bin/nc: never in" in told
 
@@ -148,7 +149,7 @@ def test_baselines_tell_what_is_new(tmp_path: Path, rules: str) -> None:
 def test_a_wrong_source_is_told(tmp_path: Path, rules: str) -> None:
     log = lines(tmp_path / "a.log", event(0))
     words = ("monitor", "replay", str(log), "--rules", rules, "--from", "falco")
-    done = martello(*words, cwd=tmp_path)
+    done = ask(*words, cwd=tmp_path)
     assert done.code == 2
     assert "no event of falco" in done.err
 
@@ -163,7 +164,7 @@ def test_events_as_kubectl_writes_them(tmp_path: Path, rules: str) -> None:
     }
     file = tmp_path / "events.json"
     file.write_text(json.dumps({"kind": "List", "items": [one]}, indent=2), encoding="utf-8")
-    done = martello("monitor", "replay", str(file), "--from", "events", "--rules", rules)
+    done = ask("monitor", "replay", str(file), "--from", "events", "--rules", rules)
     assert done.out.startswith("1 events (1 k8s_event)"), done
 
 
@@ -175,5 +176,5 @@ def test_samples_of_other_systems(tmp_path: Path, rules: str) -> None:
         told = (place / f"{name}.jsonl").read_text(encoding="utf-8").splitlines()
         log = lines(tmp_path / f"{name}.log", *(json.loads(line)[key] for line in told))
         words = ("monitor", "replay", str(log), "--rules", rules, "--fail-on", "never")
-        done = martello(*words, cwd=tmp_path)
+        done = ask(*words, cwd=tmp_path)
         assert f"{name} only; no gap" in " ".join(done.out.split()), done

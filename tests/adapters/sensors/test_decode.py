@@ -16,7 +16,7 @@ from martello.adapters.sensors.containers import Containers, Pods
 from martello.adapters.sensors.decode import Decoder
 from martello.adapters.sensors.records import name, path, result, unescaped
 from martello.adapters.sensors.shape import Event, Place
-from martello.adapters.sensors.tree import Process, Tree
+from martello.adapters.sensors.tree import Process, Tree, inhabits
 
 HOST, MOUNT, BOOT = 4_026_531_832, 4_026_532_999, 1_700_000_000_000_000_000
 ID = "ab" * 32
@@ -203,6 +203,24 @@ def test_the_tree_is_bounded() -> None:
     known = tree.get(1000)
     assert known is not None
     assert len(known.ancestors) <= 16
+
+
+def test_a_container_whose_end_was_lost_lets_nobody_in() -> None:
+    here: set[int] = {10}
+    tree = Tree(50, lives=lambda pid, _: pid in here)
+    tree.executed(10, 1, 7, None)
+    assert tree.executed(20, 2, 7, None).entered
+    here.clear()  # the namespace's number is used again
+    assert not tree.executed(30, 2, 7, None).entered
+    assert tree.first(7) == 30
+
+
+def test_a_process_inhabits_its_mount_namespace() -> None:
+    own = os.stat("/proc/self/ns/mnt").st_ino
+    assert inhabits(os.getpid(), own)
+    assert not inhabits(os.getpid(), own + 1 if own < 0xFFFF_FFFF else own - 1)
+    assert inhabits(os.getpid(), 12), "a control group: whether it is there"
+    assert not inhabits(1 << 22, 12)
 
 
 def test_paths_are_the_kernels_or_absolute_and_normal(proc: Path) -> None:

@@ -28,7 +28,7 @@ from martello.adapters.sensors.shape import (
     parsed,
     text_of,
 )
-from martello.adapters.sensors.tree import Process, Tree, link, looked_up
+from martello.adapters.sensors.tree import Process, Tree, inhabits, link, looked_up
 
 SOURCE: Final = "bpftrace"
 _LATE: Final = SECOND  # ns until an exec is told without the records that did not come
@@ -54,7 +54,9 @@ class Decoder:
         tree: Tree | None = None,
     ) -> None:
         self.place, self.containers, self.host, self.boot = place, containers, host, boot
-        self.tree = tree or Tree()
+        if tree is None:
+            tree = Tree(lives=lambda pid, key: inhabits(pid, key, proc))
+        self.tree = tree
         self.lost = self.unread = 0
         self.canaries: set[int] = set()  # processes of the sensor's own that are watched for
         self.own: set[int] = set()  # what the sensor itself does is no event

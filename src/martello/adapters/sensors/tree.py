@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -17,6 +17,7 @@ from typing import Any, Final
 MOST: Final = 65_536  # processes, the dead that children may still name among them
 MOST_ANCESTORS: Final = 16
 _LONGEST_ARGS: Final = 4096
+_NAMESPACES: Final = 0xF000_0000  # from here on the kernel numbers them (PROC_DYNAMIC_FIRST)
 Key = int  # of a container: see containers.py
 
 
@@ -45,10 +46,15 @@ class Process:
 
 
 class Tree:
-    """Every process seen in a container; the least recently used are forgotten beyond `most`."""
+    """Every process seen in a container; the least recently used are forgotten beyond `most`.
+    `lives` says whether the first process of a container is still in it: its end may be lost.
+    """
 
-    def __init__(self, most: int = MOST) -> None:
+    def __init__(
+        self, most: int = MOST, lives: Callable[[int, Key], bool] = lambda *_: True
+    ) -> None:
         self._most = most
+        self._lives = lives
         self._known: OrderedDict[int, Process] = OrderedDict()
         self._first: OrderedDict[Key, int] = OrderedDict()
         self.forgotten = 0
@@ -115,6 +121,8 @@ class Tree:
                 process.entered = parent.entered
                 return
         first = self._known.get(self._first.get(key, 0))
+        if first is not None and first.alive and first.pid != process.pid:
+            first.alive = self._lives(first.pid, key)
         if first is None or not first.alive or first.pid == process.pid:
             # A dead one was a hook that a runtime ran there, or the inode is used again.
             self._first[key] = process.pid
@@ -165,6 +173,12 @@ def mount_namespace(pid: int, proc: str = "/proc") -> int:
         return os.stat(f"{proc}/{pid}/ns/mnt").st_ino
     except OSError:
         return 0
+
+
+def inhabits(pid: int, key: Key, proc: str = "/proc") -> bool:
+    """Whether a process is in what the key stands for; of a control group, whether it is there."""
+    found = mount_namespace(pid, proc)
+    return found == key if _NAMESPACES <= key < 1 << 32 else found != 0
 
 
 def looked_up(pid: int, key: Key, proc: str = "/proc") -> tuple[Process, int, int]:

@@ -17,7 +17,7 @@ from typing import Any, Final
 MOST: Final = 65_536  # processes, the dead that children may still name among them
 MOST_ANCESTORS: Final = 16
 _LONGEST_ARGS: Final = 4096
-_NAMESPACES: Final = 0xF000_0000  # from here on the kernel numbers them (PROC_DYNAMIC_FIRST)
+_NAMESPACES: Final = 0xEFFF_FF00  # from there on: MNT_NS_INIT_INO of newer kernels
 Key = int  # of a container: see containers.py
 
 

@@ -15,9 +15,11 @@ from bench import (
     live,
     monitor,
     paths,
+    resources,
     room,
     sbom,
     sensor,
+    sizing,
     store,
     versions,
 )
@@ -42,7 +44,21 @@ def main() -> int:
     _beside_checkov(directory)
     _small()
     _growth()
-    tables = (layers, versions, sbom, live, flows, audit, monitor, room, sensor, access, paths)
+    tables = (
+        layers,
+        versions,
+        sbom,
+        live,
+        flows,
+        audit,
+        monitor,
+        room,
+        sensor,
+        access,
+        paths,
+        resources,
+        sizing,
+    )
     return max(int(table.main()) for table in (*tables, store))
 
 

@@ -115,7 +115,13 @@ def _series(use: _Use, rng: np.random.Generator) -> Iterator[tuple[Metric, Array
     memory += use.growth * (times - times[0]) / _DAY
     restarts = np.cumsum(np.isin(np.arange(count), starts)).astype(np.float64)
     yield "cpu", times, np.cumsum(use.cores * load * noise**4 * STEP)
-    yield "memory", times, use.memory * _MI * memory * noise
+    used = use.memory * _MI * memory * noise
+    if use.limit:  # nobody is seen to use more than the limit: who tries is killed
+        killed = used > use.limit * _MI
+        used = np.minimum(used, use.limit * _MI)
+        restarts += np.cumsum(killed)
+        yield "kills", times, np.cumsum(killed).astype(np.float64)
+    yield "memory", times, used
     yield "restarts", times[::3], restarts[::3]
     if use.limit:
         yield "memory limit", times[::30], np.full(len(times[::30]), use.limit * _MI)

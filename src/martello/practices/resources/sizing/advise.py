@@ -166,7 +166,7 @@ def _reasons(needed: Need | None, busy: Busy | None, demand: Demand) -> list[str
 
 
 def _level(demand: Demand, because: tuple[str, ...]) -> Level:
-    if demand.days < 7 or any("grows" in one or "kills" in one for one in because):
+    if demand.days < 7 or any("grows" in one or "still saw kills" in one for one in because):
         return "low"
     return "medium" if because else "high"
 

@@ -74,6 +74,8 @@ def doubts(demand: Demand, need: Need | None, kills: int | None, tried: bool) ->
         found.append("it grows")
     if kills:
         found.append("the backtest still saw kills")
+    if demand.kills:
+        found.append("how much it wanted when it was killed is not known")
     if not tried:
         found.append("too short for a backtest")
     if demand.missing > 0.02:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import IO, Any, Final
@@ -23,7 +24,7 @@ from martello.core.finding import SEVERITIES, rank
 from martello.practices.resources.blast.facade import World
 from martello.practices.resources.blast.model import Blast, Level
 from martello.practices.resources.blast.refs import workload
-from martello.practices.resources.blast.remedy import State, remedies
+from martello.practices.resources.blast.remedy import Remedies, State, remedies
 from martello.practices.resources.blast.score import gravity
 from martello.practices.resources.node.model import Pod
 from martello.practices.resources.node.pods import pods
@@ -36,6 +37,10 @@ _ADVISED: Final = 3  # rows for which guards are looked for where all are asked 
 
 def blast_command(words: Sequence[str], outputs: Sequence[Output], flags: dict[str, Any]) -> int:
     """Writes what was found; the exit code. Raises BadInput, and what reading raises."""
+    if flags["folder"]:
+        from martello.cli.resources.remedying import remedy_command
+
+        return remedy_command(words, outputs, flags)
     told = look(words, flags)
 
     def write(format: str, screen: Screen, out: IO[str]) -> None:
@@ -49,8 +54,14 @@ def blast_command(words: Sequence[str], outputs: Sequence[Output], flags: dict[s
     return told.exit
 
 
-def look(words: Sequence[str], flags: dict[str, Any]) -> Told:
-    """The blasts of the workloads that are named, or of all."""
+def look(
+    words: Sequence[str],
+    flags: dict[str, Any],
+    keep: Callable[[Opened, State, Remedies | None], None] | None = None,
+) -> Told:
+    """The blasts of the workloads that are named, or of all. `keep` is told what was asked, and the
+    guards that were found for each.
+    """
     seen = opened(flags)
     with Progress() as progress:
         progress("looking at nodes and pods")
@@ -64,7 +75,8 @@ def look(words: Sequence[str], flags: dict[str, Any]) -> Told:
         progress("bounding what each container takes")
         found = [world.blast(owner, level) for owner in asked]
         found.sort(key=lambda one: _worst_first(one, crown))
-        find = _advisor(world, state, crown, tenants, flags["target"])
+        told = keep and partial(keep, seen, state)
+        find = _advisor(world, state, crown, tenants, flags["target"], told)
         most = len(found) if words or flags["target"] is not None else _ADVISED
         rows = [
             _row(one, world, crown, find(one) if place_ < most else None, seen)
@@ -152,11 +164,14 @@ def _advisor(
     crown: frozenset[str],
     tenants: Mapping[str, frozenset[str]],
     target: float | None,
+    keep: Callable[[Remedies | None], None] | None,
 ) -> Callable[[Blast], Advice | None]:
     def find(one: Blast) -> Advice | None:
         if target is not None and one.score <= target:
             return None
         found = remedies(world, state, one, target, crown, tenants)
+        if keep is not None:
+            keep(found)
         if found is None:
             return None
         says = tuple(guard.says for guard in found.guards)

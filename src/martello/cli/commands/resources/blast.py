@@ -30,6 +30,13 @@ FORMATS: Final = ("text", "json", "html", "svg")
     metavar="SCORE",
     help="Look for the cheapest guards that bring the score to this; fail above it.",
 )
+@click.option(
+    "--write",
+    "folder",
+    default="",
+    metavar="DIR",
+    help="Write the cheapest guards there, proved; show them instead.",
+)
 @settings.kubelet_flag
 @click.option(
     "--tenant-label",

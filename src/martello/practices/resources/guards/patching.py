@@ -18,7 +18,7 @@ from martello.practices.resources.guards.model import Patch, Size
 from martello.practices.resources.node.pods import owner_of
 
 # What is made of them cannot be changed, or is another's.
-_FIXED: Final = ("Pod", "Job", "ReplicaSet")
+FIXED: Final = ("Pod", "Job", "ReplicaSet")
 
 
 def patches(world: Cluster, namespace: str, sizes: Mapping[str, Size]) -> Iterator[Patch]:
@@ -26,7 +26,7 @@ def patches(world: Cluster, namespace: str, sizes: Mapping[str, Size]) -> Iterat
     written stays as it is.
     """
     for workload in world.workloads(namespace):
-        if workload.resource.ref.kind in _FIXED or not workload.path:
+        if workload.resource.ref.kind in FIXED or not workload.path:
             continue
         owner = f"{namespace}/{owner_of(world, workload.resource)}"
         found = _patch(workload, owner, sizes)

@@ -1,0 +1,55 @@
+"""`resources blast --write`: the cheapest guards as manifests, proved like all others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import msgspec
+
+from martello.cli.reports import Output
+from martello.cli.resources.blasting import crown_of, look
+from martello.cli.resources.guard_files import write_guards
+from martello.cli.resources.guarding import ending, show, tell
+from martello.cli.resources.opening import Opened
+from martello.core.errors import BadInput
+from martello.practices.resources.blast.remedy import Remedies, State
+from martello.practices.resources.guards import prove
+from martello.practices.resources.guards.remedied import written_down
+from martello.practices.resources.node.model import Pod, Use
+
+_FORMATS = ("text", "json")
+
+
+def remedy_command(words: Sequence[str], outputs: Sequence[Output], flags: dict[str, Any]) -> int:
+    """Writes what was found and proved; the exit code. Raises BadInput, and what reading raises."""
+    wrong = [one.format for one in outputs if one.format not in _FORMATS]
+    if wrong:
+        raise BadInput(f"guards are not written as {wrong[0]}", "", "text or json")
+    kept: list[tuple[Opened, State, Remedies | None]] = []
+    look(words, flags, lambda *one: kept.append(one))
+    if not kept:
+        raise BadInput(
+            "nothing to guard", "no workload is above the target", "leave out --write, or --target"
+        )
+    seen, state, _ = kept[0]
+    chosen = [guard for _, _, found in kept if found is not None for guard in found.guards]
+    found = written_down(state, chosen)
+    levels = tuple(dict.fromkeys(("container", flags["level"])))
+    use = {key: use for pod in state.pods for key, use in _use(pod)}
+    asked = prove.State(state.nodes, use, state.may, crown_of, levels=levels)
+    proof = prove.prove(state.cluster, found, prove.Before(state.cluster, asked))
+    shown = tell(seen, found, proof, "", ())
+    if proof.holds:
+        shown = msgspec.structs.replace(shown, written=write_guards(found, flags["folder"]))
+    code = ending(shown, flags)
+    show(msgspec.structs.replace(shown, exit=code), outputs)
+    return code
+
+
+def _use(pod: Pod) -> Iterator[tuple[str, Use]]:
+    """What was measured of a pod."""
+    yield pod.key, pod.use
+    for part in pod.parts:
+        if part.use.cpu is not None or part.use.memory is not None:
+            yield f"{pod.key}/{part.name}", part.use

@@ -1,0 +1,156 @@
+"""`resources quota --write`, `--apply` and `resources blast --write`: guards and their proof."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+import yaml
+from tests.support.apiserver import ApiServer, Missing, run
+from tests.support.asked import ask
+from tests.support.command import martello
+from tests.support.resources.guarded import thing
+
+from martello.adapters.kubelet.files import read_configuration
+
+SCHEMA = json.loads(
+    files("martello.report.resources").joinpath("martello-resources-v1.schema.json").read_text()
+)
+
+
+def deployment(replicas: int = 2) -> dict[str, Any]:
+    """A Deployment that says nothing about resources."""
+    labels = {"app": "web"}
+    spec = {"containers": [{"name": "app", "image": "x:1"}]}
+    template = {"metadata": {"labels": labels}, "spec": spec}
+    body = {"replicas": replicas, "selector": {"matchLabels": labels}, "template": template}
+    return thing("Deployment", "web", "shop", body)
+
+
+@pytest.fixture
+def here(tmp_path: Path) -> Path:
+    """A directory with one workload that nothing bounds."""
+    (tmp_path / "web.yaml").write_text(yaml.safe_dump(deployment()))
+    return tmp_path
+
+
+def test_guards_of_the_demo_are_written_with_their_proof(tmp_path: Path) -> None:
+    done = ask(*("resources", "quota", "-f", "demo", "--write", "guards"), cwd=tmp_path, columns=0)
+    assert done.code == 0, done.out + done.err
+    assert "at their most, go through admission: 0 refused, 0 made invalid" in done.out
+    assert "worst blast of a hostile container: now 100" in done.out
+    assert "patch of Deployment web" in done.out
+    folder = tmp_path / "guards"
+    component = yaml.safe_load((folder / "kustomization.yaml").read_text())
+    named = {*component["resources"], *(one["path"] for one in component["patches"])}
+    written = {file.name for file in folder.iterdir()}
+    assert written == named | {"kustomization.yaml", "kubelet-4-cores-16Gi.yaml"}
+    kubelet = read_configuration(folder / "kubelet-4-cores-16Gi.yaml")
+    assert kubelet["podPidsLimit"] == 1024
+    assert kubelet["evictionHard"]["memory.available"] == "100Mi"  # naming one drops the others
+
+
+def test_what_was_written_holds_and_says_the_same_again(here: Path) -> None:
+    words = ("resources", "quota", "-f", ".", "--write", "guards")
+    first = ask(*words, cwd=here, columns=0)
+    assert first.code == 3  # nobody measured what the container uses
+    assert "assumed  the memory of shop/deploy/web/app" in first.out
+    again = ask(*words, "--allow-incomplete", cwd=here, columns=0)
+    assert again.code == 0
+    assert again.out == first.out
+    asked = ask("resources", "admit", "web.yaml", "-f", "guards", cwd=here, columns=0)
+    assert "admitted  Deployment shop/web" in asked.out
+    more = ask(
+        *("resources", "admit", "web.yaml", "--replicas", "90", "-f", "guards"), cwd=here, columns=0
+    )
+    assert more.code == 1
+    assert "exceeded quota: martello-compute" in more.out
+
+
+def test_guards_as_json(here: Path) -> None:
+    words = ("resources", "quota", "-f", ".", "--write", "guards", "-o", "json")
+    told = json.loads(ask(*words, cwd=here).out)
+    jsonschema.validate(told, SCHEMA)
+    assert told["kind"] == "guards"
+    assert told["proof"]["holds"] is True
+    assert (told["proof"]["pods"], told["proof"]["podsAtMost"]) == (2, 3)
+    (space,) = told["namespaces"]
+    rooms = {room["key"]: room for made in space["made"] for room in made["rooms"]}
+    assert rooms["limits.memory"]["hard"] == "2Gi"
+    assert rooms["limits.memory"]["most"] == "1.5Gi"
+
+
+def test_no_guards_where_the_proof_fails(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With quotas that are made too small, and nothing that may be left out."""
+    from martello.practices.resources.guards import prove, rounding
+
+    monkeypatch.setattr(rounding, "size", lambda least: 2**29)
+    monkeypatch.setattr(prove, "_TRIES", 1)
+    done = ask("resources", "quota", "-f", ".", "--write", "guards", cwd=here, columns=0)
+    assert done.code == 1
+    assert "Deployment shop/web now: 1 of 2 pods: exceeded quota: martello-compute" in done.out
+    assert done.out.endswith("nothing is written\n")
+    assert not (here / "guards").exists()
+
+
+def test_the_cheapest_guards_of_a_blast(tmp_path: Path) -> None:
+    words = ("resources", "blast", "deploy/web", "-n", "shop", "-f", "demo", "--write", "guards")
+    done = ask(*words, cwd=tmp_path, columns=0)
+    assert done.code == 3, done.out + done.err
+    assert "patch of Deployment web" in done.out
+    assert "0 refused, 0 made invalid" in done.out
+    (patch,) = (tmp_path / "guards").glob("patch-*.yaml")
+    body = yaml.safe_load(patch.read_text())
+    (container,) = body["spec"]["template"]["spec"]["containers"]
+    assert container["resources"]["limits"]["memory"].endswith("Mi")
+    told = json.loads(ask(*words, "-o", "json", cwd=tmp_path).out)
+    jsonschema.validate(told, SCHEMA)
+    wrong = ask(*words, "-o", "svg", cwd=tmp_path)
+    assert wrong.code == 2
+    assert "guards are not written as svg" in wrong.err
+
+
+def test_apply_needs_a_live_cluster(here: Path) -> None:
+    done = ask("resources", "quota", "-f", ".", "--apply", cwd=here)
+    assert done.code == 2
+    assert "--apply changes a live cluster" in done.err
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[ApiServer]:
+    """A kube-apiserver with the plug-ins that guards speak to."""
+    try:
+        with run(arguments=("--enable-admission-plugins=LimitRanger,ResourceQuota",)) as found:
+            found.apply([deployment()])
+            yield found
+    except Missing as missing:
+        pytest.skip(str(missing))
+
+
+@pytest.mark.apiserver
+def test_apply_puts_them_into_the_cluster_and_once(server: ApiServer, tmp_path: Path) -> None:
+    words = ("resources", "quota", "-n", "shop", "-f", "cluster", "--apply")
+    config = server.kubeconfig()
+    path = "/api/v1/namespaces/shop/"
+    done = martello(*words, kubeconfig=config)
+    assert done.code != 0
+    assert "defaults are a guess for what nobody measured" in done.err
+    assert not server.request("GET", f"{path}resourcequotas")["items"]
+    done = martello(*words, "--allow-incomplete", kubeconfig=config)
+    assert done.code == 0, done.out + done.err
+    assert "applied: create shop/LimitRange/martello-defaults" in done.out
+    held = {
+        one["metadata"]["name"] for one in server.request("GET", f"{path}resourcequotas")["items"]
+    }
+    assert held == {"martello-compute", "martello-objects", "martello-priority"}
+    again = martello(*words, "--allow-incomplete", kubeconfig=config)
+    assert again.code == 0, again.out + again.err
+    assert "applied" not in again.out
+    server.apply([deployment(replicas=40)])
+    wider = martello(*words, "--allow-incomplete", kubeconfig=config)
+    assert "applied: change shop/ResourceQuota/martello-compute" in wider.out, wider.out

@@ -1,9 +1,9 @@
 """The resources practice on a whole cluster with hostile pods: `make test-cluster`.
 
-One node whose kubelet lets all pods together have 512 MiB of memory and each 128 processes: whatever
-they do, the machine beside them has the rest. `martello resources blast` says first who will be
-hurt, the attack says then who is; `resources admit` says first what becomes of pods, the API server
-and the real quota controller say then.
+One node whose kubelet lets all pods together have 512 MiB of memory and each 128 processes:
+whatever they do, the machine beside them has the rest. `martello resources blast` says first who
+will be hurt, the attack says then who is; `resources admit` says first what becomes of pods, the
+API server and the real quota controller say then.
 """
 
 from __future__ import annotations
@@ -219,7 +219,7 @@ def test_a_hog_dies_alone(cluster: RealCluster, space: str) -> None:
 
 def test_a_fork_bomb_stays_in_its_pod(cluster: RealCluster, space: str) -> None:
     """podPidsLimit of the kubelet, and not more."""
-    bomb = "n=0; while [ $n -lt 500 ]; do sleep 60 & n=$((n+1)); done"
+    bomb = "n=0; while [ $n -lt 500 ]; do sleep 60 >/dev/null 2>&1 & n=$((n+1)); done"
     pods = _run(cluster, _pod(f"{space}/bomb", IDLE), _pod(f"{space}/other", IDLE))
     line = _blast(cluster, f"{space}/bomb")["pids"]
     assert str(PIDS) in line["guard"] + line["take"]

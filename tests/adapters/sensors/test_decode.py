@@ -217,10 +217,10 @@ def test_a_container_whose_end_was_lost_lets_nobody_in() -> None:
 
 def test_a_process_inhabits_its_mount_namespace() -> None:
     own = os.stat("/proc/self/ns/mnt").st_ino
-    assert inhabits(os.getpid(), own)
-    assert not inhabits(os.getpid(), own + 1 if own < 0xFFFF_FFFF else own - 1)
-    assert inhabits(os.getpid(), 12), "a control group: whether it is there"
-    assert not inhabits(1 << 22, 12)
+    assert inhabits("/proc", os.getpid(), own)
+    assert not inhabits("/proc", os.getpid(), own + 1 if own < 0xFFFF_FFFF else own - 1)
+    assert inhabits("/proc", os.getpid(), 12), "a control group: whether it is there"
+    assert not inhabits("/proc", 1 << 22, 12)
 
 
 def test_paths_are_the_kernels_or_absolute_and_normal(proc: Path) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Final
 
 from martello.adapters.sensors import calls
@@ -54,9 +55,7 @@ class Decoder:
         tree: Tree | None = None,
     ) -> None:
         self.place, self.containers, self.host, self.boot = place, containers, host, boot
-        if tree is None:
-            tree = Tree(lives=lambda pid, key: inhabits(pid, key, proc))
-        self.tree = tree
+        self.tree = Tree(lives=partial(inhabits, proc)) if tree is None else tree
         self.lost = self.unread = 0
         self.canaries: set[int] = set()  # processes of the sensor's own that are watched for
         self.own: set[int] = set()  # what the sensor itself does is no event

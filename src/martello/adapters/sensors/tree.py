@@ -175,7 +175,7 @@ def mount_namespace(pid: int, proc: str = "/proc") -> int:
         return 0
 
 
-def inhabits(pid: int, key: Key, proc: str = "/proc") -> bool:
+def inhabits(proc: str, pid: int, key: Key) -> bool:
     """Whether a process is in what the key stands for; of a control group, whether it is there."""
     found = mount_namespace(pid, proc)
     return found == key if _NAMESPACES <= key < 1 << 32 else found != 0

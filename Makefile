@@ -7,7 +7,7 @@ TESTS  ?=
 WORKERS ?= 2
 SEEDS  ?= 300
 
-.PHONY: help run test test-packets test-cluster test-noise test-access test-admission test-faults check corpus bench docs golden lock wheel clean
+.PHONY: help run test test-packets test-cluster test-noise test-access test-admission test-sizing test-faults check corpus bench docs golden lock wheel clean
 
 help: ## list the tasks
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | sort | expand -t 16
@@ -33,6 +33,9 @@ test-access: $(VENV)/dev ## compare access with a real API server on WORLDS rand
 
 test-admission: $(VENV)/dev ## compare admission with a real API server and controller manager on WORLDS random worlds
 	WORLDS=$(or $(WORLDS),300) $(BIN)/python -m pytest -q -s tests/practices/resources/admission/test_differential.py
+
+test-sizing: $(VENV)/dev ## try advice beside peers' rules on SEEDS series of each family
+	SEEDS=$(SEEDS) $(BIN)/python -m pytest -q -s tests/practices/resources/sizing/test_families.py
 
 test-faults: $(VENV)/dev ## kill the store's writer and the daemon ROUNDS times, and fill disks (as root)
 	ROUNDS=$(or $(ROUNDS),50) $(BIN)/python -m pytest -q tests/store/test_faults.py tests/cli/monitor/test_daemon_faults.py

@@ -113,7 +113,7 @@ def test_disk_and_inodes_are_filled_through_what_is_writable() -> None:
 def test_a_volume_without_a_size_is_as_large_as_the_disk() -> None:
     mounts = {"volumeMounts": [{"name": "tmp", "mountPath": "/tmp"}]}
     closed = {"securityContext": {"readOnlyRootFilesystem": True}, **mounts}
-    for limit, take in ((None, None), (MI, MI + 60 * 200 * MI)):
+    for limit, take in ((None, None), (MI, MI + 70 * 200 * MI)):
         web = pod("web", container=closed, volumes=(Volume("tmp", False, limit),))
         assert harm(_blast(web), "disk").take == take
 

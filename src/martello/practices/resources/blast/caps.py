@@ -16,11 +16,12 @@ from martello.practices.resources.node.evict import disk_bound, use
 from martello.practices.resources.node.model import Node, Part, Pod
 
 # The kubelet looks at its disk every 10 s, and walks through volumes every minute
-# (volumeStatsAggPeriod). Meanwhile so much is written: 200 MiB/s, assumed. What reserves room
-# without writing (fallocate) is faster; only a quota of the file system stops that.
+# (volumeStatsAggPeriod), of which it hears at its next look. Meanwhile so much is written:
+# 200 MiB/s, assumed. What reserves room without writing (fallocate) is faster; only a quota of the
+# file system stops that.
 OVERSHOOT: Final = 10 * 200 * 2**20
-UNSEEN: Final = 6 * OVERSHOOT  # in an emptyDir
-UNSEEN_FILES: Final = 60 * 20_000  # so many are made in a minute, assumed
+UNSEEN: Final = 7 * OVERSHOOT  # in an emptyDir
+UNSEEN_FILES: Final = 70 * 20_000  # so many are made meanwhile, assumed
 LOGS: Final = 5 * 10 * 2**20  # containerLogMaxFiles times containerLogMaxSize
 _FILES: Final = 10  # of logs, while they are turned over
 _ENTRY: Final = 12  # bytes that the shortest entry of a directory of ext4 takes

@@ -70,8 +70,8 @@ def look(
         crown = crown_of(state.pods)
         tenants = _tenants(cluster, flags["tenant_label"])
         world = World(cluster, state.pods, state.nodes, state.may, crown, tenants)
-        asked = _asked(world, words, flags["namespaces"])
         level: Level = flags["level"]
+        asked = _asked(world, words, flags["namespaces"], level)
         progress("bounding what each container takes")
         found = [world.blast(owner, level) for owner in asked]
         found.sort(key=lambda one: _worst_first(one, crown))
@@ -99,10 +99,17 @@ def _state(seen: Opened, known: Kubelets, flags: dict[str, Any]) -> tuple[State,
     return State(cluster, pods(cluster, known.use), found, may), cluster
 
 
-def _asked(world: World, words: Sequence[str], namespaces: Sequence[str]) -> list[str]:
-    """The workloads that are meant. Raises BadInput for a word that means none."""
+def _asked(
+    world: World, words: Sequence[str], namespaces: Sequence[str], level: Level
+) -> list[str]:
+    """The workloads that are meant; where whole namespaces attack, one of each stands for all of
+    it. Raises BadInput for a word that means none.
+    """
     if not words:
-        return [o for o in world.owners if not namespaces or o.partition("/")[0] in namespaces]
+        inside = [o for o in world.owners if not namespaces or o.partition("/")[0] in namespaces]
+        if level in ("container", "token"):
+            return inside
+        return list({owner.partition("/")[0]: owner for owner in reversed(inside)}.values())[::-1]
     found: dict[str, None] = {}
     for word in words:
         here = [owner for owner in world.owners if _meant(owner, word, namespaces)]
@@ -212,6 +219,8 @@ def _told(
     notes = list(known.notes)
     if any(not name for name in world.stages):
         notes.append("no Node objects: one node of 4 cores, 16Gi and 100Gi stands for all")
+    if not words and flags["level"] in ("namespace", "tenant"):
+        notes.append("one workload of each namespace is shown: its neighbours there reach as far")
     if world.guessed:
         notes.append("pods without a node were put where the scheduler would put them")
     settings = sorted({word for line in unknown for word in line.assumed})

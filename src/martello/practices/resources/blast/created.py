@@ -119,7 +119,8 @@ def _evicted(
     needed, count = left + 1, _count(stage.node, room)
     for place, pod in enumerate(evict.order(stage.node, stage.pods, signal), 1):
         used = evict.use(pod, signal)
-        asked = 0 if signal == "inodes" else _asked(pod, signal)
+        asked = evict.counted(pod, signal, stage.node.kubernetes) // 1000
+        asked = 0 if signal == "inodes" else asked
         if most is not None and needed > most:
             return
         if used is not None:
@@ -135,10 +136,6 @@ def _evicted(
                 return
         yield Victim(pod.key, pod.owner, "evicted", None, place)
         needed += asked if used is None else used
-
-
-def _asked(pod: Pod, signal: Signal) -> int:
-    return caps.asked(pod, "memory" if signal == "memory" else "ephemeral-storage")
 
 
 def _pids(stage: Stage, room: Room) -> Taken:

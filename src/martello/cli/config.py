@@ -61,6 +61,7 @@ CROWN: Final[Mapping[str, Setting]] = {
     "accounts": Setting([], (), "service accounts, as NAMESPACE/NAME"),
     "namespaces": Setting([], (), "namespaces: all accounts, secrets or pods of them"),
     "nodes": Setting([], (), "nodes, by name"),
+    "starve": Setting([], (), "namespaces whose pods nobody may starve"),
 }
 
 MONITOR: Final[Mapping[str, Setting]] = {

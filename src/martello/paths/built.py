@@ -57,6 +57,7 @@ class Building:
         self._nodes()
         self._identities()
         self._network()
+        self._starving()
 
     def _rule(self, head: Proposition, body: Iterable[Proposition], label: Label = _PART) -> None:
         program = self.program
@@ -285,6 +286,25 @@ class Building:
                 for container in cls.containers:
                     body = [("code", cls.id, container), asks]
                     self._rule(("cloudadmin",), body, self.labels["metadata-service"])
+
+    def _starving(self) -> None:
+        """Whoever runs code in a pod may take what others on its node need."""
+        if self.inputs.starving is None:
+            return
+        for space in self.world.namespaces:
+            self.program.id(("starve", space))  # a goal, though nobody may reach it
+        by_id = {cls.id: cls for cls in self.world.classes}
+        label = self.labels["starves"]
+        for number, one in enumerate(self.inputs.starving):
+            cls = by_id.get(one.workload)
+            if cls is None:
+                continue
+            takes = ("starves", cls.id, one.namespace, str(number))
+            self.program.fact(takes, one.fact)
+            says = f"starves pods of {one.namespace}: {one.fact.says}"
+            for container in cls.containers:
+                body = [("code", cls.id, container), takes]
+                self._rule(("starve", one.namespace), body, _said(label, says))
 
     def _weak(self, cls: Class) -> None:
         """Code by what listens there: a known weakness, or the doubt where nobody looked."""

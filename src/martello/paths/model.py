@@ -160,11 +160,19 @@ class Exposed(msgspec.Struct, frozen=True, eq=False):
     fact: Fact
 
 
+class Starving(msgspec.Struct, frozen=True, eq=False):
+    """A class of pods that can starve pods of a namespace, and by what."""
+
+    workload: str  # namespace/name
+    namespace: str
+    fact: Fact
+
+
 class Inputs(msgspec.Struct, frozen=True, eq=False):
     """What other practices and the caller know. None: nobody has looked, which dashes steps.
 
     `cgroups` is 1 or 2 where it is known; `escapes` says which nodes run a kernel or a runtime
-    with a known escape, and which.
+    with a known escape, and which. `starving` is None where it was not asked for.
     """
 
     security: Security | None = None
@@ -174,6 +182,7 @@ class Inputs(msgspec.Struct, frozen=True, eq=False):
     exposed: tuple[Exposed, ...] | None = None
     metadata: tuple[Exposed, ...] | None = None
     lateral: tuple[tuple[str, str, Fact], ...] = ()
+    starving: tuple[Starving, ...] | None = None
     cgroups: int | None = None
     escapes: Mapping[str, str] = {}
     loose_kubelets: Mapping[str, str] = {}

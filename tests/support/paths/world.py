@@ -10,7 +10,7 @@ from martello.core.cluster import Cluster
 from martello.core.resource import Nowhere, resource_of
 from martello.paths.facts import Facts, facts
 from martello.paths.horn import closure
-from martello.paths.model import Inputs, Proposition, Weakness
+from martello.paths.model import Fact, Inputs, Proposition, Starving, Weakness
 from martello.paths.network import Network
 
 Raw = dict[str, Any]
@@ -186,6 +186,9 @@ def _inputs(example: Raw, cluster: Cluster) -> Inputs:
     if "weak" in example:
         weak = (Weakness("x", example["weak"]),)
         inputs = msgspec.structs.replace(inputs, weaknesses=weak)
+    if "starves" in example:
+        fact = Fact(example["starves"])
+        inputs = msgspec.structs.replace(inputs, starving=(Starving(START, "shop", fact),))
     if "exposed" in example or "provider" in example:
         network = Network(cluster)
         inputs = msgspec.structs.replace(

@@ -11,6 +11,7 @@ from martello.core.errors import BadInput
 from martello.paths.model import Proposition
 
 _KINDS: Final = {"secrets": "secret", "accounts": "account"}
+_PLAIN: Final = ("namespaces", "nodes", "starve")
 _ALL: Final = "*"
 
 
@@ -23,14 +24,14 @@ def crown(config: Config | None = None) -> tuple[Proposition, ...]:
 
 def _read(key: str, word: str, config: Config) -> Proposition:
     space, slash, name = word.partition("/")
-    if key in ("namespaces", "nodes"):
+    if key in _PLAIN:
         if word and not slash:
             return (key.removesuffix("s"), word)
     elif space and name and "/" not in name:
         if key == "secrets" and name == _ALL:
             return ("secrets", space)
         return (_KINDS[key], space, name)
-    form = "NAME" if key in ("namespaces", "nodes") else "NAMESPACE/NAME"
+    form = "NAME" if key in _PLAIN else "NAMESPACE/NAME"
     raise BadInput(
         f"setting 'crown.{key}' cannot be '{word[:100]}'",
         f"it was given in {config.origin[f'crown.{key}']}",

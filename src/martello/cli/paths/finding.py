@@ -136,7 +136,8 @@ def _cut(
     """The cut, tried on the edited cluster, of which every practice is asked anew."""
 
     def anew(cluster: Cluster) -> Inputs:
-        return inputs(cluster, world.weak, world.own)[0]
+        wanted = world.facts.inputs.starving is not None
+        return inputs(cluster, world.weak, world.own, starve=wanted)[0]
 
     made = cut(world.facts, footholds=starts, goals=asked, options=options)
     return verified(

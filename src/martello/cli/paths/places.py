@@ -20,7 +20,7 @@ _WORDS: Final[dict[str, Proposition]] = {
 _FROM: Final = "internet, anonymous, pods:NS/WORKLOAD, sa:NS/NAME, user:NAME, group:NAME"
 _TO: Final = (
     "cluster-admin, admin:NS, namespace:NS, node[:NAME], secrets[:NS], secret:NS/NAME, sa:NS/NAME, "
-    "crown"
+    "starve:NS, crown"
 )
 
 
@@ -59,7 +59,7 @@ def _read(word: str, facts: Facts, forms: str, plain: tuple[str, ...]) -> Propos
     kind, _, rest = word.partition(":")
     space, slash, name = rest.partition("/")
     made: Proposition | None = None
-    if kind in ("user", "group", "node", "secrets", "admin", "namespace") and rest:
+    if kind in ("user", "group", "node", "secrets", "admin", "namespace", "starve") and rest:
         made = (kind, rest)
     elif kind == "pods" and rest:
         made = ("pods-of", rest if slash else f"/{rest}")  # files may leave the namespace out
@@ -98,6 +98,8 @@ def words(place: Proposition) -> str:
         return {"node": "node", "secrets": "secrets of a namespace"}.get(name, name)
     if kind in ("secrets", "pods"):
         return f"{kind} of {name}"
+    if kind == "starve":
+        return f"starving {name}"
     if kind in ("code", "pod"):
         at, on = rest[0].removeprefix("/"), rest[-1] if len(rest) > (kind == "code") + 1 else "?"
         return f"{'code in' if kind == 'code' else kind} {at}" + (f" on {on}" if on != "?" else "")
@@ -131,7 +133,7 @@ def space(place: Proposition) -> str:
     kind, *rest = place
     if kind in ("pods-of", "code", "reaches"):
         return rest[0].partition("/")[0]
-    if kind in ("account", "secret", "secrets", "admin", "pods", "accounts"):
+    if kind in ("account", "secret", "secrets", "admin", "pods", "accounts", "starve"):
         return rest[0] if rest else ""
     return rest[3] if kind == "holds" and len(rest) > 3 else ""
 

@@ -27,7 +27,8 @@ to_flag = click.option(
     multiple=True,
     metavar="GOAL",
     help="cluster-admin, admin:NS, namespace:NS, node[:NAME], secrets[:NS], secret:NS/NAME, "
-    "sa:NS/NAME, or crown. Repeatable [default: cluster-admin, node, secrets and crown].",
+    "sa:NS/NAME, starve:NS, or crown. Repeatable [default: cluster-admin, node, secrets and "
+    "crown].",
 )
 from_flag = click.option(
     "--from",

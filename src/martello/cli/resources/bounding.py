@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from martello.cli.resources.opening import Opened, called, place
@@ -11,6 +12,7 @@ from martello.practices.resources.admission import bounds as engine
 from martello.practices.resources.admission.quotas import quotas
 from martello.practices.resources.amounts import Malformed, text
 from martello.practices.resources.namespaces import SYSTEM
+from martello.practices.resources.pressing import Pressing, of_quotas
 from martello.report.resources.model import Bound, Bounds, Space
 
 
@@ -19,7 +21,8 @@ def bounds(opened: Opened, flags: dict[str, Any]) -> Bounds:
     where none is. Raises BadInput for one that is not here.
     """
     spaces = spaces_of(opened, flags)
-    told = tuple(_space(opened, name) for name in spaces)
+    containers = _containers(opened, flags)
+    told = tuple(_space(opened, name, containers) for name in spaces)
     holes = sum(len(bound.escapes) for space in told for bound in space.bounds)
     unknown = any(space.unassessed for space in told) or bool(opened.missing)
     code = 1 if holes else 3 if unknown and not flags["allow_incomplete"] else 0
@@ -42,7 +45,7 @@ def spaces_of(opened: Opened, flags: dict[str, Any]) -> tuple[str, ...]:
     return named or tuple(name for name in world.namespaces if name not in SYSTEM)
 
 
-def _space(opened: Opened, name: str) -> Space:
+def _space(opened: Opened, name: str, containers: Sequence[Pressing]) -> Space:
     world = opened.cluster
     for kind in ("ResourceQuota", "LimitRange"):
         if kind in world.unlisted:
@@ -50,9 +53,32 @@ def _space(opened: Opened, name: str) -> Space:
     try:
         found = engine.bounds(world, name)
         notes = tuple(_notes(opened, name))
+        spent = (*of_quotas(world, name), *(c for c in containers if c.of.startswith(f"{name}/")))
     except Malformed as error:
         return Space(name, (), unassessed=str(error))
-    return Space(name, tuple(map(_bound, found)), notes)
+    return Space(name, tuple(map(_bound, found)), notes, spent=tuple(map(_spent, spent)))
+
+
+def _spent(one: Pressing) -> str:
+    what = f" {one.what}" if one.kind == "quota" else ""
+    return f"{one.kind} {one.of.partition('/')[2]}{what}: {one.says}"
+
+
+def _containers(opened: Opened, flags: dict[str, Any]) -> list[Pressing]:
+    """Containers near their limits or above their requests, where measurements are named."""
+    if not (flags["prometheus"] or flags["samples"]):
+        return []
+    from martello.cli.resources.guarding import demands
+    from martello.practices.resources.pressing import of_container
+    from martello.practices.resources.sizing.today import today
+
+    known = today(opened.cluster)
+    return [
+        one
+        for demand in demands(opened, flags, [])
+        if demand.key in known
+        for one in of_container(demand, known[demand.key].sizes)
+    ]
 
 
 def _bound(found: engine.Bound) -> Bound:

@@ -17,6 +17,7 @@ from martello.cli.resources.kubelets import kubelets
 from martello.cli.resources.opening import Opened, opened
 from martello.core.cluster import Cluster
 from martello.core.errors import Refused as RefusedError
+from martello.core.usage import Gap
 from martello.practices.resources.amounts import text
 from martello.practices.resources.blast import caps
 from martello.practices.resources.guards.model import (
@@ -161,17 +162,21 @@ def _sizes(seen: Opened, flags: dict[str, Any]) -> tuple[dict[str, Size], str, t
     """What containers were measured to need, where anybody measured."""
     if not (flags["prometheus"] or flags["samples"] or "demo" in flags["files"]):
         return {}, "", ()
+    gaps: list[Gap] = []
+    found = demands(seen, flags, gaps)
+    sizes = {_key(demand): size for demand in found if (size := _size(demand)) is not None}
+    lost = tuple(f"{gap.what}: {gap.why}" for gap in gaps if gap.of is None)
+    return sizes, flags["prometheus"] or ", ".join(flags["samples"]) or "the demo's month", lost
+
+
+def demands(seen: Opened, flags: dict[str, Any], gaps: list[Gap]) -> Iterator[Demand]:
+    """What each container was measured to ask for. Raises what measuring raises."""
     from martello.cli.resources.measuring import measured
-    from martello.core.usage import Gap
     from martello.practices.resources.usage.gather import gather, window
 
     one = measured(flags, seen.cluster, (), lambda _: None)
-    gaps: list[Gap] = []
     chunks = one.source.chunks(one.since, one.until)
-    demands = gather(chunks, window(one.since, one.until), gaps=gaps)
-    sizes = {_key(demand): size for demand in demands if (size := _size(demand)) is not None}
-    lost = tuple(f"{gap.what}: {gap.why}" for gap in gaps if gap.of is None)
-    return sizes, one.name, lost
+    yield from gather(chunks, window(one.since, one.until), gaps=gaps)
 
 
 def _key(demand: Demand) -> str:

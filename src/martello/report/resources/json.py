@@ -71,6 +71,7 @@ def _space(space: Space) -> dict[str, Any]:
     return {
         "namespace": space.namespace,
         "bounds": [_bound(bound) for bound in space.bounds],
+        "nearlySpent": list(space.spent),
         "notes": list(space.notes),
         "unassessed": space.unassessed,
     }

@@ -83,6 +83,7 @@ class Space(msgspec.Struct, frozen=True):
     bounds: tuple[Bound, ...]
     notes: tuple[str, ...] = ()
     unassessed: str = ""
+    spent: tuple[str, ...] = ()  # what is nearly spent
 
 
 class Bounds(msgspec.Struct, frozen=True):

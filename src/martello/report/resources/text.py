@@ -111,6 +111,8 @@ def _space(space: Space, screen: Screen) -> list[str]:
             clean(f"  {'no bound':<{wide}}  {', '.join(nothing)}"), screen.width, wide + 4
         )
         lines += [told[0].replace("no bound", word, 1), *told[1:]]
+    for spent in space.spent:
+        lines += hanging(clean(f"  nearly spent: {spent}"), screen.width, 4)
     for note in space.notes:
         lines += hanging(clean(f"  {note}"), screen.width, 4)
     return lines

@@ -120,8 +120,7 @@ class Decoder:
             process.columns.update(self.containers.columns(process.key, mount, process.pid))
 
     def _key(self, cgroup: int, mount: int, pid: int) -> int:
-        key = self.containers.key(cgroup, mount, pid)
-        known = self.tree.get(pid)
+        key, known = self.containers.key(cgroup, mount, pid), self.tree.get(pid)
         # A namespace that a container made for itself, or the host's that it went into.
         if key == mount and known is not None and known.alive and self.tree.first(mount) is None:
             return known.key
@@ -147,7 +146,7 @@ class Decoder:
         """A parent that is in no container, as it is now."""
         if pid <= 0 or self.tree.get(pid) is not None:
             return None
-        found, _, _ = looked_up(pid, self.host, self._proc)
+        found = looked_up(pid, self.host, self._proc)[0]
         return found if found.alive else None
 
     def _columns(self, process: Process, mount: int) -> Event:

@@ -14,6 +14,7 @@ from martello.cli.paths.opening import Known, known
 from martello.cli.paths.places import words
 from martello.cli.paths.weaknesses import EXPLOITED
 from martello.core.alert import SEVERITIES
+from martello.core.cluster import Cluster
 from martello.core.errors import MartelloError
 from martello.paths.built import ANY_SECRETS
 from martello.paths.find import GOALS, shown
@@ -62,20 +63,28 @@ class Reaching:
             word.partition(":")[0] == "cluster" for word in self._flags["files"]
         )
 
-    def read(self) -> None:
+    def read(self) -> Cluster:
         """Reads the cluster. Raises what reading raises; what was read before then stands."""
-        self._world = World(known(self._flags))
+        found = known(self._flags)
+        self._world = World(found)
+        return found.opened.cluster
 
-    def follow(self, jobs: Jobs, pods: Callable[[], int] = lambda: 0) -> None:
+    def follow(
+        self,
+        jobs: Jobs,
+        pods: Callable[[], int] = lambda: 0,
+        heard: Callable[[Cluster], None] = lambda _: None,
+    ) -> None:
         """Reads a live cluster again and again beside the other jobs, which go on meanwhile: sooner
-        where `pods`, which grows with each one that is new, tells of some.
+        where `pods`, which grows with each one that is new, tells of some. `heard` is given each
+        reading.
         """
 
         def again() -> None:
             while not jobs.ending.is_set():
                 begun, known = time.monotonic(), pods()
                 try:
-                    self.read()
+                    heard(self.read())
                     jobs.troubled("reach")
                 except MartelloError as error:
                     jobs.troubled("reach", f"what subjects reach is not known: {error.what}")

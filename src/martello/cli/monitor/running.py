@@ -22,6 +22,7 @@ from martello.cli.monitor.reaching import reaching
 from martello.cli.monitor.replaying import excepted
 from martello.cli.monitor.serving import serve
 from martello.cli.monitor.silence import Alive, Silence
+from martello.cli.monitor.spending import Spending
 from martello.cli.monitor.telling import telling
 from martello.cli.monitor.watch import Watch
 from martello.cli.store.places import Places, places
@@ -97,7 +98,7 @@ def run_command(flags: dict[str, Any]) -> int:
         if known is not None:
             watch.jobs.run(known, "pods", _PODS_EVERY)
         if raised is not None and raised.live:
-            raised.follow(watch.jobs, lambda: pods.version)
+            raised.follow(watch.jobs, lambda: pods.version, Spending(watch.keeper.keep, place))
         _upkeep(watch, where, state, lake)
         teller.begin(watch, told)
         try:

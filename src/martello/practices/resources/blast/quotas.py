@@ -7,6 +7,7 @@ from typing import Any
 
 from martello.core.cluster import Cluster
 from martello.core.resource import Nowhere, Resource, resource_of
+from martello.practices.resources.blast.objects import UNCOUNTED
 from martello.practices.resources.blast.room import BUILT_IN
 from martello.practices.resources.node.model import Pod
 
@@ -36,7 +37,7 @@ def counted(cluster: Cluster, kinds: Iterable[tuple[str, str, str]]) -> Cluster:
     """So many objects of each kind, or as many as there may be without filling half of etcd."""
     by_space: dict[str, list[str]] = {}
     for namespace, group, resource in sorted(set(kinds)):
-        if namespace and "/" not in resource:
+        if namespace and "/" not in resource and (group, resource) not in UNCOUNTED:
             name = f"{resource}.{group}" if group else resource
             by_space.setdefault(namespace, []).append(name)
     total = sum(map(len, by_space.values())) or 1

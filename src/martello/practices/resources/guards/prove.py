@@ -102,11 +102,17 @@ def _why(proof: Proof, space: str) -> str:
     return "the proof did not hold"
 
 
-class Scores(msgspec.Struct, frozen=True):
-    """The score of each attacker, and what the worst one does."""
+class Scores:
+    """The blasts of all attackers, the worst first."""
 
-    of: dict[str, float]
-    why: str = ""
+    def __init__(self, blasts: Sequence[Blast]) -> None:
+        self.blasts = blasts
+        self.of = {one.attacker: one.score for one in blasts}
+
+    def of_spaces(self, spaces: Collection[str]) -> list[Blast]:
+        """Those of attackers in these namespaces; of all where there are none."""
+        found = [one for one in self.blasts if one.attacker.partition("/")[0] in spaces]
+        return found or list(self.blasts)
 
 
 class Before:
@@ -148,8 +154,7 @@ def scores(
     may = None if level == "container" else state.may
     crown = frozenset(state.crown(pods))
     blasts = blast_all(world, pods, nodes, level, may, crown, state.tenants)
-    worst = next((one for one in blasts if one.score), None)
-    return Scores({one.attacker: one.score for one in blasts}, _worst(worst) if worst else "")
+    return Scores(blasts)
 
 
 def _worst(one: Blast) -> str:
@@ -230,8 +235,12 @@ def _scores(
     headroom: Mapping[tuple[str, str, str], list[int]],
     before: Before,
 ) -> Iterator[Score]:
-    """Before and after. Pods that are there are taken as they will be once they are made anew."""
+    """Before and after, of attackers in the namespaces that are guarded. Pods that are there are
+    taken as they will be once they are made anew.
+    """
     state = before.state
+    spaces = {one.ref.namespace for one in made.objects}
+    spaces |= {one.ref.namespace for one in made.patches}
     patched = guarded.apply((*(patch.after for patch in made.patches), *_filled(made, headroom)))
     after = patched.apply(stored) if before.world.name else patched
     if before.world.name and made.patches:
@@ -251,12 +260,14 @@ def _scores(
             for owner, score in new.of.items()
             if score > old.of.get(owner, score)
         }
+        asked = [one.of_spaces(spaces) for one in found]
+        last = asked[-1][0]
         yield Score(
             level,
-            tuple(max(one.of.values()) for one in found),
-            tuple(round(sum(one.of.values()) / len(one.of), 1) for one in found),
+            tuple(one[0].score for one in asked),
+            tuple(round(sum(b.score for b in one) / len(one), 1) for one in asked),
             tuple(sorted(risen)),
-            found[-1].why,
+            _worst(last) if last.score else "",
         )
 
 

@@ -2,7 +2,7 @@
 
 Each event has a workload, a user, an address, a program and a session of its own, so that nothing
 is ever seen twice: alerts, correlations, who wrote what, sessions and baselines all fill up.
-`python -m bench.room 1000000` for a million, which take no more.
+`python -m bench.room 1000000` for a million, which take little more.
 """
 
 from __future__ import annotations

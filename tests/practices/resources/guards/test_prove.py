@@ -5,6 +5,7 @@ SEEDS=1000 makes more worlds.
 from __future__ import annotations
 
 import os
+import random
 from typing import Any
 
 import msgspec
@@ -20,6 +21,8 @@ from martello.practices.resources.guards.filling import fill
 from martello.practices.resources.guards.model import Evidence, Guards, Proof, Size
 from martello.practices.resources.guards.most import at_most
 from martello.practices.resources.guards.prove import Before, State, prove, proved
+from martello.practices.resources.node.model import Use
+from martello.practices.resources.node.pods import pods
 from martello.practices.resources.node.settings import nodes
 
 SEEDS = int(os.environ.get("SEEDS", "60"))
@@ -200,3 +203,32 @@ def test_live_pods_count_as_they_are() -> None:
     assert rooms["count/pods"] == (3000, 3000)
     assert proof.holds
     assert not guards.left
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_no_score_rises_in_a_cluster_of_nodes(seed: int) -> None:
+    """Many namespaces on small nodes, with random use: what is asked for changes, nobody moves."""
+    choice = random.Random(seed)
+    size = {"cpu": "4", "memory": "8Gi", "ephemeral-storage": "50Gi", "pods": "110"}
+    raws = []
+    for number in range(4):
+        metadata = {"name": f"n{number}"}
+        status = {"capacity": size, "allocatable": size}
+        raws.append({"apiVersion": "v1", "kind": "Node", "metadata": metadata, "status": status})
+    spaces = tuple(f"ns-{number}" for number in range(8))
+    for number, space in enumerate(spaces):
+        raws += world(100 * seed + number, space)
+    given = cluster(*raws)
+    use = {
+        f"{pod.key}/{part.name}": Use(
+            cpu=choice.choice((1, 20, 300, 1500)), memory=choice.choice((5, 80, 600)) * 2**20
+        )
+        for pod in pods(given)
+        for part in pod.parts
+        if choice.random() < 0.7
+    }
+    _, proof = proved(given, spaces, Evidence(), State(nodes(given), use))
+    assert proof.holds, proof.scores
+    (score,) = proof.scores
+    assert not score.risen
+    assert score.mean[0] > score.mean[-1]

@@ -15,6 +15,7 @@ from martello.practices.resources.blast import caps
 from martello.practices.resources.blast.facade import May, blast_all
 from martello.practices.resources.blast.model import Blast, Level
 from martello.practices.resources.blast.objects import SERVER
+from martello.practices.resources.blast.places import placed
 from martello.practices.resources.guards.filling import Filled, fill
 from martello.practices.resources.guards.generate import generate, variants, without
 from martello.practices.resources.guards.kubelet import fragments
@@ -124,6 +125,7 @@ class Before:
         self.pods = pods_of(world, state.use)
         self.use = dict(_as_it_is(self.pods, state.use))
         self.refused: dict[str, set[tuple[str, str]]] = {}
+        self._nodes = {pod.key: pod.node for pod in placed(self.pods, state.nodes)[0]}
         self._scores: dict[Level, Scores] | None = None
 
     def kept_out(self, space: str) -> set[tuple[str, str]]:
@@ -136,10 +138,16 @@ class Before:
             }
         return found
 
+    def placed(self, pods: Sequence[Pod]) -> tuple[Pod, ...]:
+        """The same pods, each on the node where it was before: guards move nobody."""
+        return tuple(
+            msgspec.structs.replace(pod, node=self._nodes.get(pod.key, pod.node)) for pod in pods
+        )
+
     def scores(self) -> dict[Level, Scores]:
         """By level and attacker."""
         if self._scores is None:
-            pods = pods_of(self.world, self.use)
+            pods = self.placed(pods_of(self.world, self.use))
             self._scores = {
                 level: scores(self.world, pods, self.state.nodes, level, self.state)
                 for level in self.state.levels
@@ -247,7 +255,7 @@ def _scores(
         after = after.apply(onto_pods(after, made.patches))
     known = {node.name: node for fragment in made.fragments for node in fragment.nodes}
     nodes = tuple(known.get(node.name, node) for node in state.nodes)
-    pods = pods_of(after, before.use)
+    pods = before.placed(pods_of(after, before.use))
     for level, old in before.scores().items():
         found = [old, scores(after, pods, state.nodes, level, state)]
         if known:

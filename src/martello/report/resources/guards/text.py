@@ -26,6 +26,8 @@ def write(told: Told, screen: Screen, out: IO[str]) -> None:
     if not told.spaces:
         lines.append("nothing to make: every namespace that was asked about has its guards")
     lines += _proof(told.proof, screen)
+    if told.source:
+        lines += hanging(clean(f"measured {told.source}"), screen.width, 9)
     lines += _listed("assumed", told.assumed, _NAMED, screen)
     if told.assumed:
         lines += hanging(

@@ -51,6 +51,27 @@ def read(file: Path, since: float, until: float, spill: Spill, counts: Counts) -
         raise BadInput(f"cannot read {file}", why, "name a file of samples") from None
 
 
+def fit(file: Path) -> None:
+    """Raises BadInput where samples cannot be added to a file: it is none of `append`'s making, or
+    there is no room for it. Nothing is made or changed.
+    """
+    what = f"cannot add samples to {file}"
+    try:
+        if not file.exists():
+            if not file.parent.is_dir():
+                raise BadInput(what, f"there is no directory {file.parent}", "make it first")
+            return
+        if not file.is_file():
+            raise BadInput(what, "it is no plain file", "name a new file")
+        with file.open("rb") as opened:
+            head = opened.readline(_LINE)
+    except (OSError, ValueError) as error:
+        raise BadInput(what, getattr(error, "strerror", None) or str(error)) from None
+    if head and head.decode(errors="replace").strip() != ",".join(columns.ALL):
+        why = "it holds something else: its first line is not " + ",".join(columns.ALL)
+        raise BadInput(what, why, "name a new file; advise reads several by --samples")
+
+
 def append(file: Path, chunks: Iterable[Chunk]) -> int:
     """Adds samples at the end of a file, all of them or none, and makes it where there is none; how
     many they were. Several may do so at once. Raises BadInput where it cannot be written.

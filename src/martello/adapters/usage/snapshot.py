@@ -104,7 +104,7 @@ def _none(server: str, denied: Denied, why: str) -> NotPermitted | Unreachable:
         return NotPermitted("cannot read what containers use", why, next)
     if denied.status in (404, 503):
         why = f"{server} does not serve metrics.k8s.io ({denied.status})"
-        next = "install metrics-server, or name a Prometheus or files of samples"
+        next = "install metrics-server, or ask a Prometheus: resources advise --prometheus URL"
         return Unreachable("cannot read what containers use", why, next)
     return Unreachable("cannot read what containers use", why, "try again later")
 

@@ -13,6 +13,7 @@ VERBS: Final = {
     "quota": ("quota", "What the quotas really bound, and where their holes are."),
     "advise": ("advise", "What requests and limits should be, by what was used, and how sure."),
     "blast": ("blast", "Whom can this workload starve, evict or block, and what would stop it?"),
+    "record": ("record", "Add what metrics-server says now to a file that advise reads."),
 }
 
 

@@ -35,6 +35,9 @@ namespaces_flags = _all(
     click.option("-A", "--all-namespaces", is_flag=True, help="All namespaces (the default)."),
 )
 
+write_flag = click.option(
+    "--write", "folder", default="", metavar="DIR", help="Write what is proposed there."
+)
 kubelet_flag = click.option(
     "--kubelet",
     "kubelets",

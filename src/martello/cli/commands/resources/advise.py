@@ -27,7 +27,7 @@ FORMATS: Final = ("text", "json", "html")
 @click.option(
     "--horizon", default="14d", metavar="TIME", help="How long it is to last [default: 14d]."
 )
-@click.option("--write", "folder", default="", metavar="DIR", help="Write patches there.")
+@settings.write_flag
 @click.option("--all", "everything", is_flag=True, help="Print every container.")
 @measuring.prometheus_flags
 @settings.world_flags

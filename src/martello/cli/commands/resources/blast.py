@@ -30,13 +30,7 @@ FORMATS: Final = ("text", "json", "html", "svg")
     metavar="SCORE",
     help="Look for the cheapest guards that bring the score to this; fail above it.",
 )
-@click.option(
-    "--write",
-    "folder",
-    default="",
-    metavar="DIR",
-    help="Write the cheapest guards there, proved; show them instead.",
-)
+@settings.write_flag
 @settings.kubelet_flag
 @click.option(
     "--tenant-label",
@@ -53,7 +47,8 @@ def command(workloads: tuple[str, ...], **flags: Any) -> int:
     """Say whom a hostile workload can starve, evict, kill or block, by which resource, what bounds
     it, and the cheapest guards that would. WORKLOAD is deploy/web or shop/deploy/web; without one
     all are judged. What a kubelet's settings decide that nobody told is marked with a question
-    mark. Exit 0 nobody is hurt at or above --fail-on, 1 somebody is, 3 it is not known.
+    mark. With --write DIR the cheapest guards are shown and written, proved as those of `resources
+    quota` are. Exit 0 nobody is hurt at or above --fail-on, 1 somebody is, 3 it is not known.
     """
     gc.disable()  # one run, one result: what is read lives until the end
     from martello.cli.reports import parse_outputs

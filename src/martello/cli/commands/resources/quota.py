@@ -14,13 +14,7 @@ FORMATS: Final = ("text", "json")
 
 @click.command("quota")
 @settings.namespaces_flags
-@click.option(
-    "--write",
-    "folder",
-    default="",
-    metavar="DIR",
-    help="Make guards, prove them, write them there.",
-)
+@settings.write_flag
 @click.option(
     "--apply",
     "apply",

@@ -94,15 +94,15 @@ def _amount(key: str, milli: int, old: int, margin: float) -> int:
     """In thousandths."""
     if key in _OPEN:
         return milli
-    more = milli * (1 + margin)
+    more = milli + -(-milli * round(100 * margin) // 100)
     if key == "requests.cpu":
         return rounding.cpu(more)
     if key == _STORAGE:
-        return rounding.size(max((more + old) / 1000, 10 * _GIB)) * 1000
+        return rounding.size(max(-(-(more + old) // 1000), 10 * _GIB)) * 1000
     if key in (*REQUESTS, *DISK):
-        return rounding.size(more / 1000) * 1000
-    number = (milli + old) / 1000
-    return rounding.count(max((more + old) / 1000, number + _MORE.get(key, 3))) * 1000
+        return rounding.size(-(-more // 1000)) * 1000
+    number = -(-(milli + old) // 1000) + _MORE.get(key, 3)
+    return rounding.count(max(-(-(more + old) // 1000), number)) * 1000
 
 
 def priorities(world: Cluster, namespace: str, used: Collection[str]) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from martello.practices.resources.node.settings import DEFAULT_EVICTION
 _PIDS: Final = 1024
 _GIB: Final = 2**30
 _MI: Final = 2**20
+_HUGE: Final = 10**30
 # Up to so many GiB, this share: then the next.
 _MEMORY: Final = ((4, 0.25), (8, 0.20), (16, 0.10), (128, 0.06), (10**9, 0.02))
 _CORES: Final = ((1, 0.06), (2, 0.01), (4, 0.005), (10**9, 0.0025))
@@ -84,8 +85,8 @@ def _usual(node: Node) -> bool:
 def _reserved(group: Sequence[Node], asked: dict[str, list[Pod]]) -> dict[str, str]:
     """What fits beside what pods ask for on each node of the class."""
     first = group[0]
-    cores = first.capacity.get("cpu", 0) / 1000
-    memory = first.capacity.get("memory", 0) / (_GIB * 1000)
+    cores = min(first.capacity.get("cpu", 0), _HUGE) / 1000
+    memory = min(first.capacity.get("memory", 0), _HUGE) / (_GIB * 1000)
     wanted = {
         "cpu": rounding.cpu(1000 * _tiered(cores, _CORES)),
         "memory": rounding.size(_tiered(memory, _MEMORY) * _GIB) * 1000,

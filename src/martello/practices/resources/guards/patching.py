@@ -68,7 +68,7 @@ def lacking(resources: Any, size: Size) -> dict[str, dict[str, str]]:
             found["limits"] = {"memory": rounding.written("memory", needed)}
         else:
             asked = amount(requests["memory"]) or 0
-            most = rounding.size(max(needed, asked) / 1000) * 1000
+            most = rounding.size(-(-max(needed, asked) // 1000)) * 1000
             found["limits"] = {"memory": rounding.written("memory", most)}
     return found
 

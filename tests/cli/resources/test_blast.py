@@ -72,7 +72,15 @@ def shop(tmp_path: Path) -> Path:
 def test_the_demo_tells_whom_its_workloads_hurt() -> None:
     done = _blast("-A", "-f", "demo")
     assert done.code == 1, done.err
-    assert "shop/deploy/web" in done.out.splitlines()[1]
+    lines = done.out.splitlines()
+    assert lines[0].startswith("every workload, pids: no guard; ? 32,768 PIDs: up to 16 pods of 4")
+    assert lines[1] == "  one fix: podPidsLimit 1024 in the kubelets' settings"
+    assert " ".join(lines[3].split()) == "score workload cpu mem disk inode worst, pids aside"
+    assert lines[4].split()[:5] == ["100.0", "shop/deploy/web", "0", "15", "0"]
+    assert lines[5] == "       11 others: nobody is hurt, pids aside"
+    assert (
+        lines[-1] == "exit 1: 12 high (fail-on high)    next: --write DIR makes the guards, proved"
+    )
     assert "15 pods of 4 namespaces" in done.out
     assert "cheapest guards: memory limit 192Mi, podPidsLimit 1024; score 100.0 → 0.0" in done.out
     assert "one node of 4 cores" in done.out
@@ -87,6 +95,24 @@ def test_settings_of_a_kubelet_decide(shop: Path) -> None:
     assert told.code == 0, told.out
     file = _blast("db", "-f", "shop.yaml", "--kubelet", "kubelet/worker-1.yaml", cwd=shop)
     assert file.out == told.out
+
+
+def test_what_all_share_is_told_once_and_the_rest_decides_the_order(shop: Path) -> None:
+    report = _blast("-f", "shop.yaml", "-o", "json", cwd=shop).report
+    assert [row["attacker"] for row in report["rows"]] == ["shop/deploy/web", "data/deploy/db"]
+    assert {row["score"] for row in report["rows"]} == {100.0}
+    page = _blast("-f", "shop.yaml", "-o", "html", cwd=shop).out
+    assert "every workload, pids: no guard; ? 32,768 PIDs" in page
+    for words in (("-f", "shop.yaml", "--kubelet", "kubelet"), ("-f", "shop.yaml", "db", "web")):
+        done = _blast(*words, cwd=shop)
+        assert "every workload" not in done.out
+        assert "aside" not in done.out
+    text = (shop / "shop.yaml").read_text().replace(f"resources: {OPEN}", f"resources: {CALM}")
+    (shop / "shop.yaml").write_text(text, encoding="utf-8")
+    calm = _blast("-f", "shop.yaml", cwd=shop).out.splitlines()
+    assert calm[3] == "nobody is hurt, pids aside"
+    assert not any(line.startswith("score") for line in calm)
+    assert calm[-1].startswith("exit 1: 2 high (fail-on high)")
 
 
 @pytest.mark.parametrize(

@@ -162,9 +162,11 @@ def _effect(harm: Harm, effect: str) -> str:
         case "unschedulable":
             return f"{pods} must give way; {named}"
         case "slowed":
-            return f"{plural(len(those), 'account')} wait behind it; {named}"
+            verb = "waits" if len(those) == 1 else "wait"
+            return f"{plural(len(those), 'account')} {verb} behind it; {named}"
     worst = max(those, key=lambda victim: victim.amount or 0)
-    return f"{pods} get less than they need; most {worst.key} ({worst.amount or 0}m short)"
+    verb = "gets less than it needs" if len(those) == 1 else "get less than they need"
+    return f"{pods} {verb}; most {worst.key} ({worst.amount or 0}m short)"
 
 
 def _calm(harm: Harm, world: World, own: Sequence[Pod]) -> str:

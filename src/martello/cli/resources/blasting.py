@@ -9,6 +9,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import IO, Any, Final
 
+import msgspec
+
 from martello.cli.config import load_config
 from martello.cli.errors import nearest
 from martello.cli.outputs import write_each
@@ -17,10 +19,11 @@ from martello.cli.reports import Output
 from martello.cli.resources.blast_words import line_of, row_about, worst_of
 from martello.cli.resources.kubelets import Kubelets, kubelets
 from martello.cli.resources.opening import Opened, opened, place
+from martello.cli.resources.shared import beside, shared_by, told_once, without, worst_first
 from martello.cli.resources.stands import stands
 from martello.core.cluster import Cluster
 from martello.core.errors import BadInput
-from martello.core.finding import SEVERITIES, rank
+from martello.core.finding import rank
 from martello.practices.resources.blast.facade import World
 from martello.practices.resources.blast.model import Blast, Level
 from martello.practices.resources.blast.refs import workload
@@ -74,15 +77,18 @@ def look(
         asked = _asked(world, words, flags["namespaces"], level)
         progress("bounding what each container takes")
         found = [world.blast(owner, level) for owner in asked]
-        found.sort(key=lambda one: _worst_first(one, crown))
+        common = not words and flags["target"] is None and shared_by(found, level)
+        left = {one.attacker: without(one, world) for one in found} if common else {}
+        found.sort(key=lambda one: _order(one, left.get(one.attacker), crown))
         told = keep and partial(keep, seen, state)
         find = _advisor(world, state, crown, tenants, flags["target"], told)
         most = len(found) if words or flags["target"] is not None else _ADVISED
         rows = [
-            _row(one, world, crown, find(one) if place_ < most else None, seen)
+            _row(one, world, crown, find(one) if place_ < most else None, seen, left)
             for place_, one in enumerate(found)
         ]
-    return _told(world, rows, found, seen, known, words, flags)
+    result = _told(world, rows, found, seen, known, words, flags)
+    return msgspec.structs.replace(result, shared=told_once(found, rows)) if common else result
 
 
 def _state(seen: Opened, known: Kubelets, flags: dict[str, Any]) -> tuple[State, Cluster]:
@@ -158,11 +164,12 @@ def _tenants(cluster: Cluster, label: str) -> dict[str, frozenset[str]]:
     return {name: frozenset(group) for group in groups.values() for name in group}
 
 
-def _worst_first(one: Blast, crown: frozenset[str]) -> tuple[int, float, int, str]:
-    """By severity, score, and how many are hurt by how many resources."""
-    level = gravity(one, crown)
-    hurt = sum(len(harm.victims) for harm in one.harms)
-    return rank(level) if level else len(SEVERITIES), -one.score, -hurt, one.attacker
+def _order(
+    one: Blast, left: Blast | None, crown: frozenset[str]
+) -> tuple[tuple[int, float, int, str], ...]:
+    """The worst first; where nearly all share one gap, by what is left without it."""
+    whole = worst_first(one, crown)
+    return (whole,) if left is None else (worst_first(left, crown), whole)
 
 
 def _advisor(
@@ -188,7 +195,12 @@ def _advisor(
 
 
 def _row(
-    one: Blast, world: World, crown: frozenset[str], advice: Advice | None, seen: Opened
+    one: Blast,
+    world: World,
+    crown: frozenset[str],
+    advice: Advice | None,
+    seen: Opened,
+    left: Mapping[str, Blast],
 ) -> Row:
     own = world.owners[one.attacker]
     resource = workload(seen.cluster, own[0])
@@ -202,6 +214,7 @@ def _row(
         lines=tuple(line_of(harm, world, own, seen.cluster) for harm in one.harms),
         places=tuple(name for name in one.places if name),
         advice=advice,
+        beside=beside(left[one.attacker], crown) if left else None,
     )
 
 

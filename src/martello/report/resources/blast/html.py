@@ -35,6 +35,10 @@ def _parts(told: Told) -> Iterator[str]:
     count = plural(len(told.rows), "workload")
     yield f'<p class="verdict{kind}">{hurting:,} of {count} can hurt others '
     yield f"({told.pods:,} pods, fail-on {_text(told.fail_on)}).</p>\n"
+    if told.shared is not None:
+        once = told.shared
+        yield f"<p><b>{_text(once.who)}, {_text(once.resource)}: no guard; {_text(once.says)}.</b> "
+        yield f"One fix: {_text(once.fix)}.</p>\n"
     if told.rows:
         yield _drawn(map_svg(told), title(told))
     for row in told.rows[:_LISTED]:

@@ -15,7 +15,7 @@ SCHEMA: Final = "martello-blast/v1"
 def write(told: Told, out: IO[str]) -> None:
     """Writes all rows with all their victims."""
     body = msgspec.to_builtins(told)
-    del body["single"]
+    del body["single"], body["shared"]
     renamed = {
         "failOn": body.pop("fail_on"),
         **body,
@@ -26,6 +26,7 @@ def write(told: Told, out: IO[str]) -> None:
 
 def _row(row: dict[str, object]) -> dict[str, object]:
     lines = row["lines"]
+    del row["beside"]  # a matter of the screen: it follows from the lines
     assert isinstance(lines, list | tuple)
     return {
         **row,

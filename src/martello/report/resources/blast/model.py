@@ -37,6 +37,14 @@ class Advice(msgspec.Struct, frozen=True):
     cheapest: bool
 
 
+class Beside(msgspec.Struct, frozen=True):
+    """What is left of a row without what is told once for nearly all."""
+
+    severity: str  # empty: nobody is hurt
+    score: float
+    worst: str
+
+
 class Row(msgspec.Struct, frozen=True):
     """One attacker."""
 
@@ -49,6 +57,7 @@ class Row(msgspec.Struct, frozen=True):
     lines: tuple[Line, ...]
     places: tuple[str, ...] = ()
     advice: Advice | None = None
+    beside: Beside | None = None  # where something is told once
 
 
 class Bar(msgspec.Struct, frozen=True):
@@ -73,8 +82,17 @@ class Stand(msgspec.Struct, frozen=True):
     assumed: bool = False
 
 
+class Shared(msgspec.Struct, frozen=True):
+    """One gap that nearly every workload shares, and one fix."""
+
+    who: str  # `every workload`
+    resource: str
+    says: str
+    fix: str
+
+
 class Told(msgspec.Struct, frozen=True):
-    """All rows, the worst first."""
+    """All rows, the worst first: by what is beside what all share, where that is told once."""
 
     level: str
     rows: tuple[Row, ...]
@@ -87,3 +105,4 @@ class Told(msgspec.Struct, frozen=True):
     missing: tuple[str, ...] = ()
     unassessed: int = 0  # lines that settings decide which nobody told
     exit: int = 0
+    shared: Shared | None = None

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import IO, Final
 
+from martello.core.finding import SEVERITIES, rank
 from martello.report.model import Screen
 from martello.report.network.svg import cut
-from martello.report.resources.blast.model import Line, Row, Told
+from martello.report.resources.blast.model import Line, Row, Shared, Told
 from martello.report.text import clean, hanging, pad, paint, plural, width
 
 SHORT: Final = {
@@ -27,32 +28,57 @@ _STYLE: Final = {"critical": "critical", "high": "high", "medium": "medium", "lo
 
 
 def write(told: Told, screen: Screen, out: IO[str]) -> None:
-    """Writes the table where several workloads are asked about, the worst of them, and what stays
-    open.
+    """Writes what all share, the table where several workloads are asked about, the worst of them,
+    and what stays open.
     """
     lines: list[str] = []
+    if told.shared is not None:
+        lines += [*_shared(told.shared, screen), ""]
     if not told.single:
         lines += [*_table(told, screen), ""]
     shown = told.rows if told.single else told.rows[:1]
     for row in shown:
-        lines += [*_row(row, screen), ""]
+        if row.beside is None or row.beside.severity:
+            lines += [*_row(row, screen), ""]
     out.writelines(f"{line}\n" for line in (*lines, *_end(told, screen)))
 
 
+def _shared(shared: Shared, screen: Screen) -> Iterator[str]:
+    """What nearly all can do, said once."""
+    head = f"{shared.who}, {shared.resource}: no guard; {clean(shared.says)}"
+    for line in hanging(head, screen.width, 2):
+        yield paint(line, "bold", screen.colour)
+    yield from hanging(f"  one fix: {clean(shared.fix)}", screen.width, 4)
+
+
 def _table(told: Told, screen: Screen) -> Iterator[str]:
-    rows = told.rows[:_ROWS]
-    columns = [line.resource for line in rows[0].lines if line.resource in SHORT] if rows else []
+    kept = [row for row in told.rows if row.beside is None or row.beside.severity]
+    aside = f", {told.shared.resource} aside" if told.shared is not None else ""
+    if aside and not kept:
+        yield f"nobody is hurt{aside}"
+        return
+    rows = kept[:_ROWS]
+    columns = [
+        line.resource
+        for line in (rows[0].lines if rows else ())
+        if line.resource in SHORT and not (told.shared and line.resource == told.shared.resource)
+    ]
     names = [cut(clean(row.attacker), _NAME) for row in rows]
     wide = max((width(name) for name in names), default=8)
     heads = "".join(f"{SHORT[column]:>6}" for column in columns)
-    yield paint(f"score  {pad('workload', wide)}{heads}   worst", "dim", screen.colour)
+    tail = f"   worst{aside}"
+    yield paint(f"score  {pad('workload', wide)}{heads}{tail}", "dim", screen.colour)
     for name, row in zip(names, rows, strict=True):
         cells = {line.resource: line for line in row.lines}
         marks = "".join(_mark(cells.get(column), row, screen) for column in columns)
         verdict = _verdict(row, wide, len(columns), screen)
-        yield f"{row.score:>5.1f}  {pad(name, wide)}{marks}   {verdict}"
-    if len(told.rows) > _ROWS:
-        yield f"       and {plural(len(told.rows) - _ROWS, 'workload')} more: -o json"
+        score = row.score if row.beside is None else row.beside.score
+        yield f"{score:>5.1f}  {pad(name, wide)}{marks}   {verdict}"
+    if len(kept) > _ROWS:
+        yield f"       and {plural(len(kept) - _ROWS, 'workload')} more: -o json"
+    if len(kept) < len(told.rows):
+        others = plural(len(told.rows) - len(kept), "other")
+        yield f"       {others}: nobody is hurt{aside}"
     yield from hanging(
         "number: so many are hurt · 0: bounded · -: no guard, nobody hurt · ?: unknown",
         screen.width,
@@ -62,11 +88,12 @@ def _table(told: Told, screen: Screen) -> Iterator[str]:
 
 def _verdict(row: Row, wide: int, columns: int, screen: Screen) -> str:
     """The severity, and what is worst where there is room for it."""
-    if not row.severity:
+    seen = row if row.beside is None else row.beside
+    if not seen.severity:
         return "nobody is hurt"
-    whole = f"{row.severity}: {clean(row.worst)}"
+    whole = f"{seen.severity}: {clean(seen.worst)}"
     room = screen.width - 10 - wide - 6 * columns
-    return whole if not screen.width or width(whole) <= room else row.severity
+    return whole if not screen.width or width(whole) <= room else seen.severity
 
 
 def _mark(line: Line | None, row: Row, screen: Screen) -> str:
@@ -95,6 +122,8 @@ def _row(row: Row, screen: Screen) -> Iterator[str]:
     head = paint(clean(row.attacker), "bold", screen.colour)
     about = f"{clean(row.about)}    score {row.score:.1f}"
     where = f"  ({clean(row.where)})" if row.where else ""
+    if screen.width and width(f"{clean(row.attacker)}  {about}{where}") > screen.width:
+        where = f"\n{where}"
     yield f"{head}  {about}{where}"
     if row.worst:
         worst = f"  worst: {clean(row.worst)}"
@@ -134,6 +163,32 @@ def _end(told: Told, screen: Screen) -> Iterator[str]:
     for one in told.missing[:3]:
         yield from hanging(f"unread: {clean(one)}", screen.width, 8)
     hurting = sum(1 for row in told.rows if row.severity)
-    words = f"{plural(len(told.rows), 'workload')}, {told.pods:,} pods, level {told.level}: "
+    words = f"{plural(len(told.rows), 'workload')}, {plural(told.pods, 'pod')}, "
+    words += f"attacker {told.level}: "
     words += f"{hurting} can hurt others" if hurting else "nobody can hurt another"
-    yield f"{words}    exit {told.exit}"
+    yield words
+    last = f"exit {told.exit}{_why(told)}"
+    if any(row.advice is not None for row in told.rows):
+        next = "next: --write DIR makes the guards, proved"
+        if not screen.width or width(last) + len(next) + 4 <= screen.width:
+            last = f"{last}    {next}"
+        else:
+            yield next
+    yield from hanging(last, screen.width, 8)
+
+
+def _why(told: Told) -> str:
+    """What decided the exit code."""
+    if told.exit == 3:
+        count = plural(told.unassessed, "answer")
+        parts = [f"{count} with ? (--kubelet FILE)"] if told.unassessed else []
+        parts += ["something was not read"] if told.missing else []
+        return f": {', '.join(parts)}, or --allow-incomplete"
+    if told.exit != 1:
+        return ""
+    failing = SEVERITIES[: rank(told.fail_on) + 1] if told.fail_on in SEVERITIES else ()
+    counts = [(sum(1 for row in told.rows if row.severity == each), each) for each in failing]
+    said = ", ".join(f"{count} {each}" for count, each in counts if count)
+    if said:
+        return f": {said} (fail-on {told.fail_on})"
+    return f": a score above {told.target:g}" if told.target is not None else ""

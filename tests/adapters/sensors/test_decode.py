@@ -215,6 +215,21 @@ def test_a_container_whose_end_was_lost_lets_nobody_in() -> None:
     assert tree.first(7) == 30
 
 
+def test_the_number_of_a_process_that_ended_is_no_parent() -> None:
+    here: set[int] = {10}
+    tree = Tree(50, lives=lambda pid, _: pid in here)
+    server = tree.executed(10, 1, 7, None)
+    server.name = "httpd"
+    assert tree.holds(10)
+    here.clear()  # its end was lost
+    assert not tree.holds(10)
+    shim = Process(10, 1, "shim")
+    assert tree.executed(30, 10, 9, shim).ancestors == ("shim",)
+    tree.exit(10)
+    assert tree.executed(40, 10, 9, None).ancestors == ()
+    assert tree.executed(41, 10, 7, None).ancestors == ("httpd",), "of its own container it is"
+
+
 def test_a_process_inhabits_its_mount_namespace() -> None:
     own = os.stat("/proc/self/ns/mnt").st_ino
     assert inhabits("/proc", os.getpid(), own)

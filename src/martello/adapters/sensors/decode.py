@@ -144,7 +144,7 @@ class Decoder:
 
     def _outside(self, pid: int) -> Process | None:
         """A parent that is in no container, as it is now."""
-        if pid <= 0 or self.tree.get(pid) is not None:
+        if pid <= 0 or self.tree.holds(pid):
             return None
         found = looked_up(pid, self.host, self._proc)[0]
         return found if found.alive else None

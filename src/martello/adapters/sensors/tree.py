@@ -63,6 +63,11 @@ class Tree:
         """The process, or None."""
         return self._known.get(pid)
 
+    def holds(self, pid: int) -> bool:
+        """Whether a process that was seen is still there."""
+        process = self._known.get(pid)
+        return process is not None and process.alive and self._lives(pid, process.key)
+
     def newer(self, pid: int, start: int) -> None:
         """A process that began at `start` (ns since boot): one of its number that was there before
         has ended, though that was not seen.
@@ -94,12 +99,15 @@ class Tree:
 
     def executed(self, pid: int, ppid: int, key: Key, outside: Process | None) -> Process:
         """The process that has executed something. Its parent is the one that forked it, where that
-        was seen; else `ppid`; else what is told of a parent outside of containers.
+        was seen; else what is told of one outside of containers; else `ppid`, unless that was in
+        another container and has ended: its number is somebody else's by now.
         """
         process = self._known.get(pid)
         if process is None or not process.alive:
-            process = Process(pid, key)
-            self._come(process, self._known.get(ppid) or outside)
+            process, parent = Process(pid, key), self._known.get(ppid)
+            if parent is not None and not parent.alive and parent.key != key:
+                parent = None
+            self._come(process, outside or parent)
         elif process.key != key:
             process.entered = True  # from one container into another
         elif not process.parent[0] and outside is not None:

@@ -80,7 +80,7 @@ def measured(
         raise BadInput(
             "measurements have two sources" if files else "nothing says what was used",
             "--prometheus and --samples exclude each other" if files else "",
-            "--prometheus URL, --samples FILE, or -f demo",
+            "--prometheus URL, --samples FILE (martello resources record makes one), or -f demo",
         )
     until = moment(flags["until"]) if flags["until"] else 0.0
     if files == ("demo",):

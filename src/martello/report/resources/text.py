@@ -87,7 +87,8 @@ def write_bounds(told: Bounds, screen: Screen, out: IO[str]) -> None:
         lines += _space(space, screen)
     lines += _missing(told.missing, screen)
     where = f" in {plural(len(told.spaces), 'namespace')}"
-    lines.append(f"{plural(told.holes, 'hole')}{where}" if told.holes else f"no holes{where}")
+    next = "    next: --write DIR makes guards that close them, proved"
+    lines.append(f"{plural(told.holes, 'hole')}{where}{next}" if told.holes else f"no holes{where}")
     lines += [f"written: {clean(file)}" for file in told.written]
     _put(lines, out)
 

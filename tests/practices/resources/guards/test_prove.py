@@ -232,3 +232,15 @@ def test_no_score_rises_in_a_cluster_of_nodes(seed: int) -> None:
     (score,) = proof.scores
     assert not score.risen
     assert score.mean[0] > score.mean[-1]
+
+
+@pytest.mark.parametrize("level", (1, 2))
+def test_guards_that_leave_things_out_hold_too(level: int) -> None:
+    for seed in range(20):
+        given = cluster(*world(seed, "shop"))
+        guards = generate.generate(given, ("shop",), Evidence(), {"shop": level})
+        proof = prove(given, guards, Before(given, State(nodes(given))))
+        assert not proof.refused, (seed, proof.refused)
+        keys = {key for one in guards.objects for key in one.spec.get("hard", ())}
+        assert "limits.memory" not in keys
+        assert ("limits.ephemeral-storage" in keys) == (level < 2)

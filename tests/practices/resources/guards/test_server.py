@@ -4,13 +4,16 @@ its most, and refuses more. GUARDED=40 makes more worlds.
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.support.apiserver import ApiServer, Missing, run
+from tests.support.command import martello
 from tests.support.resources.guarded import thing, world
 
 from martello.core.cluster import Cluster
@@ -60,7 +63,7 @@ def _sent(server: ApiServer, raw: dict[str, Any], name: str = "") -> str:
 
 
 @pytest.mark.apiserver
-def test_everything_is_let_in_and_more_is_not(server: ApiServer) -> None:
+def test_everything_is_let_in_and_more_is_not(server: ApiServer, tmp_path: Path) -> None:
     spaces = {f"guarded-{seed}": world(seed, f"guarded-{seed}") for seed in range(WORLDS)}
     proofs = {}
     for space, raws in spaces.items():
@@ -105,6 +108,14 @@ def test_everything_is_let_in_and_more_is_not(server: ApiServer) -> None:
     print(f"{len(spaces)} worlds, {sent} pods let in, {refused} refused after that")
     assert sent > 3 * WORLDS
     assert refused >= WORLDS - 1
+    words = ("resources", "quota", "-f", "cluster", "-o", "json", "--allow-incomplete")
+    done = martello(*words, "--write", str(tmp_path / "guards"), kubeconfig=server.kubeconfig())
+    assert done.code == 0, done.out + done.err
+    live = json.loads(done.out)[
+        "proof"
+    ]  # of the cluster as it is by now, its own guards taken away
+    assert live["pods"] > sent
+    assert not live["refused"]
 
 
 @pytest.mark.apiserver

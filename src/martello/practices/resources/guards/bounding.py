@@ -66,9 +66,11 @@ def made(kind: str, name: str, namespace: str, spec: Mapping[str, Any], cluster:
     return resource_of(raw, Nowhere(), cluster)
 
 
-def probe(namespace: str, cluster: str) -> Resource:
-    """A quota that bounds nothing and counts everything."""
-    spec = {"hard": dict.fromkeys(KEYS, "1E")}
+def probe(namespace: str, keys: Iterable[str], cluster: str) -> Resource:
+    """A quota that bounds nothing and counts these keys: no others, for some demand that every
+    container says the amount.
+    """
+    spec = {"hard": dict.fromkeys(keys, "1E")}
     return made("ResourceQuota", f"{OWN}probe", namespace, spec, cluster)
 
 

@@ -98,7 +98,8 @@ def _quotas(
     """Amounts are those that admission itself counts, of each world that may come."""
     taken: dict[str, Amounts] = {space: {} for space in spaces}
     used: dict[str, set[str]] = {space: set() for space in spaces}
-    probes = [bounding.probe(space, world.name) for space in spaces]
+    keys = {space: _keys(levels.get(space, 0)) for space in spaces}
+    probes = [bounding.probe(space, keys[space], world.name) for space in spaces]
     free = world.apply(removed=_bounds(world, spaces))
     for given in variants(free.apply((*limits, *probes)), changed):
         for space in spaces:
@@ -109,16 +110,8 @@ def _quotas(
                         _raise(taken[space], quota.used)
                 used[space] |= found.classes
     for space in spaces:
-        keys = [
-            key
-            for key in bounding.KEYS
-            if not (
-                (key in bounding.REQUESTS and levels.get(space, 0) >= 1)
-                or (key in bounding.DISK and levels.get(space, 0) >= 2)
-            )
-        ]
         compute, objects = bounding.hard(
-            taken[space], history(world, space), evidence.margin, quotas(world, space), keys
+            taken[space], history(world, space), evidence.margin, quotas(world, space), keys[space]
         )
         closed = bounding.priorities(world, space, used[space])
         for name, spec in ((COMPUTE, {"hard": compute}), (OBJECTS, {"hard": objects})):
@@ -126,6 +119,13 @@ def _quotas(
                 yield bounding.made("ResourceQuota", name, space, spec, world.name)
         if closed:
             yield bounding.made("ResourceQuota", PRIORITY, space, closed, world.name)
+
+
+def _keys(level: int) -> list[str]:
+    """The keys of quotas at a level: what no default gives must not be demanded."""
+    out: tuple[str, ...] = bounding.REQUESTS if level >= 1 else ()
+    out += bounding.DISK if level >= 2 else ()
+    return [key for key in bounding.KEYS if key not in out]
 
 
 def variants(given: Cluster, changed: Sequence[Patch]) -> Iterator[Cluster]:

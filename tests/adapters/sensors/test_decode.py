@@ -16,7 +16,7 @@ from martello.adapters.sensors.containers import Containers, Pods
 from martello.adapters.sensors.decode import Decoder
 from martello.adapters.sensors.records import name, path, result, unescaped
 from martello.adapters.sensors.shape import Event, Place
-from martello.adapters.sensors.tree import Process, Tree, inhabits
+from martello.adapters.sensors.tree import Process, Tree, inhabits, looked_up
 
 HOST, MOUNT, BOOT = 4_026_531_832, 4_026_532_999, 1_700_000_000_000_000_000
 ID = "ab" * 32
@@ -213,6 +213,18 @@ def test_a_container_whose_end_was_lost_lets_nobody_in() -> None:
     here.clear()  # the namespace's number is used again
     assert not tree.executed(30, 2, 7, None).entered
     assert tree.first(7) == 30
+
+
+def test_a_number_that_is_used_again_is_of_another_process() -> None:
+    tree = Tree(50)
+    tree.executed(10, 1, 7, None, at=100)
+    tree.newer(10, 90)
+    assert tree.holds(10), "it began before it was seen"
+    tree.newer(10, 101)  # its end was lost
+    assert not tree.holds(10)
+    found, _, _ = looked_up(os.getpid(), 7)
+    with open("/proc/uptime") as file:
+        assert 0 < found.known <= float(file.read().split()[0]) * 1e9 + 1e9
 
 
 def test_the_number_of_a_process_that_ended_is_no_parent() -> None:

@@ -137,7 +137,7 @@ class Decoder:
         self._met(process, ppid, self.containers.key(group, mount, process.pid), mount)
 
     def _met(self, found: Process, ppid: int, key: int, mount: int) -> Process:
-        process = self.tree.executed(found.pid, ppid, key, self._outside(ppid))
+        process = self.tree.executed(found.pid, ppid, key, self._outside(ppid), found.known)
         process.take(found)
         process.columns = self._columns(process, mount)
         return process
@@ -258,7 +258,7 @@ class Decoder:
         self.tree.newer(pid, int(fields[14]))
         key = self._key(cgroup, mount, pid)
         first = self.tree.first(key)
-        process = self.tree.executed(pid, ppid, key, self._outside(ppid))
+        process = self.tree.executed(pid, ppid, key, self._outside(ppid), int(fields[1]))
         if self.tree.first(key) != first:
             self.containers.forget(key)
         argv = arguments(pending, self._proc, flags)

@@ -17,6 +17,7 @@ from typing import Any, Final
 MOST: Final = 65_536  # processes, the dead that children may still name among them
 MOST_ANCESTORS: Final = 16
 _LONGEST_ARGS: Final = 4096
+_TICK: Final = 1_000_000_000 // os.sysconf("SC_CLK_TCK")  # ns
 _NAMESPACES: Final = 0xEFFF_FF00  # from there on: MNT_NS_INIT_INO of newer kernels
 Key = int  # of a container: see containers.py
 
@@ -97,10 +98,12 @@ class Tree:
             process.columns.pop("proc_exec_id", None)  # it has executed nothing itself
         self._keep(process)
 
-    def executed(self, pid: int, ppid: int, key: Key, outside: Process | None) -> Process:
-        """The process that has executed something. Its parent is the one that forked it, where that
-        was seen; else what is told of one outside of containers; else `ppid`, unless that was in
-        another container and has ended: its number is somebody else's by now.
+    def executed(
+        self, pid: int, ppid: int, key: Key, outside: Process | None, at: int = 1 << 63
+    ) -> Process:
+        """The process that has executed something, `at` (ns since boot). Its parent is the one that
+        forked it, where that was seen; else what is told of one outside of containers; else `ppid`,
+        unless that was in another container and has ended: its number is somebody else's by now.
         """
         process = self._known.get(pid)
         if process is None or not process.alive:
@@ -112,7 +115,7 @@ class Tree:
             process.entered = True  # from one container into another
         elif not process.parent[0] and outside is not None:
             self._come(process, outside)
-        process.key, process.alive = key, True
+        process.key, process.alive, process.known = key, True, at
         self._keep(process)
         return process
 
@@ -202,6 +205,7 @@ def looked_up(pid: int, key: Key, proc: str = "/proc") -> tuple[Process, int, in
             told = file.read(_LONGEST_ARGS).removesuffix(b"\0").replace(b"\0", b" ")
         process.args = told.decode("utf-8", "backslashreplace")
         process.name = name.rstrip(b"\n").decode("utf-8", "backslashreplace")
+        process.known = (start + 1) * _TICK
     except (OSError, ValueError, IndexError):
         process.alive = False
         return process, ppid, start

@@ -234,7 +234,7 @@ def test_no_score_rises_in_a_cluster_of_nodes(seed: int) -> None:
     assert score.mean[0] > score.mean[-1]
 
 
-@pytest.mark.parametrize("level", (1, 2))
+@pytest.mark.parametrize("level", [1, 2])
 def test_guards_that_leave_things_out_hold_too(level: int) -> None:
     for seed in range(20):
         given = cluster(*world(seed, "shop"))

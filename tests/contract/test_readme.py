@@ -62,7 +62,8 @@ def test_golden_outputs() -> None:
     """README shows what its commands say; MARTELLO_GOLDEN=write puts it there."""
     text = README.read_text("utf-8")
     shown = list(OUTPUT.finditer(text))
-    assert [one[1].split()[0] for one in shown] == ["demo", "network", "paths", "monitor"]
+    names = ["demo", "network", "paths", "monitor", "resources", "resources"]
+    assert [one[1].split()[0] for one in shown] == names
     for one in reversed(shown):
         done = martello(*one[1].split(), env={"COLUMNS": "100"})
         assert done.code in (0, 1)

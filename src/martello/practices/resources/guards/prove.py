@@ -5,6 +5,7 @@ most, goes through admission with them, and the blast radius is asked before and
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from typing import Final
 
 import msgspec
 
@@ -32,9 +33,9 @@ from martello.practices.resources.guards.patching import onto_pods
 from martello.practices.resources.node.model import Node, Pod, Use
 from martello.practices.resources.node.pods import pods as pods_of
 
-_TRIES = 8
-_LAST = 2  # the last level of a namespace
-_NOTHING = 3  # the level of kubelets at which nothing is left
+_TRIES: Final = 8
+_LAST: Final = 2  # the last level of a namespace
+_NOTHING: Final = 3  # the level of kubelets at which nothing is left
 
 
 class State(msgspec.Struct, frozen=True, eq=False):
@@ -85,11 +86,11 @@ def proved(
     return msgspec.structs.replace(made, left=(*made.left, *left)), proof
 
 
-_LEFT = {
+_LEFT: Final = {
     1: "no defaults of cpu and memory, and no quota of them",
     2: "no defaults at all, and only numbers are bounded",
 }
-_KUBELETS = {1: "no reserve", 2: "no threshold of processes", 3: "no settings"}
+_KUBELETS: Final = {1: "no reserve", 2: "no threshold of processes", 3: "no settings"}
 
 
 def _why(proof: Proof, space: str) -> str:
@@ -165,6 +166,13 @@ def scores(
     return Scores(blasts)
 
 
+_DONE: Final = {
+    "no fork": "cannot fork",
+    "unschedulable": "must give way",
+    "blocked": "cannot write",
+}
+
+
 def _worst(one: Blast) -> str:
     """What the worst attacker does."""
     hurting = [harm for harm in one.harms if harm.victims]
@@ -174,9 +182,8 @@ def _worst(one: Blast) -> str:
     first = harm.victims[0]
     if first.key == SERVER:
         return f"{one.attacker} fills etcd: {harm.why}"
-    return (
-        f"{one.attacker} by {harm.resource}: {len(harm.victims)} {first.effect}, first {first.key}"
-    )
+    done = _DONE.get(first.effect, first.effect)
+    return f"{one.attacker} by {harm.resource}: {len(harm.victims)} {done}, first {first.key}"
 
 
 def prove(base: Cluster, made: Guards, before: Before) -> Proof:

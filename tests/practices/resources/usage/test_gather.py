@@ -124,7 +124,7 @@ def test_clocks_that_are_wrong_and_samples_of_elsewhen_are_left_out() -> None:
 def test_zero_memory_after_a_restart_is_no_use() -> None:
     cpu, memory = _use()
     values = memory.values.copy()
-    values[100:110] = 0.0
+    values[100:105], values[105:110] = 0.0, 1e-320  # less than a byte, and no float32
     found = _one([cpu, _chunk("memory", values)])
     assert found.counted["zero memory"] == 10
     assert float(np.nanmin(found.peaks)) > 9e7

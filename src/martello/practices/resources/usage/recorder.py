@@ -132,7 +132,7 @@ class Recorder:
 
     def _memory(self, chunk: Chunk, times: Array, values: Array) -> None:
         self.last[_series(chunk)] = Last(float(times[-1]), 0.0)
-        there = values > 0.0  # a container without memory is one that is not there yet
+        there = values >= 1.0  # a container without a byte is one that is not there yet
         if not there.all():
             self.counts["zero memory"] += int(len(there) - there.sum())
             times, values = times[there], values[there]

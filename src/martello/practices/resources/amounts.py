@@ -22,6 +22,7 @@ from martello.core.path import Path
 from martello.core.workload import Workload
 
 Amounts = dict[str, int]  # resource name → thousandths
+_MOST: Final = ((1 << 63) - 1) * 1000
 _LONGEST: Final = 200  # characters of an amount that are quoted
 _FORM: Final = (
     "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'"
@@ -147,6 +148,13 @@ def amounts(value: Any, path: Path = ()) -> Amounts:
         if milli < 0:
             raise Malformed((*path, name), f"{name} is negative")
     return found
+
+
+def countable(found: Amounts) -> Amounts:
+    """The same in 64 bits of whole units, as schedulers, kubelets and kernels count."""
+    if all(milli <= _MOST for milli in found.values()):
+        return found
+    return {name: min(milli, _MOST) for name, milli in found.items()}
 
 
 def needs(workload: Workload) -> tuple[Need, ...]:

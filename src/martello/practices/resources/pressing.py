@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from martello.practices.resources.usage.demand import Demand
 
 NEARLY: Final = 0.9  # of a quota or of a limit
+_MOST: Final = 10**9  # thousandths of a quota: no more is told of what is overdrawn
 LONG: Final = 0.5  # of the hours of the last week above the request
 _WEEK: Final = 7 * 24  # hours
 _DAY: Final = 24 * 12  # slots of five minutes
@@ -44,9 +45,10 @@ def of_quotas(world: Cluster, namespace: str) -> Iterator[Pressing]:
         name = quota.resource.ref.name
         for key, hard in quota.hard.items():
             used = quota.used.get(key, 0)
-            if hard > 0 and used >= NEARLY * hard:
-                says = f"{_amount(key, used)} of {_amount(key, hard)} ({used / hard:.0%})"
-                yield Pressing("quota", f"{namespace}/{name}", key, used / hard, says)
+            if hard > 0 and used * 10 >= hard * int(NEARLY * 10):
+                share = min(used * 1000 // hard, _MOST) / 1000
+                says = f"{_amount(key, used)} of {_amount(key, hard)} ({share:.0%})"
+                yield Pressing("quota", f"{namespace}/{name}", key, share, says)
 
 
 def _amount(key: str, milli: int) -> str:

@@ -263,15 +263,32 @@ def test_use_is_told_by_pod_by_container_or_by_workload() -> None:
 @pytest.mark.parametrize(
     "spec",
     [
-        {"containers": "many"},
         {"containers": [{"name": 5, "resources": {}}]},
-        {"containers": [], "volumes": {"a": 1}, "priority": "high", "overhead": []},
+        {"containers": [{}], "volumes": {"a": 1}, "priority": "high", "overhead": []},
         {"containers": [{}], "initContainers": [None], "priorityClassName": ["a"]},
     ],
 )
 def test_parts_of_the_wrong_kind_are_left_out(spec: dict[str, Any]) -> None:
     (one,) = live(live_pod("a", **spec))
     assert one.priority == 0
+
+
+@pytest.mark.parametrize("containers", [[], "many", [None]])
+def test_a_pod_without_a_container_is_none(containers: Any) -> None:
+    assert live(live_pod("a", containers=containers), live_pod("b"))[0].name == "b"
+
+
+def test_workloads_of_one_name_have_pods_of_their_own() -> None:
+    other = DEPLOYMENT.replace("kind: Deployment", "kind: StatefulSet")
+    names = {one.name for one in found(f"{DEPLOYMENT}\n---\n{other}")}
+    assert names == {f"web-{kind}-{index}" for kind in ("deploy", "sts") for index in range(3)}
+
+
+def test_amounts_beyond_64_bits_are_counted_as_the_most() -> None:
+    huge = {"name": "c", "resources": {"limits": {"cpu": "1e400", "memory": "1e400"}}}
+    (one,) = live(live_pod("a", containers=[huge]))
+    assert set(one.limit.values()) == {((1 << 63) - 1) * 1000}
+    assert one.limit == one.request == one.parts[0].limits
 
 
 def test_a_kind_of_resources_that_is_none_is_refused() -> None:

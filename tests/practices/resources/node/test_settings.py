@@ -246,3 +246,16 @@ def test_any_settings_make_a_node_or_are_refused(
         return
     assert all(amount > 0 for amount in (*found.eviction.values(), *found.soft.values()))
     assert all(amount >= 0 for amount in found.allocatable.values())
+
+
+def test_a_node_that_pods_are_on_and_that_is_not_here_is_assumed() -> None:
+    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "a"}, "spec": {"nodeName": "n"}}
+    (found,) = nodes(world(pod))
+    assert found.name == "n"
+    assert {"capacity", "allocatable", "pod_pids"} <= found.assumed
+    assert [one.name for one in nodes(world(pod, node_object()))] == ["n", "worker-1"]
+
+
+def test_a_capacity_beyond_64_bits_is_the_most_there_is() -> None:
+    found = one({"evictionHard": {"memory.available": "10%"}}, capacity={"memory": "1e400"})
+    assert found.capacity["memory"] == ((1 << 63) - 1) * 1000

@@ -24,6 +24,7 @@ UNSEEN: Final = 7 * OVERSHOOT  # in an emptyDir
 UNSEEN_FILES: Final = 70 * 20_000  # so many are made meanwhile, assumed
 LOGS: Final = 5 * 10 * 2**20  # containerLogMaxFiles times containerLogMaxSize
 _FILES: Final = 10  # of logs, while they are turned over
+_LARGEST: Final = 1 << 80  # bytes that are told apart
 _ENTRY: Final = 12  # bytes that the shortest entry of a directory of ext4 takes
 
 
@@ -227,7 +228,7 @@ def show(name: Resource | str, amount: int) -> str:
 
 def size(count: int) -> str:
     """Bytes in the largest binary unit that keeps two figures: `310Mi`, `18Gi`."""
-    amount, unit = float(count), ""
+    amount, unit = float(min(count, _LARGEST)), ""
     for larger in ("Ki", "Mi", "Gi", "Ti"):
         if abs(amount) < 1024:
             break

@@ -18,7 +18,7 @@ from martello.core.path import look_up
 from martello.core.resource import Resource
 from martello.practices.resources.admission.limit_ranges import ranges
 from martello.practices.resources.admission.scopes import Scope, Subject, inside, scopes
-from martello.practices.resources.amounts import Amounts, Malformed, amounts
+from martello.practices.resources.amounts import Amounts, Malformed, amounts, countable
 from martello.practices.resources.blast.model import Guard
 
 _NAMES: Final = {  # field of Room: keys of a quota that bind it
@@ -148,7 +148,7 @@ def _bounds(world: Cluster, namespace: str, whole: bool) -> Iterator[_Bound]:
         if told.get("hard") is not None:
             hard = amounts(told.get("hard"), ("status", "hard"))
         used = {} if whole else amounts(told.get("used"), ("status", "used"))
-        left = {key: amount - used.get(key, 0) for key, amount in hard.items()}
+        left = countable({key: amount - used.get(key, 0) for key, amount in hard.items()})
         yield _Bound(left, scopes(resource.spec), _guard(resource))
 
 

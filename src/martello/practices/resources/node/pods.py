@@ -9,7 +9,8 @@ container has one (`ResourceConfigForPod`; init containers too in 1.37.2, not in
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
@@ -23,7 +24,15 @@ from martello.core.workload import Workload
 from martello.practices.resources.admission import versions
 from martello.practices.resources.admission.limit_ranges import defaulted, orders, ranges
 from martello.practices.resources.admission.totals import Level, pod_totals
-from martello.practices.resources.amounts import Amounts, Malformed, Need, amount, amounts, needs
+from martello.practices.resources.amounts import (
+    Amounts,
+    Malformed,
+    Need,
+    amount,
+    amounts,
+    countable,
+    needs,
+)
 from martello.practices.resources.node.model import Class, Part, Pod, Use, Volume
 from martello.practices.resources.node.qos import SIDECARS, qos_class
 from martello.practices.resources.replicas import expected, whole
@@ -55,14 +64,17 @@ class Rank(NamedTuple):
 
 def pods(world: Cluster, use: Mapping[str, Use] | None = None) -> tuple[Pod, ...]:
     """All pods: of a live world (some pod is on a node) its pods that are not over, else the
-    replicas of every workload, not placed, named `web-0`, `web-1`. `use` is by `namespace/pod` and
-    `namespace/pod/container`, or by workload in the pod's place: `namespace/deploy/web`,
-    `namespace/deploy/web/container`. Raises BadInput for amounts that no server takes, and for too
-    many pods.
+    replicas of every workload, not placed, named `web-0`, `web-1` (`web-deploy-0`, `web-cj-0` where
+    several workloads of the namespace have one name). Pods without a container are none. `use` is
+    by `namespace/pod` and `namespace/pod/container`, or by workload in the pod's place:
+    `namespace/deploy/web`, `namespace/deploy/web/container`. Raises BadInput for amounts that no
+    server takes, and for too many pods.
     """
     measured = use or {}
     found: list[Pod] = []
     for pod in _live(world, measured) if _runs(world) else _expected(world, measured):
+        if not pod.parts:
+            continue  # no server stores it
         found.append(pod)
         if len(found) > MOST:
             raise BadInput(
@@ -101,15 +113,20 @@ def _live(world: Cluster, use: Mapping[str, Use]) -> Iterator[Pod]:
 
 
 def _expected(world: Cluster, use: Mapping[str, Use]) -> Iterator[Pod]:
+    named = Counter(
+        (one.resource.ref.namespace, one.resource.ref.name) for one in world.workloads()
+    )
     for workload in world.workloads():
         ref = workload.resource.ref
         count = replicas(world, workload)
         if not count:
             continue
         pod = _shaped(world, workload, _named(ref.kind, ref.name), placed=False)
-        alone = ref.kind == "Pod"
+        alone, stem = ref.kind == "Pod", ref.name
+        if named[ref.namespace, ref.name] > 1:
+            stem = f"{ref.name}-{pod.workload.partition('/')[0]}"
         for index in range(min(count, MOST + 1)):
-            name = ref.name if alone else f"{ref.name}-{index}"
+            name = ref.name if alone else f"{stem}-{index}"
             yield _with_use(msgspec.structs.replace(pod, name=name), use)
 
 
@@ -127,6 +144,25 @@ def replicas(world: Cluster, workload: Workload) -> int:
         spec = _mapping(_mapping(spec.get("jobTemplate")).get("spec"))
     given = whole(spec.get("parallelism")) if kind in ("Job", "CronJob") else None
     return 1 if given is None else max(given, 0)
+
+
+def absent(world: Cluster, found: Iterable[Pod]) -> tuple[str, ...]:
+    """The workloads of files, as `namespace/deploy/web`, that are meant to have pods and have none
+    among those that were found; Jobs come and go. Of a live world none: there what is not is not.
+    """
+    if world.name:
+        return ()
+    here = {pod.owner for pod in found}
+    lacking: dict[str, None] = {}
+    for workload in world.workloads():
+        resource = workload.resource
+        over = _mapping(resource.raw.get("status")).get("phase") in _OVER
+        if over or resource.ref.kind in ("Job", "CronJob") or not replicas(world, workload):
+            continue
+        owner = f"{workload.namespace}/{owner_of(world, resource)}"
+        if owner not in here:
+            lacking[owner] = None
+    return tuple(lacking)
 
 
 def _shaped(world: Cluster, workload: Workload, owner: str, *, placed: bool) -> Pod:
@@ -153,12 +189,17 @@ def _shaped(world: Cluster, workload: Workload, owner: str, *, placed: bool) -> 
         name="",
         workload=owner,
         parts=tuple(
-            Part(need.name, need.requests, need.limits, sidecar=need.role == "sidecar")
+            Part(
+                need.name,
+                countable(need.requests),
+                countable(need.limits),
+                sidecar=need.role == "sidecar",
+            )
             for need in asked
             if need.role == "regular" or (need.role == "sidecar" and minor >= SIDECARS)
         ),
-        request=request,
-        limit=_capped(asked, limit, counted, minor),
+        request=countable(request),
+        limit=countable(_capped(asked, limit, counted, minor)),
         qos=_class(asked, counted),
         priority=rank.priority,
         host_pid=workload.pod.get("hostPID") is True,
@@ -259,8 +300,8 @@ def _volumes(workload: Workload) -> Iterator[Volume]:
         if not isinstance(volume, dict) or not isinstance(volume.get("emptyDir"), dict):
             continue
         source = volume["emptyDir"]
-        milli = amount(source.get("sizeLimit"))
-        size = -(-milli // 1000) if milli is not None and milli > 0 else None
+        milli = countable({"": amount(source.get("sizeLimit")) or 0})[""]
+        size = -(-milli // 1000) if milli > 0 else None
         yield Volume(str(volume.get("name", "")), source.get("medium") == "Memory", size)
 
 

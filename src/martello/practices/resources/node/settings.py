@@ -17,7 +17,7 @@ from martello.core.cluster import Cluster
 from martello.core.errors import BadInput
 from martello.core.resource import Resource
 from martello.core.version import minor
-from martello.practices.resources.amounts import Amounts, Malformed, amount, amounts
+from martello.practices.resources.amounts import Amounts, Malformed, amount, amounts, countable
 from martello.practices.resources.node.model import Node, Use
 from martello.practices.resources.node.summary import (
     mapping,
@@ -70,26 +70,29 @@ def nodes(
     kubelets: Mapping[str, Mapping[str, Any]] | None = None,
     stats: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> tuple[Node, ...]:
-    """Every Node object as a Node; without any, one assumed node of the name "" (4 cores, 16 GiB,
-    100 GiB, 110 pods). `kubelets` (KubeletConfiguration) and `stats` (/stats/summary) are by node
-    name; a configuration under "" holds for every node without one of its own. Raises BadInput.
+    """Every Node object as a Node. One that pods are on but that is not here is assumed (4 cores,
+    16 GiB, 100 GiB, 110 pods); where there is none at all, one such of the name "". `kubelets`
+    (KubeletConfiguration) and `stats` (/stats/summary) are by node name; a configuration under ""
+    holds for every node without one of its own. Raises BadInput.
     """
     told, seen = kubelets or {}, stats or {}
     common = told.get("")
-    found = [
-        _node(world, one, told.get(one.ref.name, common), seen.get(one.ref.name))
-        for one in sorted(world.of_kind("Node"), key=lambda one: one.ref.name)
-    ]
-    return tuple(found) or (_node(world, None, common, seen.get("")),)
+    known = {one.ref.name: one for one in world.of_kind("Node")}
+    named = [one.spec.get("nodeName") for one in world.of_kind("Pod")]
+    names = {*known, *(name for name in named if isinstance(name, str) and name)} or {""}
+    return tuple(
+        _node(world, name, known.get(name), told.get(name, common), seen.get(name))
+        for name in sorted(names)
+    )
 
 
 def _node(
     world: Cluster,
+    name: str,
     resource: Resource | None,
     kubelet: Mapping[str, Any] | None,
     stats: Mapping[str, Any] | None,
 ) -> Node:
-    name = resource.ref.name if resource is not None else ""
     spec = resource.spec if resource is not None else {}
     status = mapping(resource.raw.get("status")) if resource is not None else {}
     capacity = _amounts(status.get("capacity"), name) or dict(_ASSUMED)
@@ -165,7 +168,7 @@ def _version(status: Mapping[str, Any], default: int) -> int:
 
 def _amounts(value: Any, node: str) -> Amounts:
     try:
-        return amounts(value)
+        return countable(amounts(value))
     except Malformed as error:
         raise _bad(node, str(error)) from None
 
@@ -296,7 +299,7 @@ class _Configuration:
             if milli is None or milli < 0:
                 raise _bad(self.node, f"{signal}: {raw[:80]!r} is no amount")
             if milli:
-                found[signal] = -(-milli // 1000)
+                found[signal] = -(-countable({signal: milli})[signal] // 1000)
         return found
 
     def _percentage(self, signal: str, raw: str) -> float:

@@ -138,6 +138,8 @@ def _says(harm: Harm, world: World, own: Sequence[Pod]) -> str:
     text = "; ".join(parts) if parts else _calm(harm, world, own)
     if harm.resource == "pids" and harm.victims:
         text = f"{take_of(harm)} PIDs: {text}"
+    if harm.why and harm.resource == "cpu":
+        text = f"{text}; {harm.why}"
     if harm.why and harm.resource in ("placement", "objects", "api"):
         text = f"{text} ({harm.why})"
     return text

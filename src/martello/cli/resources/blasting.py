@@ -17,6 +17,7 @@ from martello.cli.outputs import write_each
 from martello.cli.progress import Progress
 from martello.cli.reports import Output
 from martello.cli.resources.blast_words import line_of, row_about, worst_of
+from martello.cli.resources.bounding import spaces_of
 from martello.cli.resources.kubelets import Kubelets, kubelets
 from martello.cli.resources.opening import Opened, opened, place
 from martello.cli.resources.shared import beside, shared_by, told_once, without, worst_first
@@ -30,7 +31,7 @@ from martello.practices.resources.blast.refs import workload
 from martello.practices.resources.blast.remedy import Remedies, State, remedies
 from martello.practices.resources.blast.score import gravity
 from martello.practices.resources.node.model import Pod
-from martello.practices.resources.node.pods import pods
+from martello.practices.resources.node.pods import absent, pods
 from martello.practices.resources.node.settings import nodes
 from martello.report.model import Screen
 from martello.report.resources.blast.model import Advice, Row, Told
@@ -66,6 +67,7 @@ def look(
     guards that were found for each.
     """
     seen = opened(flags)
+    spaces_of(seen, flags)  # whoever names a namespace that is not here is told so
     with Progress() as progress:
         progress("looking at nodes and pods")
         known = kubelets(flags["kubelets"], seen.reading, flags)
@@ -74,7 +76,8 @@ def look(
         tenants = _tenants(cluster, flags["tenant_label"])
         world = World(cluster, state.pods, state.nodes, state.may, crown, tenants)
         level: Level = flags["level"]
-        asked = _asked(world, words, flags["namespaces"], level)
+        unplaced = tuple(dict.fromkeys((*world.left, *absent(cluster, state.pods))))
+        asked = _asked(world, unplaced, words, flags["namespaces"], level)
         progress("bounding what each container takes")
         found = [world.blast(owner, level) for owner in asked]
         common = not words and flags["target"] is None and shared_by(found, level)
@@ -87,7 +90,7 @@ def look(
             _row(one, world, crown, find(one) if place_ < most else None, seen, left)
             for place_, one in enumerate(found)
         ]
-    result = _told(world, rows, found, seen, known, words, flags)
+    result = _told(world, rows, found, unplaced, seen, known, words, flags)
     return msgspec.structs.replace(result, shared=told_once(found, rows)) if common else result
 
 
@@ -106,7 +109,11 @@ def _state(seen: Opened, known: Kubelets, flags: dict[str, Any]) -> tuple[State,
 
 
 def _asked(
-    world: World, words: Sequence[str], namespaces: Sequence[str], level: Level
+    world: World,
+    unplaced: Sequence[str],
+    words: Sequence[str],
+    namespaces: Sequence[str],
+    level: Level,
 ) -> list[str]:
     """The workloads that are meant; where whole namespaces attack, one of each stands for all of
     it. Raises BadInput for a word that means none.
@@ -119,6 +126,12 @@ def _asked(
     found: dict[str, None] = {}
     for word in words:
         here = [owner for owner in world.owners if _meant(owner, word, namespaces)]
+        if not here and any(_meant(owner, word, namespaces) for owner in unplaced):
+            raise BadInput(
+                f"{word[:100]} is on no node",
+                "it has no pod, or no node takes one: whom it could hurt is not known",
+                "see its nodeSelector, affinity and tolerations, and the nodes' taints",
+            )
         if not here:
             near = nearest(word, [owner.partition("/")[2] for owner in world.owners] or [word])
             raise BadInput(
@@ -222,6 +235,7 @@ def _told(
     world: World,
     rows: Sequence[Row],
     found: Sequence[Blast],
+    unplaced: Sequence[str],
     seen: Opened,
     known: Kubelets,
     words: Sequence[str],
@@ -232,6 +246,15 @@ def _told(
     notes = list(known.notes)
     if any(not name for name in world.stages):
         notes.append("no Node objects: one node of 4 cores, 16Gi and 100Gi stands for all")
+    elif any("capacity" in stage.node.assumed for stage in world.stages.values()):
+        notes.append("nodes that are not here are taken for ones of 4 cores, 16Gi and 100Gi")
+    spaces = flags["namespaces"]
+    unplaced = [one for one in unplaced if not spaces or one.partition("/")[0] in spaces]
+    if words:  # those that are named are all judged
+        unplaced = []
+    if unplaced:
+        listed = ", ".join(unplaced[:3]) + (" …" if len(unplaced) > 3 else "")
+        notes.append(f"not judged, as they have no pod on any node: {listed}")
     if not words and flags["level"] in ("namespace", "tenant"):
         notes.append("one workload of each namespace is shown: its neighbours there reach as far")
     if world.guessed:
@@ -251,8 +274,8 @@ def _told(
         target=target,
         notes=tuple(notes),
         missing=seen.missing,
-        unassessed=len(unknown),
-        exit=_exit(rows, fail_on, target, bool(unknown or seen.missing), flags),
+        unassessed=len(unknown) + len(unplaced),
+        exit=_exit(rows, fail_on, target, bool(unknown or unplaced or seen.missing), flags),
     )
 
 

@@ -13,6 +13,7 @@ from martello.cli.resources.guard_files import write_guards
 from martello.cli.resources.guarding import ending, show, tell
 from martello.cli.resources.opening import Opened
 from martello.core.errors import BadInput
+from martello.practices.resources.amounts import Malformed
 from martello.practices.resources.blast.remedy import Remedies, State
 from martello.practices.resources.guards import prove
 from martello.practices.resources.guards.remedied import written_down
@@ -38,7 +39,11 @@ def remedy_command(words: Sequence[str], outputs: Sequence[Output], flags: dict[
     levels = tuple(dict.fromkeys(("container", flags["level"])))
     use = {key: use for pod in state.pods for key, use in _use(pod)}
     asked = prove.State(state.nodes, use, state.may, crown_of, levels=levels)
-    proof = prove.prove(state.cluster, found, prove.Before(state.cluster, asked))
+    try:
+        proof = prove.prove(state.cluster, found, prove.Before(state.cluster, asked))
+    except Malformed as error:
+        why = f"no server would store {error}"
+        raise BadInput("cannot prove the guards", why, "correct the object") from error
     shown = tell(seen, found, proof, "", ())
     if proof.holds:
         shown = msgspec.structs.replace(shown, written=write_guards(found, flags["folder"]))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 from tests.support.resources.blasts import (
     GI,
@@ -48,6 +49,27 @@ def _beyond(
 
     found = world or Cluster([])
     return _blast(*pods, nodes=nodes, level=level, world=found, may=may, tenants=tenants)
+
+
+def test_the_nodes_own_services_that_fall_behind_are_told_and_nothing_guards_them() -> None:
+    busy = (node(used_by_system=Use(cpu=2000, memory=0, pids=0, disk=0, inodes=0)),)
+    found = harm(_blast(pod("web", cpu=2000), nodes=busy), "cpu")
+    # 4 cores by weight: 100 for what is outside, 157 for all pods of a node of 4 cores
+    assert found.why == "the node's own services get 444m less than they need"
+    assert (found.guard, found.victims) == (None, ())
+    bounded = harm(_blast(pod("web", cpu=100, limits={"cpu": 100}), nodes=busy), "cpu")
+    assert bounded.why == ""
+    rights = Rights(pods=frozenset(("shop",)))
+    created = harm(_beyond(pod("web", **CALM), nodes=busy, level="token", rights=rights), "cpu")
+    assert created.why == found.why
+    assert created.guard is None
+
+
+def test_a_workload_that_no_node_takes_is_named() -> None:
+    stray = msgspec.structs.replace(pod("db"), node="")
+    tainted = node(taints=({"key": "k", "effect": "NoSchedule"},))
+    world = World(Cluster([]), (pod("web"), stray), (tainted,))
+    assert world.left == ("shop/deploy/db",)
 
 
 def test_cpu_without_a_limit_leaves_others_their_shares_only() -> None:

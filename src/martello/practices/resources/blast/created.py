@@ -14,7 +14,7 @@ from typing import Final
 from martello.practices.resources.blast import caps
 from martello.practices.resources.blast.model import Guard, Resource, Victim
 from martello.practices.resources.blast.room import Room
-from martello.practices.resources.blast.stage import Exact, Stage, Taken
+from martello.practices.resources.blast.stage import Exact, Stage, Taken, behind
 from martello.practices.resources.node import evict, oom, share
 from martello.practices.resources.node.model import Node, Part, Pod, Signal
 
@@ -88,10 +88,12 @@ def _cpu(stage: Stage, room: Room) -> Taken:
         for one in stage.pods
         if one.key in missing
     )
+    why = behind(missing.get(share.SYSTEM[0], 0.0))
     guard = room.guard("cpu_limit")
-    if guard is None and not victims:
+    if guard is None and not victims and not why:
         guard = Guard("the neighbours' requests")
-    return Taken(room.cpu_limit, guard, victims, *_doubt(stage, "cpu", room, guard, victims))
+    doubt = _doubt(stage, "cpu", room, guard, victims)
+    return Taken(room.cpu_limit, guard, victims, *doubt, why)
 
 
 def _memory(stage: Stage, room: Room) -> Taken:

@@ -42,7 +42,7 @@ class World:
 
     __slots__ = (
         *("_created", "_may", "_rooms", "_seats"),
-        *("cluster", "guessed", "owners", "pods", "spaces", "stages", "weights"),
+        *("cluster", "guessed", "left", "owners", "pods", "spaces", "stages", "weights"),
     )
 
     def __init__(
@@ -55,10 +55,12 @@ class World:
         tenants: Mapping[str, Collection[str]] | None = None,
     ) -> None:
         """`may` says what a pod's token may do, and is needed beyond the level of containers;
-        `tenants` says for each namespace which ones are of the same tenant.
+        `tenants` says for each namespace which ones are of the same tenant. `left` are workloads
+        that no node takes.
         """
         self.cluster = cluster
-        self.pods, self.guessed = placed(pods, nodes)
+        given = tuple(pods)
+        self.pods, self.guessed = placed(given, nodes)
         self.spaces = tenants or {}
         self._may = may
         self.owners: dict[str, list[Pod]] = {}
@@ -66,6 +68,7 @@ class World:
         for pod in self.pods:
             self.owners.setdefault(pod.owner, []).append(pod)
             here[pod.node].append(pod)
+        self.left = tuple(dict.fromkeys(p.owner for p in given if p.owner not in self.owners))
         self.stages = {node.name: Stage(node, here[node.name]) for node in nodes}
         accounts: dict[str, set[str]] = {}
         if may is not None:

@@ -75,6 +75,11 @@ class _Line:
         return self.plain[: min(count, skip)] + self._shifted[skip + 1 : count + 1]
 
 
+def behind(short: float) -> str:
+    """What kubelet, runtime and the like miss, in words; empty where they miss nothing."""
+    return f"the node's own services get {ceil(short)}m less than they need" if short else ""
+
+
 class Stage:
     """A node and the pods on it."""
 
@@ -96,23 +101,22 @@ class Stage:
         return self.storage(pod, "disk" if resource == "disk" else "inodes")
 
     def cpu(self, pod: Pod) -> Taken:
-        """It demands all it can get; whoever then gets less than it demands is throttled."""
+        """It demands all it can get; whoever then gets less than it demands is throttled. What is
+        outside of pods is nobody's workload: it is told beside them, and nothing guards it.
+        """
         cap = caps.cpu(pod, self.node)
-        missing = self._starving[pod.key]
+        missing, outside = self._starving[pod.key]
+        why = behind(outside)
         victims = tuple(
             Victim(other.key, other.owner, "throttled", ceil(amount))
             for other, amount in missing
             if other.owner != pod.owner
         )
         guard = cap.guard
-        if guard is None and not victims:
+        if guard is None and not victims and not why:
             guard = Guard("the neighbours' requests")
-        return Taken(
-            cap.most,
-            guard,
-            victims,
-            *self.doubt("cpu", guard, victims, self._cpu_known),
-        )
+        doubt = self.doubt("cpu", guard, victims, self._cpu_known)
+        return Taken(cap.most, guard, victims, *doubt, why)
 
     def memory(self, pod: Pod) -> Taken:
         """The union of what the kubelet evicts and of what the kernel kills before."""
@@ -298,20 +302,23 @@ class Stage:
         return oom.Weighing(self.node, self.pods)
 
     @cached_property
-    def _starving(self) -> dict[str, list[tuple[Pod, float]]]:
-        """By attacker: the pods that miss processor time, and how much."""
+    def _starving(self) -> dict[str, tuple[list[tuple[Pod, float]], float]]:
+        """By attacker: the pods that miss processor time, and how much; and how much all that is
+        outside of pods misses.
+        """
         self.sorts += 1
         attackers = [(pod.key, caps.cpu(pod, self.node).part.name) for pod in self.pods]
         by_key = {pod.key: pod for pod in self.pods}
-        found: dict[str, list[tuple[Pod, float]]] = {}
+        found: dict[str, tuple[list[tuple[Pod, float]], float]] = {}
         for who, lost in zip(
             attackers, share.each(self.node, self.pods, self.demands, attackers), strict=True
         ):
             missing: dict[str, float] = {}
             for (key, _), amount in lost.items():
                 missing[key] = missing.get(key, 0.0) + amount
-            missing.pop(share.SYSTEM[0], None)  # what is outside of pods is nobody's workload
-            found[who[0]] = [(by_key[key], amount) for key, amount in missing.items()]
+            outside = missing.pop(share.SYSTEM[0], 0.0)
+            rows = [(by_key[key], amount) for key, amount in missing.items()]
+            found[who[0]] = (rows, outside)
         return found
 
     @cached_property

@@ -103,6 +103,6 @@ class Told(msgspec.Struct, frozen=True):
     target: float | None = None
     notes: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
-    unassessed: int = 0  # lines that settings decide which nobody told
+    unassessed: int = 0  # lines that settings decide which nobody told, workloads without a node
     exit: int = 0
     shared: Shared | None = None

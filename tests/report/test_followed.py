@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from martello.report.text import followed
+from martello.report.text import followed, hanging
 
 COMMAND = "martello paths cut -f 'my shop' --to node --write fixes/"
 
@@ -18,3 +18,10 @@ def test_it_stands_below_where_there_is_none() -> None:
 
 def test_without_one_the_line_is_wrapped() -> None:
     assert followed("exit 0: " + "word " * 5, "", 20)[1].startswith("  word")
+
+
+def test_a_percent_sign_stays_with_its_number() -> None:
+    assert hanging("minutes above it: 34 %, now 9 %", 22, 2) == [
+        "minutes above it:",
+        "  34 %, now 9 %",
+    ]

@@ -60,11 +60,13 @@ def wrap(text: str, columns: int, indent: str) -> list[str]:
 
 
 def hanging(text: str, columns: int, indent: int) -> list[str]:
-    """A text that is wrapped with what follows the first line further to the right."""
+    """A text that is wrapped with what follows the first line further to the right; a percent sign
+    stays with its number.
+    """
     if columns <= 0 or width(text) <= columns:
         return [text]
     head = text[: len(text) - len(text.lstrip())]
-    words = text.strip().split(" ")
+    words = text.strip().replace(" %", "\N{NO-BREAK SPACE}%").split(" ")
     made, line, empty = [], head, True
     for word in words:
         if not empty and width(line) + 1 + width(word) > columns:
@@ -72,7 +74,7 @@ def hanging(text: str, columns: int, indent: int) -> list[str]:
             line, empty = " " * indent, True
         line += word if empty else f" {word}"
         empty = False
-    return [*made, line.rstrip()]
+    return [one.replace("\N{NO-BREAK SPACE}%", " %") for one in (*made, line.rstrip())]
 
 
 def followed(head: str, command: str, columns: int) -> list[str]:

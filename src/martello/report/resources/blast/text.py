@@ -9,7 +9,7 @@ from martello.core.finding import SEVERITIES, rank
 from martello.report.model import Screen
 from martello.report.network.svg import cut
 from martello.report.resources.blast.model import Line, Row, Shared, Told
-from martello.report.text import clean, hanging, pad, paint, plural, width
+from martello.report.text import clean, followed, hanging, pad, paint, plural, width
 
 SHORT: Final = {
     "cpu": "cpu",
@@ -167,21 +167,16 @@ def _end(told: Told, screen: Screen) -> Iterator[str]:
     words += f"attacker {told.level}: "
     words += f"{hurting} can hurt others" if hurting else "nobody can hurt another"
     yield words
-    last = f"exit {told.exit}{_why(told)}"
-    if any(row.advice is not None for row in told.rows):
-        next = "next: --write DIR makes the guards, proved"
-        if not screen.width or width(last) + len(next) + 4 <= screen.width:
-            last = f"{last}    {next}"
-        else:
-            yield next
-    yield from hanging(last, screen.width, 8)
+    guards = any(row.advice is not None for row in told.rows)
+    next = "--write DIR makes the guards, proved" if guards else ""
+    yield from followed(f"exit {told.exit}{_why(told)}", next, screen.width)
 
 
 def _why(told: Told) -> str:
     """What decided the exit code."""
     if told.exit == 3:
         count = plural(told.unassessed, "answer")
-        parts = [f"{count} with ? (--kubelet FILE)"] if told.unassessed else []
+        parts = [f"{count} not known (?: --kubelet FILE)"] if told.unassessed else []
         parts += ["something was not read"] if told.missing else []
         return f": {', '.join(parts)}, or --allow-incomplete"
     if told.exit != 1:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import click
 
@@ -21,17 +21,18 @@ def _all(*options: Callable[[Any], Any]) -> Callable[[F], F]:
     return add
 
 
+_NAMESPACE: Final = "The namespace that is asked about."
 namespace_flag = click.option(
     "-n",
     "--namespace",
     "namespace",
     default="",
     metavar="NAME",
-    help="Where objects go that name no namespace [default: default].",
+    help=_NAMESPACE,
 )
 
 namespaces_flags = _all(
-    options.namespaces,
+    click.option("-n", "--namespace", "namespaces", multiple=True, metavar="NAME", help=_NAMESPACE),
     click.option("-A", "--all-namespaces", is_flag=True, help="All namespaces (the default)."),
 )
 

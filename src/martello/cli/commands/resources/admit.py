@@ -30,7 +30,8 @@ from martello.cli.resources import settings
 @options.debug
 def command(objects: tuple[str, ...], **flags: Any) -> int:
     """Say what the API server would make of these objects, in their order: changed to what, or why
-    refused, by which LimitRange or quota. Exit 0 all are let in, 1 one is not, 3 unknown.
+    refused, by which LimitRange or quota. Objects that name no namespace go where -n says, else
+    into default. Exit 0 all are let in, 1 one is not, 3 unknown.
     """
     from martello.cli.resources.admitting import answers
     from martello.cli.resources.opening import opened

@@ -97,7 +97,8 @@ def _lacking(demand: Demand) -> str:
     if not demand.ran.any():
         return "no data: no samples of processor time"
     if demand.days < _LEAST:
-        return f"not enough data: {demand.days * 24:.0f} hours, a day is the least"
+        hours = round(demand.days * 24)
+        return f"not enough data: {hours} hour{'' if hours == 1 else 's'}, a day is the least"
     always = not demand.key.workload.startswith(_COMING)
     if always and demand.missing > _GAPS:
         return f"no data in {demand.missing:.0%} of the hours between the first and the last sample"

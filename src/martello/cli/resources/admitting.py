@@ -23,6 +23,7 @@ from martello.practices.resources.admission.quotas import Limited, Quota, limite
 from martello.practices.resources.admission.server import Server
 from martello.practices.resources.amounts import Malformed, text
 from martello.report.resources.model import Answer, Answers, Filled, Reason, Share
+from martello.report.text import encoded
 
 _CONFIGURATIONS: Final = ("AdmissionConfiguration", "ResourceQuotaConfiguration", "Configuration")
 _FIRST: Final = (
@@ -177,7 +178,7 @@ def _filled(found: Admission) -> Iterator[Filled]:
     for path, value, by in found.changes:
         yield Filled(
             show(path),
-            str(value),
+            value if isinstance(value, str) else encoded(value),
             called(by) if by is not None else "",
             place(by, _rule(by)) if by is not None else "",
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Any, Final
@@ -155,6 +156,14 @@ def countable(found: Amounts) -> Amounts:
     if all(milli <= _MOST for milli in found.values()):
         return found
     return {name: min(milli, _MOST) for name, milli in found.items()}
+
+
+def divided(one: int, other: int) -> float:
+    """A quotient of numbers of any size, as floating-point numbers have it."""
+    try:
+        return one / other
+    except OverflowError:
+        return math.inf
 
 
 def needs(workload: Workload) -> tuple[Need, ...]:

@@ -21,7 +21,7 @@ from martello.practices.resources.admission.totals import (
     shared,
     summed,
 )
-from martello.practices.resources.amounts import Amounts, Malformed, Need, read, text
+from martello.practices.resources.amounts import Amounts, Malformed, Need, divided, read, text
 
 _MOST: Final = 4  # LimitRanges of one namespace whose orders are tried
 _KEYS: Final = ("default", "defaultRequest", "min", "max", "maxLimitRequestRatio")
@@ -221,7 +221,7 @@ def _ratio(item: Item, name: str, ratio: int, request: int, limit: int) -> str:
         return f"{head}, but no limit is specified or limit is 0"
     if max(request, limit, ratio) > _MILLI:
         request, limit = -(-request // 1000), -(-limit // 1000)
-    given = limit / request
-    if given * 1000 <= float(ratio):
+    given = divided(limit, request)
+    if given * 1000 <= divided(ratio, 1):
         return ""
     return f"{head}, but provided ratio is {given:f}"

@@ -22,7 +22,7 @@ from martello.practices.resources.admission.totals import (
     requests_of,
     summed,
 )
-from martello.practices.resources.amounts import Amounts, Need, read, text
+from martello.practices.resources.amounts import Amounts, Need, divided, read, text
 
 _OF_PODS: Final = frozenset(
     (
@@ -218,8 +218,8 @@ def _range_values(item: Item, name: str) -> Iterator[Problem]:
         path = (*item.path, "maxLimitRequestRatio")
         if ratio < 1000:
             yield Problem(path, f"ratio {text(ratio)} is less than 1", text(ratio), key=name)
-        if least and most is not None and ratio / 1000 > most / least:
-            detail = f"ratio {text(ratio)} is greater than max/min = {most / least:f}"
+        if least and most is not None and divided(ratio, 1000) > divided(most, least):
+            detail = f"ratio {text(ratio)} is greater than max/min = {divided(most, least):f}"
             yield Problem(path, detail, text(ratio), key=name)
     if not names.overcommits(name) and None not in (default, request) and default != request:
         detail = (

@@ -223,3 +223,47 @@ def test_the_demo_gives_a_screen_for_both() -> None:
     assert (done.code, "7 objects: 7 admitted" in done.out) == (0, True)
     done = ask("resources", "quota", "-f", "demo")
     assert (done.code, "4 of 20" in done.out) == (1, True)
+
+
+SCALED = """\
+apiVersion: autoscaling/v2
+kind: HorizontalPodAutoscaler
+metadata: {name: web, namespace: shop}
+spec:
+  minReplicas: 1
+  maxReplicas: 9
+  scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: web}
+"""
+
+
+def test_a_workload_makes_its_own_number_of_pods_before_an_autoscaler_lowers_it(here: Path) -> None:
+    (here / "world" / "scaled.yaml").write_text(SCALED, encoding="utf-8")
+    done = ask("resources", "admit", "web.yaml", "-f", "world", cwd=here)
+    assert "3 of 5 pods" in done.out
+
+
+def test_what_is_filled_in_is_written_as_json(here: Path) -> None:
+    runtime = """
+apiVersion: node.k8s.io/v1
+kind: RuntimeClass
+metadata: {name: kata}
+handler: kata
+overhead: {podFixed: {cpu: 10m}}
+"""
+    (here / "world" / "runtime.yaml").write_text(runtime, encoding="utf-8")
+    pod = "      runtimeClassName: kata\n      containers:"
+    (here / "web.yaml").write_text(WEB.replace("      containers:", pod), encoding="utf-8")
+    done = ask("resources", "admit", "web.yaml", "-f", "world", cwd=here, columns=0)
+    assert 'overhead: {"cpu":"10m"}' in done.out
+
+
+@pytest.mark.parametrize("amounts", ["{min: {cpu: 1m}, max: {cpu: 1e400}}", "{min: {cpu: 1m}}"])
+def test_a_ratio_of_any_size_is_compared(here: Path, amounts: str) -> None:
+    item = amounts[:-1] + ", type: Container, maxLimitRequestRatio: {cpu: 2}}"
+    text = GUARDS.replace("{type: Container, default: {memory: 512Mi}, max: {memory: 1Gi}}", item)
+    (here / "world" / "guards.yaml").write_text(text, encoding="utf-8")
+    pod = BIG.replace("requests: {memory: 2Gi}", "{requests: {cpu: 1m}, limits: {cpu: 1e400}}")
+    (here / "big.yaml").write_text(pod, encoding="utf-8")
+    done = ask("resources", "admit", "big.yaml", "world", "-n", "shop", "-f", "world", cwd=here)
+    assert done.code == 1
+    assert "provided ratio is inf" in done.out

@@ -41,8 +41,9 @@ def expected(workload: Workload, cluster: Cluster) -> int | None:
 
 
 def wanted(workload: Workload, cluster: Cluster) -> int:
-    """How many pods it makes at a time, as far as it is known: at least its own or its autoscaler's
-    number, one for each node or for each that a Job runs at once; 1 where nobody says it.
+    """How many pods it makes at a time, as far as it is known: its own number, or its autoscaler's
+    least if that is more (which lowers it only later); one for each node, or as many as a Job runs
+    at once; 1 where nobody says it.
     """
     spec = workload.resource.spec
     match workload.resource.ref.group_kind:
@@ -57,7 +58,8 @@ def wanted(workload: Workload, cluster: Cluster) -> int:
             at_once = 1 if at_once is None else at_once
             return max(0, at_once if all_of_it is None else min(at_once, all_of_it))
     least = expected(workload, cluster)
-    return 1 if least is None else max(0, least)
+    own = whole(spec.get("replicas")) if workload.resource.ref.kind in _COUNTED else None
+    return max(0, max((n for n in (own, least) if n is not None), default=1))
 
 
 def whole(value: Any) -> int | None:

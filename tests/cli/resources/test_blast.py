@@ -201,3 +201,44 @@ def test_a_namespace_without_quotas_stops_all_writes(shop: Path) -> None:
     assert "no write to the API passes any more" in done.out
     assert "count/ quotas in shop" in done.out
     assert "must give way" in done.out
+
+
+POD = """
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: lone, namespace: shop}
+spec: {nodeName: worker-9, containers: [{name: c, image: a}]}
+status: {phase: Running}
+"""
+
+
+def test_pods_on_a_node_that_is_not_here_are_judged(tmp_path: Path) -> None:
+    (tmp_path / "pods.yaml").write_text(POD, encoding="utf-8")
+    done = _blast("-f", "pods.yaml", cwd=tmp_path)
+    assert done.code == 3
+    assert "shop/pod/lone" in done.out
+    assert "nodes that are not here are taken for ones of 4 cores" in done.out
+
+
+@pytest.mark.parametrize("why", ["no node takes it", "it has no pod"])
+def test_what_is_on_no_node_is_not_judged_and_said_so(shop: Path, why: str) -> None:
+    text = (shop / "shop.yaml").read_text()
+    if why == "it has no pod":  # one pod on a node makes it a picture of what runs
+        text = f"{_deploy('web', 'shop', OPEN)}{POD}"
+    else:
+        text = text.replace("metadata: {name: worker-1}", "metadata: {name: worker-1}\nspec: {}")
+        text = text.replace("spec: {}", "spec: {unschedulable: true}")
+    (shop / "shop.yaml").write_text(text, encoding="utf-8")
+    done = _blast("-f", "shop.yaml", "--kubelet", "kubelet/worker-1.yaml", cwd=shop)
+    assert done.code == 3, done.err
+    assert "not judged, as they have no pod on any node: shop/deploy/web" in done.out
+    asked = _blast("deploy/web", "-f", "shop.yaml", cwd=shop)
+    assert asked.code == 2
+    assert "deploy/web is on no node" in asked.err
+
+
+def test_a_namespace_that_is_not_here_is_no_pass(shop: Path) -> None:
+    done = _blast("-f", "shop.yaml", "-n", "shpo", cwd=shop)
+    assert done.code == 2
+    assert "there is no namespace shpo" in done.err

@@ -209,10 +209,10 @@ def samples(rng: Random) -> str:
     for at in range(_BEGIN, _BEGIN + rng.choice((0, 60, 90_000, 216_000)), step):
         for metric, value in (("cpu", (at - _BEGIN) * 0.01), ("memory", flat)):
             for pod in ("web-a", "web-b"):
-                time: Any = at
+                time, seen = str(at), str(value)
                 if rng.random() < 0.01:
-                    time, value = rng.choice((at, "x", -1)), rng.choice(_NOT_SAMPLES)
-                rows.append(f"{time},shop,{pod},c,{metric},{value},deploy/web")
+                    time, seen = rng.choice((time, "x", "-1")), rng.choice(_NOT_SAMPLES)
+                rows.append(f"{time},shop,{pod},c,{metric},{seen},deploy/web")
     return "\n".join(rows)
 
 

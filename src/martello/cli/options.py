@@ -33,6 +33,9 @@ namespaces = click.option(
     metavar="NAME",
     help="Only this namespace. Repeatable.",
 )
+everything = click.option(
+    "--all", "everything", is_flag=True, help="Print everything that was found, also what is waived."
+)
 kubeconfig = click.option("--kubeconfig", default=None, metavar="FILE", help="The kubeconfig file.")
 
 context = click.option(
@@ -99,9 +102,7 @@ verdict_flags = _all(
     click.option(
         "--show", type=click.Choice(list(SEVERITIES)), help="What is printed [default: low]."
     ),
-    click.option(
-        "--all", "everything", is_flag=True, help="Print every group, and what is waived."
-    ),
+    everything,
     click.option(
         "--allow-incomplete/--no-allow-incomplete",
         default=None,

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 )
 @click.option("--verdict", default="", metavar="FILE", help="Where the signed verdict goes.")
 @click.option("--record", is_flag=True, help="Write it into the ledger, signed.")
-@click.option("--all", "everything", is_flag=True, help="Print every group, and what is waived.")
+@options.everything
 @settings.gating_flags
 @settings.target_flags
 @settings.data_flags

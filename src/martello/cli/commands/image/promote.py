@@ -35,7 +35,7 @@ from martello.core.errors import BadInput
     default=None,
     help="Layers of archives and local engines [default: gzip]. Others keep their digest.",
 )
-@click.option("--all", "everything", is_flag=True, help="Print every group, and what is waived.")
+@options.everything
 @settings.gating_flags
 @settings.target_flags
 @settings.data_flags

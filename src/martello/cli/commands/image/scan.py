@@ -35,7 +35,7 @@ from martello.core.vulnerability import LEVELS
 @click.option(
     "--show", type=click.Choice(LEVELS[:4]), default="low", help="What is printed [default: low]."
 )
-@click.option("--all", "everything", is_flag=True, help="Print every group, and what is waived.")
+@options.everything
 @click.option(
     "--allow-incomplete", is_flag=True, help="Exit 0 although something could not be assessed."
 )

@@ -28,7 +28,7 @@ FORMATS: Final = ("text", "json", "html")
     "--horizon", default="14d", metavar="TIME", help="How long it is to last [default: 14d]."
 )
 @settings.write_flag
-@click.option("--all", "everything", is_flag=True, help="Print every container.")
+@options.everything
 @measuring.prometheus_flags
 @settings.world_flags
 @options.output_of(FORMATS)

@@ -34,7 +34,7 @@ namespaces = click.option(
     help="Only this namespace. Repeatable.",
 )
 everything = click.option(
-    "--all", "everything", is_flag=True, help="Print everything that was found, also what is waived."
+    "--all", "everything", is_flag=True, help="Print everything, what is waived too."
 )
 kubeconfig = click.option("--kubeconfig", default=None, metavar="FILE", help="The kubeconfig file.")
 

@@ -264,3 +264,24 @@ def test_a_real_prometheus_end_to_end(tmp_path: Path) -> None:
         server.kill()
         gone = ask("resources", "advise", *words[:-4], "--until", until, cwd=tmp_path)
         assert gone.code == 4
+
+
+def test_a_word_that_means_nothing_beside_one_that_does_is_no_pass() -> None:
+    words = ("-f", "demo", "--samples", "demo", "--allow-incomplete")
+    done = ask("resources", "advise", "deploy/web", "deploy/wbe", "-n", "shop", *words[:-1])
+    assert done.code == 3
+    assert "deploy/wbe: no samples of it, and no such workload" in done.out
+    assert (
+        ask("resources", "advise", "deploy/web", "-n", "shop", "-n", "shpo", *words[:-1]).code == 3
+    )
+    assert ask("resources", "advise", "deploy/web", "deploy/wbe", *words).code == 0
+
+
+def test_a_size_of_today_beyond_64_bits_is_told(tmp_path: Path) -> None:
+    text = WEB.replace('cpu: "1", memory: 512Mi', "cpu: 1e400, memory: 1e400")
+    (tmp_path / "web.yaml").write_text(text, encoding="utf-8")
+    (tmp_path / "use.csv").write_text(
+        "time,namespace,pod,container,metric,value\n1e9,a,b,c,cpu,1\n"
+    )
+    document = _document("-f", "web.yaml", "--samples", "use.csv", cwd=tmp_path)
+    assert {one["container"] for one in document["containers"]} >= {"app"}

@@ -97,7 +97,7 @@ def _told(
         days=(seen.until - seen.since) / 86_400,
         samples=seen.source.counts.samples,
         lost=tuple(_gap(gap) for gap in gaps if gap.of is None),
-        missing=world.missing if world else (),
+        missing=(*(world.missing if world else ()), *asked.unmet(found)),
         notes=tuple(_notes(world, seen, broken)),
         everything=flags["everything"],
     )
@@ -162,8 +162,20 @@ class _Asked:
         """Whether a container is asked about."""
         if self.namespaces and key.namespace not in self.namespaces:
             return False
-        whole = (key.namespace, *key.workload.split("/"))
-        return not self.words or any(whole[-len(parts) :] == parts for parts in self.words)
+        return not self.words or any(_meant(key, parts) for parts in self.words)
+
+    def unmet(self, found: Sequence[Advice]) -> Iterator[str]:
+        """What was asked about and is not there, neither measured nor among the objects."""
+        for parts in self.words:
+            if not any(_meant(one.key, parts) for one in found):
+                yield f"{'/'.join(parts)}: no samples of it, and no such workload"
+        for name in sorted(self.namespaces - {one.key.namespace for one in found}):
+            yield f"namespace {name}: no samples of it, and no workloads"
+
+
+def _meant(key: Key, parts: tuple[str, ...]) -> bool:
+    whole = (key.namespace, *key.workload.split("/"))
+    return whole[-len(parts) :] == parts
 
 
 def _silent(

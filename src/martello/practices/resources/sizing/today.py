@@ -10,7 +10,7 @@ from martello.core.cluster import Cluster
 from martello.core.path import look_up
 from martello.core.sizing import Key, Runtime, Scaler, Sizes, Today
 from martello.core.workload import Container
-from martello.practices.resources.amounts import amount
+from martello.practices.resources.amounts import amount, countable
 from martello.practices.resources.replicas import AUTOSCALER, target
 
 VERTICAL: Final = "VerticalPodAutoscaler.autoscaling.k8s.io"
@@ -79,7 +79,7 @@ def _sizes(container: Container) -> Sizes:
 def _amount(written: Any) -> float | None:
     """Cores or bytes; None where nothing, or nothing that the server would take, is written."""
     found = None if written is None else amount(written)
-    return None if found is None else found / 1000
+    return None if found is None else countable({"": found})[""] / 1000
 
 
 def _scalers(world: Cluster) -> dict[tuple[str, str, str], tuple[Scaler, ...]]:

@@ -242,3 +242,16 @@ def test_a_namespace_that_is_not_here_is_no_pass(shop: Path) -> None:
     done = _blast("-f", "shop.yaml", "-n", "shpo", cwd=shop)
     assert done.code == 2
     assert "there is no namespace shpo" in done.err
+
+
+def test_a_cron_job_is_called_as_advise_calls_it(tmp_path: Path) -> None:
+    job = {
+        "apiVersion": "batch/v1",
+        "kind": "CronJob",
+        "metadata": {"name": "nightly", "namespace": "shop"},
+        "spec": {"jobTemplate": {"spec": {"template": {"spec": {"containers": [{"name": "c"}]}}}}},
+    }
+    (tmp_path / "job.json").write_text(json.dumps(job), encoding="utf-8")
+    done = _blast("cronjob/nightly", "-f", "job.json", cwd=tmp_path)
+    assert "shop/cronjob/nightly" in done.out
+    assert "(job.json:1)" in done.out

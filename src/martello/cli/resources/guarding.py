@@ -39,7 +39,6 @@ if TYPE_CHECKING:
     from martello.practices.resources.usage.demand import Demand
 
 _DEPTH: Final = 3_000  # pods up to which attackers of whole namespaces are tried, too
-_NAMES: Final = {"cronjob": "cj"}  # kinds as measurements call them
 
 
 def guard_command(outputs: Sequence[Output], flags: dict[str, Any]) -> int:
@@ -180,9 +179,7 @@ def demands(seen: Opened, flags: dict[str, Any], gaps: list[Gap]) -> Iterator[De
 
 
 def _key(demand: Demand) -> str:
-    kind, slash, name = demand.key.workload.partition("/")
-    of = f"{_NAMES.get(kind, kind)}{slash}{name}"
-    return f"{demand.key.namespace}/{of}/{demand.key.container}"
+    return f"{demand.key.namespace}/{demand.key.workload}/{demand.key.container}"
 
 
 def _size(demand: Demand) -> Size | None:

@@ -20,7 +20,7 @@ _KINDS: Final = {
     "ds": "DaemonSet.apps",
     "rs": "ReplicaSet.apps",
     "rc": "ReplicationController",
-    "cj": "CronJob.batch",
+    "cronjob": "CronJob.batch",
     "job": "Job.batch",
     "pod": "Pod",
 }

@@ -50,7 +50,6 @@ _SHORT: Final = {
     "DaemonSet": "ds",
     "ReplicaSet": "rs",
     "ReplicationController": "rc",
-    "CronJob": "cj",
 }
 _NOTHING: Final = Use()
 
@@ -64,8 +63,8 @@ class Rank(NamedTuple):
 
 def pods(world: Cluster, use: Mapping[str, Use] | None = None) -> tuple[Pod, ...]:
     """All pods: of a live world (some pod is on a node) its pods that are not over, else the
-    replicas of every workload, not placed, named `web-0`, `web-1` (`web-deploy-0`, `web-cj-0` where
-    several workloads of the namespace have one name). Pods without a container are none. `use` is
+    replicas of every workload, not placed, named `web-0`, `web-1` (`web-deploy-0` where several
+    workloads of the namespace have one name). Pods without a container are none. `use` is
     by `namespace/pod` and `namespace/pod/container`, or by workload in the pod's place:
     `namespace/deploy/web`, `namespace/deploy/web/container`. Raises BadInput for amounts that no
     server takes, and for too many pods.

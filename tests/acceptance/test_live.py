@@ -18,7 +18,6 @@ ONLY_LIVE = {
     ("NET-001", "Namespace", "", "default"): "the server made this namespace",
     ("RES-008", "Namespace", "", "default"): "the server made this namespace",
     ("RES-009", "Namespace", "", "default"): "the server made this namespace",
-    ("RES-010", "ResourceQuota", "ci", "ci"): "1.20 drops ttlSecondsAfterFinished of a Job",
     ("RES-024", "Job", "ci", "nightly"): "1.20 drops ttlSecondsAfterFinished, alpha there",
     ("RES-004", "Deployment", "corner", "written"): "quantities in canonical form",
 }

@@ -29,6 +29,7 @@ LEFT_OUT: Final = (
 EXPLAINED: Final = {
     "POD-052": "the server fills in serviceAccountName",
     "RES-004": "the message names quantities, which the server puts into canonical form",
+    "RES-010": "no controller manager fills in the status here: the quota holds nothing yet",
     "RES-022": "the server writes replicas: 1",
     "ACC-900": "paths lead over nodes: files list none, so there is some; the server has none",
     "ACC-901": "as ACC-900",

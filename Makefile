@@ -7,7 +7,7 @@ TESTS  ?=
 WORKERS ?= 2
 SEEDS  ?= 300
 
-.PHONY: help run test test-packets test-cluster test-noise test-access test-admission test-sizing test-faults check corpus bench docs golden lock wheel clean
+.PHONY: help run test test-packets test-cluster test-noise test-access test-admission test-blast test-sizing test-faults check corpus bench docs golden lock wheel clean
 
 help: ## list the tasks
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | sort | expand -t 16
@@ -21,9 +21,9 @@ test: $(VENV)/dev ## run the default tests
 test-packets: $(VENV)/dev ## compare analyser, oracle and real packets on SEEDS random clusters (as root)
 	SEEDS=$(SEEDS) $(BIN)/python -m pytest -q tests/acceptance/test_packets.py
 
-test-cluster: $(VENV)/dev ## networks and monitor on whole clusters with running pods (as root; MARTELLO_CLUSTER)
+test-cluster: $(VENV)/dev ## networks, monitor and resources on whole clusters with running pods (as root; MARTELLO_CLUSTER)
 	MARTELLO_CLUSTER=$${MARTELLO_CLUSTER:-../shared/k8s/cluster} $(BIN)/python -m pytest -q tests/acceptance/test_real_network.py tests/acceptance/test_real_sensor.py \
-	  tests/acceptance/test_real_monitor.py tests/acceptance/test_real_anomalies.py
+	  tests/acceptance/test_real_monitor.py tests/acceptance/test_real_anomalies.py tests/acceptance/test_real_resources.py
 
 test-noise: $(VENV)/dev ## count what is told of MINUTES of ordinary work on a whole cluster (as root; MARTELLO_CLUSTER)
 	MINUTES=$(or $(MINUTES),60) MARTELLO_CLUSTER=$${MARTELLO_CLUSTER:-../shared/k8s/cluster} $(BIN)/python -m pytest -q tests/acceptance/test_real_noise.py
@@ -33,6 +33,9 @@ test-access: $(VENV)/dev ## compare access with a real API server on WORLDS rand
 
 test-admission: $(VENV)/dev ## compare admission with a real API server and controller manager on WORLDS random worlds
 	WORLDS=$(or $(WORLDS),300) $(BIN)/python -m pytest -q -s tests/practices/resources/admission/test_differential.py
+
+test-blast: $(VENV)/dev ## play ROUNDS random attacks against what the blast radius says
+	ROUNDS=$(or $(ROUNDS),12000) $(BIN)/python -m pytest -q tests/practices/resources/blast/test_simulated.py tests/practices/resources/node/test_slices.py
 
 test-sizing: $(VENV)/dev ## try advice beside peers' rules on SEEDS series of each family
 	SEEDS=$(SEEDS) $(BIN)/python -m pytest -q -s tests/practices/resources/sizing/test_families.py

@@ -28,6 +28,7 @@ def _lines(watch: Watch) -> Iterator[str]:
     for name, kind, meaning, value in (
         ("lag_seconds", "gauge", "From arrival to judgement, of the last body.", watch.judge.lag),
         ("spool_bytes", "gauge", "Kept, and not in the lake.", watch.keeper.spool.size),
+        ("own_events_total", "counter", "Of requests of its own: not judged.", pipeline.own),
         ("dropped_groups_total", "counter", "Open alerts let go for room.", pipeline.dropped),
         ("evicted_total", "counter", "Groups of correlations let go for room.", pipeline.evicted),
         (

@@ -65,6 +65,18 @@ def test_the_nodes_own_services_that_fall_behind_are_told_and_nothing_guards_the
     assert created.guard is None
 
 
+def test_replicas_of_one_template_are_asked_about_once() -> None:
+    first = pod("web-0", workload="deploy/web", cpu=100)
+    twins = tuple(msgspec.structs.replace(first, name=f"web-{index}") for index in range(1, 5))
+    eager = pod("db", space="data", cpu=100, use=Use(cpu=3900, memory=MI))
+    world = World(Cluster([]), (first, *twins, eager), (node(),))
+    found = world.blast("shop/deploy/web", "container")
+    assert len(world.stages["n"]._starving) == 2  # kinds of attackers, of six pods
+    one_by_one = [pod(f"web-{index}", workload="deploy/web", cpu=100) for index in range(5)]
+    apart = World(Cluster([]), (*one_by_one, eager), (node(),))
+    assert apart.blast("shop/deploy/web", "container") == found
+
+
 def test_a_workload_that_no_node_takes_is_named() -> None:
     stray = msgspec.structs.replace(pod("db"), node="")
     tainted = node(taints=({"key": "k", "effect": "NoSchedule"},))

@@ -26,7 +26,7 @@ from martello.practices.resources.blast.places import placed
 from martello.practices.resources.blast.refs import referred
 from martello.practices.resources.blast.room import Room, room
 from martello.practices.resources.blast.score import Weights
-from martello.practices.resources.blast.stage import Exact, Stage, Taken
+from martello.practices.resources.blast.stage import Exact, Stage, Taken, likeness
 from martello.practices.resources.node.model import Node, Pod
 
 May = Callable[[Pod], Rights]
@@ -114,7 +114,8 @@ class World:
         if _LEVEL[level] >= 2:
             spaces = self._held(own[0].namespace, level)
             footholds += [p for p in self.pods if p.namespace in spaces and p.owner != attacker]
-        takens = [self.stages[pod.node].by(resource, pod) for pod in footholds]
+        unlike = {likeness(pod): pod for pod in reversed(footholds)}
+        takens = [self.stages[pod.node].by(resource, pod) for pod in reversed(unlike.values())]
         return _merged(resource, attacker, takens, self.guessed)
 
     def _held(self, namespace: str, level: Level) -> frozenset[str]:

@@ -17,7 +17,7 @@ from martello.practices.resources.blast import caps
 from martello.practices.resources.blast.facade import May, World
 from martello.practices.resources.blast.model import Blast, Harm, Rights
 from martello.practices.resources.blast.quotas import bounded_classes, bounded_pods, counted
-from martello.practices.resources.blast.stage import Stage
+from martello.practices.resources.blast.stage import Likeness, Stage, likeness
 from martello.practices.resources.node import evict
 from martello.practices.resources.node.model import Node, Part, Pod
 
@@ -134,7 +134,7 @@ def _here(world: World, state: State, blast: Blast) -> State:
 def _offers(world: World, blast: Blast) -> Iterator[Remedy]:
     """What is worth trying: guards of resources that harm, or that nothing guards."""
     own = world.owners[blast.attacker]
-    stages = [world.stages[pod.node] for pod in own]
+    stages = list({pod.node: world.stages[pod.node] for pod in own}.values())
     for harm in blast.harms:
         if not harm.victims and harm.guard is not None:
             continue
@@ -213,8 +213,16 @@ def _limit(attacker: str, name: str, amount: int, says: str, resource: str) -> R
 
 
 def _each(state: State, attacker: str, change: Callable[[Pod], Pod]) -> State:
-    pods = tuple(change(pod) if pod.owner == attacker else pod for pod in state.pods)
-    return msgspec.structs.replace(state, pods=pods)
+    changed: dict[Likeness, Pod] = {}
+    pods: list[Pod] = []
+    for pod in state.pods:
+        if pod.owner == attacker:
+            kind = likeness(pod)
+            if kind not in changed:
+                changed[kind] = change(pod)
+            pod = msgspec.structs.replace(changed[kind], name=pod.name)
+        pods.append(pod)
+    return msgspec.structs.replace(state, pods=tuple(pods))
 
 
 def _pids(stages: Sequence[Stage]) -> Remedy:

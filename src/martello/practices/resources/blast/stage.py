@@ -6,6 +6,7 @@ about (`sorts` counts). A foothold is one container of one pod.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from math import ceil
@@ -21,6 +22,7 @@ from martello.practices.resources.node.model import Node, Pod, Signal
 _PAGE: Final = 4096
 PIDS_EACH: Final = 64  # processes of a container of which nobody knows
 Exact = Literal["exact", "bound", "unassessed"]
+Likeness = tuple[str, str, int, int]
 
 # What of a kubelet decides over each resource, as fields of Node.
 SETTINGS: Final[dict[Resource, frozenset[str]]] = {
@@ -75,6 +77,13 @@ class _Line:
         return self.plain[: min(count, skip)] + self._shifted[skip + 1 : count + 1]
 
 
+def likeness(pod: Pod) -> Likeness:
+    """The same for replicas that files make of one template and that nobody measured one by one:
+    what one of them can do on a node, each can, and the others of its workload are no victims.
+    """
+    return pod.owner, pod.node, id(pod.parts), id(pod.raw)
+
+
 def behind(short: float) -> str:
     """What kubelet, runtime and the like miss, in words; empty where they miss nothing."""
     return f"the node's own services get {ceil(short)}m less than they need" if short else ""
@@ -105,7 +114,7 @@ class Stage:
         outside of pods is nobody's workload: it is told beside them, and nothing guards it.
         """
         cap = caps.cpu(pod, self.node)
-        missing, outside = self._starving[pod.key]
+        missing, outside = self._starving[likeness(pod)]
         why = behind(outside)
         victims = tuple(
             Victim(other.key, other.owner, "throttled", ceil(amount))
@@ -229,8 +238,8 @@ class Stage:
     @cached_property
     def _twice(self) -> frozenset[str]:
         """The workloads that have several pods here."""
-        owners = [pod.owner for pod in self.pods]
-        return frozenset(owner for owner in owners if owners.count(owner) > 1)
+        owners = Counter(pod.owner for pod in self.pods)
+        return frozenset(owner for owner, count in owners.items() if count > 1)
 
     def _storage(self, pod: Pod) -> caps.Storage:
         found = self._storages.get(pod.key)
@@ -302,23 +311,24 @@ class Stage:
         return oom.Weighing(self.node, self.pods)
 
     @cached_property
-    def _starving(self) -> dict[str, tuple[list[tuple[Pod, float]], float]]:
-        """By attacker: the pods that miss processor time, and how much; and how much all that is
-        outside of pods misses.
+    def _starving(self) -> dict[Likeness, tuple[list[tuple[Pod, float]], float]]:
+        """By kind of attacker: the pods that miss processor time, and how much; and how much all
+        that is outside of pods misses.
         """
         self.sorts += 1
-        attackers = [(pod.key, caps.cpu(pod, self.node).part.name) for pod in self.pods]
+        kinds = {likeness(pod): pod for pod in reversed(self.pods)}
+        attackers = [(pod.key, caps.cpu(pod, self.node).part.name) for pod in kinds.values()]
         by_key = {pod.key: pod for pod in self.pods}
-        found: dict[str, tuple[list[tuple[Pod, float]], float]] = {}
-        for who, lost in zip(
-            attackers, share.each(self.node, self.pods, self.demands, attackers), strict=True
+        found: dict[Likeness, tuple[list[tuple[Pod, float]], float]] = {}
+        for kind, lost in zip(
+            kinds, share.each(self.node, self.pods, self.demands, attackers), strict=True
         ):
             missing: dict[str, float] = {}
             for (key, _), amount in lost.items():
                 missing[key] = missing.get(key, 0.0) + amount
             outside = missing.pop(share.SYSTEM[0], 0.0)
             rows = [(by_key[key], amount) for key, amount in missing.items()]
-            found[who[0]] = (rows, outside)
+            found[kind] = (rows, outside)
         return found
 
     @cached_property

@@ -17,12 +17,12 @@ import msgspec
 from martello.practices.resources.blast import caps
 from martello.practices.resources.blast.model import Effect, Guard, Resource, Victim
 from martello.practices.resources.node import evict, oom, share
-from martello.practices.resources.node.model import Node, Pod, Signal
+from martello.practices.resources.node.model import Node, Pod, Signal, Use
 
 _PAGE: Final = 4096
 PIDS_EACH: Final = 64  # processes of a container of which nobody knows
 Exact = Literal["exact", "bound", "unassessed"]
-Likeness = tuple[str, str, int, int]
+Likeness = tuple[str, str, int, int, Use]
 
 # What of a kubelet decides over each resource, as fields of Node.
 SETTINGS: Final[dict[Resource, frozenset[str]]] = {
@@ -78,10 +78,10 @@ class _Line:
 
 
 def likeness(pod: Pod) -> Likeness:
-    """The same for replicas that files make of one template and that nobody measured one by one:
-    what one of them can do on a node, each can, and the others of its workload are no victims.
+    """The same for replicas that files make of one template and that use the same: what one of them
+    can do on a node, each can, and the others of its workload are no victims.
     """
-    return pod.owner, pod.node, id(pod.parts), id(pod.raw)
+    return pod.owner, pod.node, id(pod.parts), id(pod.raw), pod.use
 
 
 def behind(short: float) -> str:

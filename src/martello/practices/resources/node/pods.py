@@ -124,9 +124,12 @@ def _expected(world: Cluster, use: Mapping[str, Use]) -> Iterator[Pod]:
         alone, stem = ref.kind == "Pod", ref.name
         if named[ref.namespace, ref.name] > 1:
             stem = f"{ref.name}-{pod.workload.partition('/')[0]}"
+        alike: dict[tuple[Use, ...], tuple[Part, ...]] = {}  # replicas that are equal share parts
         for index in range(min(count, MOST + 1)):
             name = ref.name if alone else f"{stem}-{index}"
-            yield _with_use(msgspec.structs.replace(pod, name=name), use)
+            one = _with_use(msgspec.structs.replace(pod, name=name), use)
+            parts = alike.setdefault(tuple(part.use for part in one.parts), one.parts)
+            yield msgspec.structs.replace(one, parts=parts)
 
 
 def replicas(world: Cluster, workload: Workload) -> int:

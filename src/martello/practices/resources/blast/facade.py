@@ -114,8 +114,10 @@ class World:
         if _LEVEL[level] >= 2:
             spaces = self._held(own[0].namespace, level)
             footholds += [p for p in self.pods if p.namespace in spaces and p.owner != attacker]
-        unlike = {likeness(pod): pod for pod in reversed(footholds)}
-        takens = [self.stages[pod.node].by(resource, pod) for pod in reversed(unlike.values())]
+        if len(footholds) > 1:
+            unlike = {likeness(pod): pod for pod in reversed(footholds)}
+            footholds = list(reversed(unlike.values()))
+        takens = [self.stages[pod.node].by(resource, pod) for pod in footholds]
         return _merged(resource, attacker, takens, self.guessed)
 
     def _held(self, namespace: str, level: Level) -> frozenset[str]:

@@ -9,7 +9,8 @@ import pytest
 from martello.core.cluster import Cluster
 from martello.core.resource import Nowhere, Resource, resource_of
 from martello.practices.resources.budgets import covered, guarded, share
-from martello.practices.resources.replicas import expected
+from martello.practices.resources.guards.most import at_most
+from martello.practices.resources.replicas import expected, wanted
 
 
 def _object(version: str, kind: str, spec: dict[str, Any], name: str = "a") -> Resource:
@@ -72,6 +73,20 @@ def test_autoscalers_count_by_their_minimum() -> None:
     assert _count(_deployment(), _object("keda.sh/v1alpha1", "ScaledObject", keda)) == 2
     keda = {"scaleTargetRef": {"name": "a"}}
     assert _count(_deployment(), _object("keda.sh/v1alpha1", "ScaledObject", keda)) == 0
+
+
+def test_an_autoscaler_leaves_a_workload_that_is_set_to_nothing() -> None:
+    target = {"kind": "Deployment", "name": "a"}
+    hpa = {"scaleTargetRef": target, "minReplicas": 2, "maxReplicas": 9}
+    for spec, least, most in ((hpa, 0, 0), ({**hpa, "minReplicas": 0}, 0, 9)):
+        cluster = Cluster([_deployment(replicas=0), _scaler(spec)])
+        workload = next(cluster.workloads())
+        assert (expected(workload, cluster), wanted(workload, cluster)) == (least, least)
+        assert at_most(workload, cluster) == (most and most + 3)  # and maxSurge
+    keda = {"scaleTargetRef": target, "minReplicaCount": 1, "maxReplicaCount": 4}
+    cluster = Cluster([_deployment(replicas=0), _object("keda.sh/v1alpha1", "ScaledObject", keda)])
+    workload = next(cluster.workloads())
+    assert (expected(workload, cluster), at_most(workload, cluster)) == (1, 5)
 
 
 def _scaler(spec: dict[str, Any]) -> Resource:

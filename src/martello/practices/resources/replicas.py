@@ -34,7 +34,7 @@ def expected(workload: Workload, cluster: Cluster) -> int | None:
         return 1
     bounds = _scalers(cluster).get((ref.namespace, ref.kind, ref.name))
     if bounds is not None:
-        return bounds.least
+        return 0 if idle(workload, bounds.scaler) else bounds.least
     if ref.kind not in _COUNTED:
         return None
     return whole(workload.resource.spec.get("replicas"))
@@ -60,6 +60,14 @@ def wanted(workload: Workload, cluster: Cluster) -> int:
     least = expected(workload, cluster)
     own = whole(spec.get("replicas")) if workload.resource.ref.kind in _COUNTED else None
     return max(0, max((n for n in (own, least) if n is not None), default=1))
+
+
+def idle(workload: Workload, scaler: Resource) -> bool:
+    """Whether an autoscaler leaves the workload alone, because somebody set it to no replicas: a
+    HorizontalPodAutoscaler is off then, unless its own least is 0. KEDA wakes what it scales.
+    """
+    off = workload.resource.spec.get("replicas") == 0
+    return off and scaler.ref.group_kind == AUTOSCALER and scaler.spec.get("minReplicas") != 0
 
 
 def whole(value: Any) -> int | None:

@@ -9,10 +9,11 @@ from typing import Any, Final
 
 from martello.core.cluster import Cluster
 from martello.core.path import look_up
+from martello.core.resource import Resource
 from martello.core.workload import Workload
 from martello.practices.resources.admission.charges import claim_requests
 from martello.practices.resources.amounts import Amounts, Malformed
-from martello.practices.resources.replicas import AUTOSCALER, SCALED, target, wanted, whole
+from martello.practices.resources.replicas import AUTOSCALER, SCALED, idle, target, wanted, whole
 
 _SHARE: Final = re.compile(r"[0-9]{1,6}%")
 _SCALED: Final = 100  # maxReplicaCount of a ScaledObject that says none
@@ -24,8 +25,8 @@ def at_most(workload: Workload, world: Cluster) -> int:
     """
     ref, spec = workload.resource.ref, workload.resource.spec
     count = wanted(workload, world)
-    for most in _scalers(world).get((ref.namespace, ref.kind, ref.name), ()):
-        count = max(count, most)
+    for scaler, most in _scalers(world).get((ref.namespace, ref.kind, ref.name), ()):
+        count = max(count, 0 if idle(workload, scaler) else most)
     match ref.group_kind:
         case "Deployment.apps":
             if _strategy(spec, "strategy") == "Recreate":
@@ -54,14 +55,14 @@ def _surge(spec: dict[str, Any], field: str, count: int, default: Any) -> int:
 
 
 @lru_cache(maxsize=2)
-def _scalers(world: Cluster) -> dict[tuple[str, str, str], tuple[int, ...]]:
-    found: dict[tuple[str, str, str], tuple[int, ...]] = {}
+def _scalers(world: Cluster) -> dict[tuple[str, str, str], tuple[tuple[Resource, int], ...]]:
+    found: dict[tuple[str, str, str], tuple[tuple[Resource, int], ...]] = {}
     kinds = ((AUTOSCALER, "maxReplicas", 1), (SCALED, "maxReplicaCount", _SCALED))
     for kind, key, default in kinds:
         for scaler in world.of_kind(kind):
             aim, most = target(scaler), whole(scaler.spec.get(key, default))
             if aim is not None and most is not None:
-                found[aim] = (*found.get(aim, ()), most)
+                found[aim] = (*found.get(aim, ()), (scaler, most))
     return found
 
 

@@ -162,6 +162,22 @@ def test_others_are_not(container: str) -> None:
     assert one.cautions == ()
 
 
+@pytest.mark.parametrize(
+    ("container", "heap"),
+    [
+        ("{name: app, args: [-Xmx64m, -Xmx2g]}", 2048),
+        ("{name: app, args: [-Xmx2g, '-XX:MaxHeapSize=64m']}", 64),
+        ("{name: app, args: [-Xmx2g], env: [{name: JAVA_TOOL_OPTIONS, value: -Xmx64m}]}", 2048),
+        ("{name: app, args: [-Xmx2g], env: [{name: _JAVA_OPTIONS, value: -Xmx64m}]}", 64),
+        ("{name: app, env: [{name: JAVA_OPTS, value: -Xmx1g -Xmx3g}]}", 3072),
+    ],
+    ids=["arguments", "long name", "tool options", "last word", "one variable"],
+)
+def test_of_two_heaps_the_last_counts(container: str, heap: int) -> None:
+    (known,) = _web(container).values()
+    assert [(one.what, one.bytes) for one in known.runtime] == [("-Xmx", heap * MI)]
+
+
 def test_one_replica_and_a_limit_that_holds_back_are_told_of() -> None:
     known = _web("{name: app, resources: {limits: {cpu: 500m}}}")
     alone = {k: msgspec.structs.replace(v, replicas=1) for k, v in known.items()}

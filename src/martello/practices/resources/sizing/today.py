@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import deque
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
@@ -138,8 +139,13 @@ def _demands(world: Cluster) -> dict[str, str]:
 
 
 def _runtime(container: Container) -> Iterator[Runtime]:
-    """How the program in it sizes itself, by its arguments and environment."""
+    """How the program in it sizes itself, by its arguments and environment. Of a flag that is given
+    twice the last counts; the JVM and node read variables before their arguments, and the JVM
+    _JAVA_OPTIONS after them.
+    """
     raw = container.raw
+    early: list[str] = []
+    late: list[str] = []
     words = [w for part in ("command", "args") for w in _list(raw.get(part)) if isinstance(w, str)]
     for entry in _list(raw.get("env")):
         if isinstance(entry, dict) and isinstance(entry.get("value"), str):
@@ -147,9 +153,9 @@ def _runtime(container: Container) -> Iterator[Runtime]:
                 size = _go(entry["value"])
                 if size:
                     yield Runtime("GOMEMLIMIT", bytes=size)
-            words.append(entry["value"])
-    text = " ".join(words)[:100_000]
-    heap, share, old = _HEAP.search(text), _SHARE.search(text), _OLD_SPACE.search(text)
+            (late if entry.get("name") == "_JAVA_OPTIONS" else early).append(entry["value"])
+    text = " ".join((*early, *words, *late))[-100_000:]
+    heap, share, old = _last(_HEAP, text), _last(_SHARE, text), _last(_OLD_SPACE, text)
     if heap:
         number, unit = (heap[1], heap[2]) if heap[1] else (heap[3], heap[4])
         yield Runtime("-Xmx", bytes=float(int(number[:15]) * _UNITS[unit.lower()]))
@@ -159,6 +165,10 @@ def _runtime(container: Container) -> Iterator[Runtime]:
         yield Runtime("java", percent=25.0)
     if old:
         yield Runtime("max-old-space-size", bytes=float(int(old[1][:15]) << 20))
+
+
+def _last(pattern: re.Pattern[str], text: str) -> re.Match[str] | None:
+    return next(iter(deque(pattern.finditer(text), maxlen=1)), None)
 
 
 def _go(text: str) -> float:

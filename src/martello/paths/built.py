@@ -293,18 +293,20 @@ class Building:
             return
         for space in self.world.namespaces:
             self.program.id(("starve", space))  # a goal, though nobody may reach it
-        by_id = {cls.id: cls for cls in self.world.classes}
+        made = _by_maker(self.world.classes)
+        told: set[tuple[str, int]] = set()
         label = self.labels["starves"]
         for number, one in enumerate(self.inputs.starving):
-            cls = by_id.get(one.workload)
-            if cls is None:
-                continue
-            takes = ("starves", cls.id, one.namespace, str(number))
-            self.program.fact(takes, one.fact)
-            says = f"starves pods of {one.namespace}: {one.fact.says}"
-            for container in cls.containers:
-                body = [("code", cls.id, container), takes]
-                self._rule(("starve", one.namespace), body, _said(label, says))
+            for cls in made.get(one.maker, {}).values():
+                if (cls.id, id(one.fact)) in told:  # of several pods of one class
+                    continue
+                told.add((cls.id, id(one.fact)))
+                takes = ("starves", cls.id, one.namespace, str(number))
+                self.program.fact(takes, one.fact)
+                says = f"starves pods of {one.namespace}: {one.fact.says}"
+                for container in cls.containers:
+                    body = [("code", cls.id, container), takes]
+                    self._rule(("starve", one.namespace), body, _said(label, says))
 
     def _weak(self, cls: Class) -> None:
         """Code by what listens there: a known weakness, or the doubt where nobody looked."""
@@ -337,6 +339,17 @@ class Building:
 def _classes(by_id: Mapping[str, Class], one: Exposed) -> Iterable[Class]:
     found = by_id.get(one.workload)
     return () if found is None else (found,)
+
+
+def _by_maker(classes: Iterable[Class]) -> dict[tuple[str, str, str], dict[str, Class]]:
+    """By kind, namespace and name of the workload, and of each pod; then by id."""
+    found: dict[tuple[str, str, str], dict[str, Class]] = {}
+    for cls in classes:
+        ref = cls.workload.resource.ref
+        pods = (("Pod", cls.namespace, name) for name in cls.pods)
+        for maker in ((ref.group_kind, ref.namespace, ref.name), *pods):
+            found.setdefault(maker, {})[cls.id] = cls
+    return found
 
 
 def _said(label: Label, says: str) -> Label:

@@ -163,7 +163,7 @@ class Exposed(msgspec.Struct, frozen=True, eq=False):
 class Starving(msgspec.Struct, frozen=True, eq=False):
     """A class of pods that can starve pods of a namespace, and by what."""
 
-    workload: str  # namespace/name
+    maker: tuple[str, str, str]  # kind.group, namespace, name: a workload's or a pod's
     namespace: str
     fact: Fact
 

@@ -11,6 +11,8 @@ from tests.support.asked import ask
 
 from martello.cli.paths import starving
 from martello.cli.paths.opening import known
+from martello.core.cluster import Cluster
+from martello.core.resource import Nowhere, resource_of
 
 NODE = {
     "apiVersion": "v1",
@@ -65,6 +67,38 @@ def test_who_starves_a_namespace(here: Path) -> None:
     wrong = ask("paths", "-f", "all.json", "--to", "starve:pax", cwd=here)
     assert wrong.code == 2
     assert "the nearest is starving pay" in wrong.err
+
+
+def test_two_workloads_of_one_name_are_told_apart(here: Path) -> None:
+    open_, bound = pod("web", "x"), pod("web", "x", "1Gi", "2Gi")
+    items: list[dict[str, Any]] = [NODE, pod("pay", "db", "1Gi", "2Gi")]
+    for kind, one in (("DaemonSet", bound), ("StatefulSet", open_)):
+        owner = {"kind": kind, "name": "twin", "uid": kind, "controller": True}
+        one["metadata"] |= {"name": f"twin-{kind}", "ownerReferences": [owner]}
+        made = {"name": "twin", "namespace": "web", "uid": kind}
+        spec = {"template": {"metadata": {}, "spec": one["spec"]}}
+        items += [one, {"apiVersion": "apps/v1", "kind": kind, "metadata": made, "spec": spec}]
+    for order in (items, items[::-1]):
+        (here / "all.json").write_text(
+            json.dumps({"apiVersion": "v1", "kind": "List", "items": order})
+        )
+        (path,) = (one for one in ways(here, "--to", "starve:pay") if "web/twin" in one["begin"])
+        second = "StatefulSet" if order is items else "DaemonSet"
+        assert {"pods of web/twin", f"pods of web/twin ({second} 2)"} <= set(path["footholds"])
+        found = starving.starving(Cluster([resource_of(one, Nowhere()) for one in order]))
+        hurt = {one.maker[0] for one in found if one.fact.says.startswith("memory: pay/db")}
+        assert hurt == {"StatefulSet.apps"}
+
+
+def test_a_pod_whose_owner_is_not_here_starves_too(here: Path) -> None:
+    orphan = pod("web", "lost-5c9d8f7b6-abcde")
+    owner = {"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "lost-5c9d8f7b6"}
+    orphan["metadata"]["ownerReferences"] = [{**owner, "uid": "u", "controller": True}]
+    orphan["metadata"]["labels"] = {"pod-template-hash": "5c9d8f7b6"}
+    items = [NODE, orphan, pod("pay", "db", "1Gi", "2Gi")]
+    (here / "all.json").write_text(json.dumps({"apiVersion": "v1", "kind": "List", "items": items}))
+    begins = {one["begin"] for one in ways(here, "--to", "starve:pay")}
+    assert "pods of web/lost-5c9d8f7b6-abcde" in begins
 
 
 def test_crown_names_it(here: Path) -> None:

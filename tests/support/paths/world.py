@@ -188,7 +188,9 @@ def _inputs(example: Raw, cluster: Cluster) -> Inputs:
         inputs = msgspec.structs.replace(inputs, weaknesses=weak)
     if "starves" in example:
         fact = Fact(example["starves"])
-        inputs = msgspec.structs.replace(inputs, starving=(Starving(START, "shop", fact),))
+        inputs = msgspec.structs.replace(
+            inputs, starving=(Starving(("Pod", "shop", "start"), "shop", fact),)
+        )
     if "exposed" in example or "provider" in example:
         network = Network(cluster)
         inputs = msgspec.structs.replace(

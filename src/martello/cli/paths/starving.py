@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from martello.core.cluster import Cluster
@@ -38,14 +38,18 @@ def starving(cluster: Cluster) -> tuple[Starving, ...]:
     return tuple(
         one
         for owner, own in world.owners.items()
-        for one in _of(world.blast(owner, "container"), own[0], cluster)
+        for one in _of(world.blast(owner, "container"), own, cluster)
     )
 
 
-def _of(blast: Blast, pod: Pod, cluster: Cluster) -> Iterator[Starving]:
-    space, _, rest = blast.attacker.partition("/")
-    of = f"{space}/{rest.partition('/')[2]}"
-    resource = workload(cluster, pod)
+def _of(blast: Blast, own: Sequence[Pod], cluster: Cluster) -> Iterator[Starving]:
+    """Of the workload, or of each pod where that is not here."""
+    resource = workload(cluster, own[0])
+    makers = (
+        [(resource.ref.group_kind, resource.ref.namespace, resource.ref.name)]
+        if resource is not None
+        else [("Pod", pod.namespace, pod.name) for pod in own]
+    )
     for harm in blast.harms:
         spaces: dict[str, list[Victim]] = {}
         for victim in harm.victims:
@@ -57,7 +61,7 @@ def _of(blast: Blast, pod: Pod, cluster: Cluster) -> Iterator[Starving]:
                 sure=harm.exact == "exact",
                 because=_because(harm),
             )
-            yield Starving(of, name, fact)
+            yield from (Starving(maker, name, fact) for maker in makers)
 
 
 def _said(victims: list[Victim]) -> str:

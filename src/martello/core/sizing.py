@@ -128,6 +128,8 @@ class Advice(msgspec.Struct, frozen=True):
     now: Sizes
     sizes: Sizes | None = None
     unassessed: str = ""
+    refused: str = ""  # who would not admit the sizes, and why
+    doubt: str = ""  # why nobody knows whether they are admitted
     today: Today | None = None
     reasons: tuple[str, ...] = ()
     margin: float = 0.0  # of memory, above the peak that was seen

@@ -285,3 +285,29 @@ def test_a_size_of_today_beyond_64_bits_is_told(tmp_path: Path) -> None:
     )
     document = _document("-f", "web.yaml", "--samples", "use.csv", cwd=tmp_path)
     assert {one["container"] for one in document["containers"]} >= {"app"}
+
+
+GUARDS = """
+apiVersion: v1
+kind: LimitRange
+metadata: {name: small, namespace: shop}
+spec: {limits: [{type: Container, max: {memory: 200Mi}}]}
+"""
+
+
+def test_what_would_be_refused_is_said_and_not_written(tmp_path: Path) -> None:
+    (tmp_path / "guards.yaml").write_text(GUARDS)
+    words = ("-f", "demo", "-f", "guards.yaml", "-n", "shop", "web", "--write", "out")
+    document = _document(*words, "--allow-incomplete", cwd=tmp_path)
+    (one,) = (one for one in document["containers"] if one["workload"] == "deploy/web")
+    assert document["exit"] == 1
+    assert one["refused"].startswith("LimitRange shop/small would refuse it: maximum memory usage")
+    assert one["advice"]["limits"]["memory"] > 200 * 2**20
+    assert document["left"] == [f"shop/deploy/web: {one['refused']}"]
+    assert document["written"] == []
+    assert not (tmp_path / "out").exists()
+    done = ask("resources", "advise", *words, "cart", cwd=tmp_path, columns=0)
+    assert done.code == 1
+    assert "  careful     LimitRange shop/small would refuse it" in done.out
+    assert "not written: shop/deploy/web: LimitRange shop/small" in done.out
+    assert "exit 1: the sizes of " in done.out

@@ -16,6 +16,7 @@ from martello.cli.resources.opening import Opened, opened
 from martello.core.errors import BadInput, MartelloError
 from martello.core.usage import Counts, Gap
 from martello.report.model import Screen
+from martello.report.text import plural
 
 if TYPE_CHECKING:
     from martello.core.sizing import Advice, Key, Today
@@ -33,7 +34,9 @@ def advise_command(words: Sequence[str], outputs: Sequence[Output], flags: dict[
     told, broken = _told(words, world, flags)
     if flags["folder"]:
         written = write_patches(told.advised, world.cluster if world else None, flags["folder"])
-        told = msgspec.structs.replace(told, written=written, folder=flags["folder"])
+        told = msgspec.structs.replace(
+            told, written=written, left=told.refused, folder=flags["folder"]
+        )
 
     def write(format: str, screen: Screen, out: IO[str]) -> None:
         module = import_module(f"martello.report.resources.advice.{format}")
@@ -59,6 +62,7 @@ def _told(
     words: Sequence[str], world: Opened | None, flags: dict[str, Any]
 ) -> tuple[Told, MartelloError | None]:
     """The advice, and the error that ended it early where some of it was had."""
+    from martello.practices.resources.sizing.admitted import admitted
     from martello.practices.resources.sizing.advise import advise
     from martello.practices.resources.sizing.cautions import with_targets
     from martello.practices.resources.sizing.today import today
@@ -83,6 +87,8 @@ def _told(
             if not found:
                 raise
             broken = error
+    if world is not None:
+        found = admitted(world.cluster, found)
     had = {one.key for one in found}
     found += _silent(known, had, asked, gaps)
     if not found:
@@ -211,8 +217,14 @@ def _notes(world: Opened | None, seen: Measured, broken: MartelloError | None) -
 def _exit(told: Told, flags: Mapping[str, Any], broken: MartelloError | None) -> dict[str, Any]:
     if broken is not None:
         return {"exit": broken.exit_code, "reason": broken.what}
-    blank = len(told.unassessed)
-    if flags["allow_incomplete"] or not (blank or told.missing):
+    if told.refused:
+        refused = f"the sizes of {plural(len(told.refused), 'workload')}"
+        return {"exit": 1, "reason": f"{refused} would be refused"}
+    blank, doubts = len(told.unassessed), sum(bool(one.doubt) for one in told.advices)
+    if flags["allow_incomplete"] or not (blank or doubts or told.missing):
         return {"exit": 0, "reason": ""}
-    words = f"{blank} of {len(told.advices)} containers unassessed" if blank else "objects unread"
+    words = "objects unread"
+    if blank or doubts:
+        what = "unassessed" if blank else "with sizes of which nobody knows whether they fit guards"
+        words = f"{blank or doubts} of {len(told.advices)} containers {what}"
     return {"exit": 3, "reason": f"{words} (--allow-incomplete)"}

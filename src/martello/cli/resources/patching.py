@@ -19,7 +19,7 @@ from martello.report.text import clean
 
 if TYPE_CHECKING:
     from martello.core.cluster import Cluster
-    from martello.core.sizing import Advice, Sizes, Target
+    from martello.core.sizing import Advice, Target
 
 _TEMPLATES: Final = {
     "CronJob": ("spec", "jobTemplate", "spec", "template", "spec"),
@@ -32,11 +32,11 @@ _WIDE: Final = 98
 
 def write_patches(advised: Iterable[Advice], world: Cluster | None, folder: str) -> tuple[str, ...]:
     """Writes a strategic merge patch for each workload and autoscaler, and kustomization.yaml;
-    the files. Raises BadInput, before anything is written where a link, a pipe or a directory has
-    the name of one.
+    the files. What would be refused is left out. Raises BadInput, before anything is written where
+    a link, a pipe or a directory has the name of one.
     """
     documents: dict[str, str] = {}
-    ready = sorted((a for a in advised if a.today is not None), key=lambda a: a.key)
+    ready = sorted((a for a in advised if a.today and not a.refused), key=lambda a: a.key)
     for _, group in groupby(ready, key=lambda a: (a.key.namespace, a.key.workload)):
         for name, text in _patches(list(group), world):
             documents[free_name(name, documents)] = text
@@ -47,16 +47,13 @@ def write_patches(advised: Iterable[Advice], world: Cluster | None, folder: str)
 
 
 def _patches(group: Sequence[Advice], world: Cluster | None) -> Iterator[tuple[str, str]]:
+    from martello.practices.resources.sizing.patch import lists
+
     today = group[0].today
     assert today is not None  # those without are left out above
     ref = today.ref
     if ref.kind not in _FIXED:
-        lists: dict[str, list[Any]] = {}
-        for one in group:
-            place = "initContainers" if one.today and one.today.sidecar else "containers"
-            resources = _resources(one.now, one.sizes)
-            lists.setdefault(place, []).append({"name": one.key.container, "resources": resources})
-        body: Any = lists
+        body: Any = lists(group)
         for step in reversed(_TEMPLATES.get(ref.kind, ("spec", "template", "spec"))):
             body = {step: body}
         yield _file(ref), _document(ref, body, _reasons(group))
@@ -71,25 +68,6 @@ def _patches(group: Sequence[Advice], world: Cluster | None) -> Iterator[tuple[s
                 for t in changed
             ]
             yield _file(scaler.ref), _document(scaler.ref, body, words)
-
-
-def _resources(now: Sizes, sizes: Sizes | None) -> dict[str, Any]:
-    """Requests and limits; a limit that goes is null, as strategic merge wants it."""
-    from martello.core.sizing import bytes_text, cores_text
-
-    requests: dict[str, Any] = {}
-    limits: dict[str, Any] = {}
-    if sizes is None:
-        return {}
-    if sizes.cores is not None:
-        requests["cpu"] = cores_text(sizes.cores)
-        if sizes.cores_limit is not None:
-            limits["cpu"] = cores_text(sizes.cores_limit)
-        elif now.cores_limit is not None:
-            limits["cpu"] = None
-    if sizes.memory is not None:
-        requests["memory"] = limits["memory"] = bytes_text(sizes.memory)
-    return {"requests": requests, "limits": limits}
 
 
 def _retargeted(spec: dict[str, Any], targets: Sequence[Target]) -> dict[str, Any]:

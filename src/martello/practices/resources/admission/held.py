@@ -92,6 +92,33 @@ def pods_of(workload: Workload, world: Cluster) -> Iterator[Held]:
     yield Held(resource, one.charge, count)
 
 
+def there(world: Cluster, resource: Resource) -> list[Held]:
+    """What the pods of a workload take that is there already: of a live world those that run, of
+    files as many as it is meant to have. What no server would take counts nothing.
+    """
+    workload = world.workload(resource)
+    if workload is None:
+        return []
+    try:
+        if not world.name:
+            return list(pods_of(workload, world))
+        return [
+            Held(pod, Treated(world, decode(pod.raw), ()).charge)
+            for pod in _by_root(world).get(id(resource), ())
+        ]
+    except Malformed:
+        return []
+
+
+@lru_cache(maxsize=2)
+def _by_root(world: Cluster) -> dict[int, list[Resource]]:
+    """The pods of each workload."""
+    found: dict[int, list[Resource]] = {}
+    for pod in world.of_kind("Pod"):
+        found.setdefault(id(world.root(pod)), []).append(pod)
+    return found
+
+
 def claims_of(workload: Workload, world: Cluster) -> Iterator[Resource]:
     """The claims that a StatefulSet makes for each of its pods, as of the first; none where that
     is there already: claims outlive their pods.

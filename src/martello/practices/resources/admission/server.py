@@ -15,7 +15,7 @@ from martello.practices.resources.admission import versions
 from martello.practices.resources.admission.charges import (
     claim_requests,
 )
-from martello.practices.resources.admission.held import Held, charge_of, pods_of
+from martello.practices.resources.admission.held import charge_of, there
 from martello.practices.resources.admission.limit_ranges import (
     ranges,
 )
@@ -230,27 +230,10 @@ class Server:
         """The pods that a workload makes; those that it has now are taken to make room."""
         held = self.quotas(workload.namespace)
         if old is not None:
-            held = tuple(spent(quota, self._of(old), -1) for quota in held)
+            held = tuple(spent(quota, there(self.world, old), -1) for quota in held)
         found = made(self.world, workload, held, replicas, limited=self.limited)
         if found.quotas:
             self._quotas[workload.namespace] = found.quotas
             if old is not None:
                 found = msgspec.structs.replace(found, notes=(*found.notes, _ROOM))
         return self._kept(workload.namespace, found)
-
-    def _of(self, old: Resource) -> list[Held]:
-        """What the pods of a workload take that is there already."""
-        workload = self.world.workload(old)
-        if workload is None:
-            return []
-        try:
-            if not self.world.name:
-                return list(pods_of(workload, self.world))
-            pods = (p for p in self.world.of_kind("Pod", old.ref.namespace))
-            return [
-                Held(p, Treated(self.world, decode(p.raw), ()).charge)
-                for p in pods
-                if self.world.root(p) is old
-            ]
-        except Malformed:
-            return []

@@ -31,12 +31,28 @@ def at_most(workload: Workload, world: Cluster) -> int:
         case "Deployment.apps":
             if _strategy(spec, "strategy") == "Recreate":
                 return count
-            return count + _surge(spec, "strategy", count, "25%")
+            return count + _rolling(spec, "strategy", "maxSurge", count)
         case "DaemonSet.apps":
-            return count + _surge(spec, "updateStrategy", count, 0)
+            return count + _rolling(spec, "updateStrategy", "maxSurge", count)
         case "CronJob.batch" if spec.get("concurrencyPolicy", "Allow") == "Allow":
             return 2 * count
     return count
+
+
+def overlaps(workload: Workload, count: int) -> bool:
+    """Whether a rolling update of so many pods makes a new one before an old one goes."""
+    spec = workload.resource.spec
+    match workload.resource.ref.group_kind:
+        case "Deployment.apps":
+            if _strategy(spec, "strategy") == "Recreate":
+                return False
+            more = _rolling(spec, "strategy", "maxSurge", count)
+            return more > 0 and not _rolling(spec, "strategy", "maxUnavailable", count)
+        case "DaemonSet.apps":
+            if _strategy(spec, "updateStrategy") == "OnDelete":
+                return False
+            return _rolling(spec, "updateStrategy", "maxSurge", count) > 0
+    return False
 
 
 def _strategy(spec: dict[str, Any], field: str) -> str:
@@ -44,13 +60,19 @@ def _strategy(spec: dict[str, Any], field: str) -> str:
     return str(written.get("type", "")) if isinstance(written, dict) else ""
 
 
-def _surge(spec: dict[str, Any], field: str, count: int, default: Any) -> int:
-    """maxSurge, a number or a share that is rounded up."""
+def _rolling(spec: dict[str, Any], field: str, key: str, count: int) -> int:
+    """maxSurge or maxUnavailable, a number or a share: the former is rounded up, the latter down.
+    Of a Deployment each is 25 % where nobody says it, of a DaemonSet 0 and 1.
+    """
+    up = key == "maxSurge"
     written = spec.get(field)
     rolling = written.get("rollingUpdate") if isinstance(written, dict) else None
-    value = rolling.get("maxSurge", default) if isinstance(rolling, dict) else default
+    value = rolling.get(key) if isinstance(rolling, dict) else None
+    if value is None:
+        value = "25%" if field == "strategy" else int(not up)
     if isinstance(value, str) and _SHARE.fullmatch(value):
-        return -(-count * int(value[:-1]) // 100)
+        share = count * int(value[:-1])
+        return -(-share // 100) if up else share // 100
     return max(0, whole(value) or 0)
 
 

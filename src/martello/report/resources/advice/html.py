@@ -12,7 +12,7 @@ from martello.core.sizing import Advice, Backtest, bytes_text, cores_text
 from martello.report.network.html import page
 from martello.report.resources.advice.model import Told, called, name
 from martello.report.resources.advice.svg import STYLE, picture_svg
-from martello.report.resources.advice.text import summary
+from martello.report.resources.advice.text import labelled, summary
 
 _DRAWN: Final = 60  # containers with a picture
 _LISTED: Final = 500
@@ -47,7 +47,7 @@ def _parts(told: Told) -> Iterator[str]:
         for one in told.unassessed[:_LISTED]:
             yield f"<li>{_text(name(one))}: {_text(one.unassessed)}</li>\n"
         yield "</ul>\n</section>\n"
-    for label, group in (("no samples", told.lost), ("unread", told.missing), ("note", told.notes)):
+    for label, group in labelled(told):
         for line in group:
             yield f"<p class=counts>{label}: {_text(line)}</p>\n"
 

@@ -27,6 +27,7 @@ def write(told: Told, out: IO[str]) -> None:
         "missing": list(told.missing),
         "notes": list(told.notes),
         "written": list(told.written),
+        "left": list(told.left),
         "exit": told.exit,
         "reason": told.reason,
     }
@@ -39,6 +40,8 @@ def _advice(one: Advice) -> dict[str, Any]:
         "workload": one.key.workload,
         "container": one.key.container,
         "unassessed": one.unassessed or None,
+        "refused": one.refused or None,
+        "doubt": one.doubt or None,
         "now": _sizes(one.now),
         "advice": _sizes(one.sizes) if one.sizes is not None else None,
         "margin": round(one.margin, 4),

@@ -24,6 +24,7 @@ class Told(msgspec.Struct, frozen=True):
     missing: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     written: tuple[str, ...] = ()
+    left: tuple[str, ...] = ()  # what was not written, since it would be refused
     folder: str = ""
     everything: bool = False
 
@@ -37,6 +38,12 @@ class Told(msgspec.Struct, frozen=True):
     def unassessed(self) -> tuple[Advice, ...]:
         """Those that nothing can be said about."""
         return tuple(one for one in self.advices if one.sizes is None)
+
+    @property
+    def refused(self) -> tuple[str, ...]:
+        """Workloads whose sizes the server would refuse, and why."""
+        found = {f"{a.key.namespace}/{a.key.workload}": a.refused for a in self.advices}
+        return tuple(f"{name}: {why}" for name, why in found.items() if why)
 
     def kills(self, who: str) -> int:
         """The kills of a contender over all backtests in which today's sizes took part too."""

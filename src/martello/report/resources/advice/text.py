@@ -30,7 +30,7 @@ def write(told: Told, screen: Screen, out: IO[str]) -> None:
     more = len(told.unassessed) - _MOST
     if more > 0 and not told.everything:
         lines.append(f"and {more:,} unassessed more: --all")
-    for label, group in (("no samples", told.lost), ("unread", told.missing), ("note", told.notes)):
+    for label, group in labelled(told):
         for line in group[:_MOST]:
             lines += hanging(f"{label}: {clean(line)}", screen.width, len(label) + 2)
         if len(group) > _MOST:
@@ -65,7 +65,17 @@ def summary(told: Told) -> Iterator[str]:
     if told.written:
         yield f"{plural(len(told.written), 'file')} written to {clean(told.folder)}"
     elif advised:
-        yield "nothing is written: --write DIR"
+        yield "nothing is written" + ("" if told.folder else ": --write DIR")
+
+
+def labelled(told: Told) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """What was not written, not had, not read, and what there is to note, each with its word."""
+    return (
+        ("not written", told.left),
+        ("no samples", told.lost),
+        ("unread", told.missing),
+        ("note", told.notes),
+    )
 
 
 def _advice(one: Advice, screen: Screen) -> list[str]:

@@ -37,7 +37,8 @@ def command(workloads: tuple[str, ...], **flags: Any) -> int:
     """Say what requests and limits should be by what was used, why, how sure that is, and what it
     would have done to the last part of the time: kills, want, waste, beside today's sizes and the
     rules of VPA and KRR. WORKLOAD is web, deploy/web or shop/deploy/web. Nothing is written without
-    --write DIR. Exit 0 all was assessed, 3 something was not, 4 the server did not answer.
+    --write DIR, and nothing that LimitRanges or quotas would refuse. Exit 0 all was assessed, 1
+    sizes would be refused, 3 something was not assessed, 4 the server did not answer.
     """
     from martello.cli.reports import parse_outputs
     from martello.cli.resources.advising import advise_command

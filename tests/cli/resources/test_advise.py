@@ -310,4 +310,32 @@ def test_what_would_be_refused_is_said_and_not_written(tmp_path: Path) -> None:
     assert done.code == 1
     assert "  careful     LimitRange shop/small would refuse it" in done.out
     assert "not written: shop/deploy/web: LimitRange shop/small" in done.out
-    assert "exit 1: the sizes of " in done.out
+    assert "exit 1: the sizes of 2 workloads would be refused" in done.out
+
+
+def test_what_is_admitted_is_written_beside_what_is_not(tmp_path: Path) -> None:
+    (tmp_path / "guards.yaml").write_text(GUARDS.replace("200Mi", "300Mi"))
+    words = ("-f", "demo", "-f", "guards.yaml", "-n", "shop", "web", "cart", "--write", "out")
+    done = ask("resources", "advise", *words, cwd=tmp_path, columns=0)
+    assert done.code == 1
+    names = {"kustomization.yaml", "shop-deployment-cart.yaml"}
+    assert {file.name for file in (tmp_path / "out").iterdir()} == names
+    component = yaml.safe_load((tmp_path / "out" / "kustomization.yaml").read_text())
+    assert component["patches"] == [{"path": "shop-deployment-cart.yaml"}]
+    assert "not written: shop/deploy/web" in done.out
+    assert "2 files written to out" in done.out
+
+
+def test_a_quota_that_the_roll_out_would_exceed_is_told_of(tmp_path: Path) -> None:
+    quota = """
+apiVersion: v1
+kind: ResourceQuota
+metadata: {name: compute, namespace: shop}
+spec: {hard: {requests.memory: 900Mi}}
+"""
+    (tmp_path / "quota.yaml").write_text(quota)
+    words = ("-f", "demo", "-f", "quota.yaml", "-n", "shop", "web", "--write", "out")
+    (one,) = _document(*words, cwd=tmp_path)["containers"]
+    assert one["refused"].startswith("ResourceQuota shop/compute ")
+    assert "exceeded quota: compute, requested: requests.memory=396Mi" in one["refused"]
+    assert not (tmp_path / "out").exists()

@@ -111,6 +111,40 @@ def test_what_is_new_is_told_and_what_is_never_wanted_is_never_learned() -> None
     assert normal.values["exe"]["/tmp/miner"].state == "waiting"
 
 
+def test_a_part_of_a_correlation_keeps_nothing_from_being_learned() -> None:
+    """A token that is read is the half of an attack, and what every container does."""
+    base = {"k8s_ns": "shop", "pod_workload": "deploy/web", "container_name": "main"}
+    part, other = (
+        Rule(name, name, Atom(Column("proc_exe"), "=", (exe,)), ("process",), learn="never")
+        for name, exe in (("MON-400/read", "/bin/cat"), ("MON-400/run", "/bin/sh"))
+    )
+    whole = Rule(
+        "MON-400",
+        "both",
+        learn="never",
+        correlate=Correlation("all", (part.id, other.id), ("pod_name",), 60, ">=", 2),
+    )
+
+    def ran(exe: str, second: int) -> dict[str, Any]:
+        at = second * 10**9
+        return {"kind": "process", "pod_name": "web-1", "proc_exe": exe, **base, "time": at}
+
+    baselines = Baselines()
+    pipeline = Pipeline(Pack([part, other, whole]), baselines=baselines)
+    fed(pipeline, ran("/bin/cat", 1), ran("/app", 2))
+    pipeline.end()
+    (normal,) = baselines.normals()
+    assert {value: one.state for value, one in normal.values["exe"].items()} == {
+        "/bin/cat": "learned",
+        "/app": "learned",
+    }
+    fed(pipeline, ran("/bin/cat", 100), ran("/bin/sh", 101))
+    assert [one.rule for one in pipeline.end()] == ["MON-400"]
+    fed(pipeline, ran("/tmp/miner", 102))
+    assert normal.values["exe"]["/app"].state == "learned"
+    assert {normal.values["exe"][one].state for one in ("/bin/sh", "/tmp/miner")} == {"waiting"}
+
+
 def stream(seed: int) -> list[dict[str, Any]]:
     """Shells in some pods and execs into them, in the order of their time, all on one clock."""
     random = Random(seed)

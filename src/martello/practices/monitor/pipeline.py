@@ -87,7 +87,7 @@ class Pipeline:
             return ()
         amended = self._learn(rows) if rows["kind"][0].as_py() == "audit" else []
         hits = [self._told(hit) for hit in self._hits(rows)]
-        hits += [self._told(hit) for hit in self._new(rows, hits)]
+        hits += [self._told(hit) for hit in self._new(rows)]
         alerts = self._alerts([*hits, *self._correlator.add(hits, self._now())])
         self._wait(alerts, hits)
         return (*amended, *alerts)
@@ -134,7 +134,15 @@ class Pipeline:
             self.hits[hit.rule] += 1
             if hit.rule not in self._correlator.silent:
                 kept.append(hit)
+                self._open_on(hit)
         return self._grouping.add(kept, self._silenced)
+
+    def _open_on(self, hit: Hit) -> None:
+        """What a rule finds that is never learned is not normal, nor what is first seen after it. A
+        part of a correlation alone, such as a token that is read, tells nobody of anything.
+        """
+        if self.baselines is not None and self.pack.rules[hit.rule].learn == "never":
+            self.baselines.alerted(hit.event)
 
     def _silenced(self, hit: Hit) -> bool:
         found = self.exceptions.silences(hit) is not None
@@ -142,16 +150,12 @@ class Pipeline:
             self.silenced[hit.rule] += 1
         return found
 
-    def _new(self, rows: pa.Table, hits: Iterable[Hit]) -> list[Hit]:
-        """What is new for whom it happened. What a rule finds that is never learned waits."""
+    def _new(self, rows: pa.Table) -> list[Hit]:
+        """What is new for whom it happened."""
         kind = rows["kind"][0].as_py()
         if self.baselines is None or kind not in MADE_OF:
             return []
-        found = novelties(self.baselines.observe(events(distinct(rows, MADE_OF[kind]))))
-        for hit in hits:
-            if self.pack.rules[hit.rule].learn == "never":
-                self.baselines.alerted(hit.event)
-        return found
+        return novelties(self.baselines.observe(events(distinct(rows, MADE_OF[kind]))))
 
     def _learn(self, rows: pa.Table) -> list[Alert]:
         """Remembers writes of workloads and sessions in pods. Gives the alerts whose actor is known

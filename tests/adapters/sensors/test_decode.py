@@ -96,6 +96,18 @@ def opened(at: int, pid: int, path: str, flags: str = "241", told: str = "181a4"
     return line("O", at, pid, pid, MOUNT, 1, 0, 3, flags, told, path)
 
 
+def test_a_file_that_is_opened_where_a_container_was_is_not_the_container_s(proc: Path) -> None:
+    """The number of its mount namespace is used again at once."""
+    one = decoder(proc)
+    (ran,) = fed(one, executed(5, 500, b"sh\0"))
+    assert ran["container_id"] == ID
+    fed(one, [line("Q", 6, 500, 0)])
+    other = "cd" * 32
+    (proc / "501" / "cgroup").write_text(f"0::/kubepods/burstable/pod{UID}/{other}\n")
+    (told,) = fed(one, [opened(9, 501, "/etc/shadow", "0")])
+    assert told["container_id"] == other
+
+
 def test_records_that_are_lost_are_said(proc: Path) -> None:
     one = decoder(proc)
     assert fed(one, executed(5, 500, b"sh\0-c\0id\0", told=False)) == []

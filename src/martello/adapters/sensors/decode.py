@@ -137,9 +137,17 @@ class Decoder:
         self._met(process, ppid, self.containers.key(group, mount, process.pid), mount)
 
     def _met(self, found: Process, ppid: int, key: int, mount: int) -> Process:
-        process = self.tree.executed(found.pid, ppid, key, self._outside(ppid), found.known)
+        process = self._placed(found.pid, ppid, key, found.known)
         process.take(found)
         process.columns = self._columns(process, mount)
+        return process
+
+    def _placed(self, pid: int, ppid: int, key: int, at: int) -> Process:
+        """A process in its place; the key may be another container's by now."""
+        first = self.tree.first(key)
+        process = self.tree.executed(pid, ppid, key, self._outside(ppid), at)
+        if self.tree.first(key) != first:
+            self.containers.forget(key)
         return process
 
     def _outside(self, pid: int) -> Process | None:
@@ -150,20 +158,7 @@ class Decoder:
         return found if found.alive else None
 
     def _columns(self, process: Process, mount: int) -> Event:
-        columns: Event = {
-            "proc_pid": process.pid,
-            "proc_name": process.name,
-            "proc_exe": process.exe or None,
-            "proc_args": process.args or None,
-            "proc_ppid": process.parent[0] or None,
-            "proc_parent_name": process.parent[1] or None,
-            "proc_parent_exe": process.parent[2] or None,
-            "proc_parent_args": process.parent[3] or None,
-            "proc_ancestors": list(process.ancestors) or None,
-            "proc_flags": ["entered"] if process.entered else None,
-            **self.containers.columns(process.key, mount, process.pid),
-        }
-        return {column: value for column, value in columns.items() if value is not None}
+        return {**process.told(), **self.containers.columns(process.key, mount, process.pid)}
 
     def _event(
         self,
@@ -257,10 +252,7 @@ class Decoder:
         ppid, mount, cgroup, uid, euid = map(int, fields[3:8])
         self.tree.newer(pid, int(fields[14]))
         key = self._key(cgroup, mount, pid)
-        first = self.tree.first(key)
-        process = self.tree.executed(pid, ppid, key, self._outside(ppid), int(fields[1]))
-        if self.tree.first(key) != first:
-            self.containers.forget(key)
+        process = self._placed(pid, ppid, key, int(fields[1]))
         argv = arguments(pending, self._proc, flags)
         process.name = text_of(name(fields[15]), flags)
         if process.name == _SELF and argv:  # a shell runs its own applets by /proc/self/exe

@@ -45,6 +45,22 @@ class Process:
         self.name, self.exe = other.name, other.exe
         self.args, self.cwd = other.args, other.cwd
 
+    def told(self) -> dict[str, Any]:
+        """What events say of it, but for its container."""
+        columns: dict[str, Any] = {
+            "proc_pid": self.pid,
+            "proc_name": self.name,
+            "proc_exe": self.exe or None,
+            "proc_args": self.args or None,
+            "proc_ppid": self.parent[0] or None,
+            "proc_parent_name": self.parent[1] or None,
+            "proc_parent_exe": self.parent[2] or None,
+            "proc_parent_args": self.parent[3] or None,
+            "proc_ancestors": list(self.ancestors) or None,
+            "proc_flags": ["entered"] if self.entered else None,
+        }
+        return {column: value for column, value in columns.items() if value is not None}
+
 
 class Tree:
     """Every process seen in a container; the least recently used are forgotten beyond `most`.

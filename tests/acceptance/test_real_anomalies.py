@@ -90,12 +90,19 @@ def learned(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Learned]:
     """A workload that was watched for a while."""
     place = tmp_path_factory.mktemp("learned")
     with watched(place, name="mra", net=NET, filled=_filled) as scene:
+        # What only a start does is known once one was seen.
+        _restarted(scene)
         pods = scene.running("shop/worker", 3)
         end = time.monotonic() + LEARNING
         time.sleep(LEARNING * 0.6)
         attack = _mined(scene, pods[1])
         time.sleep(max(0.0, end - time.monotonic()))
         yield Learned(scene, pods, attack)
+
+
+def _restarted(scene: Scene) -> None:
+    scene.cluster.kubectl("rollout", "restart", "-n", "shop", "deployment/worker")
+    scene.cluster.kubectl("rollout", "status", "-n", "shop", "deployment/worker", "--timeout=120s")
 
 
 def _mined(scene: Scene, pod: str) -> Alert | None:
@@ -173,8 +180,7 @@ def test_a_roll_out_of_the_same_image_is_not_told(learned: Learned) -> None:
     """New replicas do what the old ones did."""
     scene = learned.scene
     before = {one["id"] for one in _anomalies(scene)}
-    scene.cluster.kubectl("rollout", "restart", "-n", "shop", "deployment/worker")
-    scene.cluster.kubectl("rollout", "status", "-n", "shop", "deployment/worker", "--timeout=120s")
+    _restarted(scene)
     pods = scene.running("shop/worker", 3)
     assert not set(pods) & set(learned.pods)
     time.sleep(12)

@@ -74,6 +74,7 @@ def _read(data: bytes, origin: Origin) -> Batch:
     sure: list[int] = []  # the documents that are rows
     slow: dict[int, bytes] = {}
     parts: list[list[pa.Array]] = []
+    named: list[str] = []  # by row: what its id is made of, but for the time
     bodies: dict[int, Raw | None] = {}  # by row
     begin = 0
     for texts in documents(data):
@@ -87,12 +88,13 @@ def _read(data: bytes, origin: Origin) -> Batch:
                 if said is None:
                     slow[begin + numbers[at]] = kept[at]
             parts.append(_arrays(told, kept))
+            named += map(_name, told[_ID], told[_STAGE])
             sure += [begin + at for at in numbers]
         begin += len(texts)
     if not sure:
         return _with_slow(batch.table("audit", ()), [], slow, origin)
     made = dict(zip(_MADE, map(pa.chunked_array, zip(*parts, strict=True)), strict=True))
-    rows = _completed(made, bodies, origin)
+    rows = _completed(made, named, bodies, origin)
     fit = _fit(rows, bodies, origin)
     if fit is not None:
         late = [at for at, fits in zip(sure, fit, strict=True) if not fits and at not in slow]
@@ -142,6 +144,7 @@ _TEXTS: Final = pa.list_(_TEXT)
 _OBJECT: Final = Object.__struct_fields__
 _USERNAME: Final = attrgetter("username")
 _ABOUT, _REQUEST, _ANSWER = map(FIELDS.index, ("objectRef", "requestObject", "responseObject"))
+_ID, _STAGE = map(FIELDS.index, ("auditID", "stage"))
 Raw = dict[str, Any]
 
 
@@ -255,17 +258,17 @@ def _pod(extra: dict[str, list[str]] | None) -> str | None:
     return names[0] or None if names else None
 
 
-def _hashes(
-    cluster: str, ids: Iterable[str], stages: Iterable[str], times: Iterable[int]
-) -> list[str]:
+def _name(one: str | None, stage: str | None) -> str:
+    return f"{one}\0{stage or 'ResponseComplete'}\0"
+
+
+def _hashes(cluster: str, names: Iterable[str], times: Iterable[int]) -> list[str]:
     """As `core.event.identity` makes them."""
-    begun = hashlib.sha256(f"{cluster}\0".encode())
-    found = []
-    for one, stage, time in zip(ids, stages, times, strict=True):
-        made = begun.copy()
-        made.update(f"{one}\0{stage}\0{time}".encode())
-        found.append(made.hexdigest()[:32])
-    return found
+    begun, sha256 = f"{cluster}\0", hashlib.sha256
+    return [
+        sha256(f"{begun}{one}{time}".encode()).hexdigest()[:32]
+        for one, time in zip(names, times, strict=True)
+    ]
 
 
 def _times(texts: pa.ChunkedArray) -> pa.ChunkedArray:
@@ -288,7 +291,9 @@ def _time(text: str | None) -> int | None:
     return None if found is None else int(found)
 
 
-def _completed(made: dict[str, Any], bodies: dict[int, Raw | None], origin: Origin) -> pa.Table:
+def _completed(
+    made: dict[str, Any], named: list[str], bodies: dict[int, Raw | None], origin: Origin
+) -> pa.Table:
     """The rows with every column of their kind."""
     made = {name: _filled(column) for name, column in made.items()}
     given, came = made["time"], made["seen"]
@@ -300,8 +305,8 @@ def _completed(made: dict[str, Any], bodies: dict[int, Raw | None], origin: Orig
     )
     time = pc.if_else(pc.is_valid(staged), staged, received)
     made["time"] = pc.if_else(wrong, pa.scalar(None, time.type), time)
-    told_by = (made["api_id"], made["api_stage"], made["time"].cast(pa.int64()))
-    made["id"] = pa.array(_hashes(origin.cluster, *(one.to_pylist() for one in told_by)), _TEXT)
+    times = made["time"].cast(pa.int64()).to_pylist()
+    made["id"] = pa.array(_hashes(origin.cluster, named, times), _TEXT)
     spent = pc.divide(pc.subtract(staged, received).cast(pa.int64()), 1_000_000)
     made["api_ms"] = pc.if_else(pc.less_equal(received, staged), spent, None)
     made["api_verb"], made["k8s_obj_name"] = made["action"], made["k8s_name"]

@@ -9,6 +9,7 @@ import signal
 import socket
 import struct
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -170,12 +171,24 @@ def test_rsyslog_takes_it_over_tls_and_a_stranger_is_not_told(tmp_path: Path) ->
         assert len(running.told) == 3
 
 
+def stop(pid: int) -> None:
+    """Stops a process; every thread of it stands still then."""
+    os.kill(pid, signal.SIGSTOP)
+    end = time.monotonic() + 20
+    while time.monotonic() < end:
+        threads = [one / "stat" for one in Path(f"/proc/{pid}/task").iterdir()]
+        if all(one.read_text().rpartition(")")[2].split()[0] == "T" for one in threads):
+            return
+        time.sleep(0.01)
+    raise AssertionError(f"{pid} runs on")
+
+
 def test_d2_what_rsyslog_had_not_read_when_it_was_killed_is_sent_again(tmp_path: Path) -> None:
     with rsyslog(tmp_path / "r") as running:
         sink = open_sink(f"syslog+tcp://127.0.0.1:{running.ports['tcp']}")
         sink.send(alert())
         assert len(running.wait(1)) == 1
-        os.kill(running.pid, signal.SIGSTOP)  # it takes connections and reads nothing
+        stop(running.pid)  # it takes connections and reads nothing
         failed: list[NotSent] = []
 
         def send() -> None:
@@ -189,7 +202,8 @@ def test_d2_what_rsyslog_had_not_read_when_it_was_killed_is_sent_again(tmp_path:
         thread.join(0.5)
         assert thread.is_alive()  # it waits for rsyslog's word
         os.kill(running.pid, signal.SIGKILL)
-        thread.join(10)
+        thread.join(40)
+        assert not thread.is_alive()
         assert len(failed) == 1
         assert not failed[0].never
 

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import io
 import re
-import shutil
-import subprocess
 from pathlib import Path
 from xml.etree import ElementTree
 
 import msgspec
 import pytest
-from PIL import Image
+from tests.support.browser import renders
 
 from martello.report.model import Screen
 from martello.report.resources.blast import html, svg, text
@@ -97,33 +95,4 @@ def test_the_drawing_is_whole_and_says_its_numbers() -> None:
 @pytest.mark.parametrize("width", [360, 1280])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_the_page_renders(width: int, scheme: str, tmp_path: Path) -> None:
-    chromium = shutil.which("chromium")
-    if chromium is None:
-        pytest.skip("no browser: apt-get install chromium")
-    page, shot = tmp_path / "page.html", tmp_path / "shot.png"
-    page.write_text(_written(html.write), encoding="utf-8")
-    dark = ("--blink-settings=preferredColorScheme=0",) if scheme == "dark" else ()
-    done = subprocess.run(
-        [
-            chromium,
-            *QUIET,
-            "--enable-logging=stderr",
-            *dark,
-            f"--user-data-dir={tmp_path / 'profile'}",
-            f"--window-size={width},1400",
-            f"--screenshot={shot}",
-            page.as_uri(),
-        ],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert "CONSOLE" not in done.stderr
-    with Image.open(shot) as picture:
-        pixels = picture.convert("RGB")
-    assert pixels.width == width
-    assert len(pixels.getcolors(maxcolors=1_000_000) or ()) > 50, "the page is not blank"
-    corner = pixels.getpixel((1, 1))
-    assert isinstance(corner, tuple)
-    assert (max(corner) < 60) == (scheme == "dark")
+    renders(_written(html.write), tmp_path, width, scheme, 1400)

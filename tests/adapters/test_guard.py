@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import subprocess
@@ -157,6 +158,16 @@ def test_f10_a_directory_of_others_is_refused(tmp_path: Path) -> None:
     (tmp_path / "open").mkdir(0o755)
     with pytest.raises(Refused, match="not ours alone"):
         State(tmp_path / "open")
+
+
+def test_a_refused_directory_closes_nobody_elses_file(tmp_path: Path) -> None:
+    (tmp_path / "open").mkdir(0o755)
+    with pytest.raises(Refused) as refused:
+        State(tmp_path / "open")
+    with (tmp_path / "next").open("wb") as others:  # has the number that the directory had
+        del refused
+        gc.collect()
+        assert os.fstat(others.fileno()).st_ino
 
 
 def test_f10_links_and_rubbish_in_the_directory_are_not_followed(tmp_path: Path) -> None:

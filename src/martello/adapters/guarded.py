@@ -50,19 +50,20 @@ class State:
         try:
             with suppress(FileExistsError):
                 os.mkdir(path, 0o700)
-            self._directory = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+            opened = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
         except PermissionError as error:
             raise NotPermitted(f"{path} cannot be used", str(error), "run it as root") from None
         except OSError as error:
             raise Refused(f"{path} is no directory of ours", str(error)) from None
-        found = os.fstat(self._directory)
+        found = os.fstat(opened)
         if found.st_uid != os.geteuid() or stat.S_IMODE(found.st_mode) & 0o077:
-            os.close(self._directory)
+            os.close(opened)
             raise Refused(
                 f"{path} is not ours alone",
                 "whoever writes there decides what the packet filter becomes",
                 f"remove it, or chown it and chmod 700 {path}",
             )
+        self._directory = opened
 
     def __del__(self) -> None:
         with suppress(AttributeError, OSError):

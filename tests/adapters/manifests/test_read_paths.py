@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import io
 import os
 import threading
@@ -45,14 +46,16 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def nobody(here: Path) -> Iterator[None]:
-    """Root reads everything, so it takes off its rights for the test."""
-    user = os.geteuid()
+    """Root reads everything, so this thread takes off its rights for the test: not the process,
+    in which others may be at work.
+    """
+    user, libc = os.geteuid(), ctypes.CDLL(None)
     if user == 0:
         here.chmod(0o777)  # what the test writes is nobody's then
-        os.seteuid(65534)
+        libc.setfsuid(65534)
     yield
     if user == 0:
-        os.seteuid(0)
+        libc.setfsuid(0)
 
 
 def test_a_directory_is_read_recursively_and_in_order(here: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -201,6 +202,20 @@ def test_p6_attached_but_silent_is_a_gap(watch: Watch) -> None:
     assert gap is not None
     assert gap["kind"] == "gap"
     assert gap["seen"] - gap["time"] > 3 * SECOND
+
+
+def test_p6_a_machine_that_starts_no_process_is_a_gap_and_no_end(
+    container: Container, watch: Watch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun = len(watch.events)
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, "executable", "/nowhere/python")
+        time.sleep(2.5)
+    gap = watch.wait(lambda one: one["action"] == "silent", 10, begun)
+    assert gap is not None
+    assert "could not be tried: No such file" in gap["raw"]
+    assert gap["seen"] - gap["time"] > SECOND
+    assert until(watch, container, "after-want", len(watch.events))
 
 
 def test_p7_absent_tracepoints_are_named(watch: Watch, tmp_path: Path) -> None:

@@ -240,7 +240,7 @@ class Sensor:
         decoder = self.decoder
         canary = self._canary
         if canary is None:
-            if self._blind_since or now >= self._sent + self._every:
+            if now >= self._sent + (SECOND if self._blind_since else self._every):
                 self._send(now)
             return
         if canary.pid in decoder.heard:
@@ -263,12 +263,16 @@ class Sensor:
 
     def _send(self, now: int) -> None:
         self._sent = now
-        self._canary = subprocess.Popen(  # noqa: S603
-            [sys.executable, "-I", "-S", "-c", _CANARY],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
+        try:
+            self._canary = subprocess.Popen(  # noqa: S603
+                [sys.executable, "-I", "-S", "-c", _CANARY],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+            )
+        except OSError as error:  # no process, no descriptor: whether it sees is not known
+            self._blind(now, "silent", f"an exec of its own could not be tried: {error.strerror}")
+            return
         self.decoder.canaries.add(self._canary.pid)
 
     def _reap(self) -> None:

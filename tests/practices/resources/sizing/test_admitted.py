@@ -181,3 +181,53 @@ def test_what_nothing_is_known_of_stays_as_it_is() -> None:
     gone = msgspec.structs.replace(now, ref=msgspec.structs.replace(now.ref, name="gone"))
     (one,) = admitted(here, [msgspec.structs.replace(alone, today=gone)])
     assert one.doubt == "the workload is not among the objects"
+
+
+def scaler(most: int, name: str = "web") -> str:
+    """An autoscaler of a Deployment."""
+    return f"""
+apiVersion: autoscaling/v2
+kind: HorizontalPodAutoscaler
+metadata: {{name: {name}, namespace: shop}}
+spec:
+  minReplicas: 1
+  maxReplicas: {most}
+  scaleTargetRef: {{apiVersion: apps/v1, kind: Deployment, name: {name}}}
+"""
+
+
+def test_a_quota_that_cuts_the_autoscaler_off_sooner_than_today_refuses() -> None:
+    quota = guard("ResourceQuota", hard={"requests.memory": "2Gi"})
+    (one,) = advised(world(web(), quota, scaler(8)), {"web": 340})
+    assert one.refused.startswith(
+        "ResourceQuota shop/g would let in 6 of the 8 pods that HorizontalPodAutoscaler web may "
+        "ask for (with today's sizes 8): exceeded quota: g, requested: requests.memory=340Mi, "
+    )
+    assert one.refused.endswith("raise it, or lower maxReplicas")
+    assert one.cautions[0] == one.refused
+    for most, memory in ((6, 340), (8, 256), (8, 128)):
+        (one,) = advised(world(web(), quota, scaler(most)), {"web": memory})
+        assert not one.cautions
+
+
+@pytest.mark.parametrize(("memory", "fits"), [(256, 4), (200, 5)])
+def test_a_quota_that_cuts_it_off_today_too_is_told_and_no_refusal(memory: int, fits: int) -> None:
+    quota = guard("ResourceQuota", hard={"requests.memory": "1Gi"})
+    (one,) = advised(world(web(), quota, scaler(8)), {"web": memory})
+    assert not one.refused
+    assert f"would let in {fits} of the 8 pods" in one.cautions[0]
+    assert "with today's sizes 4" in one.cautions[0]
+
+
+def test_what_grows_too_far_stays_and_others_are_tried_beside_that() -> None:
+    """At its most a no longer fits, so that it stays: c has the room of a's advice no more."""
+    quota = guard("ResourceQuota", hard={"requests.memory": "2304Mi"})
+    here = world(web("a", 2), web("c", 2), quota, scaler(4, "a"))
+    for memory, refused in (
+        ({"a": 500.0}, ["a"]),  # four of 500 beside two of 256
+        ({"a": 448.0}, []),
+        ({"a": 448.0, "c": 300.0}, ["a"]),
+    ):
+        found = advised(here, memory)
+        names = [one.key.workload.partition("/")[2] for one in found if one.refused]
+        assert names == refused, [one.refused for one in found]

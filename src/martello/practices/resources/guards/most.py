@@ -24,9 +24,7 @@ def at_most(workload: Workload, world: Cluster) -> int:
     (maxSurge). Runs of a CronJob that may overlap count twice.
     """
     ref, spec = workload.resource.ref, workload.resource.spec
-    count = wanted(workload, world)
-    for scaler, most in _scalers(world).get((ref.namespace, ref.kind, ref.name), ()):
-        count = max(count, 0 if idle(workload, scaler) else most)
+    count = scaled(workload, world)[0]
     match ref.group_kind:
         case "Deployment.apps":
             if _strategy(spec, "strategy") == "Recreate":
@@ -37,6 +35,18 @@ def at_most(workload: Workload, world: Cluster) -> int:
         case "CronJob.batch" if spec.get("concurrencyPolicy", "Allow") == "Allow":
             return 2 * count
     return count
+
+
+def scaled(workload: Workload, world: Cluster) -> tuple[int, Resource | None]:
+    """Pods at the greatest number that an autoscaler may set, and which one sets it; None where
+    none sets more than there are anyway.
+    """
+    ref = workload.resource.ref
+    count, by = wanted(workload, world), None
+    for scaler, most in _scalers(world).get((ref.namespace, ref.kind, ref.name), ()):
+        if most > count and not idle(workload, scaler):
+            count, by = most, scaler
+    return count, by
 
 
 def overlaps(workload: Workload, count: int) -> bool:

@@ -6,6 +6,10 @@ before an old one goes, where the first new one fits beside all old ones, and th
 beside all new ones (between the two the sum moves evenly). Advice of one namespace shares its
 quotas: what asks for less goes first, and what does not fit yet is tried again once others have
 made room.
+
+Then each workload grows to its autoscaler's maximum, the others as they are after the advice. What
+quotas let in fewer of than with today's sizes is refused; what they cut off sooner or later with
+today's sizes, too, is told.
 """
 
 from __future__ import annotations
@@ -17,15 +21,14 @@ from typing import Final
 import msgspec
 
 from martello.core.cluster import Cluster
-from martello.core.resource import Resource
 from martello.core.sizing import Advice, Key
 from martello.core.workload import Workload, workload_of
-from martello.practices.resources.admission.held import there
+from martello.practices.resources.admission.held import pods_of, there
 from martello.practices.resources.admission.pipeline import Admission
 from martello.practices.resources.admission.quotas import Quota, quotas, spent
 from martello.practices.resources.admission.workloads import made
 from martello.practices.resources.amounts import Malformed
-from martello.practices.resources.guards.most import overlaps
+from martello.practices.resources.guards.most import overlaps, scaled
 from martello.practices.resources.replicas import wanted
 from martello.practices.resources.sizing.patch import resized
 
@@ -36,6 +39,7 @@ _REMEDY: Final = {
     "min": "lower it, or ask for that much",
     "maxLimitRequestRatio": "raise it, or bring request and limit together",
 }
+_GROW: Final = "raise it, or lower maxReplicas"
 _QUOTA: Final = "raise it, or free room"
 _BESIDE: Final = "raise it, or let the roll-out remove a pod first (maxUnavailable: 1)"
 
@@ -46,6 +50,7 @@ class _Answer(msgspec.Struct, frozen=True):
     quotas: tuple[Quota, ...]
     refused: str = ""
     doubt: str = ""
+    careful: str = ""  # refused at the autoscaler's maximum, with today's sizes no later
 
 
 def admitted(world: Cluster, advised: Sequence[Advice]) -> list[Advice]:
@@ -67,9 +72,13 @@ def _workload(key: Key) -> tuple[str, str]:
 
 
 def _told(one: Advice, answer: _Answer | None) -> Advice:
-    if one.sizes is None or answer is None or not (answer.refused or answer.doubt):
+    if one.sizes is None or answer is None:
         return one
-    words = answer.refused or f"whether the sizes are admitted is not known: {answer.doubt}"
+    words = answer.refused or answer.careful
+    if answer.doubt and not answer.refused:
+        words = f"whether the sizes are admitted is not known: {answer.doubt}"
+    if not words:
+        return one
     return msgspec.structs.replace(
         one, refused=answer.refused, doubt=answer.doubt, cautions=(words, *one.cautions)
     )
@@ -87,20 +96,38 @@ def _of_namespace(
     if why:
         yield from ((name, _Answer((), doubt=why)) for name in groups)
         return
+    left = dict(groups)
+    for _ in range(_ROUNDS):
+        settled = dict(_settled(world, left, held))
+        found = {name: _grown(world, left[name], answer) for name, answer in settled.items()}
+        late = [name for name in found if found[name].refused and not settled[name].refused]
+        if not late:
+            break
+        for name in late:  # its sizes stay as they are: others are tried again beside that
+            del left[name]
+            yield name, found[name]
+    yield from ((name, found[name]) for name in left)
+
+
+def _settled(
+    world: Cluster, groups: dict[str, list[Advice]], held: tuple[Quota, ...]
+) -> Iterator[tuple[str, _Answer]]:
+    """The roll-outs of a namespace, each beside those before it; all with the quotas that are left
+    by the last.
+    """
+    done: dict[str, _Answer] = {}
     pending = sorted(groups, key=lambda name: (_grows(groups[name]), name))
     for _ in range(_ROUNDS):
         refused: dict[str, _Answer] = {}
         for name in pending:
             answer = _answer(world, groups[name], held)
             held = answer.quotas
-            if answer.refused:
-                refused[name] = answer
-            else:
-                yield name, answer
+            (refused if answer.refused else done)[name] = answer
         if len(refused) in (0, len(pending)):
             break
         pending = list(refused)
-    yield from refused.items()
+    for name, answer in {**done, **refused}.items():
+        yield name, msgspec.structs.replace(answer, quotas=held)
 
 
 def _grows(group: Iterable[Advice]) -> bool:
@@ -113,27 +140,59 @@ def _grows(group: Iterable[Advice]) -> bool:
 
 
 def _answer(world: Cluster, group: Sequence[Advice], held: tuple[Quota, ...]) -> _Answer:
+    states = _states(world, group)
+    if isinstance(states, str):
+        return _Answer(held, doubt=states)
+    try:
+        return _rolled(world, states, held)
+    except Malformed as error:
+        return _Answer(held, doubt=str(error))
+
+
+def _states(world: Cluster, group: Sequence[Advice]) -> tuple[Workload, Workload] | str:
+    """The workload as it is and as it would be; or why it is not known."""
     today = group[0].today
     assert today is not None  # those without are left out above
     ref = today.ref
     resource = world.get(ref.group_kind, ref.namespace, ref.name)
     old = world.workload(resource) if resource is not None else None
     if resource is None or old is None:
-        return _Answer(held, doubt="the workload is not among the objects")
+        return "the workload is not among the objects"
     new = workload_of(resized(resource, old.path, group))
-    if new is None:
-        return _Answer(held, doubt="it makes no pods")
+    return "it makes no pods" if new is None else (old, new)
+
+
+def _grown(world: Cluster, group: Sequence[Advice], answer: _Answer) -> _Answer:
+    """The same answer, or what its autoscaler's maximum changes in it. `answer.quotas` are those
+    after all advice of the namespace.
+    """
+    states = _states(world, group)
+    if answer.refused or answer.doubt or isinstance(states, str):
+        return answer
+    old, new = states
+    count, scaler = scaled(new, world)
+    if scaler is None or not wanted(new, world):
+        return answer
     try:
-        return _rolled(world, resource, (old, new), held)
+        free = tuple(spent(quota, pods_of(new, world), -1) for quota in answer.quotas)
+        then, today = (made(world, one, free, count) for one in (new, old))
     except Malformed as error:
-        return _Answer(held, doubt=str(error))
+        return msgspec.structs.replace(answer, doubt=str(error))
+    if then.verdict != "refused":
+        return answer
+    says = (
+        f"{_named(then)} would let in {then.fitting} of the {count} pods that {scaler.ref.kind} "
+        f"{scaler.ref.name} may ask for (with today's sizes {today.fitting}): {_words(then)}: "
+        f"{_GROW}"
+    )
+    worse = then.fitting < today.fitting
+    return msgspec.structs.replace(answer, **{"refused" if worse else "careful": says})
 
 
-def _rolled(
-    world: Cluster, resource: Resource, states: tuple[Workload, Workload], held: tuple[Quota, ...]
-) -> _Answer:
+def _rolled(world: Cluster, states: tuple[Workload, Workload], held: tuple[Quota, ...]) -> _Answer:
     """A workload that becomes another: the old state, the new one."""
     old, new = states
+    resource = old.resource
     count = wanted(new, world)
     if not count:  # nothing is charged, but the next pod would be looked at
         one = made(world, new, (), 1)

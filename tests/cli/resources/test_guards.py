@@ -48,9 +48,11 @@ def test_guards_of_the_demo_are_written_with_their_proof(tmp_path: Path) -> None
     folder = tmp_path / "guards"
     component = yaml.safe_load((folder / "kustomization.yaml").read_text())
     named = {*component["resources"], *(one["path"] for one in component["patches"])}
-    written = {file.name for file in folder.iterdir()}
-    assert written == named | {"kustomization.yaml", "kubelet-4-cores-16Gi.yaml"}
-    kubelet = read_configuration(folder / "kubelet-4-cores-16Gi.yaml")
+    written = {str(file.relative_to(folder)) for file in folder.rglob("*.yaml")}
+    assert written == named | {"kustomization.yaml", "kubelets/4-cores-16Gi.yaml"}
+    assert "kubectl apply --dry-run=server -f guards/objects" in done.out
+    assert "--patch-file guards/patches/shop-deployment-web.yaml" in done.out
+    kubelet = read_configuration(folder / "kubelets/4-cores-16Gi.yaml")
     assert kubelet["podPidsLimit"] == 1024
     assert kubelet["evictionHard"]["memory.available"] == "100Mi"  # naming one drops the others
 
@@ -104,7 +106,7 @@ def test_the_cheapest_guards_of_a_blast(tmp_path: Path) -> None:
     assert done.code == 3, done.out + done.err
     assert "patch of Deployment web" in done.out
     assert "0 refused, 0 made invalid" in done.out
-    (patch,) = (tmp_path / "guards").glob("patch-*.yaml")
+    (patch,) = (tmp_path / "guards" / "patches").glob("*.yaml")
     body = yaml.safe_load(patch.read_text())
     (container,) = body["spec"]["template"]["spec"]["containers"]
     assert container["resources"]["limits"]["memory"].endswith("Mi")
@@ -113,6 +115,49 @@ def test_the_cheapest_guards_of_a_blast(tmp_path: Path) -> None:
     wrong = ask(*words, "-o", "svg", cwd=tmp_path)
     assert wrong.code == 2
     assert "guards are not written as svg" in wrong.err
+
+
+def test_what_an_earlier_run_left_is_refused_and_stays(tmp_path: Path) -> None:
+    words = ("resources", "quota", "-f", "demo", "--allow-incomplete", "--write", "guards")
+    assert ask(*words, cwd=tmp_path).code == 0
+    assert ask(*words, cwd=tmp_path).code == 0  # the same files, anew
+    patch = tmp_path / "guards" / "patches" / "shop-deployment-web.yaml"
+    before = {file: file.read_bytes() for file in (tmp_path / "guards").rglob("*.yaml")}
+    less = ask(*words, "-n", "data", cwd=tmp_path)
+    assert less.code == 2
+    assert "of an earlier run" in less.err
+    assert "name another directory, or review" in less.err
+    assert {file: file.read_bytes() for file in (tmp_path / "guards").rglob("*.yaml")} == before
+    for file in before:
+        if file != patch and "/data-" not in str(file):
+            file.unlink()
+    one = ask(*words, "-n", "data", cwd=tmp_path)
+    assert one.code == 2
+    assert f"rm guards/patches/{patch.name}" in one.err
+    patch.unlink()
+    assert ask(*words, "-n", "data", cwd=tmp_path).code == 0
+
+
+def test_what_somebody_else_wrote_is_not_written_over(tmp_path: Path) -> None:
+    other = tmp_path / "guards" / "kustomization.yaml"
+    other.parent.mkdir()
+    other.write_text("kind: Kustomization\n")
+    for verb in ("quota", "advise"):
+        done = ask("resources", verb, "-f", "demo", "--write", "guards", cwd=tmp_path)
+        assert done.code == 2
+        assert "guards/kustomization.yaml is somebody else's" in done.err
+    assert other.read_text() == "kind: Kustomization\n"
+    assert list(other.parent.iterdir()) == [other]
+
+
+def test_nothing_is_written_through_a_link(tmp_path: Path) -> None:
+    (tmp_path / "guards").mkdir()
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "guards" / "objects").symlink_to(tmp_path / "elsewhere")
+    done = ask("resources", "quota", "-f", "demo", "--write", "guards", cwd=tmp_path)
+    assert done.code == 2
+    assert "guards/objects is no plain directory" in done.err
+    assert not list((tmp_path / "elsewhere").iterdir())
 
 
 def test_apply_needs_a_live_cluster(here: Path) -> None:

@@ -4,12 +4,13 @@ and put into the live cluster that they were made for.
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from martello.cli.access.writing import document
+from martello.cli.resources.folder import KUBELETS, OBJECTS, PATCHES, free_name, write_files
 from martello.cli.resources.opening import Opened
-from martello.cli.resources.patching import free_name, write_files
 from martello.cli.target import parse_target
 from martello.core.resource import Ref, Resource
 from martello.practices.resources.guards.model import OWN, Guards
@@ -32,18 +33,37 @@ def write_guards(found: Guards, folder: str) -> tuple[str, ...]:
     for one in found.objects:
         objects[free_name(_called(one.ref), objects)] = document(one.raw)
     for patch in found.patches:
-        name = free_name(f"patch-{_called(patch.ref)}", patches)
+        name = free_name(_called(patch.ref), patches)
         patches[name] = _commented(patch.says) + document(patch.body)
     for fragment in found.fragments:
         says = ("add this to the configuration of these nodes' kubelets", *fragment.says)
-        name = free_name(f"kubelet-{fragment.name}", kubelets)
+        name = free_name(fragment.name, kubelets)
         kubelets[name] = _commented(says) + _yaml(fragment.body)
-    if not (objects or patches or kubelets):
-        return ()
-    component = (
-        {} if not (objects or patches) else {"kustomization.yaml": _component(objects, patches)}
-    )
-    return write_files({**objects, **patches, **kubelets, **component}, folder)
+    folders = {OBJECTS: objects, PATCHES: patches, KUBELETS: kubelets}
+    files = {f"{place}/{name}": text for place, of in folders.items() for name, text in of.items()}
+    if objects or patches:
+        files["kustomization.yaml"] = _component(objects, patches)
+    return write_files(files, folder)
+
+
+def next_steps(found: Guards, folder: str) -> tuple[str, ...]:
+    """What people do with the files: each line says how to try it before it is done."""
+    place = shlex.quote(folder.rstrip("/") or "/")
+    steps: list[str] = []
+    if found.objects:
+        steps.append(f"kubectl diff -f {place}/{OBJECTS}")
+        steps.append(f"kubectl apply --dry-run=server -f {place}/{OBJECTS}    # then without it")
+    if found.patches:
+        ref = found.patches[0].ref
+        file = free_name(_called(ref), {})
+        steps.append(f"# each patch starts its workload anew; {place} is a kustomize component")
+        steps.append(
+            f"kubectl patch {ref.kind.lower()} {ref.name} -n {ref.namespace} --dry-run=server "
+            f"--patch-file {place}/{PATCHES}/{file}"
+        )
+    if found.fragments:
+        steps.append(f"# {place}/{KUBELETS} is for whoever runs the nodes")
+    return tuple(steps)
 
 
 def _called(ref: Ref) -> str:
@@ -66,12 +86,10 @@ def _component(objects: Mapping[str, str], patches: Mapping[str, str]) -> str:
         "kind": "Component",
     }
     if objects:
-        body["resources"] = sorted(objects)
+        body["resources"] = [f"{OBJECTS}/{name}" for name in sorted(objects)]
     if patches:
-        body["patches"] = [{"path": name} for name in sorted(patches)]
+        body["patches"] = [{"path": f"{PATCHES}/{name}"} for name in sorted(patches)]
     head = "# Name this directory under `components` of a kustomization.yaml.\n"
-    if not patches:
-        head += "# Or: kubectl apply -f the files beside this one.\n"
     return head + _yaml(body)
 
 

@@ -53,10 +53,11 @@ def guard_command(outputs: Sequence[Output], flags: dict[str, Any]) -> int:
     found, proof, source, notes = made_of(seen, spaces_of(seen, flags), flags)
     shown = tell(seen, found, proof, source, notes)
     if proof.holds and flags["folder"]:
-        from martello.cli.resources.guard_files import write_guards
+        from martello.cli.resources.guard_files import next_steps, write_guards
 
         written = write_guards(found, flags["folder"])
-        shown = msgspec.structs.replace(shown, written=written)
+        steps = next_steps(found, flags["folder"])
+        shown = msgspec.structs.replace(shown, written=written, next=steps)
     if flags["apply"]:
         from martello.cli.resources.guard_files import apply
 

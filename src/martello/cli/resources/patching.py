@@ -4,16 +4,12 @@ kustomize component that applies them all.
 
 from __future__ import annotations
 
-import os
-import re
-import stat
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from copy import deepcopy
 from itertools import groupby
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from martello.core.errors import BadInput
+from martello.cli.resources.folder import free_name, write_files
 from martello.core.resource import Ref
 from martello.report.text import clean
 
@@ -32,17 +28,15 @@ _WIDE: Final = 98
 
 def write_patches(advised: Iterable[Advice], world: Cluster | None, folder: str) -> tuple[str, ...]:
     """Writes a strategic merge patch for each workload and autoscaler, and kustomization.yaml;
-    the files. What would be refused is left out. Raises BadInput, before anything is written where
-    a link, a pipe or a directory has the name of one.
+    the files. What would be refused is left out. Raises BadInput, as write_files.
     """
     documents: dict[str, str] = {}
     ready = sorted((a for a in advised if a.today and not a.refused), key=lambda a: a.key)
     for _, group in groupby(ready, key=lambda a: (a.key.namespace, a.key.workload)):
         for name, text in _patches(list(group), world):
             documents[free_name(name, documents)] = text
-    if not documents:
-        return ()
-    documents["kustomization.yaml"] = _component(documents)
+    if documents:
+        documents["kustomization.yaml"] = _component(documents)
     return write_files(documents, folder)
 
 
@@ -132,39 +126,3 @@ def _component(documents: Iterable[str]) -> str:
 
 def _file(ref: Ref) -> str:
     return "-".join(part for part in (ref.namespace, ref.kind.lower(), ref.name) if part)
-
-
-def free_name(words: str, documents: Mapping[str, str]) -> str:
-    """A file's name that is not taken."""
-    plain = re.sub(r"[^A-Za-z0-9._-]", "_", words)[:200]
-    name, number = f"{plain}.yaml", 1
-    while name in documents or name == "kustomization.yaml":
-        number += 1
-        name = f"{plain}-{number}.yaml"
-    return name
-
-
-def write_files(documents: Mapping[str, str], folder: str) -> tuple[str, ...]:
-    """Writes files by name, each whole or not at all, never through a link; where they lie. Raises
-    BadInput.
-    """
-    from martello.adapters.whole import whole
-
-    place = Path(folder)
-    try:
-        place.mkdir(parents=True, exist_ok=True)
-        for name in documents:
-            file = place / name
-            if os.path.lexists(file) and not stat.S_ISREG(file.lstat().st_mode):
-                raise BadInput(
-                    f"{file} is no plain file",
-                    "what is written there would end up elsewhere",
-                    "remove it, or name another directory",
-                )
-        for name, text in documents.items():
-            with whole(str(place / name)) as out:
-                out.write(text.encode())
-    except OSError as error:
-        why = error.strerror or str(error)
-        raise BadInput(f"cannot write to {folder}", why, "name another directory") from error
-    return tuple(str(place / name) for name in documents)

@@ -9,7 +9,7 @@ import msgspec
 
 from martello.cli.reports import Output
 from martello.cli.resources.blasting import crown_of, look
-from martello.cli.resources.guard_files import write_guards
+from martello.cli.resources.guard_files import next_steps, write_guards
 from martello.cli.resources.guarding import ending, show, tell
 from martello.cli.resources.opening import Opened
 from martello.core.errors import BadInput
@@ -46,7 +46,9 @@ def remedy_command(words: Sequence[str], outputs: Sequence[Output], flags: dict[
         raise BadInput("cannot prove the guards", why, "correct the object") from error
     shown = tell(seen, found, proof, "", ())
     if proof.holds:
-        shown = msgspec.structs.replace(shown, written=write_guards(found, flags["folder"]))
+        written = write_guards(found, flags["folder"])
+        steps = next_steps(found, flags["folder"])
+        shown = msgspec.structs.replace(shown, written=written, next=steps)
     code = ending(shown, flags)
     show(msgspec.structs.replace(shown, exit=code), outputs)
     return code

@@ -75,4 +75,5 @@ class Told(msgspec.Struct, frozen=True):
     missing: tuple[str, ...] = ()
     written: tuple[str, ...] = ()
     applied: tuple[str, ...] = ()
+    next: tuple[str, ...] = ()  # commands, and remarks that begin with #
     exit: int = 0

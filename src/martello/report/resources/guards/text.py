@@ -47,6 +47,7 @@ def write(told: Told, screen: Screen, out: IO[str]) -> None:
     if not told.written and not told.applied:
         why = "nothing is written: --write DIR" if told.proof.holds else "nothing is written"
         lines.append(why)
+    lines += [f"{'' if number else 'next':<6}{clean(one)}" for number, one in enumerate(told.next)]
     out.write("".join(f"{line}\n" for line in lines))
 
 

@@ -11,7 +11,7 @@ from typing import Final
 from sqlalchemy import Connection, inspect, select, text
 
 from martello.core.errors import BadInput
-from martello.store.monitor_tables import MONITOR
+from martello.store.monitor_tables import MONITOR, usual
 from martello.store.state import State, translated
 from martello.store.tables import meta, metadata
 from martello.store.upsert import replaced
@@ -43,9 +43,14 @@ def _monitor(connection: Connection) -> None:
     metadata.create_all(connection, tables=list(MONITOR))
 
 
+def _usual(connection: Connection) -> None:
+    metadata.create_all(connection, tables=[usual])
+
+
 STEPS: Final[tuple[Step, ...]] = (
     _first,
     _monitor,
+    _usual,
 )  # the schema's number is how many have been done
 
 

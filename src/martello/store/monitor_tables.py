@@ -1,4 +1,5 @@
-"""The tables of monitoring: sources, segments of the lake, checkpoints, alerts, what is normal.
+"""The tables of monitoring: sources, segments of the lake, checkpoints, alerts, what is normal,
+and how much use is usual.
 
 Times are BIGINT microseconds since 1970, UTC. Events are in the lake; a row here stands for many.
 """
@@ -7,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, Table, Text, text
+from sqlalchemy import BigInteger, Column, Float, Index, Integer, LargeBinary, Table, Text, text
 
 from martello.store.tables import metadata
 
@@ -160,6 +161,19 @@ author = Table(
     Column("owner", Text, nullable=False),  # uid of its controller; empty: none
     Column("written_at", BigInteger, nullable=False),
     Index("author_name", "cluster", "name"),
+)
+
+usual = Table(
+    "usual",
+    metadata,
+    Column("cluster", Text, primary_key=True),
+    Column("namespace", Text, primary_key=True),
+    Column("workload", Text, primary_key=True),
+    Column("container", Text, primary_key=True),
+    Column("metric", Text, primary_key=True),
+    Column("day", BigInteger, primary_key=True),  # since 1970
+    Column("most", Float, nullable=False),  # of any pod over a quarter of an hour
+    Column("told", Integer, nullable=False),  # 1: that it is beyond what is usual
 )
 
 MONITOR: Final = (

@@ -173,3 +173,25 @@ def _killed_while_it_works(server: prometheus_server.Server) -> threading.Timer:
     timer = threading.Timer(0.3, server.kill)
     timer.start()
     return timer
+
+
+def test_means_are_those_of_the_truth(data: Path) -> None:
+    step = 900
+    with prometheus_server.serving(data) as server:
+        source = Prometheus(
+            quick(server.url), metrics=("cores", "memory", "pids"), means=step, spare=("pids",)
+        )
+        found = read(source, BEGIN + 1, BEGIN + SPAN)
+    assert not found.gaps
+    assert source.counts.queries < 40
+    memory, cores = (found.of("shop/web-1-bbbbb/app", metric) for metric in ("memory", "cores"))
+    for (times, means), of in ((memory, TRUTH[1]), (cores, TRUTH[0])):
+        assert times.tolist() == list(range(BEGIN + step, BEGIN + SPAN, step))
+        for end, mean in zip(times[1:], means[1:], strict=True):
+            within = of.values[(of.times > end - step) & (of.times <= end)]
+            if of is TRUTH[1]:
+                assert mean == pytest.approx(within.mean())
+            else:  # the rate of what lies within, stretched to the ends by Prometheus
+                assert mean == pytest.approx((within[-1] - within[0]) / (60 * (len(within) - 1)))
+    again = found.series()["a", "db-0", "db", "cores", "/second"]
+    assert again[0][0] == BEGIN + 2 * DAY + step

@@ -32,6 +32,12 @@ NAMES: Final[Mapping[Metric, tuple[tuple[str, str], ...]]] = {
         ("kube_pod_container_resource_limits_memory_bytes", ""),
     ),
 }
+# Metric → what tells its mean over a while: whose series, and the function over them.
+_MEANS: Final[Mapping[Metric, tuple[Metric, str]]] = {
+    "cores": ("cpu", "rate"),
+    "memory": ("memory", "avg_over_time"),
+    "pids": ("pids", "avg_over_time"),
+}
 ASKED: Final[tuple[Metric, ...]] = tuple(metric for metric in METRICS if metric in NAMES)
 # They hardly ever change: their value at every step is enough, and a tenth of the samples.
 STEPPED: Final[frozenset[Metric]] = frozenset(("restarts", "killed", "cpu limit", "memory limit"))
@@ -69,6 +75,20 @@ class Scope(msgspec.Struct, frozen=True):
         if more:
             found.append(more)
         return f"{name}{{{','.join(found)}}}"
+
+
+def names(metric: Metric, *, means: bool = False) -> tuple[tuple[str, str], ...]:
+    """The series that tell a metric, best first; none where it is not to be had so."""
+    if means:
+        metric = _MEANS[metric][0] if metric in _MEANS else metric
+    elif metric not in NAMES:
+        return ()
+    return NAMES[metric]
+
+
+def mean(metric: Metric, selector: str, step: float) -> str:
+    """The mean of a metric over the `step` seconds before each moment."""
+    return f"{_MEANS[metric][1]}({selector}[{int(step)}s])"
 
 
 def quoted(text: str) -> str:

@@ -50,7 +50,9 @@ class _Question(msgspec.Struct, frozen=True):
 
 class Prometheus:
     """A Source. `metrics` are asked for; `namespaces` and the beginnings of `pods`' names narrow
-    the question; `owners` knows whose pods are, besides what kube-state-metrics tells.
+    the question; `owners` knows whose pods are, besides what kube-state-metrics tells. `means`:
+    not the samples, but the means of `cores`, `memory` and `pids` over so many seconds, each told
+    at its end. `spare`: metrics without which nothing is missing.
     """
 
     def __init__(
@@ -61,11 +63,15 @@ class Prometheus:
         namespaces: Sequence[str] = (),
         pods: Sequence[str] = (),
         owners: Owners | None = None,
+        means: float = 0.0,
+        spare: Sequence[Metric] = (),
         progress: Callable[[Counts], None] = lambda _: None,
     ) -> None:
         self.counts = Counts()
         self._settings = settings
-        self._metrics = [metric for metric in metrics if metric in queries.NAMES]
+        self._means = means
+        self._spare = frozenset(spare)
+        self._metrics = [one for one in metrics if queries.names(one, means=bool(means))]
         self._scope = Scope(tuple(namespaces), tuple(pods), settings.cluster)
         self._owners = owners or Owners()
         self._progress = progress
@@ -83,7 +89,7 @@ class Prometheus:
         with Client(self._settings, self.counts) as self._client:
             wanted = [found for metric in self._metrics if (found := self._find(metric, window))]
             for question in wanted:
-                if not question.namespaces:
+                if not question.namespaces and question.metric not in self._spare:
                     yield Gap(question.selector(self._scope), "the server has no such series")
             namespaces = sorted(frozenset[str]().union(*(w.namespaces for w in wanted)))
             self.counts.total = len(namespaces)
@@ -96,7 +102,7 @@ class Prometheus:
 
     def _find(self, metric: Metric, window: Window) -> _Question:
         """Under which name there are series of a metric, and in which namespaces."""
-        names = queries.NAMES[metric]
+        names = queries.names(metric, means=bool(self._means))
         for name, more in names:
             selector = self._scope.selector(name, more)
             try:
@@ -151,7 +157,10 @@ class Prometheus:
         """The samples of a namespace's metric, piece by piece."""
         settings = self._settings
         selector = question.selector(self._scope, namespace)
-        step = settings.step if question.metric in queries.STEPPED else 0.0
+        query = selector
+        step = self._means or (settings.step if question.metric in queries.STEPPED else 0.0)
+        if self._means:
+            query = queries.mean(question.metric, selector, step)
         most = int(step * 1000) * queries.MOST_STEPS if step else window[1] - window[0]
         first = 10 * self._size if step else self._size
         pieces = Pieces(window, first, int(settings.smallest * 1000), settings.samples, most)
@@ -160,7 +169,7 @@ class Prometheus:
         skipped = 0
         while (piece := pieces.piece()) is not None:
             try:
-                series, warnings = self._answer(selector, piece, step)
+                series, warnings = self._answer(query, piece, step)
             except Failed as failed:
                 much = failed.kind == "much"
                 if (much or failed.kind == "broken") and pieces.halve(lasting=much):

@@ -26,11 +26,17 @@ class Jobs:
         """Something is wrong with a part, or no longer."""
         self._troubles[name] = what
 
-    def run(self, job: Callable[[], None], name: str, every: float) -> None:
-        """Does something again and again; what it raises is told as trouble."""
+    def run(
+        self, job: Callable[[], None], name: str, every: float, *, first: float | None = None
+    ) -> None:
+        """Does something again and again, the `first` time sooner (seconds); what it raises is told
+        as trouble.
+        """
 
         def again() -> None:
-            while not self.ending.wait(every):
+            pause = every if first is None else first
+            while not self.ending.wait(pause):
+                pause = every
                 try:
                     job()
                     self.troubled(name)

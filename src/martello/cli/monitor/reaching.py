@@ -73,18 +73,20 @@ class Reaching:
         self,
         jobs: Jobs,
         pods: Callable[[], int] = lambda: 0,
-        heard: Callable[[Cluster], None] = lambda _: None,
+        heard: Sequence[Callable[[Cluster], None]] = (),
     ) -> None:
         """Reads a live cluster again and again beside the other jobs, which go on meanwhile: sooner
-        where `pods`, which grows with each one that is new, tells of some. `heard` is given each
-        reading.
+        where `pods`, which grows with each one that is new, tells of some. Each of `heard` is given
+        every reading.
         """
 
         def again() -> None:
             while not jobs.ending.is_set():
                 begun, known = time.monotonic(), pods()
                 try:
-                    heard(self.read())
+                    world = self.read()
+                    for each in heard:
+                        each(world)
                     jobs.troubled("reach")
                 except MartelloError as error:
                     jobs.troubled("reach", f"what subjects reach is not known: {error.what}")

@@ -7,7 +7,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 from martello.adapters.intake.decode import Decoder
@@ -24,9 +24,11 @@ from martello.cli.monitor.serving import serve
 from martello.cli.monitor.silence import Alive, Silence
 from martello.cli.monitor.spending import Spending
 from martello.cli.monitor.telling import telling
+from martello.cli.monitor.using import Using, asked
 from martello.cli.monitor.watch import Watch
 from martello.cli.store.places import Places, places
 from martello.core.alert import Alert
+from martello.core.cluster import Cluster
 from martello.core.errors import BadInput, MartelloError
 from martello.core.own import Own
 from martello.practices.monitor import packs
@@ -37,6 +39,7 @@ from martello.store.lake import Lake
 from martello.store.state import State
 
 _PODS_EVERY: Final = 2.0  # seconds
+_FIRST_LOOK: Final = 1.0  # seconds until use is read
 _SWITCH: Final = 0.0005  # seconds that a thread keeps the others from running: the door is one
 
 
@@ -48,9 +51,10 @@ def run_command(flags: dict[str, Any]) -> int:
 
     where = places(flags["state"], flags["lake"])
     followed = following.parsed(flags["follow"])
-    if not (flags["listen"] or flags["sensor"] or followed):
+    used = asked(flags)
+    if not (flags["listen"] or flags["sensor"] or followed or used):
         why = "no source was named"
-        raise BadInput("nothing to watch", why, "name --listen, --follow or --sensor")
+        raise BadInput("nothing to watch", why, "name --listen, --follow, --sensor or --prometheus")
     teller = telling(flags)
     flags["own"] = Own(key(where))
     raised = reaching(flags)
@@ -97,8 +101,13 @@ def run_command(flags: dict[str, Any]) -> int:
             watch.jobs.run(quiet.look, "silence", silence.EVERY)
         if known is not None:
             watch.jobs.run(known, "pods", _PODS_EVERY)
+        heard: list[Callable[[Cluster], None]] = [Spending(watch.keeper.keep, place)]
+        if used is not None:
+            using = Using(used, watch.keeper.keep, place, state)
+            watch.jobs.run(using.look, "usage", used.every, first=_FIRST_LOOK)
+            heard.append(used.hear)
         if raised is not None and raised.live:
-            raised.follow(watch.jobs, lambda: pods.version, Spending(watch.keeper.keep, place))
+            raised.follow(watch.jobs, lambda: pods.version, heard)
         _upkeep(watch, where, state, lake)
         teller.begin(watch, told)
         try:

@@ -6,15 +6,12 @@ import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
-from typing import Any, Final, NamedTuple, TypeVar
+from typing import Any, Final, NamedTuple
 
-import click
-
+from martello.cli.prometheus import spoken
 from martello.core.cluster import Cluster
 from martello.core.errors import BadInput
 from martello.core.usage import Chunk, Counts, Gap, Source
-
-F = TypeVar("F", bound=Callable[..., Any])
 
 _UNITS: Final = {"m": 60.0, "h": 3_600.0, "d": 86_400.0, "w": 604_800.0}
 _LONGEST: Final = 366 * 86_400.0
@@ -29,31 +26,6 @@ METRICS: Final = (
     "killed",
     "memory limit",
 )
-_FLAGS: Final = (
-    ("--prometheus-token", "token_file", "FILE", "A file with a bearer token for Prometheus."),
-    ("--prometheus-user", "user_file", "FILE", "A file with USER:PASSWORD for Prometheus."),
-    ("--ca", "ca", "FILE", "An authority to trust besides."),
-    ("--cert", "cert", "FILE", "A certificate of ours."),
-    ("--key", "key", "FILE", "Its key."),
-    ("--cluster-label", "cluster_label", "NAME=VALUE", "Only this one of several clusters."),
-)
-
-
-def prometheus_flags(function: F) -> F:
-    """How a Prometheus is spoken to."""
-    function = click.option(
-        "--insecure", is_flag=True, help="Plain HTTP for credentials, TLS that nobody verifies."
-    )(function)
-    function = click.option(
-        "--prometheus-header",
-        "headers",
-        multiple=True,
-        metavar="TEXT",
-        help='"NAME: VALUE" or "NAME: @FILE", such as X-Scope-OrgID. Repeatable.',
-    )(function)
-    for flag, name, metavar, text in reversed(_FLAGS):
-        function = click.option(flag, name, default="", metavar=metavar, help=text)(function)
-    return function
 
 
 class Measured(NamedTuple):
@@ -98,25 +70,19 @@ def measured(
             raise BadInput("demo is no file", "", "--samples demo alone, or files")
         until = until or _last(Files(files))
         return Measured(Files(files, owners=owners), ", ".join(files), until - length, until)
-    from martello.adapters.prometheus.settings import settings
     from martello.adapters.prometheus.source import Prometheus
 
-    names = ("token_file", "user_file", "ca", "cert", "key", "insecure", "cluster_label")
-    spoken = settings(
-        flags["prometheus"],
-        headers=flags["headers"],
-        **{name: flags[name] for name in names},
-    )
+    settings = spoken(flags)
     until = until or time.time()
     source = Prometheus(
-        spoken,
+        settings,
         metrics=METRICS,
         namespaces=tuple(flags["namespaces"]),
         pods=tuple(pods),
         owners=owners,
         progress=progress,
     )
-    return Measured(source, spoken.url, until - length, until)
+    return Measured(source, settings.url, until - length, until)
 
 
 def _last(source: Source) -> float:

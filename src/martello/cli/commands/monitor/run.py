@@ -8,6 +8,7 @@ import click
 
 from martello.cli import options
 from martello.cli.monitor import settings
+from martello.cli.prometheus import prometheus_flags
 from martello.cli.store import places
 
 
@@ -91,6 +92,14 @@ from martello.cli.store import places
     help="How often what came is written into the lake.",
 )
 @click.option("--no-baselines", is_flag=True, help="Learn nothing; rules alone.")
+@click.option(
+    "--prometheus",
+    default="",
+    metavar="URL",
+    help="What containers use, learned: use beyond what is usual is told.",
+)
+@click.option("--metrics-server", is_flag=True, help="The same from metrics-server, by --context.")
+@prometheus_flags
 @click.option("--cluster", default="local", show_default=True, help=settings.CLUSTER)
 @click.option("--node", default="", metavar="NAME", help="The name of this node.")
 @settings.world

@@ -7,7 +7,8 @@ from typing import Any, Final
 import click
 
 from martello.cli import options
-from martello.cli.resources import measuring, settings
+from martello.cli.prometheus import prometheus_flags
+from martello.cli.resources import settings
 
 FORMATS: Final = ("text", "json", "html")
 
@@ -29,7 +30,7 @@ FORMATS: Final = ("text", "json", "html")
 )
 @settings.write_flag
 @options.everything
-@measuring.prometheus_flags
+@prometheus_flags
 @settings.world_flags
 @options.output_of(FORMATS)
 @options.debug

@@ -7,7 +7,8 @@ from typing import Any, Final
 import click
 
 from martello.cli import options
-from martello.cli.resources import measuring, settings
+from martello.cli.prometheus import prometheus_flags
+from martello.cli.resources import settings
 
 FORMATS: Final = ("text", "json")
 
@@ -31,7 +32,7 @@ FORMATS: Final = ("text", "json")
 @click.option("--since", default="30d", metavar="TIME", help="How far back [default: 30d].")
 @click.option("--until", default="", metavar="TIME", help="Up to when [default: the last sample].")
 @settings.kubelet_flag
-@measuring.prometheus_flags
+@prometheus_flags
 @settings.world_flags
 @options.output_of(FORMATS)
 @options.debug

@@ -5,6 +5,9 @@ from __future__ import annotations
 import random
 from typing import Any
 
+from martello.practices.resources.blast.model import Rights
+from martello.practices.resources.node.model import Pod
+
 Raw = dict[str, Any]
 _CPU = ("50m", "100m", "250m", "0.5", "1")
 _MEMORY = ("32Mi", "64Mi", "200M", "256Mi", "700Mi", "1Gi")
@@ -95,3 +98,38 @@ def world(seed: int, space: str) -> list[Raw]:
     if choice.random() < 0.3:
         found.append(thing("ResourceQuota", "old", space, {"hard": {"count/secrets": "30"}}))
     return found
+
+
+def priority_class(name: str, value: int, **more: Any) -> Raw:
+    """A PriorityClass."""
+    head = {"apiVersion": "scheduling.k8s.io/v1", "kind": "PriorityClass"}
+    return {**head, "metadata": {"name": name}, "value": value, **more}
+
+
+def deployment(name: str, space: str, replicas: int = 2, **spec: Any) -> Raw:
+    """A Deployment of one container; `spec` is of its pods."""
+    labels = {"app": name}
+    container = {"name": "app", "image": "x:1", "resources": {"requests": {"memory": "64Mi"}}}
+    template = {"metadata": {"labels": labels}, "spec": {"containers": [container], **spec}}
+    body = {"replicas": replicas, "selector": {"matchLabels": labels}, "template": template}
+    return thing("Deployment", name, space, body)
+
+
+def hook(policy: str | None = None, rules: bool = True) -> list[Raw]:
+    """A webhook that a workload `policy` of the namespace gate answers."""
+    service = {"namespace": "gate", "name": "policy"}
+    one: Raw = {"name": "policy.example.com", "clientConfig": {"service": service}}
+    if policy:
+        one["failurePolicy"] = policy
+    if rules:
+        every = {"apiGroups": ["*"], "apiVersions": ["*"], "resources": ["*"]}
+        one["rules"] = [{**every, "operations": ["*"]}]
+    head = {"apiVersion": "admissionregistration.k8s.io/v1"}
+    found = {**head, "kind": "ValidatingWebhookConfiguration", "metadata": {"name": "policy"}}
+    called = thing("Service", "policy", "gate", {"selector": {"app": "policy"}})
+    return [{**found, "webhooks": [one]}, called]
+
+
+def may(_: Pod) -> Rights:
+    """Nobody's token may anything."""
+    return Rights()

@@ -30,7 +30,7 @@ def write_guards(found: Guards, folder: str) -> tuple[str, ...]:
     objects: dict[str, str] = {}
     patches: dict[str, str] = {}
     kubelets: dict[str, str] = {}
-    for one in found.objects:
+    for one in (*found.classes, *found.objects):
         objects[free_name(_called(one.ref), objects)] = document(one.raw)
     for patch in found.patches:
         name = free_name(_called(patch.ref), patches)
@@ -50,7 +50,7 @@ def next_steps(found: Guards, folder: str) -> tuple[str, ...]:
     """What people do with the files: each line says how to try it before it is done."""
     place = shlex.quote(folder.rstrip("/") or "/")
     steps: list[str] = []
-    if found.objects:
+    if found.objects or found.classes:
         steps.append(f"kubectl diff -f {place}/{OBJECTS}")
         steps.append(f"kubectl apply --dry-run=server -f {place}/{OBJECTS}    # then without it")
     if found.patches:

@@ -28,7 +28,8 @@ from martello.practices.resources.guards.model import (
     Refused,
     Size,
 )
-from martello.practices.resources.guards.prove import State, proved
+from martello.practices.resources.guards.prove import proved
+from martello.practices.resources.guards.scoring import State
 from martello.practices.resources.node.model import Use
 from martello.practices.resources.node.pods import pods
 from martello.practices.resources.node.settings import nodes
@@ -210,6 +211,7 @@ def tell(seen: Opened, found: Guards, proof: Proof, source: str, notes: Sequence
         spaces[""] = [told.Made(one.name, one.says) for one in found.fragments]
     return told.Told(
         spaces=tuple(told.Space(name, tuple(made)) for name, made in spaces.items()),
+        classes=tuple(told.Made(one.ref.name, tuple(_of_class(one.raw))) for one in found.classes),
         proof=told.Proved(
             holds=proof.holds,
             pods=proof.pods,
@@ -222,6 +224,8 @@ def tell(seen: Opened, found: Guards, proof: Proof, source: str, notes: Sequence
             scores=tuple(
                 told.Scored(s.level, s.worst, s.mean, s.risen, s.why) for s in proof.scores
             ),
+            moved=proof.moved,
+            ended=tuple(told.Ended(one.owner, *by) for one in proof.kept for by in one.by),
         ),
         source=source,
         assumed=found.assumed,
@@ -240,7 +244,15 @@ def _says(spec: dict[str, Any]) -> Iterator[str]:
             if given:
                 yield f"{word} {', '.join(f'{name} {value}' for name, value in given.items())}"
     for scope in spec.get("scopeSelector", {}).get("matchExpressions", ()):
-        yield f"no pod of {', '.join(scope['values'])}"
+        none = spec["hard"] == {"pods": "0"}
+        yield f"{'no pod' if none else 'pods'} of {', '.join(scope['values'])}"
+
+
+def _of_class(raw: dict[str, Any]) -> Iterator[str]:
+    yield f"value {raw['value']:,}"
+    policy = raw.get("preemptionPolicy")
+    yield "displaces nobody (Never)" if policy == "Never" else "displaces what is below it"
+    yield "the default of all others" if raw.get("globalDefault") else "nobody's default"
 
 
 def _rooms(found: Sequence[Headroom]) -> tuple[told.Room, ...]:

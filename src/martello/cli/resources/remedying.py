@@ -15,8 +15,10 @@ from martello.cli.resources.opening import Opened
 from martello.core.errors import BadInput
 from martello.practices.resources.amounts import Malformed
 from martello.practices.resources.blast.remedy import Remedies, State
-from martello.practices.resources.guards import prove
+from martello.practices.resources.guards.prove import prove
 from martello.practices.resources.guards.remedied import written_down
+from martello.practices.resources.guards.scoring import Before
+from martello.practices.resources.guards.scoring import State as Asked
 from martello.practices.resources.node.model import Pod, Use
 
 _FORMATS = ("text", "json")
@@ -38,9 +40,9 @@ def remedy_command(words: Sequence[str], outputs: Sequence[Output], flags: dict[
     found = written_down(state, chosen)
     levels = tuple(dict.fromkeys(("container", flags["level"])))
     use = {key: use for pod in state.pods for key, use in _use(pod)}
-    asked = prove.State(state.nodes, use, state.may, crown_of, levels=levels)
+    asked = Asked(state.nodes, use, state.may, crown_of, levels=levels)
     try:
-        proof = prove.prove(state.cluster, found, prove.Before(state.cluster, asked))
+        proof = prove(state.cluster, found, Before(state.cluster, asked))
     except Malformed as error:
         why = f"no server would store {error}"
         raise BadInput("cannot prove the guards", why, "correct the object") from error

@@ -20,7 +20,8 @@ from martello.practices.resources.guards import generate, rounding
 from martello.practices.resources.guards.filling import fill
 from martello.practices.resources.guards.model import Evidence, Guards, Proof, Size
 from martello.practices.resources.guards.most import at_most
-from martello.practices.resources.guards.prove import Before, State, prove, proved
+from martello.practices.resources.guards.prove import prove, proved
+from martello.practices.resources.guards.scoring import Before, State
 from martello.practices.resources.node.model import Use
 from martello.practices.resources.node.pods import pods
 from martello.practices.resources.node.settings import nodes

@@ -14,14 +14,15 @@ from typing import Any
 import pytest
 from tests.support.apiserver import ApiServer, Missing, run
 from tests.support.command import martello
-from tests.support.resources.guarded import thing, world
+from tests.support.resources.guarded import deployment, hook, may, priority_class, thing, world
 
 from martello.core.cluster import Cluster
 from martello.core.resource import Nowhere, resource_of
 from martello.practices.resources.admission.pods import pod_from
 from martello.practices.resources.guards.model import Evidence
 from martello.practices.resources.guards.most import at_most
-from martello.practices.resources.guards.prove import State, proved
+from martello.practices.resources.guards.prove import proved
+from martello.practices.resources.guards.scoring import State
 from martello.practices.resources.node.settings import nodes
 
 WORLDS = int(os.environ.get("GUARDED", "5"))
@@ -116,6 +117,85 @@ def test_everything_is_let_in_and_more_is_not(server: ApiServer, tmp_path: Path)
     ]  # of the cluster as it is by now, its own guards taken away
     assert live["pods"] > sent
     assert not live["refused"]
+
+
+@pytest.mark.apiserver
+def test_priority_classes_are_for_those_who_use_them(server: ApiServer) -> None:
+    """Guards of priority classes: what uses a class is let in at its most, in its new class too;
+    one more is not, nor anybody in a class that a namespace does not use.
+    """
+    classes = [priority_class("urgent", 2000)]
+    raws = [
+        *hook(),
+        deployment("policy", "gate"),
+        *(deployment(f"etl-{n}", f"tenant-{n}", 1 + n % 3) for n in range(WORLDS)),
+        *(deployment("plain", f"tenant-{n}", 9) for n in range(WORLDS)),
+        deployment("plain", "gate", 9),
+    ]
+    for raw in raws:
+        if raw["metadata"]["name"].startswith("etl"):
+            spec = raw["spec"]["template"]["spec"]
+            spec["priorityClassName"] = "urgent" if raw["spec"]["replicas"] > 1 else "high"
+    high = server.request("GET", f"{server.collection(HIGH)}/high")
+    found = [resource_of(raw, Nowhere()) for raw in (high, *classes, *raws)]
+    given = Cluster(found, kubernetes=20)
+    spaces = ("gate", *(f"tenant-{n}" for n in range(WORLDS)))
+    rights = State(nodes(given), may=may, levels=("container", "namespace"))
+    guards, proof = proved(given, spaces, Evidence(), rights)
+    assert proof.holds
+    (patch,) = guards.patches
+    assert [one.owner for one in proof.kept] == ["gate/deploy/policy"]
+    for raw in (*classes, *(one.raw for one in guards.classes)):
+        assert _sent(server, raw) == ""
+    for space in spaces:
+        body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": space}}
+        server.request("POST", "/api/v1/namespaces", body)
+    for one in guards.objects:
+        if one.ref.kind == "ResourceQuota":
+            _in_force(server, one.raw)
+        else:
+            server.request("POST", server.collection(one.raw), one.raw)
+    time.sleep(_SETTLED)
+    after = given.apply((*guards.classes, patch.after))
+    let_in = refused = 0
+    for workload in after.workloads():
+        space, pod = workload.namespace, pod_from(workload)
+        own = pod["spec"].get("priorityClassName")
+        if own is None:
+            continue  # its room is left to others: not what bounds them here
+        most = at_most(workload, after)
+        for number in range(most):
+            assert _sent(server, pod, f"one-{number}") == "", (space, own)
+            let_in += 1
+        stored = server.request("GET", f"{server.collection(pod)}/one-0")
+        assert stored["spec"]["priority"] == {"urgent": 2000, "high": 1000}.get(own, 1_000_000)
+        never = "Never" if own == "martello-platform" else "PreemptLowerPriority"
+        assert stored["spec"]["preemptionPolicy"] == never
+        others = {"urgent", "high", "martello-platform", "system-cluster-critical"} - {own}
+        for name in sorted((*others, "system-node-critical")):
+            other = {**pod, "spec": {**pod["spec"], "priorityClassName": name}}
+            told = _sent(server, other, "other")
+            assert "exceeded quota: martello-priority, requested: pods=1" in told, (space, name)
+            refused += 1
+        plain = {key: value for key, value in pod["spec"].items() if key != "priorityClassName"}
+        assert _sent(server, {**pod, "spec": plain}, "plain") == ""
+        bound = f"martello-priority-{own}"
+        amounts = {"memory": "4Mi", "ephemeral-storage": "1Mi"}
+        small = {"requests": {"cpu": "1m", **amounts}, "limits": amounts}
+        tiny = {
+            **pod,
+            "spec": {
+                **pod["spec"],
+                "containers": [{**pod["spec"]["containers"][0], "resources": small}],
+            },
+        }
+        told = ""
+        for number in range(30):
+            told = told or _sent(server, tiny, f"more-{number}")
+        assert f"exceeded quota: {bound}" in told, (space, told)
+        refused += 1
+    print(f"{len(spaces)} namespaces, {let_in} pods let in, {refused} refused")
+    assert let_in > WORLDS
 
 
 @pytest.mark.apiserver

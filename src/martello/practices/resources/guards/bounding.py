@@ -7,12 +7,12 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any, Final
 
-from martello.core.cluster import Cluster
 from martello.core.resource import Nowhere, Resource, resource_of
 from martello.practices.resources.admission.quotas import Quota
 from martello.practices.resources.amounts import Amounts
 from martello.practices.resources.guards import rounding
 from martello.practices.resources.guards.model import OWN
+from martello.practices.resources.guards.priorities import only
 
 REQUESTS: Final = ("requests.cpu", "requests.memory", "limits.memory")
 DISK: Final = ("requests.ephemeral-storage", "limits.ephemeral-storage")
@@ -48,10 +48,7 @@ _ALIASES: Final = {
     "requests.memory": "memory",
     "requests.ephemeral-storage": "ephemeral-storage",
 }
-_SYSTEM: Final = {
-    "system-node-critical": 2_000_001_000,
-    "system-cluster-critical": 2_000_000_000,
-}
+PROBE: Final = f"{OWN}probe"
 _GIB: Final = 2**30
 
 
@@ -66,12 +63,14 @@ def made(kind: str, name: str, namespace: str, spec: Mapping[str, Any], cluster:
     return resource_of(raw, Nowhere(), cluster)
 
 
-def probe(namespace: str, keys: Iterable[str], cluster: str) -> Resource:
+def probe(namespace: str, keys: Iterable[str], cluster: str, of: str = "") -> Resource:
     """A quota that bounds nothing and counts these keys: no others, for some demand that every
-    container says the amount.
+    container says the amount. With `of` it counts the pods of a priority class.
     """
-    spec = {"hard": dict.fromkeys(keys, "1E")}
-    return made("ResourceQuota", f"{OWN}probe", namespace, spec, cluster)
+    spec: dict[str, Any] = {"hard": dict.fromkeys(keys, "1E")}
+    if of:
+        spec |= only((of,))
+    return made("ResourceQuota", f"{PROBE}-{of}" if of else PROBE, namespace, spec, cluster)
 
 
 def hard(
@@ -105,23 +104,3 @@ def _amount(key: str, milli: int, old: int, margin: float) -> int:
         return rounding.size(-(-more // 1000)) * 1000
     number = -(-(milli + old) // 1000) + _MORE.get(key, 3)
     return rounding.count(max(-(-(more + old) // 1000), number)) * 1000
-
-
-def priorities(world: Cluster, namespace: str, used: Collection[str]) -> dict[str, Any]:
-    """The spec of a quota that lets no pod of a high priority class in: the system's own and those
-    of the cluster above every one that is used here; empty where all are used.
-    """
-    values = dict(_SYSTEM)
-    default = 0
-    for one in world.of_kind("PriorityClass.scheduling.k8s.io"):
-        value = one.raw.get("value")
-        if isinstance(value, int):
-            values[one.ref.name] = value
-            if one.raw.get("globalDefault") is True:
-                default = max(default, value)
-    most = max([default, *(values.get(name, 0) for name in used)])
-    above = sorted(name for name, value in values.items() if value > most and name not in used)
-    if not above:
-        return {}
-    scope = {"scopeName": "PriorityClass", "operator": "In", "values": above}
-    return {"hard": {"pods": "0"}, "scopeSelector": {"matchExpressions": [scope]}}

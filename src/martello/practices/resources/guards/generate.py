@@ -9,12 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+import msgspec
+
 from martello.core.cluster import Cluster
 from martello.core.resource import Ref, Resource
 from martello.practices.resources.admission.limit_ranges import ranges
 from martello.practices.resources.admission.quotas import quotas
 from martello.practices.resources.amounts import Amounts, Malformed
-from martello.practices.resources.guards import bounding
+from martello.practices.resources.guards import bounding, priorities
 from martello.practices.resources.guards.defaults import defaults, seen
 from martello.practices.resources.guards.filling import fill
 from martello.practices.resources.guards.model import (
@@ -34,6 +36,13 @@ from martello.practices.resources.guards.patching import patches
 _OURS = ("LimitRange", "ResourceQuota")
 
 
+class Raised(msgspec.Struct, frozen=True, eq=False):
+    """A priority class for some workloads (`shop/deploy/web`), and why each of them gets it."""
+
+    to: Resource
+    why: Mapping[str, str]
+
+
 def without(world: Cluster) -> Cluster:
     """The world without what an earlier run made."""
     gone = [
@@ -48,11 +57,14 @@ def generate(
     evidence: Evidence,
     levels: Mapping[str, int] | None = None,
     fragments: Iterable[Fragment] = (),
+    raised: Raised | None = None,
 ) -> Guards:
     """The guards of these namespaces of a world without any of ours. A namespace whose quotas or
-    LimitRanges no server would store gets none.
+    LimitRanges no server would store gets none. Workloads that are `raised` get a priority class.
     """
     at = levels or {}
+    classes = (raised.to,) if raised is not None else ()
+    rise = {o: (raised.to.ref.name, why) for o, why in raised.why.items()} if raised else {}
     assumed: list[str] = []
     left: list[str] = []
     limits: list[Resource] = []
@@ -73,12 +85,13 @@ def generate(
             spec = made.spec()
             if spec:
                 limits.append(bounding.made("LimitRange", DEFAULTS, space, spec, world.name))
-            changed += patches(world, space, evidence.sizes) if level < 1 else ()
-    bounds = _quotas(world, spaces, evidence, at, limits, changed)
+        changed += patches(world, space, evidence.sizes if level < 1 else {}, rise)
+    bounds = _quotas(world.apply(classes), spaces, evidence, at, limits, changed)
     objects = sorted((*limits, *bounds), key=lambda one: (one.ref.namespace, one.ref.kind))
     kept = {space: history(world, space) for space in spaces}
     return Guards(
         tuple(objects),
+        classes,
         tuple(changed),
         tuple(fragments),
         kept,
@@ -96,29 +109,47 @@ def _quotas(
     changed: Sequence[Patch],
 ) -> Iterator[Resource]:
     """Amounts are those that admission itself counts, of each world that may come."""
-    taken: dict[str, Amounts] = {space: {} for space in spaces}
-    used: dict[str, set[str]] = {space: set() for space in spaces}
+    probes: list[Resource] = []
     keys = {space: _keys(levels.get(space, 0)) for space in spaces}
-    probes = [bounding.probe(space, keys[space], world.name) for space in spaces]
+    high = {space: priorities.bounded(world, space, changed) for space in spaces}
+    for space in spaces:
+        probes.append(bounding.probe(space, keys[space], world.name))
+        probes += (
+            bounding.probe(space, _scoped(keys[space]), world.name, of) for of in high[space]
+        )
+    taken: dict[tuple[str, str], Amounts] = {}
+    used: dict[str, set[str]] = {space: set() for space in spaces}
     free = world.apply(removed=_bounds(world, spaces))
     for given in variants(free.apply((*limits, *probes)), changed):
         for space in spaces:
             for when in ("now", "at most"):
                 found = fill(given, space, when)
                 for quota in found.quotas:
-                    if quota.resource.ref.name == f"{OWN}probe":
-                        _raise(taken[space], quota.used)
+                    _raise(taken.setdefault((space, quota.resource.ref.name), {}), quota.used)
                 used[space] |= found.classes
     for space in spaces:
+        most, margin = taken.get((space, bounding.PROBE), {}), evidence.margin
         compute, objects = bounding.hard(
-            taken[space], history(world, space), evidence.margin, quotas(world, space), keys[space]
+            most, history(world, space), margin, quotas(world, space), keys[space]
         )
-        closed = bounding.priorities(world, space, used[space])
         for name, spec in ((COMPUTE, {"hard": compute}), (OBJECTS, {"hard": objects})):
             if spec["hard"]:
                 yield bounding.made("ResourceQuota", name, space, spec, world.name)
+        closed = priorities.closed(world, used[space])
         if closed:
             yield bounding.made("ResourceQuota", PRIORITY, space, closed, world.name)
+        for of in high[space]:
+            most = taken.get((space, f"{bounding.PROBE}-{of}"), {})
+            hard, _ = bounding.hard(most, {}, margin, (), _scoped(keys[space]))
+            spec = {"hard": hard, **priorities.only((of,))}
+            yield bounding.made("ResourceQuota", f"{PRIORITY}-{of}", space, spec, world.name)
+
+
+def _scoped(keys: Sequence[str]) -> list[str]:
+    """The keys of a quota of one priority class: how many, and how much room they may take from
+    others.
+    """
+    return [key for key in keys if key in ("pods", "requests.cpu", "requests.memory")]
 
 
 def _keys(level: int) -> list[str]:

@@ -16,6 +16,7 @@ DEFAULTS: Final = "martello-defaults"
 COMPUTE: Final = "martello-compute"
 OBJECTS: Final = "martello-objects"
 PRIORITY: Final = "martello-priority"
+PLATFORM: Final = "martello-platform"  # a priority class
 MARGIN: Final = 0.25  # what quotas leave above the most that is seen, as a share
 
 
@@ -40,10 +41,13 @@ class Evidence(msgspec.Struct, frozen=True, eq=False):
 
 
 class Patch(msgspec.Struct, frozen=True, eq=False):
-    """A strategic merge patch of one object, and the object as it is then."""
+    """A strategic merge patch of one object, what of it stands in the pod's spec, and the object as
+    it is then.
+    """
 
     ref: Ref
     body: Mapping[str, Any]
+    pod: Mapping[str, Any]
     after: Resource
     says: tuple[str, ...] = ()
 
@@ -58,11 +62,13 @@ class Fragment(msgspec.Struct, frozen=True, eq=False):
 
 
 class Guards(msgspec.Struct, frozen=True, eq=False):
-    """Objects to create or replace, patches of workloads, fragments for kubelets. `assumed` names
-    what nobody measured and was decided all the same, `left` what was left out and why.
+    """Objects of namespaces to create or replace, priority classes, patches of workloads (which may
+    name these classes), fragments for kubelets. `assumed` names what nobody measured and was
+    decided all the same, `left` what was left out and why.
     """
 
     objects: tuple[Resource, ...] = ()
+    classes: tuple[Resource, ...] = ()
     patches: tuple[Patch, ...] = ()
     fragments: tuple[Fragment, ...] = ()
     history: Mapping[str, Amounts] = {}  # by namespace: old objects that will gather
@@ -72,7 +78,7 @@ class Guards(msgspec.Struct, frozen=True, eq=False):
     @property
     def empty(self) -> bool:
         """Whether there is nothing to do."""
-        return not (self.objects or self.patches or self.fragments)
+        return not (self.objects or self.classes or self.patches or self.fragments)
 
 
 class Refused(msgspec.Struct, frozen=True):
@@ -109,9 +115,20 @@ class Score(msgspec.Struct, frozen=True):
     why: str = ""
 
 
+class Kept(msgspec.Struct, frozen=True):
+    """A workload that gets a priority class: by which resource how many workloads of other
+    namespaces could end its pods, before and after.
+    """
+
+    owner: str
+    by: tuple[tuple[str, int, int], ...]
+
+
 class Proof(msgspec.Struct, frozen=True):
     """What was tried: pods that are there, workloads at their most, other objects. What is refused
-    without the guards, too, is `already`.
+    without the guards, too, is `already`. `moved` are workloads whose priority would change though
+    no patch says so. `ended` tells for each workload that others rely on who ends its pods, and by
+    what, with the objects and as long as kubelets are as they are.
     """
 
     pods: int = 0
@@ -123,8 +140,14 @@ class Proof(msgspec.Struct, frozen=True):
     unassessed: tuple[Refused, ...] = ()
     headroom: tuple[Headroom, ...] = ()
     scores: tuple[Score, ...] = ()
+    moved: tuple[str, ...] = ()
+    ended: Mapping[str, frozenset[tuple[str, str]]] = {}
+    kept: tuple[Kept, ...] = ()
 
     @property
     def holds(self) -> bool:
-        """Whether nothing is refused or invalid, and no score is higher than before."""
-        return not (self.refused or self.unassessed or any(s.risen for s in self.scores))
+        """Whether nothing is refused or invalid, no score is higher than before, and no priority
+        changes behind anybody's back.
+        """
+        risen = any(score.risen for score in self.scores)
+        return not (self.refused or self.unassessed or self.moved or risen)

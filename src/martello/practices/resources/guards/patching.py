@@ -21,20 +21,28 @@ from martello.practices.resources.node.pods import owner_of
 FIXED: Final = ("Pod", "Job", "ReplicaSet")
 
 
-def patches(world: Cluster, namespace: str, sizes: Mapping[str, Size]) -> Iterator[Patch]:
-    """A patch for each workload with containers that leave out what was measured of them. What is
-    written stays as it is.
+def patches(
+    world: Cluster,
+    namespace: str,
+    sizes: Mapping[str, Size],
+    raised: Mapping[str, tuple[str, str]] | None = None,
+) -> Iterator[Patch]:
+    """A patch for each workload with containers that leave out what was measured of them, or that
+    is `raised`: to which priority class, and why. What is written stays as it is.
     """
     for workload in world.workloads(namespace):
         if workload.resource.ref.kind in FIXED or not workload.path:
             continue
         owner = f"{namespace}/{owner_of(world, workload.resource)}"
-        found = _patch(workload, owner, sizes)
+        given = (raised or {}).get(owner)
+        found = _patch(workload, owner, sizes, given)
         if found is not None:
             yield found
 
 
-def _patch(workload: Workload, owner: str, sizes: Mapping[str, Size]) -> Patch | None:
+def _patch(
+    workload: Workload, owner: str, sizes: Mapping[str, Size], raised: tuple[str, str] | None
+) -> Patch | None:
     lists: dict[str, list[dict[str, Any]]] = {}
     says: list[str] = []
     for container in workload.containers:
@@ -47,7 +55,11 @@ def _patch(workload: Workload, owner: str, sizes: Mapping[str, Size]) -> Patch |
             lists.setdefault(key, []).append({"name": container.name, "resources": missing})
             told = [f"{side} {n} {v}" for side, given in missing.items() for n, v in given.items()]
             says.append(f"{container.name}: {', '.join(told)}")
-    return patched(workload, lists, says) if lists else None
+    fields: dict[str, str] = {}
+    if raised is not None:
+        fields["priorityClassName"], why = raised
+        says.append(f"priorityClassName {fields['priorityClassName']}: {why}")
+    return patched(workload, lists, says, fields) if lists or fields else None
 
 
 def lacking(resources: Any, size: Size) -> dict[str, dict[str, str]]:
@@ -74,24 +86,40 @@ def lacking(resources: Any, size: Size) -> dict[str, dict[str, str]]:
 
 
 def patched(
-    workload: Workload, lists: Mapping[str, Sequence[Mapping[str, Any]]], says: Sequence[str]
+    workload: Workload,
+    lists: Mapping[str, Sequence[Mapping[str, Any]]],
+    says: Sequence[str],
+    fields: Mapping[str, str] | None = None,
 ) -> Patch:
-    """The patch that merges these lists (`containers`, `initContainers`, `volumes`) by name, and
-    the workload with them.
+    """The patch that merges these lists (`containers`, `initContainers`, `volumes`) by name and
+    sets these fields of the pod's spec, and the workload with them.
     """
     resource = workload.resource
-    body: Any = {key: list(entries) for key, entries in lists.items()}
+    pod: dict[str, Any] = {**(fields or {}), **{key: list(some) for key, some in lists.items()}}
+    body: Any = pod
     for step in reversed(workload.path):
         body = {step: body}
     ref = resource.ref
     head = {"name": ref.name, **({"namespace": ref.namespace} if ref.namespace else {})}
     plain = {"apiVersion": ref.api_version, "kind": ref.kind, "metadata": head, **body}
     raw = deepcopy(resource.raw)
-    spec = look_up(raw, workload.path)
-    for key, entries in lists.items():
-        merge(spec, key, entries)
+    _apply(look_up(raw, workload.path), pod)
     after = msgspec.structs.replace(resource, raw=raw)
-    return Patch(ref, plain, after, tuple(says))
+    return Patch(ref, plain, pod, after, tuple(says))
+
+
+def _apply(spec: Any, pod: Mapping[str, Any]) -> None:
+    """Puts a patch into the spec of a pod, or of a template. Of another priority class the numbers
+    are filled in anew.
+    """
+    for key, given in pod.items():
+        if isinstance(given, list):
+            merge(spec, key, given)
+        else:
+            spec[key] = given
+    if "priorityClassName" in pod:
+        spec.pop("priority", None)
+        spec.pop("preemptionPolicy", None)
 
 
 def merge(spec: Any, key: str, entries: Sequence[Mapping[str, Any]]) -> None:
@@ -122,15 +150,6 @@ def onto_pods(world: Cluster, found: Sequence[Patch]) -> Iterator[Resource]:
         if mine is None:
             continue
         raw = deepcopy(pod.raw)
-        for key, entries in _lists(mine.body):
-            merge(raw.get("spec") or {}, key, entries)
+        if isinstance(raw.get("spec"), dict):
+            _apply(raw["spec"], mine.pod)
         yield msgspec.structs.replace(pod, raw=raw)
-
-
-def _lists(body: Any) -> Iterator[tuple[str, Sequence[Mapping[str, Any]]]]:
-    """The lists in a patch."""
-    for key, value in body.items():
-        if isinstance(value, list):
-            yield key, value
-        elif isinstance(value, Mapping) and key != "metadata":
-            yield from _lists(value)

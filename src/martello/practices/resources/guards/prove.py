@@ -4,7 +4,9 @@ most, goes through admission with them, and the blast radius is asked before and
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import starmap
 from typing import Final
 
 import msgspec
@@ -12,41 +14,26 @@ import msgspec
 from martello.core.cluster import Cluster
 from martello.core.resource import Resource
 from martello.practices.resources.amounts import text
-from martello.practices.resources.blast import caps
-from martello.practices.resources.blast.facade import May, blast_all
-from martello.practices.resources.blast.model import Blast, Level
-from martello.practices.resources.blast.objects import SERVER
-from martello.practices.resources.blast.places import placed
+from martello.practices.resources.guards import platform
 from martello.practices.resources.guards.filling import Filled, fill
-from martello.practices.resources.guards.generate import generate, variants, without
+from martello.practices.resources.guards.generate import Raised, generate, variants, without
 from martello.practices.resources.guards.kubelet import fragments
 from martello.practices.resources.guards.model import (
     OWN,
+    PLATFORM,
     Evidence,
     Guards,
     Headroom,
+    Kept,
     Proof,
     Refused,
     Score,
 )
-from martello.practices.resources.guards.patching import onto_pods
-from martello.practices.resources.node.model import Node, Pod, Use
-from martello.practices.resources.node.pods import pods as pods_of
+from martello.practices.resources.guards.scoring import Before, State, blasts
 
 _TRIES: Final = 8
 _LAST: Final = 2  # the last level of a namespace
 _NOTHING: Final = 3  # the level of kubelets at which nothing is left
-
-
-class State(msgspec.Struct, frozen=True, eq=False):
-    """What a blast is asked of, and at which levels; `use` is measured use by pod or workload."""
-
-    nodes: Sequence[Node]
-    use: Mapping[str, Use] = {}
-    may: May | None = None
-    crown: Callable[[Sequence[Pod]], Collection[str]] = lambda _: frozenset()
-    tenants: Mapping[str, Collection[str]] = {}
-    levels: tuple[Level, ...] = ("container",)
 
 
 def proved(
@@ -56,20 +43,21 @@ def proved(
     said so. Where nothing that can be left out helps, the proof tells what does not hold.
     """
     base = without(world)
+    before = Before(base, state)
     levels = dict.fromkeys(namespaces, 0)
     kubelets = 0
     left: list[str] = []
-    before = Before(base, state)
+
+    def tried(raised: Raised | None = None) -> tuple[Guards, Proof]:
+        settings = fragments(state.nodes, before.pods, evidence.pids, kubelets)
+        made = generate(base, namespaces, evidence, levels, settings, raised)
+        return made, prove(base, made, before)
+
     for _ in range(_TRIES):
-        made = generate(
-            base,
-            namespaces,
-            evidence,
-            levels,
-            fragments(state.nodes, before.pods, evidence.pids, kubelets),
-        )
-        proof = prove(base, made, before)
+        made, proof = tried()
         if proof.holds:
+            made, proof, more = _raised(made, proof, before, namespaces, tried)
+            left += more
             break
         guilty = {one.namespace for one in (*proof.refused, *proof.unassessed)}
         risen = {owner for score in proof.scores for owner in score.risen}
@@ -86,6 +74,51 @@ def proved(
     return msgspec.structs.replace(made, left=(*made.left, *left)), proof
 
 
+def _raised(
+    made: Guards,
+    proof: Proof,
+    before: Before,
+    namespaces: Sequence[str],
+    tried: Callable[[Raised], tuple[Guards, Proof]],
+) -> tuple[Guards, Proof, list[str]]:
+    """The same guards with a priority class for what others rely on and can end all the same, where
+    that helps; else as they are, and why.
+    """
+    why = {
+        owner: before.watched[owner]
+        for owner in platform.raisable(before.pods, proof.ended, namespaces)
+    }
+    while why:  # again with those alone whom it helps
+        if platform.KIND in before.world.unlisted:
+            return made, proof, [f"PriorityClass {PLATFORM}: those that are there were not read"]
+        to = platform.platform_class(before.world, before.pods, why)
+        if to is None:
+            return made, proof, [f"PriorityClass {PLATFORM}: no class may be above those in use"]
+        found, shown = tried(Raised(to, why))
+        if not shown.holds:
+            return made, proof, [f"PriorityClass {PLATFORM}: {_why(shown, '')}"]
+        if any(starmap(_wider, zip(proof.scores, shown.scores, strict=True))):
+            return made, proof, [f"PriorityClass {PLATFORM}: blasts would be wider than without it"]
+        helped = [o for o in why if shown.ended.get(o, frozenset()) < proof.ended[o]]
+        if len(helped) == len(why):
+            kept = tuple(_kept(owner, proof, shown) for owner in helped)
+            return found, msgspec.structs.replace(shown, kept=kept), []
+        why = {owner: why[owner] for owner in helped}
+    return made, proof, []
+
+
+def _wider(one: Score, other: Score) -> bool:
+    pairs = zip((*one.worst, *one.mean), (*other.worst, *other.mean), strict=True)
+    return any(new > old for old, new in pairs)
+
+
+def _kept(owner: str, before: Proof, after: Proof) -> Kept:
+    old, new = (
+        Counter(resource for _, resource in proof.ended.get(owner, ())) for proof in (before, after)
+    )
+    return Kept(owner, tuple((r, n, new[r]) for r, n in sorted(old.items()) if new[r] < n))
+
+
 _LEFT: Final = {
     1: "no defaults of cpu and memory, and no quota of them",
     2: "no defaults at all, and only numbers are bounded",
@@ -97,6 +130,8 @@ def _why(proof: Proof, space: str) -> str:
     for one in (*proof.refused, *proof.unassessed):
         if one.namespace == space or not space:
             return f"{one.object} would be refused ({one.says})"
+    for owner in proof.moved:
+        return f"the priority of {owner} would change"
     for score in proof.scores:
         for owner in score.risen:
             if not space or owner.startswith(f"{space}/"):
@@ -104,91 +139,9 @@ def _why(proof: Proof, space: str) -> str:
     return "the proof did not hold"
 
 
-class Scores:
-    """The blasts of all attackers, the worst first."""
-
-    def __init__(self, blasts: Sequence[Blast]) -> None:
-        self.blasts = blasts
-        self.of = {one.attacker: one.score for one in blasts}
-
-    def of_spaces(self, spaces: Collection[str]) -> list[Blast]:
-        """Those of attackers in these namespaces; of all where there are none."""
-        found = [one for one in self.blasts if one.attacker.partition("/")[0] in spaces]
-        return found or list(self.blasts)
-
-
-class Before:
-    """The world without guards: what it refuses already, and its blasts. Worked out once."""
-
-    def __init__(self, world: Cluster, state: State) -> None:
-        self.world = world
-        self.state = state
-        self.pods = pods_of(world, state.use)
-        self.use = dict(_as_it_is(self.pods, state.use))
-        self.refused: dict[str, set[tuple[str, str]]] = {}
-        self._nodes = {pod.key: pod.node for pod in placed(self.pods, state.nodes)[0]}
-        self._scores: dict[Level, Scores] | None = None
-
-    def kept_out(self, space: str) -> set[tuple[str, str]]:
-        """What is refused without any guard: (object, when)."""
-        found = self.refused.get(space)
-        if found is None:
-            fills = [fill(self.world, space, when) for when in ("now", "at most")]
-            found = self.refused[space] = {
-                (one.object, one.when) for f in fills for one in (*f.refused, *f.unassessed)
-            }
-        return found
-
-    def placed(self, pods: Sequence[Pod]) -> tuple[Pod, ...]:
-        """The same pods, each on the node where it was before: guards move nobody."""
-        return tuple(
-            msgspec.structs.replace(pod, node=self._nodes.get(pod.key, pod.node)) for pod in pods
-        )
-
-    def scores(self) -> dict[Level, Scores]:
-        """By level and attacker."""
-        if self._scores is None:
-            pods = self.placed(pods_of(self.world, self.use))
-            self._scores = {
-                level: scores(self.world, pods, self.state.nodes, level, self.state)
-                for level in self.state.levels
-            }
-        return self._scores
-
-
-def scores(
-    world: Cluster, pods: Sequence[Pod], nodes: Sequence[Node], level: Level, state: State
-) -> Scores:
-    """The blasts of every attacker of one level."""
-    may = None if level == "container" else state.may
-    crown = frozenset(state.crown(pods))
-    blasts = blast_all(world, pods, nodes, level, may, crown, state.tenants)
-    return Scores(blasts)
-
-
-_DONE: Final = {
-    "no fork": "cannot fork",
-    "unschedulable": "must give way",
-    "blocked": "cannot write",
-}
-
-
-def _worst(one: Blast) -> str:
-    """What the worst attacker does."""
-    hurting = [harm for harm in one.harms if harm.victims]
-    if not hurting:
-        return f"{one.attacker}: not all has a bound, nobody is hurt"
-    harm = max(hurting, key=lambda h: (h.victims[0].key == SERVER, len(h.victims)))
-    first = harm.victims[0]
-    if first.key == SERVER:
-        return f"{one.attacker} fills etcd: {harm.why}"
-    done = _DONE.get(first.effect, first.effect)
-    return f"{one.attacker} by {harm.resource}: {len(harm.victims)} {done}, first {first.key}"
-
-
 def prove(base: Cluster, made: Guards, before: Before) -> Proof:
     """The proof of guards that are put into a world without any of ours."""
-    guarded = base.apply(made.objects)
+    guarded = base.apply((*made.classes, *made.objects))
     spaces = sorted(
         {one.ref.namespace for one in made.objects} | {one.ref.namespace for one in made.patches}
     )
@@ -215,20 +168,24 @@ def prove(base: Cluster, made: Guards, before: Before) -> Proof:
                 counts["at_most"] += most.pods
                 counts["objects"] += now.objects
     refused += _crowded(made, headroom)
+    seen = blasts(guarded, made, stored, headroom, before)
     return Proof(
         **counts,
         refused=tuple(dict.fromkeys(refused)),
         already=tuple(dict.fromkeys(already)),
         unassessed=tuple(dict.fromkeys(doubt)),
         headroom=tuple(Headroom(*key, *amounts) for key, amounts in headroom.items()),
-        scores=tuple(_scores(guarded, made, stored, headroom, before)),
+        scores=seen.scores,
+        moved=seen.moved,
+        ended=seen.ended,
+        kept=(),
     )
 
 
 def _room(one: Filled, space: str, place: int, into: dict[tuple[str, str, str], list[int]]) -> None:
     for quota in one.quotas:
         name = quota.resource.ref.name
-        if name.startswith(OWN) and not quota.scopes:
+        if name.startswith(OWN) and any(quota.hard.values()):
             for key, bound in quota.hard.items():
                 held = into.setdefault((space, name, key), [0, 0, bound])
                 held[place] = max(held[place], quota.used.get(key, 0))
@@ -241,73 +198,3 @@ def _crowded(made: Guards, headroom: Mapping[tuple[str, str, str], list[int]]) -
         if max(now, most) + old > bound:
             says = f"{key} {text(bound)} leaves no room for {old // 1000} old ones"
             yield Refused(f"ResourceQuota {space}/{name}", space, "at most", 403, says)
-
-
-def _scores(
-    guarded: Cluster,
-    made: Guards,
-    stored: Sequence[Resource],
-    headroom: Mapping[tuple[str, str, str], list[int]],
-    before: Before,
-) -> Iterator[Score]:
-    """Before and after, of attackers in the namespaces that are guarded. Pods that are there are
-    taken as they will be once they are made anew.
-    """
-    state = before.state
-    spaces = {one.ref.namespace for one in made.objects}
-    spaces |= {one.ref.namespace for one in made.patches}
-    patched = guarded.apply((*(patch.after for patch in made.patches), *_filled(made, headroom)))
-    after = patched.apply(stored) if before.world.name else patched
-    if before.world.name and made.patches:
-        after = after.apply(onto_pods(after, made.patches))
-    known = {node.name: node for fragment in made.fragments for node in fragment.nodes}
-    nodes = tuple(known.get(node.name, node) for node in state.nodes)
-    pods = before.placed(pods_of(after, before.use))
-    for level, old in before.scores().items():
-        found = [old, scores(after, pods, state.nodes, level, state)]
-        if known:
-            found.append(scores(after, pods, nodes, level, state))
-        if not all(one.of for one in found):
-            continue
-        risen = {
-            owner
-            for new in found[1:]
-            for owner, score in new.of.items()
-            if score > old.of.get(owner, score)
-        }
-        asked = [one.of_spaces(spaces) for one in found]
-        last = asked[-1][0]
-        yield Score(
-            level,
-            tuple(one[0].score for one in asked),
-            tuple(round(sum(b.score for b in one) / len(one), 1) for one in asked),
-            tuple(sorted(risen)),
-            _worst(last) if last.score else "",
-        )
-
-
-def _filled(made: Guards, headroom: Mapping[tuple[str, str, str], list[int]]) -> Iterator[Resource]:
-    """The quotas as their controller will keep them."""
-    for one in made.objects:
-        if one.ref.kind == "ResourceQuota":
-            bound = one.spec["hard"]
-            used = {
-                key: text(headroom.get((one.ref.namespace, one.ref.name, key), [0])[0])
-                for key in bound
-            }
-            yield msgspec.structs.replace(
-                one, raw={**one.raw, "status": {"hard": bound, "used": used}}
-            )
-
-
-def _as_it_is(pods: Sequence[Pod], use: Mapping[str, Use]) -> Iterator[tuple[str, Use]]:
-    """What each pod uses, measured or taken for granted: guards change what is asked for, not what
-    is used.
-    """
-    yield from use.items()
-    for pod in pods:
-        for part in pod.parts:
-            key = f"{pod.key}/{part.name}"
-            if key not in use:
-                cpu, memory = caps.cpu_use(pod, part)[0], caps.part_memory(part)
-                yield key, msgspec.structs.replace(part.use, cpu=cpu, memory=memory)

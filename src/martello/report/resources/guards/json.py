@@ -21,6 +21,7 @@ def write(told: Told, out: IO[str]) -> None:
             if not space.namespace
             for made in space.made
         ],
+        "priorityClasses": [{"name": made.name, "says": list(made.says)} for made in told.classes],
         "proof": {
             "holds": proof.holds,
             "pods": proof.pods,
@@ -30,6 +31,8 @@ def write(told: Told, out: IO[str]) -> None:
             "refused": _kept(proof.refused),
             "unassessed": _kept(proof.unassessed),
             "refusedAlready": _kept(proof.already),
+            "priorityChanged": list(proof.moved),
+            "endedByOthers": [msgspec.to_builtins(one) for one in proof.ended],
             "blast": [msgspec.to_builtins(one) for one in proof.scores],
         },
         "measured": told.source,

@@ -49,6 +49,17 @@ class Scored(msgspec.Struct, frozen=True):
     why: str = ""  # what the worst that is left does
 
 
+class Ended(msgspec.Struct, frozen=True):
+    """A workload that gets a priority class: by a resource, how many others could end its pods with
+    the objects alone, and can with the class.
+    """
+
+    workload: str
+    resource: str
+    before: int
+    after: int
+
+
 class Proved(msgspec.Struct, frozen=True):
     """What was tried, and what came of it."""
 
@@ -61,6 +72,8 @@ class Proved(msgspec.Struct, frozen=True):
     unassessed: tuple[Kept, ...] = ()
     already: tuple[Kept, ...] = ()
     scores: tuple[Scored, ...] = ()
+    moved: tuple[str, ...] = ()  # workloads whose priority would change unasked
+    ended: tuple[Ended, ...] = ()
 
 
 class Told(msgspec.Struct, frozen=True):
@@ -68,6 +81,7 @@ class Told(msgspec.Struct, frozen=True):
 
     spaces: tuple[Space, ...]
     proof: Proved
+    classes: tuple[Made, ...] = ()  # priority classes
     source: str = ""
     assumed: tuple[str, ...] = ()
     left: tuple[str, ...] = ()

@@ -12,18 +12,27 @@ from martello.report.text import clean, hanging, paint, plural
 _ROOMS: Final = 4  # keys of a quota that are shown, the fullest first
 _NAMED: Final = 3  # of those that nobody measured
 _KEPT: Final = 8
+_ENDING: Final = {
+    "placement": "has to give way to pods that are made by",
+    "disk": "is evicted for the disk of",
+    "inodes": "is evicted for the inodes of",
+    "memory": "is evicted for the memory of",
+    "pids": "is evicted for the processes of",
+}
 
 
 def write(told: Told, screen: Screen, out: IO[str]) -> None:
     """Writes it all, the fullest keys of each quota alone."""
     lines: list[str] = []
-    wide = max((len(_head(made)) for space in told.spaces for made in space.made), default=0)
-    for space in told.spaces:
-        name = space.namespace or "kubelets"
+    shown = [(space.namespace or "kubelets", space.made) for space in told.spaces]
+    if told.classes:
+        shown.insert(0, ("priority classes", told.classes))
+    wide = max((len(_head(made)) for _, some in shown for made in some), default=0)
+    for name, some in shown:
         lines.append(paint(clean(name), "bold", screen.colour))
-        for made in space.made:
+        for made in some:
             lines += _made(made, wide, screen)
-    if not told.spaces:
+    if not shown:
         lines.append("nothing to make: every namespace that was asked about has its guards")
     lines += _proof(told.proof, screen)
     if told.source:
@@ -88,6 +97,23 @@ def _proof(proof: Proved, screen: Screen) -> list[str]:
         lines += hanging(f"         {_score(score)}", screen.width, 9)
         if score.why:
             lines += hanging(clean(f"           still: {score.why}"), screen.width, 13)
+    for one in proof.ended:
+        told = (
+            f"         {one.workload}: {_ENDING.get(one.resource, one.resource)} "
+            f"{plural(one.before, 'workload')} of other namespaces, with the priority class "
+            f"{one.after or 'none'}"
+        )
+        lines += hanging(clean(told), screen.width, 11)
+    if proof.moved:
+        named = ", ".join(proof.moved[:_NAMED])
+        lines += hanging(
+            clean(
+                f"         the priority of {plural(len(proof.moved), 'workload')} would change, "
+                f"though no patch says so: {named}"
+            ),
+            screen.width,
+            11,
+        )
     if proof.already:
         lines += hanging(
             f"         {plural(len(proof.already), 'object')} more are refused with or without "

@@ -1,4 +1,6 @@
-"""One container and one sensor for the tests of a worker: to attach takes seconds."""
+"""One container and one sensor for the tests of a worker here: to attach takes seconds, and what is
+attached afterwards would cost all other tests time.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +34,7 @@ POD = {
 }
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Container]:
     needed()
     made = Container(
@@ -54,7 +56,7 @@ def container(running: Container) -> Container:
     return running
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def watch(running: Container) -> Iterator[Watch]:
     known = Containers(Pods([POD]), states=(running.states, *STATES))
     yield from watched(

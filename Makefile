@@ -6,6 +6,8 @@ PIP    := $(BIN)/pip --disable-pip-version-check --quiet
 TESTS  ?=
 WORKERS ?= 2
 SEEDS  ?= 300
+# Tests start many processes: none of them compiles Martello anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help run test test-packets test-cluster test-noise test-access test-admission test-blast test-sizing test-faults check corpus bench docs golden lock wheel clean
 

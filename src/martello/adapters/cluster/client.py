@@ -26,6 +26,7 @@ MERGE: Final = "application/merge-patch+json"
 METADATA: Final = "application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io"
 TRIES: Final = 3
 LARGEST: Final = 64 << 20  # bytes of one answer, unpacked
+Change = tuple[str, dict[str, Any]]  # ADDED, MODIFIED, DELETED or BOOKMARK, and the object
 _MOST_PAGES: Final = 20_000
 _AGAIN: Final = frozenset((429, 500, 502, 503, 504))
 _WAIT: Final = 0.25  # seconds before the second try, doubled before each further one
@@ -41,7 +42,8 @@ class Client:
         self.server = access.server
         self._access = access
         self._largest = largest
-        self._extensions = {"sni_hostname": access.server_name} if access.server_name else None
+        name = access.server_name
+        self._extensions: dict[str, Any] = {"sni_hostname": name} if name else {}
         headers = [("Accept", JSON), ("User-Agent", f"martello/{martello.__version__}")]
         headers += access.credentials.headers()
         try:
@@ -140,6 +142,46 @@ class Client:
                 raise Denied(502, "its pages repeat themselves")
         raise Denied(502, "its list does not end")
 
+    async def watch(
+        self, path: str, version: str = "0", *, seconds: int = 240
+    ) -> AsyncIterator[list[Change]]:
+        """What changes in a collection after a version (of version "0" first all that is there, as
+        ADDED), until the server ends it after so many seconds: what has come together, together,
+        and nothing as soon as it has begun. Raises Denied: 410 where it does not know the version
+        any more, 413 for an object that is too large, another where it does not let us.
+        """
+        params = {
+            "watch": "true",
+            "allowWatchBookmarks": "true",
+            "resourceVersion": version,
+            "timeoutSeconds": str(seconds),
+        }
+        request = self._request("GET", path, params, None, JSON, JSON)
+        request.extensions["timeout"]["read"] = seconds + 30.0
+        held = bytearray()
+        try:
+            answer = await self._http.send(request, stream=True)
+            try:
+                if answer.status_code != 200:
+                    content = (await answer.aread())[: self._largest]
+                    self._judge(answer.status_code, content)
+                    raise Denied(answer.status_code, "it does not watch")
+                yield []
+                async for part in answer.aiter_bytes():
+                    held += part
+                    if len(held) > self._largest:
+                        raise Denied(413, f"one object is larger than {self._largest >> 20} MiB")
+                    *lines, rest = held.split(b"\n") if b"\n" in part else (held,)
+                    if lines:
+                        held = rest
+                        yield [_change(line) for line in lines if line]
+            finally:
+                await answer.aclose()
+        except (httpx.TransportError, OSError) as error:
+            raise lost(self.server, error, 1) from None
+        except (httpx.InvalidURL, UnicodeError) as error:
+            raise BadInput(f"cannot use the address {self.server}", words(str(error))) from None
+
     async def _call(
         self,
         method: str,
@@ -178,20 +220,7 @@ class Client:
         accept: str,
         kind: str,
     ) -> tuple[int, httpx.Headers, bytes]:
-        headers = {"Accept": accept}
-        if body is not None:
-            headers["Content-Type"] = kind
-        request = self._http.build_request(
-            method,
-            path,
-            params=params,
-            headers=headers,
-            content=None if body is None else orjson.dumps(body),
-            extensions=self._extensions,
-        )
-        if self._access.own is not None:
-            uri = request.url.raw_path.decode("ascii")
-            request.headers["Audit-ID"] = self._access.own.name(uri, time.time())
+        request = self._request(method, path, params, body, accept, kind)
         answer = await self._http.send(request, stream=True)
         try:
             parts: list[bytes] = []
@@ -204,6 +233,31 @@ class Client:
             return answer.status_code, answer.headers, b"".join(parts)
         finally:
             await answer.aclose()
+
+    def _request(
+        self,
+        method: str,
+        path: str,
+        params: Mapping[str, str] | None,
+        body: Mapping[str, Any] | None,
+        accept: str,
+        kind: str,
+    ) -> httpx.Request:
+        headers = {"Accept": accept}
+        if body is not None:
+            headers["Content-Type"] = kind
+        request = self._http.build_request(
+            method,
+            path,
+            params=params,
+            headers=headers,
+            content=None if body is None else orjson.dumps(body),
+            extensions=dict(self._extensions),
+        )
+        if self._access.own is not None:
+            uri = request.url.raw_path.decode("ascii")
+            request.headers["Audit-ID"] = self._access.own.name(uri, time.time())
+        return request
 
     def _judge(self, status: int, content: bytes) -> dict[str, Any]:
         try:
@@ -222,6 +276,22 @@ class Client:
         if status == 401:
             raise unauthorized(self.server, self._access.credentials.source, words(told))
         raise Denied(status, words(told) or "no reason given", body)
+
+
+def _change(line: bytes | bytearray) -> Change:
+    """Raises Denied for an error that stands in the stream, and for what is no change."""
+    try:
+        told: Any = orjson.loads(line)
+    except orjson.JSONDecodeError:
+        told = None
+    kind, found = (told.get("type"), told.get("object")) if isinstance(told, dict) else ("", None)
+    if not isinstance(kind, str) or not isinstance(found, dict):
+        raise Denied(502, "its answer is no change")
+    if kind == "ERROR":
+        status = found.get("code")
+        why = words(found.get("message")) or "no reason given"
+        raise Denied(status if isinstance(status, int) else 500, why, found)
+    return kind, found
 
 
 def trust(access: Access) -> ssl.SSLContext:

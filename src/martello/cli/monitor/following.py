@@ -22,7 +22,6 @@ _PAUSE: Final = 0.2  # seconds between looks at a log
 _AGAIN: Final = 1.0  # seconds before what found no room is kept again
 _GATHER: Final = 0.1  # seconds that a sensor's events are gathered
 _MOST_HELD: Final = 1_000  # of them, before they are kept at once
-_EVENTS: Final = 5.0  # seconds between looks at the cluster's Events
 _MOST_SEEN: Final = 200_000
 
 
@@ -173,34 +172,30 @@ def _kmsg(watch: Watch, place: Place, pods: Pods, from_start: bool) -> None:
 
 def _events(watch: Watch, flags: dict[str, Any]) -> None:
     """The cluster's Events: each as it is now, whenever it has changed."""
-    import anyio
     import msgspec
 
-    from martello.adapters.cluster.client import Client
-    from martello.adapters.cluster.kubeconfig import access
+    from martello.cli.monitor.collection import Collection
 
-    found = access(flags["context"], kubeconfig=flags["kubeconfig"])
     seen: dict[str, str] = {}
 
-    async def listed() -> list[bytes]:
-        changed = []
-        async with Client(found) as client:
-            async for _, page in client.pages("/api/v1/events", limit=500):
-                for one in page:
-                    meta = one.get("metadata") if isinstance(one, dict) else None
-                    uid = str(meta.get("uid")) if isinstance(meta, dict) else ""
-                    version = str(meta.get("resourceVersion")) if isinstance(meta, dict) else ""
-                    if uid and seen.get(uid) != version:
-                        seen.pop(uid, None)
-                        seen[uid] = version
-                        changed.append(msgspec.json.encode(one))
+    def take(found: list[dict[str, Any]]) -> None:
+        new = {uid: one for one in found if (uid := _uid(one)) and seen.get(uid) != _version(one)}
+        if not new:
+            return
+        watch.keeper.keep("events", b"\n".join(map(msgspec.json.encode, new.values())))
+        for uid, one in new.items():
+            seen.pop(uid, None)
+            seen[uid] = _version(one)
         for old in list(seen)[: max(0, len(seen) - _MOST_SEEN)]:
             del seen[old]
-        return changed
 
-    def look() -> None:
-        changed = anyio.run(listed)
-        if changed:
-            watch.keeper.keep("events", b"\n".join(changed))
+    Collection(flags, "/api/v1/events", "events", take).follow(watch.jobs)
 
-    watch.jobs.run(look, "events", _EVENTS)
+
+def _uid(one: dict[str, Any]) -> str:
+    meta = one.get("metadata")
+    return str(meta.get("uid") or "") if isinstance(meta, dict) else ""
+
+
+def _version(one: dict[str, Any]) -> str:
+    return str(one["metadata"].get("resourceVersion"))

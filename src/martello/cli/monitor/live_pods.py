@@ -1,42 +1,39 @@
-"""The cluster's pods, read again while `monitor run` goes on: from its API server or a file."""
+"""The cluster's pods, as they are while `monitor run` goes on: from its API server or a file."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Final
 
 from martello.cli.monitor.telling import Adds
 from martello.core.errors import BadInput
 
+if TYPE_CHECKING:
+    from martello.cli.monitor.jobs import Jobs
 
-def live_pods(flags: dict[str, Any], pods: Adds) -> Callable[[], None] | None:
-    """What reads the cluster's pods again; None where nobody said where they are. Raises what
-    reading raises: the first time counts.
+_EVERY: Final = 2.0  # seconds between readings of a file
+
+
+def live_pods(flags: dict[str, Any], pods: Adds) -> Callable[[Jobs], None] | None:
+    """Reads the cluster's pods, and gives what follows them; None where nobody said where they are.
+    Raises what reading raises.
     """
     if flags["pods"]:
-        return lambda: _pods_of(flags["pods"], pods)
+        _pods_of(flags["pods"], pods)
+        again = lambda: _pods_of(flags["pods"], pods)  # noqa: E731
+        return lambda jobs: jobs.run(again, "pods", _EVERY)
     if not (flags["context"] or flags["kubeconfig"]):
         return None
+    from martello.cli.monitor.collection import Collection
 
-    def read() -> None:
-        import anyio
-        import msgspec
+    def take(found: list[dict[str, Any]]) -> None:
+        for one in found:
+            pods.add(one)
 
-        from martello.adapters.cluster.client import Client
-        from martello.adapters.cluster.kubeconfig import access
-
-        async def listed() -> None:
-            found = access(flags["context"], kubeconfig=flags["kubeconfig"])
-            found = msgspec.structs.replace(found, own=flags["own"])
-            async with Client(found) as client:
-                async for _, page in client.pages("/api/v1/pods", limit=500):
-                    for one in page:
-                        pods.add(one)
-
-        anyio.run(listed)
-
-    return read
+    followed = Collection(flags, "/api/v1/pods", "pods", take)
+    followed.read()
+    return followed.follow
 
 
 def _pods_of(file: str, pods: Adds) -> None:

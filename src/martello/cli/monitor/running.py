@@ -38,7 +38,6 @@ from martello.practices.monitor.pipeline import Pipeline
 from martello.store.lake import Lake
 from martello.store.state import State
 
-_PODS_EVERY: Final = 2.0  # seconds
 _FIRST_LOOK: Final = 1.0  # seconds until use is read
 _SWITCH: Final = 0.0005  # seconds that a thread keeps the others from running: the door is one
 
@@ -61,9 +60,7 @@ def run_command(flags: dict[str, Any]) -> int:
     pipeline = _pipeline(flags, raised)
     place = Place(flags["cluster"], flags["node"])
     pods = Pods()
-    known = live_pods(flags, teller.both(pods))
-    if known is not None:
-        known()
+    followed_pods = live_pods(flags, teller.both(pods))
     decoder = Decoder(key(where), place, pods)
     sys.setswitchinterval(_SWITCH)
     with (
@@ -99,8 +96,8 @@ def run_command(flags: dict[str, Any]) -> int:
         if flags["silence"]:
             quiet = Silence(watch, flags["silence"])
             watch.jobs.run(quiet.look, "silence", silence.EVERY)
-        if known is not None:
-            watch.jobs.run(known, "pods", _PODS_EVERY)
+        if followed_pods is not None:
+            followed_pods(watch.jobs)
         heard: list[Callable[[Cluster], None]] = [Spending(watch.keeper.keep, place)]
         if used is not None:
             using = Using(used, watch.keeper.keep, place, state)

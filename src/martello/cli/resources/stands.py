@@ -34,7 +34,7 @@ def _stand(stage: Stage, pod: Pod, one: Blast) -> Stand:
     takes = {name: stage.by(name, pod) for name in _RESOURCES}
     order: dict[str, Hurt] = {}
     for name in ("memory", "disk", "pids", "cpu"):
-        for victim in takes[name].victims:
+        for victim in takes[name].victims.values():
             order.setdefault(victim.key, hurt(victim))
     return Stand(
         node=stage.node.name or "the assumed node",

@@ -23,6 +23,7 @@ from martello.core.cluster import Cluster
 from martello.practices.resources.blast.facade import World, blast, blast_all, facts
 from martello.practices.resources.blast.model import Blast, Level, Rights
 from martello.practices.resources.blast.score import gravity
+from martello.practices.resources.node import share
 from martello.practices.resources.node.model import Node, Pod, Use, Volume
 
 CALM: dict[str, Any] = {"limits": {"memory": 64 * MI, "cpu": 100}}
@@ -65,13 +66,21 @@ def test_the_nodes_own_services_that_fall_behind_are_told_and_nothing_guards_the
     assert created.guard is None
 
 
-def test_replicas_of_one_template_are_asked_about_once() -> None:
+def test_replicas_of_one_template_are_asked_about_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[share.Key] = []
+    lost = share.Shares.lost
+
+    def counted(shares: share.Shares, attacker: share.Key) -> dict[share.Key, float]:
+        asked.append(attacker)
+        return lost(shares, attacker)
+
+    monkeypatch.setattr(share.Shares, "lost", counted)
     first = pod("web-0", workload="deploy/web", cpu=100)
     twins = tuple(msgspec.structs.replace(first, name=f"web-{index}") for index in range(1, 5))
     eager = pod("db", space="data", cpu=100, use=Use(cpu=3900, memory=MI))
     world = World(Cluster([]), (first, *twins, eager), (node(),))
     found = world.blast("shop/deploy/web", "container")
-    assert len(world.stages["n"]._starving) == 2  # kinds of attackers, of six pods
+    assert asked == [("shop/web-0", "app")]
     one_by_one = [pod(f"web-{index}", workload="deploy/web", cpu=100) for index in range(5)]
     apart = World(Cluster([]), (*one_by_one, eager), (node(),))
     assert apart.blast("shop/deploy/web", "container") == found

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from martello.practices.resources.node.cgroups import Group
 from martello.practices.resources.node.model import Node, Part, Pod, Use
-from martello.practices.resources.node.share import SYSTEM, Key, each, fill, served
+from martello.practices.resources.node.share import SYSTEM, Key, Shares, fill, served
 
 NODE = Node("n", {"cpu": 1_000, "memory": 1 << 40}, {"cpu": 1_000}, cgroup=1)
 
@@ -123,8 +123,9 @@ def test_each_attacker_harms_as_filling_anew_says(data: st.DataObject) -> None:
     all_ = [key(one.name, i) for one in pods for i in range(len(one.parts))]
     demands = {one: float(data.draw(st.sampled_from((0, 40, 150, 400)))) for one in all_}
     node = msgspec.structs.replace(NODE, cgroup=data.draw(st.sampled_from((1, 2))))
-    calm = served(node, pods, demands)
-    for attacker, short in zip(all_, each(node, pods, demands, all_), strict=True):
+    calm, shares = served(node, pods, demands), Shares(node, pods, demands)
+    for attacker in all_ * 2:  # the second time from what is known
+        short = shares.lost(attacker)
         stormy = served(node, pods, {**demands, attacker: math.inf})
         caps = {
             key(p.name, i): part.limits.get("cpu") or math.inf

@@ -14,7 +14,7 @@ from typing import Final
 from martello.practices.resources.blast import caps
 from martello.practices.resources.blast.model import Guard, Resource, Victim
 from martello.practices.resources.blast.room import Room
-from martello.practices.resources.blast.stage import Exact, Stage, Taken, behind
+from martello.practices.resources.blast.stage import Exact, Stage, Taken, behind, by_key
 from martello.practices.resources.node import evict, oom, share
 from martello.practices.resources.node.model import Node, Part, Pod, Signal
 
@@ -79,9 +79,9 @@ def _pod(stage: Stage, room: Room) -> Pod:
 def _cpu(stage: Stage, room: Room) -> Taken:
     pod = _pod(stage, room)
     key = (pod.key, _NAME)
-    lost = share.each(stage.node, (*stage.pods, pod), {**stage.demands, key: 0.0}, [key])[0]
+    shares = share.Shares(stage.node, (*stage.pods, pod), {**stage.demands, key: 0.0})
     missing: dict[str, float] = {}
-    for (name, _), amount in lost.items():
+    for (name, _), amount in shares.lost(key).items():
         missing[name] = missing.get(name, 0.0) + amount
     victims = tuple(
         Victim(one.key, one.owner, "throttled", round(missing[one.key]))
@@ -93,7 +93,7 @@ def _cpu(stage: Stage, room: Room) -> Taken:
     if guard is None and not victims and not why:
         guard = Guard("the neighbours' requests")
     doubt = _doubt(stage, "cpu", room, guard, victims)
-    return Taken(room.cpu_limit, guard, victims, *doubt, why)
+    return Taken(room.cpu_limit, guard, by_key(victims), *doubt, why)
 
 
 def _memory(stage: Stage, room: Room) -> Taken:
@@ -106,7 +106,7 @@ def _memory(stage: Stage, room: Room) -> Taken:
             gone.add(one.pod.key)
             victims.append(Victim(one.pod.key, one.pod.owner, "killed", one.use, place))
     found, guard = tuple(victims), room.guard("memory_limit")
-    return Taken(most, guard, found, *_doubt(stage, "memory", room, guard, found))
+    return Taken(most, guard, by_key(found), *_doubt(stage, "memory", room, guard, found))
 
 
 def _evicted(
@@ -151,7 +151,7 @@ def _pids(stage: Stage, room: Room) -> Taken:
     if most is not None and most + stage.processes < total:
         guard = Guard(f"podPidsLimit {node.pod_pids:,} in each of {_count(node, room)} pods")
     take = total if most is None else min(most, total)
-    return Taken(take, guard, victims, *_doubt(stage, "pids", room, guard, victims))
+    return Taken(take, guard, by_key(victims), *_doubt(stage, "pids", room, guard, victims))
 
 
 def _storage(stage: Stage, room: Room, signal: Signal) -> Taken:
@@ -161,10 +161,10 @@ def _storage(stage: Stage, room: Room, signal: Signal) -> Taken:
     resource: Resource = "disk" if disk else "inodes"
     guard = room.guard("disk_limit") if disk else None
     if (stage.node.disk if disk else stage.node.inodes) is None:
-        return Taken(most, guard, (), "bound" if guard else "unassessed", (resource,))
+        return Taken(most, guard, {}, "bound" if guard else "unassessed", (resource,))
     request = stage.node.allocatable.get("ephemeral-storage", 0) // 1000
     victims = tuple(_evicted(stage, room, signal, request if disk else 0, most))
-    return Taken(most, guard, victims, *_doubt(stage, resource, room, guard, victims))
+    return Taken(most, guard, by_key(victims), *_doubt(stage, resource, room, guard, victims))
 
 
 def _placement(stage: Stage, room: Room) -> Taken:
@@ -180,7 +180,7 @@ def _placement(stage: Stage, room: Room) -> Taken:
     why = f"priority class {room.class_name}" if victims and room.class_name else ""
     assumed = room.unsure
     exact: Exact = "unassessed" if assumed and victims else "bound"
-    return Taken(room.pods, guard, victims, exact, assumed if victims else (), why)
+    return Taken(room.pods, guard, by_key(victims), exact, assumed if victims else (), why)
 
 
 def _doubt(

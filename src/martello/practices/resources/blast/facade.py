@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from operator import itemgetter
 from typing import Final
 
 import msgspec
@@ -26,7 +27,7 @@ from martello.practices.resources.blast.places import placed
 from martello.practices.resources.blast.refs import referred
 from martello.practices.resources.blast.room import Room, room
 from martello.practices.resources.blast.score import Weights
-from martello.practices.resources.blast.stage import Exact, Stage, Taken, likeness
+from martello.practices.resources.blast.stage import Exact, Stage, Taken, by_key, likeness
 from martello.practices.resources.node.model import Node, Pod
 
 May = Callable[[Pod], Rights]
@@ -68,6 +69,8 @@ class World:
         for pod in self.pods:
             self.owners.setdefault(pod.owner, []).append(pod)
             here[pod.node].append(pod)
+        # Those of one node together: what is known of it is at hand while they are asked about.
+        self.owners = dict(sorted(self.owners.items(), key=lambda item: item[1][0].node))
         self.left = tuple(dict.fromkeys(p.owner for p in given if p.owner not in self.owners))
         self.stages = {node.name: Stage(node, here[node.name]) for node in nodes}
         accounts: dict[str, set[str]] = {}
@@ -79,7 +82,7 @@ class World:
             self._seats = seats.Seats(fairness(cluster), accounts)
         self.weights = Weights(self.pods, crown, accounts)
         self._rooms: dict[tuple[frozenset[str], bool], Room | None] = {}
-        self._created: dict[tuple[Room, Resource], tuple[Taken, ...]] = {}
+        self._created: dict[tuple[Room, Resource], Taken] = {}
 
     def blast(self, attacker: str, level: Level) -> Blast:
         """The blast of one workload (`namespace/kind/name`). Raises KeyError where it has no pod
@@ -88,7 +91,8 @@ class World:
         own = self.owners[attacker]
         if _LEVEL[level] and self._may is None:
             raise ValueError("rights are needed beyond the level of containers")
-        harms = [self._on_nodes(resource, attacker, own, level) for resource in OF_NODES]
+        footholds = self._footholds(attacker, own, level)
+        harms = [self._on_nodes(resource, attacker, footholds) for resource in OF_NODES]
         places = {pod.node for pod in own}
         if _LEVEL[level]:
             assert self._may is not None
@@ -106,19 +110,44 @@ class World:
             tuple(sorted(places)),
         )
 
-    def _on_nodes(
-        self, resource: Resource, attacker: str, own: Sequence[Pod], level: Level
-    ) -> Harm:
-        """By containers that run: any one of the workload's, of the namespaces' from A2 on."""
-        footholds = list(own)
+    def _footholds(
+        self, attacker: str, own: Sequence[Pod], level: Level
+    ) -> list[tuple[Stage, Pod]]:
+        """By containers that run: any one of the workload's, of the namespaces' from A2 on; of
+        those that are alike one.
+        """
+        found = list(own)
         if _LEVEL[level] >= 2:
             spaces = self._held(own[0].namespace, level)
-            footholds += [p for p in self.pods if p.namespace in spaces and p.owner != attacker]
-        if len(footholds) > 1:
-            unlike = {likeness(pod): pod for pod in reversed(footholds)}
-            footholds = list(reversed(unlike.values()))
-        takens = [self.stages[pod.node].by(resource, pod) for pod in footholds]
-        return _merged(resource, attacker, takens, self.guessed)
+            found += [p for p in self.pods if p.namespace in spaces and p.owner != attacker]
+        if len(found) > 1:
+            unlike = {likeness(pod): pod for pod in reversed(found)}
+            found = list(reversed(unlike.values()))
+        return [(self.stages[pod.node], pod) for pod in found]
+
+    def _on_nodes(
+        self, resource: Resource, attacker: str, footholds: Sequence[tuple[Stage, Pod]]
+    ) -> Harm:
+        takens = [stage.by(resource, pod) for stage, pod in footholds]
+        return self._harm(resource, attacker, takens, self.guessed)
+
+    def _harm(
+        self,
+        resource: Resource,
+        attacker: str,
+        takens: Sequence[Taken],
+        guessed: bool = False,
+        start: Harm | None = None,
+    ) -> Harm:
+        """The worst of several footholds: each by itself, their victims together."""
+        one = _merged(takens, start, guessed) if start or guessed or len(takens) > 1 else takens[0]
+        hurt = one.victims
+        for pod in self.owners[attacker]:
+            if pod.key in hurt:
+                hurt = {key: v for key, v in hurt.items() if v.owner != attacker}
+                break
+        victims = tuple(hurt.values())
+        return Harm(resource, one.take, one.guard, victims, one.exact, one.assumed, one.why)
 
     def _held(self, namespace: str, level: Level) -> frozenset[str]:
         """The namespaces that the attacker administers."""
@@ -139,12 +168,12 @@ class World:
         if inside is not None and inside.open:
             reached = set(self.stages)
             harms = [
-                _merged(
-                    harm.resource, attacker, self._by_created(inside, harm.resource), False, harm
+                self._harm(
+                    harm.resource, attacker, [self._by_created(inside, harm.resource)], start=harm
                 )
                 for harm in harms
             ]
-            placement = _merged("placement", attacker, self._by_created(inside, "placement"), False)
+            placement = self._harm("placement", attacker, [self._by_created(inside, "placement")])
         else:
             guard = _NO_RIGHT if inside is None else inside.guard("pods")
             placement = Harm("placement", 0, guard)
@@ -187,53 +216,48 @@ class World:
             self._rooms[key] = room(self.cluster, spaces, whole=whole)
         return self._rooms[key]
 
-    def _by_created(self, inside: Room, resource: Resource) -> tuple[Taken, ...]:
+    def _by_created(self, inside: Room, resource: Resource) -> Taken:
         key = (inside, resource)
         found = self._created.get(key)
         if found is None:
-            found = tuple(by_created(stage, inside, resource) for stage in self.stages.values())
-            self._created[key] = found
+            takens = [by_created(stage, inside, resource) for stage in self.stages.values()]
+            found = self._created[key] = _merged(takens)
         return found
 
 
+_FIRST: Final = itemgetter(0)
 _WORSE: Final[dict[Exact, int]] = {"exact": 0, "bound": 1, "unassessed": 2}
 
 
-def _merged(
-    resource: Resource,
-    attacker: str,
-    takens: Sequence[Taken],
-    guessed: bool,
-    start: Harm | None = None,
-) -> Harm:
-    """The worst of several footholds: each by itself, their victims together."""
-    if len(takens) == 1 and start is None and not guessed and resource in OF_NODES:
-        one = takens[0]
-        return Harm(resource, one.take, one.guard, one.victims, one.exact, one.assumed, one.why)
-    takes = [one.take for one in takens]
-    guards = [one.guard for one in takens]
-    victims: dict[str, Victim] = {}
+def _merged(takens: Sequence[Taken], start: Harm | None = None, guessed: bool = False) -> Taken:
+    """The worst of several, their victims together, those of `start` first."""
     exact: Exact = "bound" if guessed else "exact"
-    assumed: dict[str, None] = {"placement": None} if guessed else {}
-    why = next((one.why for one in takens if one.why), "")
+    assumed: tuple[str, ...] = ("placement",) if guessed else ()
+    victims: dict[str, Victim] = {}
+    held = [(one.take, one.guard) for one in takens]
+    why = ""
     if start is not None:
-        takes.append(start.take)
-        guards.append(start.guard)
-        victims = {victim.key: victim for victim in start.victims}
-        exact = start.exact
-        assumed |= dict.fromkeys(start.assumed)
-        why = start.why or why
+        exact, why, victims = start.exact, start.why, by_key(start.victims)
+        assumed += start.assumed
+        held.append((start.take, start.guard))
     for one in takens:
-        exact = max(exact, one.exact, key=_WORSE.__getitem__)
-        assumed |= dict.fromkeys(one.assumed)
-        for victim in one.victims:
-            if victim.owner != attacker:
-                victims.setdefault(victim.key, victim)
-    take = None if None in takes else max((t for t in takes if t is not None), default=0)
-    guard = None if None in guards else next(iter(guards), None)
-    if take is not None and guard is not None:  # the guard of the worst
-        guard = guards[takes.index(take)]
-    return Harm(resource, take, guard, tuple(victims.values()), exact, tuple(assumed), why)
+        why = why or one.why
+        if _WORSE[one.exact] > _WORSE[exact]:
+            exact = one.exact
+        if one.assumed != assumed:
+            assumed += one.assumed
+        if victims.keys().isdisjoint(one.victims):  # as those of different nodes are
+            victims |= one.victims
+        else:
+            victims = {**victims, **one.victims, **victims}
+    bounds = [(take, guard) for take, guard in held if take is not None]
+    if len(bounds) < len(held):
+        take, guard = None, held[0][1]
+    else:
+        take, guard = max(bounds, key=_FIRST, default=(0, None))  # the guard of the worst
+    if None in [guard for _, guard in held]:
+        guard = None
+    return Taken(take, guard, victims, exact, tuple(dict.fromkeys(assumed)), why)
 
 
 def _doubted(harm: Harm, why: tuple[str, ...]) -> Harm:

@@ -9,7 +9,9 @@ allow fits.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
+from itertools import repeat
 from math import ceil
+from operator import attrgetter
 from typing import Final
 
 from martello.practices.resources.blast.model import Blast, Effect, Harm
@@ -19,6 +21,7 @@ from martello.practices.resources.node.model import CRITICAL, Pod
 _CROWN: Final = 5
 _UNGUARDED: Final = 0.1
 _UNIT: Final = 10**9
+_KEY: Final = attrgetter("key")
 
 
 class Weights:
@@ -54,14 +57,14 @@ class Weights:
             if harm.resource == "unenforced":
                 continue
             free += harm.guard is None
-            hurt.update([victim.key for victim in harm.victims])
+            hurt.update(map(_KEY, harm.victims))
         if SERVER in hurt:
             return 100.0
         for user in hurt & self._of_account.keys():
             for owner in self._of_account[user]:
                 if owner != attacker:
                     hurt.update(self._pods[owner])
-        weighed = sum([self._share.get(key, 0) for key in hurt])
+        weighed = sum(map(self._share.get, hurt, repeat(0)))
         total = (self._total - self._weights.get(attacker, 0)) * _UNIT
         share = 100 * weighed / total if total else 0.0
         return min(100.0, ceil(round((share + _UNGUARDED * free) * 10, 6)) / 10)

@@ -6,8 +6,7 @@ about (`sorts` counts). A foothold is one container of one pod.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from math import ceil
 from typing import Final, Literal
@@ -17,7 +16,7 @@ import msgspec
 from martello.practices.resources.blast import caps
 from martello.practices.resources.blast.model import Effect, Guard, Resource, Victim
 from martello.practices.resources.node import evict, oom, share
-from martello.practices.resources.node.model import Node, Pod, Signal, Use
+from martello.practices.resources.node.model import Node, Part, Pod, Signal, Use
 
 _PAGE: Final = 4096
 PIDS_EACH: Final = 64  # processes of a container of which nobody knows
@@ -33,16 +32,17 @@ SETTINGS: Final[dict[Resource, frozenset[str]]] = {
     "inodes": frozenset(("inodes", "eviction")),
 }
 USE: Final = "measured use"
+_FULL: Final[tuple[Effect, ...]] = ("no fork", "blocked")  # where nothing is left for anybody
 
 
 class Taken(msgspec.Struct, frozen=True):
     """What one pod can do by one resource on its node: the take (None: no bound), the guard, and
-    who is hurt, in order.
+    who is hurt: by key, in order.
     """
 
     take: int | None
     guard: Guard | None
-    victims: tuple[Victim, ...] = ()
+    victims: Mapping[str, Victim] = {}
     exact: Exact = "exact"
     assumed: tuple[str, ...] = ()
     why: str = ""
@@ -53,28 +53,40 @@ class _Line:
     those who come after the attacker, which is no victim of its own.
     """
 
-    __slots__ = ("_shifted", "at", "plain")
+    __slots__ = ("_keys", "_shifted", "_single", "at", "plain")
 
     def __init__(
         self,
         effect: Effect,
-        keys: Sequence[tuple[str, str]],
-        owners: Sequence[str],
+        places: Sequence[tuple[Pod, str]],
         amounts: Sequence[int | None],
     ) -> None:
-        rows = list(zip(keys, owners, amounts, strict=True))
-        self.at = {key: place for place, key in enumerate(keys)}
+        """`places` are pods, with a container where each goes by itself."""
+        self._keys = [pod.key for pod, _ in places]
+        self.at = {(pod.key, part): at for at, (pod, part) in enumerate(places)}
+        self._single = len(set(self._keys)) == len(places)
+        rows = list(zip(self._keys, [pod.owner for pod, _ in places], amounts, strict=True))
         self.plain, self._shifted = (
-            [
-                Victim(key[0], owner, effect, n, place)
-                for place, (key, owner, n) in enumerate(rows, s)
-            ]
+            [Victim(key, owner, effect, n, place) for place, (key, owner, n) in enumerate(rows, s)]
             for s in (1, 0)
         )
 
-    def first(self, count: int, skip: int) -> list[Victim]:
-        """The first so many without the one at `skip`."""
-        return self.plain[: min(count, skip)] + self._shifted[skip + 1 : count + 1]
+    def first(self, count: int, skip: int) -> dict[str, Victim]:
+        """The first so many without the one at `skip`, each pod once."""
+        before = min(count, skip)
+        keys = self._keys[:before] + self._keys[skip + 1 : count + 1]
+        victims = self.plain[:before] + self._shifted[skip + 1 : count + 1]
+        if self._single:
+            return dict(zip(keys, victims, strict=True))
+        return by_key(victims)
+
+
+def by_key(victims: Iterable[Victim]) -> dict[str, Victim]:
+    """The first of each key."""
+    found: dict[str, Victim] = {}
+    for victim in victims:
+        found.setdefault(victim.key, victim)
+    return found
 
 
 def likeness(pod: Pod) -> Likeness:
@@ -114,43 +126,49 @@ class Stage:
         outside of pods is nobody's workload: it is told beside them, and nothing guards it.
         """
         cap = caps.cpu(pod, self.node)
-        missing, outside = self._starving[likeness(pod)]
-        why = behind(outside)
-        victims = tuple(
-            Victim(other.key, other.owner, "throttled", ceil(amount))
-            for other, amount in missing
-            if other.owner != pod.owner
-        )
+        missing = self._missing(pod, cap.part)
+        why = behind(missing.pop(share.SYSTEM[0], 0.0))
+        owners = self._owners
+        victims = {
+            key: Victim(key, owners[key], "throttled", ceil(amount - share.NOISE))
+            for key, amount in missing.items()
+            if owners[key] != pod.owner
+        }
         guard = cap.guard
         if guard is None and not victims and not why:
             guard = Guard("the neighbours' requests")
         doubt = self.doubt("cpu", guard, victims, self._cpu_known)
         return Taken(cap.most, guard, victims, *doubt, why)
 
+    def _missing(self, pod: Pod, part: Part) -> dict[str, float]:
+        """How much processor time pods go short of, by key."""
+        found: dict[str, float] = {}
+        for (key, _), amount in self._shares.lost((pod.key, part.name)).items():
+            found[key] = found.get(key, 0.0) + amount
+        return found
+
     def memory(self, pod: Pod) -> Taken:
         """The union of what the kubelet evicts and of what the kernel kills before."""
         cap = caps.memory(pod)
-        victims = self._evicted("memory", pod, cap.most)
-        owner, gone = pod.owner, {victim.key for victim in victims}
-        for victim in self._killed(pod):
-            if victim.key not in gone and victim.owner != owner:
-                gone.add(victim.key)
-                victims.append(victim)
-        found = tuple(victims)
-        exact, assumed = self.doubt("memory", cap.guard, found, self._memory_known)
-        return Taken(cap.most, cap.guard, found, exact, assumed)
+        evicted = self._evicted("memory", pod, cap.most)
+        killed = self._killed(pod)
+        victims = {**evicted, **killed, **evicted} if evicted else killed
+        doubt = self.doubt("memory", cap.guard, victims, self._memory_known)
+        return Taken(cap.most, cap.guard, victims, *doubt)
 
-    def _killed(self, pod: Pod) -> Iterator[Victim]:
+    def _killed(self, pod: Pod) -> dict[str, Victim]:
         """Those whom the kernel kills, by any container of the pod."""
         volumes = [volume for volume in pod.volumes if volume.memory]
         if volumes:
             kept = sum(evict.memory_volume(self.node, pod, one.limit) for one in volumes)
-            yield from self._outlived(pod, kept)
-            return
+            return self._others(pod, by_key(self._outlived(pod, kept)))
         weighing, line = self._weighing, self._killing
+        found: dict[str, Victim] = {}
         for part in pod.parts:
             count, _ = weighing.reach(pod, part, caps.limited(part, "memory"))
-            yield from line.first(count, line.at[(pod.key, part.name)])
+            more = line.first(count, line.at[(pod.key, part.name)])
+            found = {**found, **more, **found} if found else more
+        return self._others(pod, found)
 
     def _outlived(self, pod: Pod, kept: int) -> Iterator[Victim]:
         """Files in memory stay when their writer is killed: as long as they alone fill the node,
@@ -174,11 +192,11 @@ class Stage:
         cap = caps.pids(pod, self.node)
         total = self.node.pids - self.node.reserved_pids
         others = self.processes - self._processes_of(pod)[0]
-        victims: tuple[Victim, ...] = ()
+        victims: dict[str, Victim] = {}
         if cap.most is None or cap.most + others >= total:
             victims = self._everybody(pod, "no fork")
         elif "pid.available" in self.node.eviction or "pid.available" in self.node.soft:
-            victims = tuple(self._evicted("pids", pod, cap.most))
+            victims = self._evicted("pids", pod, cap.most)
         doubt = self.doubt("pids", cap.guard, victims, self._pids_known)
         take = total if cap.most is None else min(cap.most, total)
         return Taken(take, cap.guard, victims, *doubt)
@@ -189,31 +207,33 @@ class Stage:
         cap = held.disk if signal == "disk" else held.inodes
         if (self.node.disk if signal == "disk" else self.node.inodes) is None:
             if cap.guard is not None:
-                return Taken(cap.most, cap.guard, (), "bound", (signal,))
-            return Taken(cap.most, None, (), "unassessed", (signal,))
+                return Taken(cap.most, cap.guard, {}, "bound", (signal,))
+            return Taken(cap.most, None, {}, "unassessed", (signal,))
         unseen = 0
         if held.volume:
             unseen = caps.UNSEEN if signal == "disk" else caps.UNSEEN_FILES
-        victims = tuple(self._evicted(signal, pod, cap.most, unseen))
+        victims = self._evicted(signal, pod, cap.most, unseen)
         if signal == "disk" and self._fills(held):
-            gone = {victim.key for victim in victims}
-            more = self._everybody(pod, "blocked")
-            victims += tuple(victim for victim in more if victim.key not in gone)
+            victims = {**victims, **self._everybody(pod, "blocked"), **victims}
         doubt = self.doubt(signal, cap.guard, victims, self._known(signal))
         return Taken(cap.most, cap.guard, victims, *doubt)
 
-    def _evicted(self, signal: Signal, pod: Pod, most: int | None, unseen: int = 0) -> list[Victim]:
+    def _evicted(
+        self, signal: Signal, pod: Pod, most: int | None, unseen: int = 0
+    ) -> dict[str, Victim]:
         """The pods that go before this one, in their order."""
         count, _ = self._ranking(signal).reach(pod, most, unseen)
         if not count:
-            return []
+            return {}
         line = self._lines.get(signal)
         if line is None:
             line = self._lines[signal] = self._line(signal)
-        found = line.first(count, line.at.get((pod.key, ""), len(line.plain)))
-        owner = pod.owner
-        if owner in self._twice:
-            return [victim for victim in found if victim.owner != owner]
+        return self._others(pod, line.first(count, line.at.get((pod.key, ""), len(line.plain))))
+
+    def _others(self, pod: Pod, found: dict[str, Victim]) -> dict[str, Victim]:
+        """Without the workload's own."""
+        for key in self._of_owner[pod.owner]:
+            found.pop(key, None)
         return found
 
     def _line(self, signal: Signal) -> _Line:
@@ -221,9 +241,7 @@ class Stage:
         over: list[int | None] = [None] * len(order)
         if signal == "memory":
             over = [caps.memory_use(one)[0] - caps.asked(one, "memory") for one in order]
-        keys = [(one.key, "") for one in order]
-        owners = [one.owner for one in order]
-        return _Line("evicted", keys, owners, over)
+        return _Line("evicted", [(one, "") for one in order], over)
 
     @cached_property
     def _lines(self) -> dict[Signal, _Line]:
@@ -232,14 +250,20 @@ class Stage:
     @cached_property
     def _killing(self) -> _Line:
         order = self._weighing.order
-        keys = [(one.pod.key, one.part.name) for one in order]
-        return _Line("killed", keys, [one.pod.owner for one in order], [one.use for one in order])
+        return _Line("killed", [(one.pod, one.part.name) for one in order], [o.use for o in order])
 
     @cached_property
-    def _twice(self) -> frozenset[str]:
-        """The workloads that have several pods here."""
-        owners = Counter(pod.owner for pod in self.pods)
-        return frozenset(owner for owner, count in owners.items() if count > 1)
+    def _owners(self) -> dict[str, str]:
+        """The workloads of the pods, by key."""
+        return {pod.key: pod.owner for pod in self.pods}
+
+    @cached_property
+    def _of_owner(self) -> dict[str, list[str]]:
+        """The keys of each workload's pods here."""
+        found: dict[str, list[str]] = {}
+        for key, owner in self._owners.items():
+            found.setdefault(owner, []).append(key)
+        return found
 
     def _storage(self, pod: Pod) -> caps.Storage:
         found = self._storages.get(pod.key)
@@ -261,21 +285,20 @@ class Stage:
     def _left(self) -> tuple[int, int]:
         """The disk's threshold, and what is left above it, in bytes."""
         left = evict.threshold(self.node, "disk") or 0
-        return left, evict.room(self.node, self.pods, "disk") or 0
+        return left, self._ranking("disk").room or 0
 
-    def _everybody(self, pod: Pod, effect: Literal["no fork", "blocked"]) -> tuple[Victim, ...]:
-        owner = pod.owner
-        return tuple([victim for victim in self._all[effect] if victim.owner != owner])
+    def _everybody(self, pod: Pod, effect: Literal["no fork", "blocked"]) -> dict[str, Victim]:
+        return self._others(pod, self._all[effect].copy())
 
     @cached_property
-    def _all(self) -> dict[str, tuple[Victim, ...]]:
+    def _all(self) -> dict[str, dict[str, Victim]]:
         return {
-            "no fork": tuple(Victim(pod.key, pod.owner, "no fork") for pod in self.pods),
-            "blocked": tuple(Victim(pod.key, pod.owner, "blocked") for pod in self.pods),
+            effect: {key: Victim(key, owner, effect) for key, owner in self._owners.items()}
+            for effect in _FULL
         }
 
     def doubt(
-        self, resource: Resource, guard: Guard | None, victims: Sequence[Victim], known: bool
+        self, resource: Resource, guard: Guard | None, victims: Collection[object], known: bool
     ) -> tuple[Exact, tuple[str, ...]]:
         """How sure a finding is. A setting that nobody told decides where there is harm, or no
         guard; beneath a guard that holds, its default is a bound.
@@ -311,25 +334,9 @@ class Stage:
         return oom.Weighing(self.node, self.pods)
 
     @cached_property
-    def _starving(self) -> dict[Likeness, tuple[list[tuple[Pod, float]], float]]:
-        """By kind of attacker: the pods that miss processor time, and how much; and how much all
-        that is outside of pods misses.
-        """
+    def _shares(self) -> share.Shares:
         self.sorts += 1
-        kinds = {likeness(pod): pod for pod in reversed(self.pods)}
-        attackers = [(pod.key, caps.cpu(pod, self.node).part.name) for pod in kinds.values()]
-        by_key = {pod.key: pod for pod in self.pods}
-        found: dict[Likeness, tuple[list[tuple[Pod, float]], float]] = {}
-        for kind, lost in zip(
-            kinds, share.each(self.node, self.pods, self.demands, attackers), strict=True
-        ):
-            missing: dict[str, float] = {}
-            for (key, _), amount in lost.items():
-                missing[key] = missing.get(key, 0.0) + amount
-            outside = missing.pop(share.SYSTEM[0], 0.0)
-            rows = [(by_key[key], amount) for key, amount in missing.items()]
-            found[kind] = (rows, outside)
-        return found
+        return share.Shares(self.node, self.pods, self.demands)
 
     @cached_property
     def demands(self) -> dict[share.Key, float]:

@@ -16,7 +16,10 @@ node's order up to the one that it would itself precede.
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from collections.abc import Callable, Sequence
+from itertools import accumulate, repeat
+from operator import attrgetter
 from typing import Any, Final
 
 import msgspec
@@ -67,15 +70,14 @@ def use(pod: Pod, signal: Signal) -> int | None:
     if own is not None:
         return own
     parts = [get(part.use) for part in pod.parts]
-    known = [one for one in parts if one is not None]
-    return sum(known) if known and len(known) == len(parts) else None
+    return None if None in parts or not parts else sum(parts)  # type: ignore[arg-type]
 
 
 _READ: Final[dict[Signal, Callable[[Use], int | None]]] = {
-    "memory": lambda use: use.memory,
-    "disk": lambda use: use.disk,
-    "inodes": lambda use: use.inodes,
-    "pids": lambda use: use.pids,
+    "memory": attrgetter("memory"),
+    "disk": attrgetter("disk"),
+    "inodes": attrgetter("inodes"),
+    "pids": attrgetter("pids"),
 }
 
 
@@ -87,7 +89,7 @@ def counted(pod: Pod, signal: Signal, kubernetes: int) -> int:
     name = "memory" if signal == "memory" else "ephemeral-storage"
     spec = pod.raw.get("spec")
     whole = pod.request.get(name, 0)
-    if not isinstance(spec, dict):
+    if not isinstance(spec, dict) or not ("overhead" in spec or "resources" in spec):
         return whole
     overhead = _amounts(spec.get("overhead")).get(name, 0)
     level = spec.get("resources")
@@ -217,22 +219,17 @@ class Ranking:
         self.assumed = None in used
         names = _SIGNALS[signal] + (() if node.image_fs else _IMAGES.get(signal, ()))
         self._reclaim = max((node.reclaim.get(name, 0) for name in names), default=0)
+        asked = [self._asked(pod) for pod in pods]
         keys = [pod.key for pod in pods]
-        self._here = dict(zip(keys, filled, strict=True))
-        ranked = sorted(
-            (
-                (_rank(pod, signal, one, self._asked(pod)), key, pod)
-                for pod, key, one in zip(pods, keys, used, strict=True)
-            ),
-            key=lambda one: one[:2],
-        )
-        ranked = [one for one in ranked if not one[2].critical]
-        self.order = [pod for _, _, pod in ranked]
+        self._here = dict(zip(keys, zip(filled, asked, strict=True), strict=True))
+        ranks = [_rank(*one) for one in zip(pods, repeat(signal), used, asked, strict=False)]
+        ranked = sorted(zip(ranks, keys, range(len(keys)), strict=True))
+        ranked = [one for one in ranked if not pods[one[2]].critical]
+        self.order = [pods[index] for _, _, index in ranked]
         self._ranks = [rank for rank, _, _ in ranked]
-        self._at = {key: index for index, (_, key, _) in enumerate(ranked)}
-        self._freed = [0]  # by the first evictions of the order, together
-        for pod in self.order:
-            self._freed.append(self._freed[-1] + self._here[pod.key])
+        self._at = {key: place for place, (_, key, _) in enumerate(ranked)}
+        # By the first evictions of the order, together.
+        self._freed = list(accumulate([filled[index] for _, _, index in ranked], initial=0))
 
     def _asked(self, pod: Pod) -> int:
         return counted(pod, self.signal, self._kubernetes)
@@ -242,7 +239,7 @@ class Ranking:
         of its own yet. `unseen` is how much its use may have grown since it was last measured.
         """
         least, ends = self.reach(attacker, cap, unseen)
-        own, skip = self._own(attacker)
+        own, _, skip = self._own(attacker)
         rounds = tuple(
             Round(self._needed(index, own, skip), self.order[index if index < skip else index + 1])
             for index in range(least)
@@ -255,34 +252,63 @@ class Ranking:
         """
         if self.room is None:
             return 0, "no threshold"
-        own, skip = self._own(attacker)
-        asked = self._asked(attacker)
+        own, asked, skip = self._own(attacker)
         count = len(self.order) - (skip < len(self.order))
+        if not count:
+            return 0, "alone"
+        first = self._needed(0, own, skip)
+        if cap is not None and first > cap:
+            return 0, "bounded"
 
-        def ends(index: int) -> str:
-            if index >= count:
-                return "alone"
-            used = self._needed(index, own, skip)
-            if cap is not None and used > cap:
-                return "bounded"
-            victim = self._ranks[index if index < skip else index + 1]
+        def rank(used: int) -> _Rank:
             seen = max(used - unseen, own) if unseen else used
-            if not attacker.critical and _rank(attacker, self.signal, seen, asked) < victim:
-                return "itself"
-            return ""
+            return _rank(attacker, self.signal, seen, asked)
 
-        least, most = 0, count
-        if not ends(0):
-            least = 1
-            while least < most:  # from the second round on what is needed only grows
-                middle = (least + most) // 2
-                least, most = (least, middle) if ends(middle) else (middle + 1, most)
-        return least, ends(least)
+        bound = count if cap is None else max(self._afforded(cap, own, skip), 1)
+        if attacker.critical:
+            return bound, "alone" if bound == count else "bounded"
+        ranks = self._ranks
+        if rank(first) < ranks[skip == 0]:
+            return 0, "itself"
+        # From the second round on what is needed only grows, and the attacker's rank only falls:
+        # who precedes it at its last goes, who does not at its second stays.
+        low, high = (
+            max(at - (at > skip), 1)
+            for at in (
+                bisect_right(ranks, rank(self._needed(index, own, skip)))
+                for index in (count - 1, 1)
+            )
+        )
+        while low < high:
+            middle = (low + high) // 2
+            victim = ranks[middle if middle < skip else middle + 1]
+            if rank(self._needed(middle, own, skip)) < victim:
+                high = middle
+            else:
+                low = middle + 1
+        if low < bound:
+            return low, "itself"
+        return bound, "alone" if bound == count else "bounded"
 
-    def _own(self, attacker: Pod) -> tuple[int, int]:
-        """What it uses already, and its place in the order (the end: it has none)."""
+    def _afforded(self, cap: int, own: int, skip: int) -> int:
+        """How many rounds there are after which the next one needs more than the cap; all, if none
+        does. The first, in which nothing was reclaimed, is not looked at.
+        """
+        assert self.room is not None
+        spare = cap - own - self.room - 1 + self._reclaim
+        at = bisect_right(self._freed, spare)
+        if at > skip:
+            at = max(bisect_right(self._freed, spare + own), skip + 2) - 1
+        return min(at, len(self.order) - (skip < len(self.order)))
+
+    def _own(self, attacker: Pod) -> tuple[int, int, int]:
+        """What it uses already and what that is held against, and its place in the order (the end:
+        it has none).
+        """
         key = attacker.key
-        return self._here.get(key, 0), self._at.get(key, len(self.order))
+        known = self._here.get(key)
+        used, asked = (0, self._asked(attacker)) if known is None else known
+        return used, asked, self._at.get(key, len(self.order))
 
     def _needed(self, index: int, own: int, skip: int) -> int:
         """The attacker's least use at which the threshold is crossed for the next victim."""

@@ -7,6 +7,7 @@ a value that is not known is the reader's to say (`Node.assumed`, `Use`).
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any, Final, Literal
 
 import msgspec
@@ -54,7 +55,7 @@ class Volume(msgspec.Struct, frozen=True):
     limit: int | None
 
 
-class Pod(msgspec.Struct, frozen=True):
+class Pod(msgspec.Struct, frozen=True, dict=True):
     """One pod, running or to be expected of a workload.
 
     `request` is what scheduler and kubelet count: the sum over parts, one init container if that
@@ -79,12 +80,12 @@ class Pod(msgspec.Struct, frozen=True):
     preempts: bool = True  # preemptionPolicy
     raw: dict[str, Any] = {}  # the pod, or the template as a pod, with the server's defaults
 
-    @property
+    @cached_property
     def key(self) -> str:
         """`namespace/name`."""
         return f"{self.namespace}/{self.name}"
 
-    @property
+    @cached_property
     def owner(self) -> str:
         """`namespace/kind/name` of the workload."""
         return f"{self.namespace}/{self.workload}"

@@ -13,7 +13,9 @@ kill as its oom_score_adj alone makes it, however much it holds.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Sequence
+from itertools import accumulate
 from typing import Final
 
 import msgspec
@@ -104,9 +106,8 @@ class Weighing:
             key=lambda one: (-one.points, one.pod.key, one.part.name),
         )
         self._at = {(c.pod.key, c.part.name): index for index, c in enumerate(self.order)}
-        self._freed = [0]
-        for candidate in self.order:
-            self._freed.append(self._freed[-1] + candidate.use)
+        self._points = [-one.points for one in self.order]  # rising
+        self._freed = list(accumulate([one.use for one in self.order], initial=0))
 
     def _weigh(self, pod: Pod, part: Part, used: int) -> Candidate:
         adjust = oom_score_adj(pod, part, self._node)
@@ -128,26 +129,23 @@ class Weighing:
     def reach(self, attacker: Pod, part: Part, cap: int | None) -> tuple[int, str]:
         """How many of the order are killed, the attacker left out, and why no more."""
         own, skip = self._own(attacker, part)
-        count = len(self.order) - (skip < len(self.order))
-        if skip < len(self.order):
+        end = len(self.order)
+        if skip < end:
             mine = self.order[skip]
             base = mine.points - mine.use // _PAGE * _PAGE
         else:
             base = self._weigh(attacker, part, 0).points
-
-        def ends(index: int) -> str:
-            if index >= count:
-                return "alone"
-            if cap is not None and self._needed(index, own, skip) > cap:
-                return "bounded"
-            points = self.order[index if index < skip else index + 1].points
-            return "itself" if points < base else ""
-
-        least, most = 0, count
-        while least < most:
-            middle = (least + most) // 2
-            least, most = (least, middle) if ends(middle) else (middle + 1, most)
-        return least, ends(least)
+        preceding = bisect_right(self._points, -base)  # those that have no less, itself among them
+        preceding -= skip < preceding
+        count = end - (skip < end)
+        if cap is not None:
+            spare = cap - own - self.room - 1
+            afforded = bisect_right(self._freed, spare)
+            if afforded > skip:
+                afforded = max(bisect_right(self._freed, spare + own), skip + 2) - 1
+            if afforded <= preceding and afforded < count:
+                return afforded, "bounded"
+        return preceding, "alone" if preceding == count else "itself"
 
     def _own(self, attacker: Pod, part: Part) -> tuple[int, int]:
         """What it uses already, and its place in the order (the end: it has none)."""

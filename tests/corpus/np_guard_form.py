@@ -13,6 +13,7 @@ from martello.core.errors import BadInput
 from martello.core.reach import FIRST_PORT, LAST_PORT, PROTOCOLS, Conn, Ports, conn
 from martello.core.resource import Nowhere, Resource, resource_of
 from martello.practices.network.addresses import parse_address
+from martello.practices.network.decide.witness import ANYONE, Witness
 from martello.practices.network.model import (
     Block,
     Endpoint,
@@ -24,7 +25,6 @@ from martello.practices.network.model import (
     Selector,
 )
 from martello.practices.network.selectors import selector
-from martello.practices.network.witness import ANYONE, Witness
 from martello.practices.network.world import NAME_LABEL
 
 Raw = dict[str, Any]

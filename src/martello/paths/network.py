@@ -8,8 +8,8 @@ from typing import Final
 from martello.core.cluster import Cluster
 from martello.paths.model import Change, Edit, Exposed, Fact, Weakness
 from martello.practices.network.engine.reach import Reach, reach
-from martello.practices.network.internet import ALLOWED, DENIED, INGRESS, internet
 from martello.practices.network.model import Address, Endpoint, Profile
+from martello.practices.network.outer.internet import ALLOWED, DENIED, INGRESS, internet
 
 METADATA: Final = Address(4, 0xA9FEA9FE, 0xA9FEA9FE)  # 169.254.169.254
 _CLOUDS: Final = frozenset(("aws", "gce", "azure"))

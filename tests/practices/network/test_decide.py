@@ -9,7 +9,7 @@ from tests.support.network.objects import cluster
 from tests.support.network.random_cluster import ANY, random_cluster
 
 from martello.core.reach import ALL, NONE, Conn, Ports, Reachability
-from martello.practices.network.decide import (
+from martello.practices.network.decide.decide import (
     EVERYTHING_PASSES,
     IN,
     OUT,
@@ -17,11 +17,11 @@ from martello.practices.network.decide import (
     Passing,
     decide,
 )
+from martello.practices.network.decide.sides import Sides, spoken
+from martello.practices.network.decide.takes import place_takes
+from martello.practices.network.decide.witness import Reading
 from martello.practices.network.engine.reach import Reach, reach
 from martello.practices.network.model import Endpoint, NamedPort
-from martello.practices.network.sides import Sides, spoken
-from martello.practices.network.takes import place_takes
-from martello.practices.network.witness import Reading
 
 
 def plainly(found: Reach, source: Endpoint, destination: Endpoint) -> Reachability:

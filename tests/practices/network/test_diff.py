@@ -10,10 +10,10 @@ from tests.support.network import objects as o
 from tests.support.network.random_cluster import ANY, DECIDED, random_cluster
 
 from martello.core.reach import NONE, Reachability
-from martello.practices.network.diff import diff, equivalent
+from martello.practices.network.compare.diff import diff, equivalent
 from martello.practices.network.engine.reach import Reach, reach, reach_of
+from martello.practices.network.lint.shadowed import shadowed
 from martello.practices.network.model import Endpoint, Policies, Profile, Rule
-from martello.practices.network.shadowed import shadowed
 
 PROFILE = Profile("test", blocks_match_pods=False)
 API = "networking.k8s.io/v1"

@@ -8,8 +8,8 @@ import pytest
 from tests.support.network.objects import Object, cluster, namespace, node, pod, policy
 from tests.support.network.random_cluster import random_cluster
 
+from martello.practices.network.answers.explain import explain
 from martello.practices.network.engine.reach import Reach, reach
-from martello.practices.network.explain import explain
 from martello.practices.network.model import Address, Place, Profile, Step
 
 PROFILE = Profile(blocks_match_pods=True)

@@ -9,12 +9,12 @@ import pytest
 from tests.support.network import objects as o
 
 from martello.core.reach import ALL
+from martello.practices.network.decide.witness import ANYONE
 from martello.practices.network.engine.reach import Reach, reach
-from martello.practices.network.exposure import Exposed, exposure, show_passing
-from martello.practices.network.internet import ALLOWED, DENIED, UNKNOWN, internet
 from martello.practices.network.model import Profile
+from martello.practices.network.outer.exposure import Exposed, exposure, show_passing
+from martello.practices.network.outer.internet import ALLOWED, DENIED, UNKNOWN, internet
 from martello.practices.network.profiles import profile
-from martello.practices.network.witness import ANYONE
 
 PROFILE = Profile("test", blocks_match_pods=False)
 HTTP = {"containerPort": 8080, "name": "http"}

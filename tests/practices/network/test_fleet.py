@@ -11,7 +11,7 @@ from tests.support.network.fleets import fleet, network_policy, pod_object, serv
 
 from martello.core.errors import BadInput
 from martello.core.reach import ALL, NONE, Reachability
-from martello.practices.network.fleet_file import members
+from martello.practices.network.fleets.file import members
 from martello.practices.network.model import Endpoint, Node, Place
 
 

@@ -9,7 +9,7 @@ from tests.support.mutations import VALUES, nodes, replaced
 from tests.support.network import objects as o
 
 from martello.core.cluster import Cluster
-from martello.practices.network.ingress import PLACEHOLDER, Edge, controllers, edges
+from martello.practices.network.outer.ingress import PLACEHOLDER, Edge, controllers, edges
 from martello.practices.network.world import world
 
 _NGINX = {"app.kubernetes.io/name": "ingress-nginx", "app.kubernetes.io/component": "controller"}

@@ -14,9 +14,9 @@ from martello.core.path import Path, show
 from martello.core.reach import ALL
 from martello.core.resource import Location
 from martello.practices.network.engine.reach import reach
-from martello.practices.network.intents import Breach, Undecided, judge, opened_by
+from martello.practices.network.intents.judge import Breach, Undecided, judge, opened_by
+from martello.practices.network.intents.promises import Intent, parse_intents
 from martello.practices.network.model import Profile
-from martello.practices.network.promises import Intent, parse_intents
 
 PODS = """
 {apiVersion: v1, kind: Namespace, metadata: {name: dev, labels: {tier: low}}}

@@ -7,7 +7,7 @@ from io import BytesIO
 from martello.adapters.manifests import read_paths
 from martello.core.cluster import Cluster
 from martello.core.resource import Ref
-from martello.practices.network.lint import (
+from martello.practices.network.lint.together import (
     Noted,
     conflicts,
     guarded_otherwise,

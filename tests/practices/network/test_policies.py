@@ -8,7 +8,7 @@ import pytest
 
 from martello.core.cluster import Cluster
 from martello.core.resource import Nowhere, Resource, resource_of
-from martello.practices.network.policies import (
+from martello.practices.network.lint.policies import (
     EGRESS,
     INGRESS,
     Malformed,

@@ -8,7 +8,7 @@ import pytest
 
 from martello.core.cluster import Cluster
 from martello.core.resource import Nowhere, resource_of
-from martello.practices.network.backends import Backend, ingress_backends, missing
+from martello.practices.network.outer.backends import Backend, ingress_backends, missing
 from martello.practices.network.ports import fault, resolves
 
 

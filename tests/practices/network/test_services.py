@@ -10,8 +10,8 @@ from tests.support.network import objects as o
 
 from martello.core.cluster import Cluster
 from martello.practices.network.model import Address, Endpoint
-from martello.practices.network.openings import Opening, openings
-from martello.practices.network.services import Backends, service_addresses, targets
+from martello.practices.network.outer.openings import Opening, openings
+from martello.practices.network.outer.services import Backends, service_addresses, targets
 from martello.practices.network.world import world
 
 _HTTP = {"name": "http", "containerPort": 8080}

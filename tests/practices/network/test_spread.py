@@ -9,9 +9,9 @@ from tests.support.network import objects as o
 from tests.support.network.random_cluster import ANY, random_cluster
 
 from martello.practices.network.addresses import name_of
+from martello.practices.network.answers.spread import spread
 from martello.practices.network.engine.reach import Reach, reach
 from martello.practices.network.model import Address, Endpoint, Place, Profile
-from martello.practices.network.spread import spread
 
 PROFILE = Profile("test", blocks_match_pods=False)
 

@@ -8,8 +8,8 @@ from typing import Any
 from martello.core.cluster import Cluster
 from martello.core.resource import Nowhere, Resource, resource_of
 from martello.practices.network.engine.reach import reach
-from martello.practices.network.fleet import Fleet
-from martello.practices.network.fleet_file import members
+from martello.practices.network.fleets.file import members
+from martello.practices.network.fleets.fleet import Fleet
 from martello.practices.network.profiles import profile
 
 Raw = dict[str, Any]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any, Final
 
 from martello.core.resource import Location, Ref
-from martello.practices.network.lint import Noted, Promises
-from martello.practices.network.promises import parse_intents
+from martello.practices.network.intents.promises import parse_intents
+from martello.practices.network.lint.together import Noted, Promises
 
 DB: Final = Ref("", "networking.k8s.io/v1", "NetworkPolicy", "shop", "db")
 RULE: Final = ("spec", "ingress", 0)

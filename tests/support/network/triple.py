@@ -26,8 +26,8 @@ from martello.practices.network.engine.reach import Reach, reach
 from martello.practices.network.firewall.pods import pod_rules
 from martello.practices.network.firewall.render import render
 from martello.practices.network.model import Endpoint
+from martello.practices.network.outer.services import targets
 from martello.practices.network.profiles import profile
-from martello.practices.network.services import targets
 
 HERE: Final = "node-1"  # the node of the pods, in the middle of the lab
 LISTENING: Final = (*PORTS, 82)  # one port that no rule names

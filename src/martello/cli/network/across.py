@@ -9,7 +9,7 @@ from martello.cli.network.fleets import Fleeted, fleet_of
 from martello.cli.progress import Progress
 from martello.core.errors import BadInput
 from martello.core.reach import NONE, Conn
-from martello.practices.network.fleet import Far
+from martello.practices.network.fleets.fleet import Far
 from martello.practices.network.world import find
 from martello.report.network.model import Answer, Line
 

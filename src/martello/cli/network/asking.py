@@ -250,7 +250,7 @@ def _passing(asked: Sequence[Pair]) -> tuple[Conn, Conn]:
 
 
 def _steps(opened: Opened, shown: Pair) -> tuple[Step, ...]:
-    from martello.practices.network.explain import explain
+    from martello.practices.network.answers.explain import explain
 
     protocol, port = shown.protocol, shown.port
     if not port:

@@ -21,8 +21,8 @@ from martello.cli.run import report_of
 from martello.core.errors import MartelloError
 from martello.core.finding import Unassessed
 from martello.core.resource import Ref
-from martello.practices.network.diff import ADDED, CHANGED, DOUBT, REMOVED, Change, diff
-from martello.practices.network.lint import Promises
+from martello.practices.network.compare.diff import ADDED, CHANGED, DOUBT, REMOVED, Change, diff
+from martello.practices.network.lint.together import Promises
 from martello.practices.network.model import Doubtful
 from martello.practices.network.world import find
 from martello.report.model import Report, Screen
@@ -177,7 +177,7 @@ def _told(change: Change, side: int) -> str:
 
 def _by(before: Opened, after: Opened, change: Change) -> str:
     """The rule that opens or closes a pair, with its place."""
-    from martello.practices.network.explain import explain
+    from martello.practices.network.answers.explain import explain
 
     closing = not change.after.yes
     side, reach = (before, change.before) if change.gone else (after, change.after)

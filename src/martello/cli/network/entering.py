@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 from martello.cli.network.opening import Opened
-from martello.practices.network.internet import Entry, internet
 from martello.practices.network.model import Endpoint
+from martello.practices.network.outer.internet import Entry, internet
 
 if TYPE_CHECKING:
     from martello.cli.network.asking import Pair

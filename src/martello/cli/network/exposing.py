@@ -9,9 +9,9 @@ from martello.cli.network.opening import Opened
 from martello.cli.network.showing import only
 from martello.cli.outputs import write_each
 from martello.cli.reports import Output
-from martello.practices.network.decide import Passing
-from martello.practices.network.exposure import Exposed, Exposure, exposure
-from martello.practices.network.internet import internet
+from martello.practices.network.decide.decide import Passing
+from martello.practices.network.outer.exposure import Exposed, Exposure, exposure
+from martello.practices.network.outer.internet import internet
 from martello.report.model import Screen
 from martello.report.network.exposed import Open, Opens
 

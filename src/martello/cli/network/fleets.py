@@ -16,12 +16,12 @@ from martello.core.errors import MartelloError
 from martello.core.reading import Reading
 from martello.core.resource import Ref
 from martello.practices.network.addresses import name_of
-from martello.practices.network.fleet import Fleet
-from martello.practices.network.fleet_file import Member, members
-from martello.practices.network.lint import Noted
+from martello.practices.network.fleets.file import Member, members
+from martello.practices.network.fleets.fleet import Fleet
+from martello.practices.network.lint.together import Noted
 
 if TYPE_CHECKING:
-    from martello.practices.network.fleet import Crossing
+    from martello.practices.network.fleets.fleet import Crossing
 
 _SHOWN = 50
 

@@ -10,7 +10,7 @@ from martello.cli.judging import judged
 from martello.core.check import Check
 from martello.core.finding import Scan
 from martello.core.reading import Reading
-from martello.practices.network.lint import Promises
+from martello.practices.network.lint.together import Promises
 
 FACTS: Final = ("intents", "fleet", "flows")  # what nobody hands in makes a check impossible
 

@@ -11,7 +11,7 @@ import msgspec
 from martello.cli.network.opening import Opened
 from martello.core.errors import BadInput
 from martello.core.reach import ALL, NONE, Conn, Reachability
-from martello.practices.network.alike import Alike
+from martello.practices.network.compare.alike import Alike
 from martello.practices.network.model import Address, Endpoint, Place
 from martello.practices.network.outside import parts
 from martello.report.network.model import DOUBT, OPEN, PART, SELF, SHUT, Cell, Edge, Focus, Matrix

@@ -12,6 +12,7 @@ from martello.core.errors import BadInput
 from martello.core.reach import Ports, conn
 from martello.core.resource import Resource
 from martello.practices.network.addresses import cidrs
+from martello.practices.network.decide.takes import pods_hold
 from martello.practices.network.model import (
     ACCEPT,
     DENY,
@@ -28,7 +29,6 @@ from martello.practices.network.model import (
     Who,
 )
 from martello.practices.network.selectors import show
-from martello.practices.network.takes import pods_hold
 from martello.report.model import Screen
 from martello.report.network.policy import Phrase, Told
 

@@ -10,7 +10,7 @@ from martello.core.path import Path as Keys
 from martello.core.resource import Location
 
 if TYPE_CHECKING:
-    from martello.practices.network.promises import Intent
+    from martello.practices.network.intents.promises import Intent
 
 _LARGEST: Final = 16 << 20
 
@@ -34,7 +34,7 @@ def text_of(file: str, flag: str) -> str:
 def read_intents(file: str) -> tuple[Intent, ...]:
     """The intents of a file. Raises BadInput with every mistake and its line."""
     from martello.catalogue.document import read_document
-    from martello.practices.network.promises import parse_intents
+    from martello.practices.network.intents.promises import parse_intents
 
     text = text_of(file, "--intents")
     document = read_document(text, file)

@@ -13,7 +13,7 @@ from martello.cli.network.picturing import INTERNET, Outside, focus, representat
 from martello.cli.network.showing import only
 from martello.cli.outputs import write_each
 from martello.cli.reports import Output
-from martello.practices.network.spread import HOPS, Spread, spread
+from martello.practices.network.answers.spread import HOPS, Spread, spread
 from martello.practices.network.world import find
 from martello.report.model import Screen
 from martello.report.network.model import Edge, Focus, Spot

@@ -5,7 +5,7 @@ from __future__ import annotations
 from martello.cli.network.asking import Destination
 from martello.cli.network.opening import Opened
 from martello.core.errors import BadInput
-from martello.practices.network.services import targets
+from martello.practices.network.outer.services import targets
 
 
 def service(

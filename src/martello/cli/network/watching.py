@@ -22,7 +22,7 @@ from martello.cli.run import report_of
 from martello.core.errors import BadInput
 from martello.core.resource import Ref
 from martello.practices.network.learn.model import Options
-from martello.practices.network.lint import Noted
+from martello.practices.network.lint.together import Noted
 from martello.report.model import Report, Screen
 from martello.report.network.lesson import Listed
 from martello.report.network.listed import Lists

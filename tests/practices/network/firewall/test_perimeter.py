@@ -25,7 +25,7 @@ from martello.practices.network.firewall.perimeter import (
     perimeter_rules,
 )
 from martello.practices.network.firewall.proof import proved, with_policies
-from martello.practices.network.fleet import Fleet
+from martello.practices.network.fleets.fleet import Fleet
 
 NODE = {
     "apiVersion": "v1",

@@ -58,7 +58,7 @@ def command(**flags: Any) -> int:
             reading = read_one(flags["files"], flags, progress)
         profile = profile_of(reading.world(), reading, flags)
         if intents:
-            from martello.practices.network.lint import Promises
+            from martello.practices.network.lint.together import Promises
 
             facts["intents"] = Promises(intents, profile, reading.cluster)
         reading = msgspec.structs.replace(reading, focus=Focus(flags["namespaces"], ""))

@@ -7,7 +7,7 @@ from typing import Any
 
 from martello.core.check import Example, Hit, check
 from martello.core.cluster import Cluster
-from martello.practices.network.lint import hits
+from martello.practices.network.lint.together import hits
 
 
 @check(

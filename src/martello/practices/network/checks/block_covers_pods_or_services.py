@@ -9,7 +9,7 @@ from typing import Any
 from martello.core.check import Example, Hit, check
 from martello.core.cluster import Cluster
 from martello.core.resource import Resource
-from martello.practices.network.policies import POLICY, Malformed, each_rule
+from martello.practices.network.lint.policies import POLICY, Malformed, each_rule
 
 Range = tuple[int, int, int]  # IP version, first address, last address
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from martello.core.check import Example, Hit, check
 from martello.core.cluster import Cluster
 from martello.core.resource import Resource
-from martello.practices.network.backends import ROUTES, missing, route_backends
+from martello.practices.network.outer.backends import ROUTES, missing, route_backends
 
 
 @check(

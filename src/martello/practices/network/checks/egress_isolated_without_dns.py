@@ -11,7 +11,7 @@ from martello.core.cluster import Cluster
 from martello.core.resource import Resource
 from martello.core.selection import selection
 from martello.core.workload import Workload
-from martello.practices.network.policies import (
+from martello.practices.network.lint.policies import (
     EGRESS,
     POLICY,
     Malformed,

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from martello.core.check import Example, Hit, check
 from martello.core.cluster import Cluster
 from martello.core.resource import Resource
-from martello.practices.network.lint import conflicts
+from martello.practices.network.lint.together import conflicts
 
 
 @check(

@@ -8,7 +8,7 @@ from martello.core.check import Example, Hit, check
 from martello.core.cluster import Cluster
 from martello.core.selector import MalformedSelector, matches
 from martello.core.workload import Workload
-from martello.practices.network.policies import (
+from martello.practices.network.lint.policies import (
     POLICY,
     on_host_network,
     pod_selector,

@@ -8,7 +8,7 @@ from typing import Any
 from martello.core.check import Example, Hit, check
 from martello.core.cluster import Cluster
 from martello.core.workload import Workload
-from martello.practices.network.policies import INGRESS, isolation, on_host_network
+from martello.practices.network.lint.policies import INGRESS, isolation, on_host_network
 
 
 @check(

@@ -10,7 +10,7 @@ from martello.core.check import Example, Hit, check
 from martello.core.cluster import Cluster
 from martello.core.path import Path, look_up
 from martello.core.resource import Resource
-from martello.practices.network.backends import INGRESS, ingress_paths
+from martello.practices.network.outer.backends import INGRESS, ingress_paths
 
 Claim = tuple[str, str, str]  # ingress class, host, path
 _CANARY: Final = "nginx.ingress.kubernetes.io/canary"

@@ -11,11 +11,11 @@ from martello.core.path import Path
 from martello.core.resource import Resource
 from martello.core.workload import workload_of
 from martello.practices.network.addresses import name_of
-from martello.practices.network.lint import Promises, reach_of_cluster
+from martello.practices.network.lint.together import Promises, reach_of_cluster
 from martello.practices.network.model import Endpoint, Node, Place
 
 if TYPE_CHECKING:
-    from martello.practices.network.intents import Breach
+    from martello.practices.network.intents.judge import Breach
 
 _PODS = """
             {apiVersion: v1, kind: Namespace, metadata: {name: dev}}
@@ -83,7 +83,7 @@ def intent_broken(cluster: Cluster, *, facts: Mapping[str, Any]) -> Iterator[Hit
     The file of intents says what must never pass, who alone may reach something, and what must
     get through. Whatever the policies look like one by one, together they do something else.
     """
-    from martello.practices.network.intents import Undecided, judge, told
+    from martello.practices.network.intents.judge import Undecided, judge, told
 
     promises = facts["intents"]
     assert isinstance(promises, Promises)
@@ -109,7 +109,7 @@ def intent_broken(cluster: Cluster, *, facts: Mapping[str, Any]) -> Iterator[Hit
 
 def _where(breach: Breach) -> tuple[Resource, Path] | None:
     """The rule that opens the pair (of a `must`: closes it), or one of its ends."""
-    from martello.practices.network.intents import opened_by
+    from martello.practices.network.intents.judge import opened_by
 
     step = opened_by(breach)
     if step is not None and step.policy is not None:

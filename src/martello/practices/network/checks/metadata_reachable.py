@@ -8,7 +8,7 @@ from typing import Final
 from martello.core.check import Example, Hit, check
 from martello.core.cluster import Cluster
 from martello.core.workload import workload_of
-from martello.practices.network.lint import reach_of_cluster
+from martello.practices.network.lint.together import reach_of_cluster
 from martello.practices.network.model import Address
 
 METADATA: Final = Address(4, 0xA9FEA9FE, 0xA9FEA9FE)  # 169.254.169.254

@@ -9,7 +9,7 @@ from martello.core.check import Example, Hit, check
 from martello.core.cluster import Cluster
 from martello.core.resource import Resource
 from martello.core.selection import selection
-from martello.practices.network.policies import (
+from martello.practices.network.lint.policies import (
     INGRESS,
     POLICY,
     Malformed,
@@ -115,7 +115,7 @@ def namespace_without_default_deny(namespace: Resource, cluster: Cluster) -> Ite
             broken = f"NetworkPolicy {policy.ref.name}: {error}"
     reason = broken
     if unread(cluster) and not reason:
-        from martello.practices.network.lint import guarded_otherwise
+        from martello.practices.network.lint.together import guarded_otherwise
 
         guarded, reason = guarded_otherwise(cluster, name)
         if guarded:

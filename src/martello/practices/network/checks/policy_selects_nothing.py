@@ -9,7 +9,7 @@ from martello.core.cluster import Cluster
 from martello.core.resource import Resource
 from martello.core.selection import selection
 from martello.core.selector import MalformedSelector
-from martello.practices.network.policies import (
+from martello.practices.network.lint.policies import (
     POLICY,
     pod_selector,
     selects_all,

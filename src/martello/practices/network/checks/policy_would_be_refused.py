@@ -8,8 +8,8 @@ from martello.core.check import Example, Hit, check
 from martello.core.cluster import Cluster
 from martello.core.path import show
 from martello.core.resource import Resource
-from martello.practices.network.lint import policies_of
-from martello.practices.network.policies import OTHER, POLICY
+from martello.practices.network.lint.policies import OTHER, POLICY
+from martello.practices.network.lint.together import policies_of
 
 
 @check(

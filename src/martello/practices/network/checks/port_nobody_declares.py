@@ -8,7 +8,7 @@ from functools import lru_cache
 from martello.core.check import Example, Hit, check
 from martello.core.cluster import Cluster
 from martello.core.resource import Resource
-from martello.practices.network.policies import INGRESS, POLICY, Malformed, each_rule, subjects
+from martello.practices.network.lint.policies import INGRESS, POLICY, Malformed, each_rule, subjects
 from martello.practices.network.ports import declared, protocol_of, resolves
 
 

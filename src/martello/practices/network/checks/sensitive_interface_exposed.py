@@ -14,7 +14,12 @@ from martello.core.resource import Resource
 from martello.core.selection import selection
 from martello.core.selector import MalformedSelector
 from martello.core.workload import Workload
-from martello.practices.network.backends import INGRESS, ROUTES, ingress_backends, route_backends
+from martello.practices.network.outer.backends import (
+    INGRESS,
+    ROUTES,
+    ingress_backends,
+    route_backends,
+)
 
 _KNOWN: Final = (
     "argoproj/argocli",

@@ -11,7 +11,7 @@ from martello.core.resource import Resource
 from martello.core.selection import selection
 from martello.core.selector import MalformedSelector
 from martello.core.workload import Workload
-from martello.practices.network.policies import (
+from martello.practices.network.lint.policies import (
     INGRESS,
     POLICY,
     Malformed,

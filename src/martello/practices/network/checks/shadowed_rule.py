@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from martello.core.check import Example, Hit, check
 from martello.core.cluster import Cluster
-from martello.practices.network.lint import reach_of_cluster
-from martello.practices.network.shadowed import shadowed
+from martello.practices.network.lint.shadowed import shadowed
+from martello.practices.network.lint.together import reach_of_cluster
 
 
 @check(

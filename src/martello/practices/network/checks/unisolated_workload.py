@@ -8,7 +8,7 @@ from typing import Any
 from martello.core.check import Example, Hit, check
 from martello.core.cluster import Cluster
 from martello.core.workload import Workload
-from martello.practices.network.policies import isolation, on_host_network, unread
+from martello.practices.network.lint.policies import isolation, on_host_network, unread
 
 
 @check(
@@ -100,7 +100,7 @@ def unisolated_workload(
     path = (*workload.metadata_path, "labels")
     reason = isolated.broken.get(workload.namespace, "")
     if unread(cluster) and not reason:
-        from martello.practices.network.lint import isolated_otherwise
+        from martello.practices.network.lint.together import isolated_otherwise
 
         sides = {"Ingress": "in", "Egress": "out"}
         told = {d: isolated_otherwise(cluster, workload.resource, sides[d]) for d in open_ways}

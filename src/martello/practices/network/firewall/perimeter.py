@@ -15,7 +15,7 @@ from martello.core.reach import ALL, Conn, Ports
 from martello.practices.network.addresses import show_address
 from martello.practices.network.firewall.pods import ADDRESS, ERRORS, IP
 from martello.practices.network.firewall.render import Chain, Ruleset, Set
-from martello.practices.network.fleet import Fleet, Opened
+from martello.practices.network.fleets.fleet import Fleet, Opened
 
 TABLE: Final = "martello_perimeter"
 NAME: Final = "martello-perimeter"

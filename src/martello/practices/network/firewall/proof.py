@@ -11,7 +11,7 @@ from martello.core.reach import NONE, Conn
 from martello.core.resource import Resource
 from martello.practices.network.addresses import name_of
 from martello.practices.network.firewall.alike import addresses_of
-from martello.practices.network.fleet import Crossing, Fleet
+from martello.practices.network.fleets.fleet import Crossing, Fleet
 from martello.practices.network.model import Address, Endpoint, Node
 
 

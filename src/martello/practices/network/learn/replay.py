@@ -10,8 +10,8 @@ import msgspec
 from martello.core.cluster import Cluster
 from martello.core.errors import Refused
 from martello.core.resource import Nowhere, Resource, resource_of
+from martello.practices.network.answers.explain import explain
 from martello.practices.network.engine.reach import Reach, reach
-from martello.practices.network.explain import explain
 from martello.practices.network.learn.atlas import Atlas
 from martello.practices.network.learn.emit import MANAGED
 from martello.practices.network.learn.model import NODE, WORKLOAD, Edge, Key, Party

@@ -8,6 +8,8 @@ import msgspec
 
 from martello.core.path import Path
 from martello.core.resource import Resource
+from martello.practices.network.decide.takes import place_takes, pods_hold
+from martello.practices.network.decide.witness import Reading
 from martello.practices.network.engine.reach import Reach
 from martello.practices.network.learn.model import Edge
 from martello.practices.network.learn.replay import Stage
@@ -19,8 +21,6 @@ from martello.practices.network.model import (
     Policy,
     Rule,
 )
-from martello.practices.network.takes import place_takes, pods_hold
-from martello.practices.network.witness import Reading
 
 
 class UnusedRule(msgspec.Struct, frozen=True):

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Final
 
 from martello.core.path import show
-from martello.practices.network import remedy
 from martello.practices.network.addresses import name_of
+from martello.practices.network.answers import remedy
 from martello.practices.network.engine.classes import FAMILY
 from martello.practices.network.engine.places import is_itself, own_node
 from martello.practices.network.engine.reach import Reach

@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from martello.practices.network.alike import Alike
-from martello.practices.network.decide import IN, OUT, Asked, Passing, decide, rules_of
+from martello.practices.network.compare.alike import Alike
+from martello.practices.network.decide.decide import IN, OUT, Asked, Passing, decide, rules_of
+from martello.practices.network.decide.sides import Sides, named_ports, spoken
+from martello.practices.network.decide.takes import place_takes
+from martello.practices.network.decide.witness import Reading, Witness, rule_takes, witnesses
 from martello.practices.network.model import Address, Block, Doubtful, Endpoint, Place, Policy, Rule
-from martello.practices.network.sides import Sides, named_ports, spoken
-from martello.practices.network.takes import place_takes
-from martello.practices.network.witness import Reading, Witness, rule_takes, witnesses
 
 if TYPE_CHECKING:  # numpy comes with it
-    from martello.practices.network.diff import Answers
+    from martello.practices.network.compare.diff import Answers
 
 BUDGET: Final = 50_000
 _LIGHT: Final = 32  # peers of rules that one question may look at for nothing

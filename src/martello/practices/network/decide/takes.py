@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from martello.practices.network.addresses import parse_address
+from martello.practices.network.decide.witness import Reading, block_takes, within
 from martello.practices.network.model import (
     Block,
     Domains,
@@ -21,7 +22,6 @@ from martello.practices.network.model import (
     World,
 )
 from martello.practices.network.selectors import selects
-from martello.practices.network.witness import Reading, block_takes, within
 from martello.practices.network.world import NAME_LABEL
 
 

@@ -15,16 +15,16 @@ import msgspec
 from martello.core.cluster import Cluster
 from martello.core.path import Path
 from martello.core.resource import Resource
-from martello.practices.network.decide import IN, Asked, decide
-from martello.practices.network.ingress import Edge, edges
+from martello.practices.network.decide.decide import IN, Asked, decide
+from martello.practices.network.decide.sides import Sides, spoken
+from martello.practices.network.decide.witness import ANYONE, Reading, rule_takes
 from martello.practices.network.model import Address, Endpoint, Pods, Rule
-from martello.practices.network.openings import Opening, openings
+from martello.practices.network.outer.ingress import Edge, edges
+from martello.practices.network.outer.openings import Opening, openings
 from martello.practices.network.outside import less, public
-from martello.practices.network.sides import Sides, spoken
-from martello.practices.network.witness import ANYONE, Reading, rule_takes
 
 if TYPE_CHECKING:  # numpy comes with it
-    from martello.practices.network.diff import Answers
+    from martello.practices.network.compare.diff import Answers
 
 ALLOWED: Final = "allowed"
 DENIED: Final = "denied"

@@ -14,9 +14,9 @@ from typing import Final, Protocol
 import msgspec
 
 from martello.core.reach import NONE, Reachability
-from martello.practices.network import pairwise
 from martello.practices.network.addresses import name_of
-from martello.practices.network.alike import Alike, Celled
+from martello.practices.network.compare import pairwise
+from martello.practices.network.compare.alike import Alike, Celled
 from martello.practices.network.model import (
     NETWORK,
     Address,

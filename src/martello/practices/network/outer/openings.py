@@ -13,8 +13,8 @@ from martello.core.resource import Resource
 from martello.core.workload import template_path
 from martello.practices.network.addresses import parse_address, parse_range
 from martello.practices.network.model import Address, Endpoint, World
+from martello.practices.network.outer.services import Target, targets
 from martello.practices.network.ports import protocol_of
-from martello.practices.network.services import Target, targets
 
 LOAD_BALANCER: Final = "load-balancer"
 NODE_PORT: Final = "node-port"

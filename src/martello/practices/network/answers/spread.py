@@ -9,8 +9,8 @@ import msgspec
 
 from martello.core.reach import NONE, Conn, Ports, Reachability, conn
 from martello.practices.network.addresses import name_of
-from martello.practices.network.alike import Alike, own
-from martello.practices.network.diff import Answers
+from martello.practices.network.compare.alike import Alike, own
+from martello.practices.network.compare.diff import Answers
 from martello.practices.network.model import Endpoint, Node, Place
 
 HOPS: Final = 3

@@ -17,9 +17,9 @@ from martello.core.errors import BadInput
 from martello.core.reach import NONE, Conn, Ports, Reachability, conn
 from martello.practices.network.addresses import cidrs, parse_range
 from martello.practices.network.firewall.alike import addresses_of, likeness, told
-from martello.practices.network.fleet_file import Export, Member
+from martello.practices.network.fleets.file import Export, Member
 from martello.practices.network.model import Address, Endpoint, Node, Place
-from martello.practices.network.services import targets
+from martello.practices.network.outer.services import targets
 
 if TYPE_CHECKING:
     from martello.practices.network.engine.reach import Reach

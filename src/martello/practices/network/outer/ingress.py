@@ -16,7 +16,8 @@ from martello.core.cluster import Cluster
 from martello.core.path import Path, look_up
 from martello.core.resource import Resource
 from martello.core.workload import template_path
-from martello.practices.network.backends import (
+from martello.practices.network.model import Endpoint, World
+from martello.practices.network.outer.backends import (
     INGRESS,
     ROUTE,
     ROUTES,
@@ -25,8 +26,7 @@ from martello.practices.network.backends import (
     openshift_backends,
     route_backends,
 )
-from martello.practices.network.model import Endpoint, World
-from martello.practices.network.services import Target, targets
+from martello.practices.network.outer.services import Target, targets
 
 PLACEHOLDER: Final = "{ingress-controller}"
 _GATEWAY_NAME: Final = "gateway.networking.k8s.io/gateway-name"

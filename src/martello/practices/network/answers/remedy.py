@@ -11,6 +11,7 @@ import msgspec
 from martello.core.path import show
 from martello.core.reach import PROTOCOLS, Ports
 from martello.practices.network.addresses import name_of, show_address
+from martello.practices.network.answers.opened import Change, opened
 from martello.practices.network.engine.places import own_node
 from martello.practices.network.engine.reach import Reach
 from martello.practices.network.engine.rules import EGRESS, INGRESS
@@ -32,7 +33,6 @@ from martello.practices.network.model import (
     Step,
     Who,
 )
-from martello.practices.network.opened import Change, opened
 from martello.practices.network.selectors import selects
 from martello.practices.network.selectors import show as show_selector
 

@@ -14,12 +14,19 @@ from typing import Final, Protocol
 import msgspec
 
 from martello.core.reach import Conn
-from martello.practices.network.decide import (
+from martello.practices.network.decide.decide import (
     IN,
     NOTHING_PASSES,
     OUT,
     Passing,
     rules_of,
+)
+from martello.practices.network.decide.sides import Sides
+from martello.practices.network.decide.witness import (
+    ANYONE,
+    Reading,
+    Witness,
+    witnesses,
 )
 from martello.practices.network.model import (
     Endpoint,
@@ -27,13 +34,6 @@ from martello.practices.network.model import (
     Policy,
     Profile,
     World,
-)
-from martello.practices.network.sides import Sides
-from martello.practices.network.witness import (
-    ANYONE,
-    Reading,
-    Witness,
-    witnesses,
 )
 
 DIRECTIONS: Final = (IN, OUT)

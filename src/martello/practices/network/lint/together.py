@@ -13,8 +13,11 @@ from martello.core.cluster import Cluster
 from martello.core.path import Path
 from martello.core.reach import Ports
 from martello.core.resource import Ref, Resource
-from martello.practices.network.decide import rules_of
+from martello.practices.network.decide.decide import rules_of
+from martello.practices.network.decide.takes import place_takes, pods_hold
+from martello.practices.network.decide.witness import Reading
 from martello.practices.network.dialects.read import read
+from martello.practices.network.intents.promises import Intent
 from martello.practices.network.model import (
     DENY,
     NETWORK,
@@ -26,10 +29,7 @@ from martello.practices.network.model import (
     Rule,
     World,
 )
-from martello.practices.network.promises import Intent
 from martello.practices.network.selectors import selects
-from martello.practices.network.takes import place_takes, pods_hold
-from martello.practices.network.witness import Reading
 from martello.practices.network.world import world
 
 if TYPE_CHECKING:

@@ -10,10 +10,10 @@ import msgspec
 
 from martello.core.reach import Conn, Reachability
 from martello.practices.network.addresses import name_of
-from martello.practices.network.alike import Alike, own
+from martello.practices.network.compare.alike import Alike, own
+from martello.practices.network.intents.promises import Intent, Spot
 from martello.practices.network.model import Address, Endpoint, Node, Place, Step
 from martello.practices.network.outside import less, parts
-from martello.practices.network.promises import Intent, Spot
 
 if TYPE_CHECKING:
     from martello.practices.network.engine.reach import Reach
@@ -201,7 +201,7 @@ def _broken(
 
 
 def _explained(breach: Breach, reach: Reach, pairs: int) -> Breach:
-    from martello.practices.network.explain import explain
+    from martello.practices.network.answers.explain import explain
 
     conn = breach.conn
     protocol, port = (conn.ranges[0].protocol, conn.ranges[0].first) if conn.ranges else ("ICMP", 0)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from functools import partial
 
 from martello.core.reach import Ports, conn
-from martello.practices.network.decide import (
+from martello.practices.network.decide.decide import (
     EVERYTHING_PASSES,
     IN,
     NOTHING_PASSES,
@@ -15,6 +15,15 @@ from martello.practices.network.decide import (
     Passing,
     decide,
     rules_of,
+)
+from martello.practices.network.decide.takes import place_takes, pods_hold
+from martello.practices.network.decide.witness import (
+    ANYONE,
+    Reading,
+    Witness,
+    pods_take,
+    present,
+    rule_takes,
 )
 from martello.practices.network.model import (
     NETWORK,
@@ -25,15 +34,6 @@ from martello.practices.network.model import (
     Policies,
     Policy,
     Rule,
-)
-from martello.practices.network.takes import place_takes, pods_hold
-from martello.practices.network.witness import (
-    ANYONE,
-    Reading,
-    Witness,
-    pods_take,
-    present,
-    rule_takes,
 )
 
 

@@ -1,0 +1,1 @@
+"""Two states of a cluster, compared in what passes."""

@@ -1,0 +1,1 @@
+"""What the policies say of one connection, whether its pods are there or yet to come."""

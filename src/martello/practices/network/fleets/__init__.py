@@ -1,0 +1,1 @@
+"""Several clusters: what they export, and who reaches whom across them."""

@@ -1,0 +1,1 @@
+"""What must hold: the file of promises, and how they are judged."""

@@ -1,0 +1,1 @@
+"""Policies looked at together: what conflicts, what is shadowed, what they select."""

@@ -10,7 +10,8 @@ from tests.support.containers import Watch, needed
 from tests.support.real_cluster import real_cluster
 
 from martello.adapters.sensors.bpftrace import Sensor, boot_id
-from martello.adapters.sensors.containers import STATES, Containers, Pods
+from martello.adapters.sensors.containers import STATES, Containers
+from martello.adapters.sensors.pods import Pods
 from martello.adapters.sensors.shape import Place
 
 DEPLOYMENT = {

@@ -10,7 +10,7 @@ from typing import Any
 from tests.support.events import judged
 
 from martello.adapters.sensors import cri, falco, hubble, tetragon
-from martello.adapters.sensors.containers import Pods
+from martello.adapters.sensors.pods import Pods
 from martello.adapters.sensors.shape import NOWHERE, NotRead
 from martello.core.event import Gap
 

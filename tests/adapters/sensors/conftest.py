@@ -11,7 +11,8 @@ import pytest
 from tests.support.containers import Container, Watch, needed, watched
 
 from martello.adapters.sensors.bpftrace import Sensor, boot_id
-from martello.adapters.sensors.containers import STATES, Containers, Pods
+from martello.adapters.sensors.containers import STATES, Containers
+from martello.adapters.sensors.pods import Pods
 from martello.adapters.sensors.shape import SECOND, Place
 
 UID = "0a1b2c3d-0000-4000-8000-0123456789ab"

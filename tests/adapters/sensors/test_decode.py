@@ -12,8 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.support.events import judged
 
-from martello.adapters.sensors.containers import Containers, Pods
+from martello.adapters.sensors.containers import Containers
 from martello.adapters.sensors.decode import Decoder
+from martello.adapters.sensors.pods import Pods
 from martello.adapters.sensors.records import name, path, result, unescaped
 from martello.adapters.sensors.shape import Event, Place
 from martello.adapters.sensors.tree import Process, Tree, inhabits, looked_up
@@ -55,11 +56,18 @@ def hexed(text: bytes, size: int = 40) -> str:
 
 
 def executed(
-    at: int, pid: int, argv: bytes, *, ppid: int = 1, start: int = 0, told: bool = True
+    at: int,
+    pid: int,
+    argv: bytes,
+    *,
+    ppid: int = 1,
+    start: int = 0,
+    told: bool = True,
+    mount: int = MOUNT,
 ) -> list[bytes]:
     names = [hexed(one) for one in (b"sh", b"bin", b"/", b"/", b"/")]
     found = [
-        line("X", at, pid, ppid, MOUNT, 1, 0, 0, -1, "20666", 1, 1, 0, len(argv), start,
+        line("X", at, pid, ppid, mount, 1, 0, 0, -1, "20666", 1, 1, 0, len(argv), start,
              hexed(b"sh", 16), hexed(b"", 16)),
         line("D", at + 1, pid, 0, *names),
     ]  # fmt: skip
@@ -92,8 +100,10 @@ def test_e1_reading_again_gives_the_same_ids(proc: Path) -> None:
     assert len(set(first)) == 2
 
 
-def opened(at: int, pid: int, path: str, flags: str = "241", told: str = "181a4") -> bytes:
-    return line("O", at, pid, pid, MOUNT, 1, 0, 3, flags, told, path)
+def opened(
+    at: int, pid: int, path: str, flags: str = "241", told: str = "181a4", mount: int = MOUNT
+) -> bytes:
+    return line("O", at, pid, pid, mount, 1, 0, 3, flags, told, path)
 
 
 def test_a_file_that_is_opened_where_a_container_was_is_not_the_container_s(proc: Path) -> None:

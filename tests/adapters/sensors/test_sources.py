@@ -25,7 +25,7 @@ from martello.adapters.sensors import (
     otlp,
     tetragon,
 )
-from martello.adapters.sensors.containers import Pods
+from martello.adapters.sensors.pods import Pods
 from martello.adapters.sensors.shape import NOWHERE, Event, NotRead, Place
 from martello.core.event import Gap
 

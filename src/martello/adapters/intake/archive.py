@@ -20,7 +20,7 @@ from martello.adapters.audit.columns import Origin
 from martello.adapters.audit.files import STDIN, AuditReading, read_audit
 from martello.adapters.flows.lines import shown
 from martello.adapters.sensors import auditd, cri, events, falco, hubble, ndjson, tetragon
-from martello.adapters.sensors.containers import Pods
+from martello.adapters.sensors.pods import Pods
 from martello.adapters.sensors.shape import Event, Place
 from martello.adapters.tarheader import TarTrouble
 from martello.core.errors import BadInput

@@ -18,7 +18,7 @@ from martello.adapters.audit import bulk
 from martello.adapters.audit.columns import Origin
 from martello.adapters.intake.mark import Mark, mark_of
 from martello.adapters.sensors import auditd, cri, events, falco, hubble, ndjson, otlp
-from martello.adapters.sensors.containers import Pods
+from martello.adapters.sensors.pods import Pods
 from martello.adapters.sensors.shape import Event, NotRead, Place, gap
 from martello.adapters.sensors.tetragon import Reader as Tetragon
 from martello.core.event import Gap

@@ -8,17 +8,17 @@ from the annotations that the runtime keeps beside the container.
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 import msgspec
 
+from martello.adapters.sensors.pods import Pods
 from martello.adapters.sensors.shape import Json, part, text
 from martello.adapters.sensors.tree import mount_namespace
 
@@ -35,19 +35,11 @@ _ID: Final = re.compile(r"(?:^|[/:-])([0-9a-f]{64})(?:\.scope)?(?:/|$)")
 _POD: Final = re.compile(
     r"pod([0-9a-f]{8}[-_][0-9a-f]{4}[-_][0-9a-f]{4}[-_][0-9a-f]{4}[-_][0-9a-f]{12}|[0-9a-f]{32})"
 )
-_CRONJOB: Final = re.compile(r"(.+)-\d{8,10}")
 _MOST: Final = 16_384  # containers remembered
-_MOST_PODS: Final = 200_000  # pods that are handed in; those that were not for longest go first
 _MOST_STATES: Final = 4096  # directories looked at
 _LARGEST_STATE: Final = 4 << 20
 _AGAIN: Final = 0.1  # seconds until what was not found is looked for again
 _MOST_WAIT: Final = 60.0
-_KINDS: Final = {
-    "DaemonSet": "ds",
-    "StatefulSet": "sts",
-    "Deployment": "deploy",
-    "ReplicaSet": "rs",
-}
 _NAMES: Final = {  # of annotations: containerd's, then CRI-O's
     "container_name": ("io.kubernetes.cri.container-name", "io.kubernetes.container.name"),
     "pod_name": ("io.kubernetes.cri.sandbox-name", "io.kubernetes.pod.name"),
@@ -55,135 +47,6 @@ _NAMES: Final = {  # of annotations: containerd's, then CRI-O's
     "pod_uid": ("io.kubernetes.cri.sandbox-uid", "io.kubernetes.pod.uid"),
     "image_ref": ("io.kubernetes.cri.image-name", "io.kubernetes.cri-o.ImageName"),
 }
-_Key = TypeVar("_Key")
-
-
-class Pods:
-    """The pods that are handed in, by their containers' ids, their uid and their name."""
-
-    def __init__(self, pods: Iterable[Json] = ()) -> None:
-        self.version = 0  # grows with each pod that is new or says something else
-        self._containers: dict[str, Mapping[str, str]] = {}
-        self._uids: dict[str, Mapping[str, str]] = {}
-        self._names: dict[tuple[str, str], Mapping[str, str]] = {}
-        for pod in pods:
-            self.add(pod)
-
-    def add(self, pod: Json) -> None:
-        """A pod as the API server gives it, once more each time that it is read."""
-        meta, spec, status = part(pod, "metadata"), part(pod, "spec"), part(pod, "status")
-        columns = {
-            "k8s_ns": text(meta, "namespace"),
-            "pod_name": text(meta, "name"),
-            "pod_uid": text(meta, "uid"),
-            "pod_workload": workload(pod),
-            "pod_sa": text(spec, "serviceAccountName", "serviceAccount"),
-            "pod_template": template(pod),
-        }
-        whole = {column: value for column, value in columns.items() if value}
-        if not whole.get("pod_name"):
-            return
-        # The kubelet names static pods by the hash in this annotation.
-        mirror = text(part(meta, "annotations"), "kubernetes.io/config.hash")
-        new = self._uids.get(whole.get("pod_uid", "")) != whole
-        for uid in (whole.get("pod_uid"), mirror):
-            if uid:
-                _latest(self._uids, uid.replace("_", "-"), whole)
-        _latest(self._names, (whole.get("k8s_ns", ""), whole["pod_name"]), whole)
-        for state in _objects(
-            status, "containerStatuses", "initContainerStatuses", "ephemeralContainerStatuses"
-        ):
-            found = (text(state, "containerID") or "").rpartition("://")[2]
-            if found:
-                told = {**whole, **_image(state)}
-                new = new or self._containers.get(found) != told
-                _latest(self._containers, found, told)
-        self.version += new
-
-    def container(self, found: str) -> Mapping[str, str]:
-        """The columns of a container's pod and its own, by its id or what Tetragon leaves of it
-        (the first 31 characters). Nothing where it is not known.
-        """
-        known = self._containers.get(found)
-        if known is None and 12 <= len(found) < 64:
-            same = [one for one in self._containers if one.startswith(found)]
-            known = self._containers[same[0]] if len(same) == 1 else None
-        return known or {}
-
-    def pod(self, uid: str = "", namespace: str = "", name: str = "") -> Mapping[str, str]:
-        """The columns of a pod, by its uid or its name."""
-        return self._uids.get(uid.replace("_", "-")) or self._names.get((namespace, name)) or {}
-
-
-def _latest(known: dict[_Key, Mapping[str, str]], key: _Key, told: Mapping[str, str]) -> None:
-    known.pop(key, None)
-    known[key] = told
-    if len(known) > _MOST_PODS:
-        del known[next(iter(known))]
-
-
-def workload(pod: Json) -> str:
-    """Whose pod it is, as `deploy/NAME`; `pod/NAME` where it is nobody's. A ReplicaSet's Deployment
-    is told by the hash that its name ends in, a Job's CronJob by the minute.
-    """
-    meta = part(pod, "metadata")
-    owners = _objects(meta, "ownerReferences")
-    owner = next((one for one in owners if one.get("controller") is True), None)
-    kind, name = (text(owner, "kind"), text(owner, "name")) if owner else (None, None)
-    if not kind or not name or kind == "Node":
-        own = text(meta, "name")
-        return f"pod/{own}" if own else ""
-    if kind == "Job" and (found := _CRONJOB.fullmatch(name)):
-        return f"cronjob/{found[1]}"
-    return owned(kind, name, text(part(meta, "labels"), "pod-template-hash")) or ""
-
-
-def owned(kind: str | None, name: str | None, hash_: str | None = None) -> str | None:
-    """A workload that a sensor names by kind and name, as `deploy/NAME`; None without a kind."""
-    if not kind or not name:
-        return None
-    if kind == "ReplicaSet" and hash_ and name.endswith(f"-{hash_}"):
-        return f"deploy/{name.removesuffix(f'-{hash_}')}"
-    return f"{_KINDS.get(kind, kind.lower())}/{name}"
-
-
-def template(pod: Json) -> str:
-    """A hash of what the pod runs: names, images by digest where known, and commands."""
-    digests = {
-        text(one, "name"): _image(one).get("image_digest", "")
-        for one in _objects(part(pod, "status"), "containerStatuses", "initContainerStatuses")
-    }
-    told = [
-        (
-            text(one, "name"),
-            digests.get(text(one, "name")) or text(one, "image"),
-            one.get("command"),
-            one.get("args"),
-        )
-        for one in _objects(part(pod, "spec"), "initContainers", "containers")
-    ]
-    return hashlib.sha256(msgspec.json.encode(told)).hexdigest()[:16] if told else ""
-
-
-def _objects(raw: Json, *keys: str) -> list[Json]:
-    lists = [raw.get(key) for key in keys]
-    return [
-        one for all_ in lists if isinstance(all_, list) for one in all_ if isinstance(one, dict)
-    ]
-
-
-def _image(state: Json) -> dict[str, str]:
-    digest = (text(state, "imageID") or "").rpartition("@")[2].rpartition("://")[2]
-    return {
-        column: value
-        for column, value in {
-            "container_name": text(state, "name"),
-            "container_id": (text(state, "containerID") or "").rpartition("://")[2],
-            "image_ref": text(state, "image"),
-            "image_digest": digest if digest.startswith("sha256:") else "",
-        }.items()
-        if value
-    }
 
 
 class Containers:
@@ -286,12 +149,16 @@ class Containers:
         return self.of_cgroup(told)
 
     def of_cgroup(self, told: str) -> dict[str, str]:
-        """The columns by what /proc/PID/cgroup or a path under /sys/fs/cgroup says."""
-        ids = [found for line in told.splitlines() for found in _ID.findall(line)]
-        if not ids:
-            return {}
+        """The columns by what /proc/PID/cgroup or a path under /sys/fs/cgroup says. The container
+        stands below its pod; what stands below the container is of the container's own making.
+        """
+        for line in told.splitlines():
+            pod = _POD.search(line)
+            if pod and (below := _ID.findall(line, pod.end())):
+                return self._whole(below[0], pod[1].replace("_", "-"))
+        ids = _ID.findall(told.replace("\n", "/"))
         pod = _POD.search(told)
-        return self._whole(ids[-1], pod[1].replace("_", "-") if pod else "")
+        return self._whole(ids[-1], pod[1].replace("_", "-") if pod else "") if ids else {}
 
     def _whole(
         self, found: str, uid: str = "", kept: Mapping[str, str] | None = None

@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Final, NamedTuple
 
-from martello.adapters.sensors.containers import Pods
+from martello.adapters.sensors.pods import Pods
 from martello.adapters.sensors.shape import (
     NOWHERE,
     Event,

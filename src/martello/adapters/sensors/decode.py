@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from martello.adapters.sensors import calls
 from martello.adapters.sensors.containers import Containers
-from martello.adapters.sensors.execs import Exec, arguments, executable, in_memory
+from martello.adapters.sensors.execs import Exec, arguments, executable, marks
 from martello.adapters.sensors.records import name, record, result, string
 from martello.adapters.sensors.records import path as path_of
 from martello.adapters.sensors.shape import (
@@ -29,13 +29,20 @@ from martello.adapters.sensors.shape import (
     parsed,
     text_of,
 )
-from martello.adapters.sensors.tree import Process, Tree, inhabits, link, looked_up
+from martello.adapters.sensors.tree import (
+    LONGEST_ARGS,
+    TICK,
+    Process,
+    Tree,
+    inhabits,
+    link,
+    looked_up,
+)
 
 SOURCE: Final = "bpftrace"
 _LATE: Final = SECOND  # ns until an exec is told without the records that did not come
 _MOST_PENDING: Final = 4096
 _NOT_SET: Final = 4_294_967_295
-_SOCKET: Final = 0o140000
 _SELF: Final = "exe"
 
 
@@ -122,7 +129,7 @@ class Decoder:
     def _key(self, cgroup: int, mount: int, pid: int) -> int:
         key, known = self.containers.key(cgroup, mount, pid), self.tree.get(pid)
         # A namespace that a container made for itself, or the host's that it went into.
-        if key == mount and known is not None and known.alive and self.tree.first(mount) is None:
+        if key == mount and known is not None and known.alive and not self.tree.inhabited(mount):
             return known.key
         return key
 
@@ -137,6 +144,8 @@ class Decoder:
         self._met(process, ppid, self.containers.key(group, mount, process.pid), mount)
 
     def _met(self, found: Process, ppid: int, key: int, mount: int) -> Process:
+        if found.alive:
+            self.tree.newer(found.pid, found.known - TICK)
         process = self._placed(found.pid, ppid, key, found.known)
         process.take(found)
         process.columns = self._columns(process, mount)
@@ -199,9 +208,13 @@ class Decoder:
 
     def _fork(self, fields: list[bytes], raw: bytes, seen: int) -> list[Event]:
         parent, child, mount, cgroup = map(int, fields[2:6])
-        if self.tree.get(parent) is None:
+        key, known = self._key(cgroup, mount, parent), self.tree.get(parent)
+        # One that has ended forks no more: another one does, or the records are out of order.
+        if known is None or (
+            not known.alive and (known.key != key or inhabits(self._proc, parent, key))
+        ):
             self._process(parent, mount, cgroup)
-        self.tree.fork(parent, child, self._key(cgroup, mount, parent), int(fields[1]))
+        self.tree.fork(parent, child, key, int(fields[1]))
         return []
 
     def _exec(self, fields: list[bytes], raw: bytes, seen: int) -> list[Event]:
@@ -249,7 +262,7 @@ class Decoder:
     def _executed(self, pid: int, pending: Exec, seen: int) -> list[Event]:
         flags: set[str] = set()
         fields = pending.fields
-        ppid, mount, cgroup, uid, euid = map(int, fields[3:8])
+        ppid, mount, cgroup = map(int, fields[3:6])
         self.tree.newer(pid, int(fields[14]))
         key = self._key(cgroup, mount, pid)
         process = self._placed(pid, ppid, key, int(fields[1]))
@@ -258,24 +271,18 @@ class Decoder:
         if process.name == _SELF and argv:  # a shell runs its own applets by /proc/self/exe
             process.name = argv[0].rpartition("/")[2] or process.name
         process.exe = executable(pending, self._proc, flags)
-        process.args = " ".join(argv)
+        process.args = (args := " ".join(argv))[:LONGEST_ARGS]
         process.cwd = link(f"{self._proc}/{pid}/cwd") or process.cwd
         auid = int(fields[8]) & _NOT_SET
-        marks = {
-            "entered": process.entered,
-            "memfd": in_memory(pending),
-            "setuid": uid != euid,
-            "socket": int(fields[9], 8) & 0o170000 == _SOCKET,
-            "escaped": fields[12] not in (b"0", b""),
-        }
         columns: Event = {
             **self._columns(process, mount),
+            "proc_args": args or None,
             "proc_argv": argv,
             "proc_cwd": process.cwd or None,
             "proc_auid": None if auid == _NOT_SET else auid,
             "proc_tty": text_of(name(fields[16]), flags) or None,
             "proc_exec_id": f"{pid}.{pending.at}",
-            "proc_flags": [mark for mark, there in marks.items() if there],
+            "proc_flags": [*(["entered"] if process.entered else ()), *marks(pending)],
         }
         process.columns = finished(columns, flags)
         process.columns.pop("flags", None)
@@ -294,14 +301,14 @@ class Decoder:
         pid = int(fields[2])
         pending = self._execs.pop(pid, None)
         events = self._executed(pid, pending, seen) if pending else []
-        process = self.tree.exit(pid)
+        columns = self.tree.exit(pid)
         self._names.pop(pid, None)
         self._texts.pop(pid, None)
-        if pid in self.canaries or process is None or "proc_exec_id" not in process.columns:
+        if pid in self.canaries or "proc_exec_id" not in columns:
             return events  # a child that never executed anything is no event
         at, code = int(fields[1]), int(fields[3])
         event: Event = {
-            **process.columns,
+            **columns,
             "id": identity(self.place, SOURCE, at, pid, "exit"),
             "kind": "process",
             "action": "exit",

@@ -11,6 +11,7 @@ from martello.adapters.sensors.tree import link
 
 MOST_ARGUMENTS: Final = 3200  # bytes that the probe tells: 16 records of 200
 _LARGEST_CMDLINE: Final = 1 << 17
+_SOCKET: Final = 0o140000
 
 
 class Exec:
@@ -55,6 +56,18 @@ def in_memory(pending: Exec) -> bool:
     """Whether what runs is a memfd: a file of that name that no directory holds."""
     names = pending.names or [b""]
     return names[0].startswith(b"memfd:") and pending.fields[10] == b"0"
+
+
+def marks(pending: Exec) -> list[str]:
+    """What else is to be known of an exec, as `proc_flags` tell it."""
+    fields = pending.fields
+    found = {
+        "memfd": in_memory(pending),
+        "setuid": int(fields[6]) != int(fields[7]),
+        "socket": int(fields[9], 8) & 0o170000 == _SOCKET,
+        "escaped": fields[12] not in (b"0", b""),
+    }
+    return [mark for mark, there in found.items() if there]
 
 
 def executable(pending: Exec, proc: str, flags: set[str]) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from martello.adapters.sensors.containers import Pods, owned
+from martello.adapters.sensors.pods import Pods, owned
 from martello.adapters.sensors.reading import Read, reading
 from martello.adapters.sensors.shape import (
     Event,

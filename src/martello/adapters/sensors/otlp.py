@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import msgspec
 
-from martello.adapters.sensors.containers import Pods
+from martello.adapters.sensors.pods import Pods
 from martello.adapters.sensors.protobuf import BYTES, BadWire, double, fields, signed
 from martello.adapters.sensors.shape import (
     NOWHERE,

@@ -14,7 +14,7 @@ from collections import OrderedDict
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
-from martello.adapters.sensors.containers import Pods, owned
+from martello.adapters.sensors.pods import Pods, owned
 from martello.adapters.sensors.shape import (
     NOWHERE,
     Event,

@@ -16,8 +16,9 @@ from typing import Any, Final
 
 MOST: Final = 65_536  # processes, the dead that children may still name among them
 MOST_ANCESTORS: Final = 16
-_LONGEST_ARGS: Final = 4096
-_TICK: Final = 1_000_000_000 // os.sysconf("SC_CLK_TCK")  # ns
+LONGEST_ARGS: Final = 4096  # characters of a command line that are remembered
+_SHORT_ARGS: Final = 512  # of one that has ended: its children may still name it
+TICK: Final = 1_000_000_000 // os.sysconf("SC_CLK_TCK")  # ns
 _NAMESPACES: Final = 0xEFFF_FF00  # from there on: MNT_NS_INIT_INO of newer kernels
 Key = int  # of a container: see containers.py
 
@@ -139,6 +140,12 @@ class Tree:
         """The first process of a container."""
         return self._first.get(key)
 
+    def inhabited(self, key: Key) -> bool:
+        """Whether the first process of a container is there: the number of the namespace of one
+        that has ended is used again at once.
+        """
+        return self.holds(self._first.get(key, 0))
+
     def _come(self, process: Process, parent: Process | None) -> None:
         key = process.key
         if parent is not None:
@@ -160,12 +167,16 @@ class Tree:
         else:
             process.entered = True
 
-    def exit(self, pid: int) -> Process | None:
-        """A process ends. Its children may still name it."""
+    def exit(self, pid: int) -> dict[str, Any]:
+        """A process ends: its columns. Its children may still name it, so no more is remembered."""
         process = self._known.get(pid)
-        if process is not None:
-            process.alive = False
-        return process
+        if process is None:
+            return {}
+        columns, process.columns = process.columns, {}
+        process.alive = False
+        process.args = process.args[:_SHORT_ARGS]
+        process.parent = (process.parent[0], "", "", "")
+        return columns
 
     def _keep(self, process: Process) -> None:
         self._known[process.pid] = process
@@ -218,10 +229,10 @@ def looked_up(pid: int, key: Key, proc: str = "/proc") -> tuple[Process, int, in
         ppid, start = int(fields[1]), int(fields[19])
         name = Path(f"{proc}/{pid}/comm").read_bytes()
         with Path(f"{proc}/{pid}/cmdline").open("rb") as file:
-            told = file.read(_LONGEST_ARGS).removesuffix(b"\0").replace(b"\0", b" ")
+            told = file.read(LONGEST_ARGS).removesuffix(b"\0").replace(b"\0", b" ")
         process.args = told.decode("utf-8", "backslashreplace")
         process.name = name.rstrip(b"\n").decode("utf-8", "backslashreplace")
-        process.known = (start + 1) * _TICK
+        process.known = (start + 1) * TICK
     except (OSError, ValueError, IndexError):
         process.alive = False
         return process, ppid, start

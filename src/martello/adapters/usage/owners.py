@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-from martello.adapters.sensors.containers import owned
+from martello.adapters.sensors.pods import owned
 from martello.core.cluster import Cluster
 
 # The endings that Kubernetes gives names (k8s.io/apimachinery, util/rand): no vowels, no 0, 1, 3.

@@ -11,7 +11,8 @@ from typing import Any, Final, Protocol
 from martello.adapters.intake.decode import COLUMNS, lines
 from martello.adapters.intake.mark import written
 from martello.adapters.intake.tail import Lost, Piece, Tail, Tails, whole_lines, whole_records
-from martello.adapters.sensors.containers import Containers, Pods
+from martello.adapters.sensors.containers import Containers
+from martello.adapters.sensors.pods import Pods
 from martello.adapters.sensors.shape import Event, Place
 from martello.cli.monitor.watch import Watch
 from martello.core.errors import BadInput, MartelloError

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 from martello.adapters.intake.decode import Decoder
-from martello.adapters.sensors.containers import Pods
+from martello.adapters.sensors.pods import Pods
 from martello.adapters.sensors.shape import Place
 from martello.cli.monitor import following, resuming, silence
 from martello.cli.monitor.identity import holder, key

@@ -137,7 +137,10 @@ def test_priority_classes_are_for_those_who_use_them(server: ApiServer) -> None:
             spec = raw["spec"]["template"]["spec"]
             spec["priorityClassName"] = "urgent" if raw["spec"]["replicas"] > 1 else "high"
     high = server.request("GET", f"{server.collection(HIGH)}/high")
-    found = [resource_of(raw, Nowhere()) for raw in (high, *classes, *raws)]
+    room = {"cpu": "64", "memory": "256Gi", "ephemeral-storage": "1Ti", "pods": "999"}
+    node = {"apiVersion": "v1", "kind": "Node", "metadata": {"name": "n"}}
+    large = {**node, "status": {"capacity": room, "allocatable": room}}
+    found = [resource_of(raw, Nowhere()) for raw in (large, high, *classes, *raws)]
     given = Cluster(found, kubernetes=20)
     spaces = ("gate", *(f"tenant-{n}" for n in range(WORLDS)))
     rights = State(nodes(given), may=may, levels=("container", "namespace"))

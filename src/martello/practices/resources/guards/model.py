@@ -105,7 +105,8 @@ class Headroom(msgspec.Struct, frozen=True):
 class Score(msgspec.Struct, frozen=True):
     """The blast scores at one level of attackers: before, with the objects, and with the kubelets'
     settings, too; the worst, and the mean of all workloads. `risen` names those whose own score is
-    higher than before; `why` says what the worst that is left does.
+    higher than before; `why` says what the worst that is left does; `of` are the scores after of
+    each attacker.
     """
 
     level: str
@@ -113,6 +114,7 @@ class Score(msgspec.Struct, frozen=True):
     mean: tuple[float, ...]
     risen: tuple[str, ...] = ()
     why: str = ""
+    of: tuple[Mapping[str, float], ...] = ()
 
 
 class Kept(msgspec.Struct, frozen=True):

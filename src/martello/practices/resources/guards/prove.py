@@ -5,8 +5,7 @@ most, goes through admission with them, and the blast radius is asked before and
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from itertools import starmap
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Final
 
 import msgspec
@@ -27,7 +26,6 @@ from martello.practices.resources.guards.model import (
     Kept,
     Proof,
     Refused,
-    Score,
 )
 from martello.practices.resources.guards.scoring import Before, State, blasts
 
@@ -97,8 +95,10 @@ def _raised(
         found, shown = tried(Raised(to, why))
         if not shown.holds:
             return made, proof, [f"PriorityClass {PLATFORM}: {_why(shown, '')}"]
-        if any(starmap(_wider, zip(proof.scores, shown.scores, strict=True))):
-            return made, proof, [f"PriorityClass {PLATFORM}: blasts would be wider than without it"]
+        wider = _wider(proof, shown, {owner.partition("/")[0] for owner in why})
+        if wider:
+            says = f"the blast of {wider} would be wider than without it"
+            return made, proof, [f"PriorityClass {PLATFORM}: {says}"]
         helped = [o for o in why if shown.ended.get(o, frozenset()) < proof.ended[o]]
         if len(helped) == len(why):
             kept = tuple(_kept(owner, proof, shown) for owner in helped)
@@ -107,9 +107,16 @@ def _raised(
     return made, proof, []
 
 
-def _wider(one: Score, other: Score) -> bool:
-    pairs = zip((*one.worst, *one.mean), (*other.worst, *other.mean), strict=True)
-    return any(new > old for old, new in pairs)
+def _wider(one: Proof, other: Proof, spaces: Collection[str]) -> str:
+    """An attacker whose score is higher in the second proof; of those that are not in namespaces
+    where the class is: who takes over what lasts longer lasts longer, too.
+    """
+    for old, new in zip(one.scores, other.scores, strict=True):
+        for before, after in zip(old.of, new.of, strict=True):
+            for owner, score in after.items():
+                if score > before[owner] and owner.partition("/")[0] not in spaces:
+                    return owner
+    return ""
 
 
 def _kept(owner: str, before: Proof, after: Proof) -> Kept:

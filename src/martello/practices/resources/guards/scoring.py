@@ -201,6 +201,7 @@ def _score(level: Level, found: Sequence[Scores], made: Guards) -> Score:
         tuple(round(sum(b.score for b in one) / len(one), 1) for one in asked),
         tuple(sorted(risen)),
         _worst(last) if last.score else "",
+        tuple(one.of for one in found[1:]),
     )
 
 

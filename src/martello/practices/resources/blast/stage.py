@@ -191,7 +191,7 @@ class Stage:
         """Where it can fill the node's table of processes, nobody else can fork."""
         cap = caps.pids(pod, self.node)
         total = self.node.pids - self.node.reserved_pids
-        others = self.processes - self._processes_of(pod)[0]
+        others = self.processes - self._processes[pod.key][0]
         victims: dict[str, Victim] = {}
         if cap.most is None or cap.most + others >= total:
             victims = self._everybody(pod, "no fork")
@@ -341,15 +341,17 @@ class Stage:
     @cached_property
     def demands(self) -> dict[share.Key, float]:
         """What containers demand of the processor, in thousandths of a core."""
-        return {
-            (pod.key, part.name): float(caps.cpu_use(pod, part)[0])
-            for pod in self.pods
-            for part in pod.parts
-        }
+        return {key: float(demand) for key, (demand, _) in self._demands.items()}
 
     @cached_property
     def _cpu_known(self) -> bool:
-        return all(caps.cpu_use(pod, part)[1] for pod in self.pods for part in pod.parts)
+        return all(known for _, known in self._demands.values())
+
+    @cached_property
+    def _demands(self) -> dict[share.Key, tuple[int, bool]]:
+        return {
+            (pod.key, part.name): caps.cpu_use(pod, part) for pod in self.pods for part in pod.parts
+        }
 
     @cached_property
     def _memory_known(self) -> bool:
@@ -357,7 +359,7 @@ class Stage:
 
     @cached_property
     def _pids_known(self) -> bool:
-        return all(self._processes_of(pod)[1] for pod in self.pods)
+        return all(known for _, known in self._processes.values())
 
     def _known(self, signal: Literal["disk", "inodes"]) -> bool:
         return not self._ranking(signal).assumed
@@ -365,10 +367,13 @@ class Stage:
     @cached_property
     def processes(self) -> int:
         """How many processes the pods have."""
-        return sum(self._processes_of(pod)[0] for pod in self.pods)
+        return sum([count for count, _ in self._processes.values()])
 
-    @staticmethod
-    def _processes_of(pod: Pod) -> tuple[int, bool]:
-        """How many processes a pod has, and whether they were counted."""
-        used = evict.use(pod, "pids")
-        return (PIDS_EACH * len(pod.parts), False) if used is None else (used, True)
+    @cached_property
+    def _processes(self) -> dict[str, tuple[int, bool]]:
+        """How many processes each pod has, and whether they were counted."""
+        return {
+            pod.key: (PIDS_EACH * len(pod.parts), False) if used is None else (used, True)
+            for pod in self.pods
+            for used in (evict.use(pod, "pids"),)
+        }

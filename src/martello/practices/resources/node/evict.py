@@ -214,12 +214,15 @@ class Ranking:
         self.signal = signal
         self._kubernetes = node.kubernetes
         used = [use(pod, signal) for pod in pods]
-        filled = [_or_asked(pod, signal, one) for pod, one in zip(pods, used, strict=True)]
-        self.room = _room(node, sum(filled), signal)
         self.assumed = None in used
+        filled = [
+            _or_asked(pod, signal, one) if one is None else one
+            for pod, one in zip(pods, used, strict=True)
+        ]
+        self.room = _room(node, sum(filled), signal)
         names = _SIGNALS[signal] + (() if node.image_fs else _IMAGES.get(signal, ()))
         self._reclaim = max((node.reclaim.get(name, 0) for name in names), default=0)
-        asked = [self._asked(pod) for pod in pods]
+        asked = [counted(pod, signal, node.kubernetes) for pod in pods]
         keys = [pod.key for pod in pods]
         self._here = dict(zip(keys, zip(filled, asked, strict=True), strict=True))
         ranks = [_rank(*one) for one in zip(pods, repeat(signal), used, asked, strict=False)]

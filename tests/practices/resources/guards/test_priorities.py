@@ -13,6 +13,8 @@ from tests.support.resources.guarded import deployment, hook, may, priority_clas
 
 from martello.core.cluster import Cluster
 from martello.core.resource import Nowhere, resource_of
+from martello.practices.resources.blast import remedy
+from martello.practices.resources.blast.facade import World
 from martello.practices.resources.guards.generate import Raised, generate
 from martello.practices.resources.guards.model import Evidence, Guards, Proof
 from martello.practices.resources.guards.platform import platform_class, relied_on
@@ -276,3 +278,19 @@ def test_of_random_worlds_no_score_rises_and_everything_is_let_in(part: int) -> 
             owner, priority = ranks[pod.key]
             assert pod.priority == priority or owner == "gate/deploy/policy"
     assert raised
+
+
+def test_the_cheapest_guards_close_classes_that_are_not_used() -> None:
+    """Those of the cluster, too: else a neighbour is displaced all the same."""
+    given = cluster(*gate(), deployment("web", "shop"))
+    asked = state(given)
+    whole = World(given, pods(given), asked.nodes, may)
+    here = remedy.State(given, pods(given), tuple(asked.nodes), may)
+    (blast,) = (whole.blast(owner, "namespace") for owner in ["gate/deploy/policy"])
+    found = remedy.remedies(whole, here, blast)
+    assert found is not None
+    assert "quota of no pod of a priority class that is not used in gate" in [
+        guard.says for guard in found.guards
+    ]
+    placement = next(harm for harm in found.after.harms if harm.resource == "placement")
+    assert not placement.victims

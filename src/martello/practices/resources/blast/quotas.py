@@ -7,29 +7,27 @@ from typing import Any
 
 from martello.core.cluster import Cluster
 from martello.core.resource import Nowhere, Resource, resource_of
+from martello.practices.resources.blast.classes import closed
 from martello.practices.resources.blast.objects import UNCOUNTED
-from martello.practices.resources.blast.room import BUILT_IN
 from martello.practices.resources.node.model import Pod
 
 OBJECTS = 100  # of each kind that a namespace may hold
 
 
-def bounded_classes(cluster: Cluster, namespaces: Iterable[str]) -> Cluster:
-    """No pod of a system priority class in these namespaces."""
-    scope = {
-        "scopeName": "PriorityClass",
-        "operator": "In",
-        "values": [cls.name for cls in BUILT_IN],
-    }
+def bounded_classes(cluster: Cluster, namespaces: Iterable[str], pods: Iterable[Pod]) -> Cluster:
+    """No pod in these namespaces of a priority class above pods without one that none of theirs
+    has: the system's, and those of the cluster.
+    """
+    used: dict[str, set[str]] = {}
+    for pod in pods:
+        name = pod.raw.get("spec", {}).get("priorityClassName")
+        if isinstance(name, str):
+            used.setdefault(pod.namespace, set()).add(name)
+    specs = {space: closed(cluster, used.get(space, ())) for space in namespaces}
     return cluster.apply(
-        _quota(
-            "system-priority",
-            namespace,
-            {"hard": {"pods": "0"}, "scopeSelector": {"matchExpressions": [scope]}},
-            cluster.name,
-        )
-        for namespace in namespaces
-        if namespace != "kube-system"
+        _quota("priority", space, spec, cluster.name)
+        for space, spec in specs.items()
+        if spec and space != "kube-system"
     )
 
 

@@ -250,11 +250,11 @@ def _beyond(world: World, blast: Blast, pod: Pod) -> Iterator[Remedy]:
     named = ", ".join(spaces[:3]) + (f" and {len(spaces) - 3} more" if len(spaces) > 3 else "")
     if spaces and harms["placement"].victims:
         yield Remedy(
-            f"quota of no pod of a system priority class in {named}",
+            f"quota of no pod of a priority class that is not used in {named}",
             2,
             "placement",
             lambda state: msgspec.structs.replace(
-                state, cluster=bounded_classes(state.cluster, spaces)
+                state, cluster=bounded_classes(state.cluster, spaces, state.pods)
             ),
         )
     if spaces and any(harms[name].guard is None for name in ("memory", "placement")):

@@ -10,9 +10,9 @@ from typing import Any, Final
 from martello.core.resource import Nowhere, Resource, resource_of
 from martello.practices.resources.admission.quotas import Quota
 from martello.practices.resources.amounts import Amounts
+from martello.practices.resources.blast.classes import only
 from martello.practices.resources.guards import rounding
 from martello.practices.resources.guards.model import OWN
-from martello.practices.resources.guards.priorities import only
 
 REQUESTS: Final = ("requests.cpu", "requests.memory", "limits.memory")
 DISK: Final = ("requests.ephemeral-storage", "limits.ephemeral-storage")

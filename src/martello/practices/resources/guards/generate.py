@@ -16,7 +16,8 @@ from martello.core.resource import Ref, Resource
 from martello.practices.resources.admission.limit_ranges import ranges
 from martello.practices.resources.admission.quotas import quotas
 from martello.practices.resources.amounts import Amounts, Malformed
-from martello.practices.resources.guards import bounding, priorities
+from martello.practices.resources.blast.classes import closed, only
+from martello.practices.resources.guards import bounding
 from martello.practices.resources.guards.defaults import defaults, seen
 from martello.practices.resources.guards.filling import fill
 from martello.practices.resources.guards.model import (
@@ -32,6 +33,7 @@ from martello.practices.resources.guards.model import (
 )
 from martello.practices.resources.guards.most import history
 from martello.practices.resources.guards.patching import patches
+from martello.practices.resources.guards.priorities import bounded
 
 _OURS = ("LimitRange", "ResourceQuota")
 
@@ -111,7 +113,7 @@ def _quotas(
     """Amounts are those that admission itself counts, of each world that may come."""
     probes: list[Resource] = []
     keys = {space: _keys(levels.get(space, 0)) for space in spaces}
-    high = {space: priorities.bounded(world, space, changed) for space in spaces}
+    high = {space: bounded(world, space, changed) for space in spaces}
     for space in spaces:
         probes.append(bounding.probe(space, keys[space], world.name))
         probes += (
@@ -135,13 +137,13 @@ def _quotas(
         for name, spec in ((COMPUTE, {"hard": compute}), (OBJECTS, {"hard": objects})):
             if spec["hard"]:
                 yield bounding.made("ResourceQuota", name, space, spec, world.name)
-        closed = priorities.closed(world, used[space])
-        if closed:
-            yield bounding.made("ResourceQuota", PRIORITY, space, closed, world.name)
+        none = closed(world, used[space])
+        if none:
+            yield bounding.made("ResourceQuota", PRIORITY, space, none, world.name)
         for of in high[space]:
             most = taken.get((space, f"{bounding.PROBE}-{of}"), {})
             hard, _ = bounding.hard(most, {}, margin, (), _scoped(keys[space]))
-            spec = {"hard": hard, **priorities.only((of,))}
+            spec = {"hard": hard, **only((of,))}
             yield bounding.made("ResourceQuota", f"{PRIORITY}-{of}", space, spec, world.name)
 
 

@@ -16,6 +16,7 @@ from martello.core.cluster import Cluster
 from martello.core.path import Path, look_up
 from martello.core.resource import Nowhere, Resource, resource_of
 from martello.core.selector import equal
+from martello.practices.resources.blast.classes import KIND
 from martello.practices.resources.blast.model import Blast
 from martello.practices.resources.guards.model import PLATFORM
 from martello.practices.resources.guards.patching import FIXED
@@ -24,7 +25,6 @@ from martello.practices.resources.node.pods import owner_of
 
 Ends = Mapping[str, frozenset[tuple[str, str]]]  # by victim: attackers and by what they end it
 
-KIND: Final = "PriorityClass.scheduling.k8s.io"
 _HIGHEST: Final = 1_000_000_000  # of a class that is not the system's
 _STEP: Final = 1_000_000
 _HOOKS: Final = ("ValidatingWebhookConfiguration", "MutatingWebhookConfiguration")

@@ -13,6 +13,7 @@ import msgspec
 from martello.core.cluster import Cluster
 from martello.core.resource import Resource
 from martello.practices.resources.amounts import text
+from martello.practices.resources.blast.classes import KIND
 from martello.practices.resources.guards import platform
 from martello.practices.resources.guards.filling import Filled, fill
 from martello.practices.resources.guards.generate import Raised, generate, variants, without
@@ -87,7 +88,7 @@ def _raised(
         for owner in platform.raisable(before.pods, proof.ended, namespaces)
     }
     while why:  # again with those alone whom it helps
-        if platform.KIND in before.world.unlisted:
+        if KIND in before.world.unlisted:
             return made, proof, [f"PriorityClass {PLATFORM}: those that are there were not read"]
         to = platform.platform_class(before.world, before.pods, why)
         if to is None:

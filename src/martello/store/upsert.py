@@ -22,6 +22,16 @@ def replaced(connection: Connection, table: Table, row: Mapping[str, Any]) -> An
     return insert.on_conflict_do_update(index_elements=keys, set_=rest)
 
 
+def written(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Does what `replaced` does to many rows of the same columns."""
+    if rows:
+        insert = _insert(connection, table)
+        keys = [column.name for column in table.primary_key]
+        rest = {name: insert.excluded[name] for name in rows[0] if name not in keys}
+        done = insert.on_conflict_do_update(index_elements=keys, set_=rest)
+        connection.execute(done, [dict(row) for row in rows])
+
+
 def _insert(connection: Connection, table: Table) -> Any:
     if connection.dialect.name == "postgresql":
         return postgresql.insert(table)

@@ -10,7 +10,7 @@ from sqlalchemy import delete, select
 
 from martello.store.monitor_tables import usual
 from martello.store.state import State
-from martello.store.upsert import replaced
+from martello.store.upsert import written
 
 _BATCH: Final = 2_000  # rows of one transaction
 
@@ -40,10 +40,13 @@ def load(state: State, cluster: str) -> tuple[Row, ...]:
 def save(state: State, cluster: str, rows: Sequence[Row], since: int) -> None:
     """Writes rows over those of the same day, and deletes those of days before `since`."""
     for begin in range(0, len(rows), _BATCH):
+        some = rows[begin : begin + _BATCH]
         with state.writing() as connection:
-            for row in rows[begin : begin + _BATCH]:
-                told = {"cluster": cluster, **msgspec.structs.asdict(row)}
-                connection.execute(replaced(connection, usual, told))
+            written(
+                connection,
+                usual,
+                [{"cluster": cluster, **msgspec.structs.asdict(row)} for row in some],
+            )
     with state.writing() as connection:
         old = (usual.c.cluster == cluster) & (usual.c.day < since)
         connection.execute(delete(usual).where(old))

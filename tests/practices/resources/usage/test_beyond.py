@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from martello.core.usage import Chunk, Metric, Owned
+from martello.practices.resources.sizing import families
 from martello.practices.resources.usage.beyond import (
     DAY,
     DAYS,
@@ -216,6 +217,38 @@ def test_what_is_known_survives_and_what_is_old_goes() -> None:
     assert len(told(again, [1.9])) == 1
     again.forget(BEGIN + 40 * DAY)
     assert len(again) == 0
+
+
+def quarters(family: str, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Means of a synthetic workload's processor time over quarters of an hour, 30 days."""
+    made = families.series(family, seed)
+    slots, begins = np.unique((made.times // SLOT).astype(int), return_index=True)
+    counts = np.diff(np.append(begins, len(made.times)))
+    return (slots + 1) * SLOT, np.add.reduceat(made.cores, begins) / counts
+
+
+def test_work_of_every_kind_is_quiet_and_a_miner_in_it_is_not() -> None:
+    """Of seven kinds of work; a miner that takes two cores of one's last day."""
+    alerts, mined, quiet = 0, set(), 0
+    for family in families.FAMILIES:
+        for seed in range(2):
+            times, used = quarters(family, seed)
+            now = float(times[-1])
+            last = len(times) - 96
+            usual = Usual()
+            days = set()
+            for time, mean in zip(times.tolist(), used.tolist(), strict=True):
+                found = list(usual.take(chunk([time], [mean]), time, means=True))
+                days |= {int(one.at // DAY) for one in found}
+                quiet += 1
+            alerts += len(days)
+            usual = Usual()
+            list(usual.take(chunk(times[:last], used[:last]), now, means=True))
+            if told(usual, (used[last:] + 2.0).tolist(), float(times[last - 1])):
+                mined.add((family, seed))
+    assert quiet > 14 * 2_800
+    assert alerts <= 1
+    assert len(mined) >= 12, mined
 
 
 def naive(samples: dict[str, list[tuple[float, float]]]) -> set[tuple[str, float]]:

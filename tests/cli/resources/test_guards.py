@@ -14,7 +14,8 @@ import yaml
 from tests.support.apiserver import ApiServer, Missing, run
 from tests.support.asked import ask
 from tests.support.command import martello
-from tests.support.resources.guarded import thing
+from tests.support.resources.guarded import deployment as worker
+from tests.support.resources.guarded import hook, priority_class, thing
 
 from martello.adapters.kubelet.files import read_configuration
 
@@ -158,6 +159,51 @@ def test_nothing_is_written_through_a_link(tmp_path: Path) -> None:
     assert done.code == 2
     assert "guards/objects is no plain directory" in done.err
     assert not list((tmp_path / "elsewhere").iterdir())
+
+
+def test_cheapest_guards_that_do_not_hold_say_what_does(tmp_path: Path) -> None:
+    words = ("resources", "blast", "deploy/web", "-n", "shop", "-f", "demo", "--allow-incomplete")
+    done = ask(*words, "--attacker", "namespace", "--write", "guards", cwd=tmp_path, columns=0)
+    assert done.code == 1
+    assert "must specify limits.cpu for: web" in done.out
+    assert done.out.splitlines()[-2] == "nothing is written"
+    assert "next  martello resources quota -n shop --write DIR" in done.out
+    assert not (tmp_path / "guards").exists()
+
+
+def test_a_priority_class_is_written_with_its_patch_and_its_proof(tmp_path: Path) -> None:
+    raws: list[dict[str, Any]] = [
+        priority_class("high", 1000),
+        *hook(),
+        worker("policy", "gate"),
+        worker("etl", "shop", 1, priorityClassName="high"),
+    ]
+    (tmp_path / "all.yaml").write_text(yaml.safe_dump_all(raws))
+    words = ("resources", "quota", "-f", "all.yaml", "--allow-incomplete", "--write", "guards")
+    done = ask(*words, cwd=tmp_path, columns=0)
+    assert done.code == 0, done.out + done.err
+    head, class_ = done.out.splitlines()[:2]
+    assert head == "priority classes"
+    assert class_.split(maxsplit=1) == [
+        "martello-platform",
+        "value 1,000,000; displaces nobody (Never); nobody's default",
+    ]
+    assert (
+        "gate/deploy/policy: has to give way to pods that are made by 1 workload of other "
+        "namespaces, with the priority class none"
+    ) in done.out
+    assert "pods of high; " in done.out
+    folder = tmp_path / "guards"
+    component = yaml.safe_load((folder / "kustomization.yaml").read_text())
+    assert "objects/priorityclass-martello-platform.yaml" in component["resources"]
+    patch = (folder / "patches" / "gate-deployment-policy.yaml").read_text()
+    assert "# priorityClassName martello-platform: answers the admission webhook" in patch
+    told = json.loads(ask(*words, "-o", "json", cwd=tmp_path).out)
+    jsonschema.validate(told, SCHEMA)
+    assert told["proof"]["endedByOthers"] == [
+        {"workload": "gate/deploy/policy", "resource": "placement", "before": 1, "after": 0}
+    ]
+    assert told["proof"]["priorityChanged"] == []
 
 
 def test_apply_needs_a_live_cluster(here: Path) -> None:

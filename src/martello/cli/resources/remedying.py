@@ -46,14 +46,29 @@ def remedy_command(words: Sequence[str], outputs: Sequence[Output], flags: dict[
     except Malformed as error:
         why = f"no server would store {error}"
         raise BadInput("cannot prove the guards", why, "correct the object") from error
-    shown = tell(seen, found, proof, "", ())
-    if proof.holds:
+    shown = msgspec.structs.replace(
+        tell(seen, found, proof, "", ()),
+        nothing="no guard that can be written down makes these blasts smaller by itself",
+        next=() if proof.holds and not found.empty else _instead(kept),
+    )
+    if proof.holds and not found.empty:
         written = write_guards(found, flags["folder"])
         steps = next_steps(found, flags["folder"])
         shown = msgspec.structs.replace(shown, written=written, next=steps)
-    code = ending(shown, flags)
+    code = 1 if found.empty else ending(shown, flags)  # the blasts are as they were
     show(msgspec.structs.replace(shown, exit=code), outputs)
     return code
+
+
+def _instead(kept: Sequence[tuple[Opened, State, Remedies | None]]) -> tuple[str, ...]:
+    """Guards of whole namespaces come with defaults for those who say nothing, and are left out
+    step by step until they hold.
+    """
+    spaces = dict.fromkeys(found.after.attacker.partition("/")[0] for _, _, found in kept if found)
+    named = "".join(f" -n {space}" for space in list(spaces)[:8])
+    return (
+        f"martello resources quota{named} --write DIR    # with defaults, and what holds of it",
+    )
 
 
 def _use(pod: Pod) -> Iterator[tuple[str, Use]]:

@@ -89,5 +89,6 @@ class Told(msgspec.Struct, frozen=True):
     missing: tuple[str, ...] = ()
     written: tuple[str, ...] = ()
     applied: tuple[str, ...] = ()
+    nothing: str = "every namespace that was asked about has its guards"  # why, where all is empty
     next: tuple[str, ...] = ()  # commands, and remarks that begin with #
     exit: int = 0

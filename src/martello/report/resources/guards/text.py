@@ -33,7 +33,7 @@ def write(told: Told, screen: Screen, out: IO[str]) -> None:
         for made in some:
             lines += _made(made, wide, screen)
     if not shown:
-        lines.append("nothing to make: every namespace that was asked about has its guards")
+        lines.append(clean(f"nothing to make: {told.nothing}"))
     lines += _proof(told.proof, screen)
     if told.source:
         lines += hanging(clean(f"measured {told.source}"), screen.width, 9)
@@ -54,8 +54,7 @@ def write(told: Told, screen: Screen, out: IO[str]) -> None:
     lines += [f"written: {clean(file)}" for file in told.written]
     lines += [f"applied: {clean(one)}" for one in told.applied]
     if not told.written and not told.applied:
-        why = "nothing is written: --write DIR" if told.proof.holds else "nothing is written"
-        lines.append(why)
+        lines.append("nothing is written" + (": --write DIR" if told.proof.holds and shown else ""))
     lines += [f"{'' if number else 'next':<6}{clean(one)}" for number, one in enumerate(told.next)]
     out.write("".join(f"{line}\n" for line in lines))
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
-from tests.support import offline
+from tests.support import forked, offline
 from tests.support.apiserver import ApiServer, Missing, run
 
 ROOT = Path(__file__).parent.parent
@@ -35,6 +35,13 @@ def no_network() -> Iterator[None]:
     """Sockets reach this machine only."""
     with offline.banned():
         yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_command_left() -> Iterator[None]:
+    """What commands are forked from ends with the tests."""
+    yield
+    forked.end()
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 from tests.support import shop
-from tests.support.command import Done, martello
+from tests.support.command import Done
+from tests.support.forked import martello
 from tests.support.images import write_layout
 from tests.support.mirror import Mirror, mirror
 from tests.support.registry import Missing, running

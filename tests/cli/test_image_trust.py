@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 from tests.support import shop
-from tests.support.command import Done, martello
+from tests.support.command import Done
+from tests.support.forked import martello
 from tests.support.images import docker_archive, image, layer, write_layout
 
 NAME = "reg.local/legacy/api:1"

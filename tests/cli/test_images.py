@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 from tests.support import engine, shop
-from tests.support.command import Done, martello
+from tests.support.command import Done
+from tests.support.forked import martello
 from tests.support.images import docker_archive, image, layer, tar, write_layout
 from tests.support.registry import Missing, running, skopeo
 

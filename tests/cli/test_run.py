@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from tests.support.command import martello
+from tests.support.forked import martello
 
 POD = """\
 apiVersion: v1

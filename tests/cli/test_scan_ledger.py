@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 from tests.support import shop
-from tests.support.command import SRC, Done, martello
+from tests.support.command import SRC, Done
+from tests.support.forked import martello
 from tests.support.images import write_layout
 from tests.support.registry import Missing, RealRegistry, running, skopeo
 

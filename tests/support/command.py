@@ -37,6 +37,16 @@ class Done(NamedTuple):
         return [entry for entry in self.report["unassessed"] if entry["asked"]]
 
 
+def surroundings(kubeconfig: Path | None, env: Mapping[str, str] | None) -> dict[str, str]:
+    """The variables of a command: nothing of the user's screen, cluster and state."""
+    plain = {name: value for name, value in os.environ.items() if name not in SCREEN}
+    made = {**plain, "PYTHONPATH": str(SRC), "MARTELLO_DEBUG": "0", **NOWHERE, **(env or {})}
+    made.pop("KUBECONFIG", None)
+    if kubeconfig is not None:
+        made["KUBECONFIG"] = str(kubeconfig)
+    return made
+
+
 def martello(
     *words: str,
     cwd: Path | None = None,
@@ -45,17 +55,11 @@ def martello(
     stdin: Path | None = None,
 ) -> Done:
     """Runs `martello WORDS`. A traceback fails the test, whatever the exit code."""
-    plain = {name: value for name, value in os.environ.items() if name not in SCREEN}
-    environment = {**plain, "PYTHONPATH": str(SRC), "MARTELLO_DEBUG": "0", **NOWHERE}
-    environment.update(env or {})
-    environment.pop("KUBECONFIG", None)
-    if kubeconfig is not None:
-        environment["KUBECONFIG"] = str(kubeconfig)
     with (stdin or Path(os.devnull)).open("rb") as given:
         done = subprocess.run(
             [sys.executable, "-m", "martello.cli.main", *words],
             cwd=cwd,
-            env=environment,
+            env=surroundings(kubeconfig, env),
             stdin=given,
             capture_output=True,
             text=True,

@@ -11,11 +11,14 @@ import resource
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
+
+from tests.support.command import Done, surroundings
 
 _SECONDS = 30  # of CPU; hours of wall time may be lost to neighbours
 _WALL = 240
@@ -50,27 +53,34 @@ class Forking:
 
     def __init__(self, process: subprocess.Popen[str], directory: Path) -> None:
         self._process = process
-        self._directory = directory
+        self.directory = directory
 
     def run(self, *words: str, cwd: Path, env: Mapping[str, str] | None = None) -> Ended:
         """`martello WORDS`. A traceback or an exit code of 70 fails the test."""
-        temporary = self._directory / "tmp"
+        return self.exactly(*words, cwd=cwd, env={**os.environ, **(env or {})})
+
+    def exactly(
+        self, *words: str, cwd: Path, env: Mapping[str, str], stdin: Path = Path(os.devnull)
+    ) -> Ended:
+        """The same with these variables alone, but for TMPDIR."""
+        temporary = self.directory / "tmp"
         shutil.rmtree(temporary, ignore_errors=True)
         temporary.mkdir()
         asked = {
             "words": words,
             "cwd": str(cwd),
-            "env": {**(env or {}), "TMPDIR": str(temporary)},
-            "out": str(self._directory / "out"),
-            "err": str(self._directory / "err"),
+            "env": {**env, "TMPDIR": str(temporary)},
+            "in": str(stdin),
+            "out": str(self.directory / "out"),
+            "err": str(self.directory / "err"),
         }
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._process.stdin.write(json.dumps(asked) + "\n")
         self._process.stdin.flush()
         code, cpu, memory = json.loads(self._process.stdout.readline())
-        out = (self._directory / "out").read_text()
-        err = (self._directory / "err").read_text()
+        out = (self.directory / "out").read_text()
+        err = (self.directory / "err").read_text()
         assert "Traceback" not in err, err
         assert code != 70, err
         return Ended(code, out, err, cpu, memory, tuple(os.listdir(temporary)))
@@ -87,6 +97,39 @@ def forking(directory: Path) -> Iterator[Forking]:
         yield Forking(process, directory)
         assert process.stdin
         process.stdin.close()
+
+
+_shared = ExitStack()
+_running: list[Forking] = []  # at most one
+
+
+def martello(
+    *words: str,
+    cwd: Path | None = None,
+    kubeconfig: Path | None = None,
+    env: Mapping[str, str] | None = None,
+    stdin: Path | None = None,
+) -> Done:
+    """As the one of tests.support.command, by a process that all tests of a worker share, and with
+    a cache of compiled checks that they share too.
+    """
+    if not _running:
+        place = _shared.enter_context(tempfile.TemporaryDirectory(prefix="martello-forked-"))
+        _running.append(_shared.enter_context(forking(Path(place))))
+    cache = {"XDG_CACHE_HOME": str(_running[0].directory / "cache")}
+    ended = _running[0].exactly(
+        *words,
+        cwd=cwd or Path.cwd(),
+        env={**cache, **surroundings(kubeconfig, env)},
+        stdin=stdin or Path(os.devnull),
+    )
+    return Done(ended.code, ended.out, ended.err)
+
+
+def end() -> None:
+    """Ends the shared process, if there is one."""
+    _running.clear()
+    _shared.close()
 
 
 def _imported() -> None:
@@ -125,11 +168,12 @@ def _child(asked: Mapping[str, Any]) -> int:
 
     resource.setrlimit(resource.RLIMIT_CPU, (_SECONDS, _SECONDS))
     resource.setrlimit(resource.RLIMIT_FSIZE, (_FILE, _FILE))
-    nothing = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(nothing, 0)
+    os.dup2(os.open(asked["in"], os.O_RDONLY), 0)
+    sys.stdin = open(0, closefd=False)  # noqa: SIM115 - nothing that the parent has read
     for number, name in ((1, asked["out"]), (2, asked["err"])):
         os.dup2(os.open(name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), number)
     os.chdir(asked["cwd"])
+    os.environ.clear()
     os.environ.update(asked["env"])
     return run(cli, list(asked["words"]))
 

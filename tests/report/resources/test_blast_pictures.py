@@ -13,7 +13,17 @@ from tests.support.browser import renders
 
 from martello.report.model import Screen
 from martello.report.resources.blast import html, svg, text
-from martello.report.resources.blast.model import Advice, Bar, Hurt, Line, Row, Stand, Told
+from martello.report.resources.blast.model import (
+    Advice,
+    Bar,
+    Beside,
+    Hurt,
+    Line,
+    Row,
+    Shared,
+    Stand,
+    Told,
+)
 
 HURT = tuple(
     Hurt(f"data/db-{n}", "data/sts/db", "evicted", "310Mi over its request", n) for n in range(12)
@@ -89,6 +99,33 @@ def test_the_drawing_is_whole_and_says_its_numbers() -> None:
     ):
         assert word in drawn
     assert "<b>" not in drawn
+
+
+def test_the_drawing_tells_once_what_all_share_and_then_the_rest() -> None:
+    fork = Line("pids", "", "", "", "all: 12 pods cannot fork", HURT)
+    row = msgspec.structs.replace(ROW, score=100.0, lines=(*LINES[:2], fork))
+    rows = (
+        msgspec.structs.replace(row, beside=Beside("high", 37.5, "12 pods evicted")),
+        msgspec.structs.replace(row, attacker="shop/deploy/calm", beside=Beside("", 0.1, "")),
+    )
+    shared = Shared("every workload", "pids", "12 pods cannot fork", "podPidsLimit 1024")
+    out = io.StringIO()
+    svg.write(msgspec.structs.replace(TOLD, rows=rows, shared=shared), out)
+    drawn = out.getvalue()
+    ElementTree.fromstring(drawn)
+    for word in (
+        "Every workload, pids: no guard; 12 pods cannot fork",
+        "one fix: podPidsLimit 1024",
+        ">37.5<",
+        "high: 12 pods evicted",
+        "1 other: nobody is hurt, pids aside",
+    ):
+        assert word in drawn
+    for word in (">100.0<", ">pids<", "shop/deploy/calm"):
+        assert word not in drawn
+    out = io.StringIO()
+    svg.write(msgspec.structs.replace(TOLD, rows=rows[1:], nodes=(), shared=shared), out)
+    assert "Nobody is hurt, pids aside" in out.getvalue()
 
 
 @pytest.mark.slow

@@ -10,7 +10,16 @@ from typing import IO, Final
 
 from martello.report.network.svg import cut, drawing, element, words
 from martello.report.resources.blast.model import Bar, Line, Row, Stand, Told
-from martello.report.resources.blast.text import SHORT, mark
+from martello.report.resources.blast.text import (
+    SHORT,
+    beside_what,
+    columns_of,
+    kept_rows,
+    left_out,
+    mark,
+    seen,
+    verdict,
+)
 
 MOST: Final = 60  # rows of the map
 NODES: Final = 12
@@ -19,6 +28,9 @@ _LABEL: Final = 34
 _CELL: Final = (56.0, 26.0)
 _WIDE: Final = 420.0
 _BAR: Final = 20.0
+_SCORE: Final = 60.0  # a score of 100
+_VERDICT: Final = 56
+_GRAVE: Final = ("critical", "high")
 _ORDER: Final = 8  # names of those who go down
 STYLE: Final = """
 .net .none { fill: none; } .net .asked { fill: var(--accent); fill-opacity: .75; }
@@ -33,7 +45,7 @@ STYLE: Final = """
 def write(told: Told, out: IO[str]) -> None:
     """Writes both drawings as one file."""
     parts, height, width = [], 16.0, 320.0
-    for body, wide, high in (_map(told), _stands(told)):
+    for body, wide, high in (_once(told), _map(told), _stands(told)):
         parts.append(element("g", body, transform=f"translate(0 {height:.1f})"))
         height, width = height + high + 24, max(width, wide)
     body = f"<style>{STYLE}</style>" + "".join(parts)
@@ -57,39 +69,70 @@ def stand_svg(stand: Stand) -> str:
     return drawing(body, width, height, f"Node {stand.node}")
 
 
+def _once(told: Told) -> tuple[str, float, float]:
+    """What nearly all share, and its fix."""
+    once = told.shared
+    if once is None:
+        return "", 0.0, -24.0
+    head = f"{once.who[:1].upper()}{once.who[1:]}, {once.resource}: no guard; {once.says}"
+    fix = f"one fix: {once.fix}"
+    parts = [
+        element("text", words(head), class_="title", x=16, y=22),
+        element("text", words(fix), x=16, y=42),
+    ]
+    return "".join(parts), 32 + 8.6 * max(len(head), len(fix)), 48.0
+
+
 def _map(told: Told) -> tuple[str, float, float]:
-    rows = told.rows[:MOST]
-    columns = [line.resource for line in rows[0].lines if line.resource in SHORT] if rows else []
+    """The worst first; beside what nearly all share, where that is told once."""
+    kept = kept_rows(told)
+    rows, columns, aside = kept[:MOST], columns_of(told), beside_what(told)
+    if aside and not rows:
+        return element("text", f"Nobody is hurt{aside}", class_="title", x=16, y=22), 480.0, 30.0
     left = 24 + _LETTER * max((len(cut(r.attacker, _LABEL)) for r in rows), default=8)
     wide, high = _CELL
     top = 56.0
-    head = "How many others each workload hurts, by resource"
+    head = f"How many others each workload hurts, by resource{aside}"
     parts = [element("text", words(head), class_="title", x=16, y=22)]
     for index, column in enumerate(columns):
         x = left + wide * (index + 0.5)
         parts.append(element("text", words(SHORT[column]), class_="soft middle", x=x, y=top - 8))
-    parts.append(
-        element("text", "score", class_="soft middle", x=left + wide * (len(columns) + 0.5), y=48)
-    )
+    side = left + wide * len(columns) + 12
+    parts.append(element("text", "score, and what is worst", class_="soft", x=side, y=top - 8))
     for place, row in enumerate(rows):
         y = top + high * place
         parts.append(element("text", _named(row), class_="end", x=left - 8, y=y + 17))
         cells = {line.resource: line for line in row.lines}
         for index, column in enumerate(columns):
             parts.append(_cell(cells.get(column), row, left + wide * index, y))
-        x = left + wide * (len(columns) + 0.5)
-        parts.append(element("text", f"{row.score:.1f}", class_="middle", x=x, y=y + 17))
+        parts += _scored(row, side, y)
     y = top + high * len(rows)
-    if len(told.rows) > MOST:
-        more = f"and {len(told.rows) - MOST:,} workloads more: -o json"
-        parts.append(element("text", words(more), class_="soft", x=16, y=y + 18))
+    more = f"and {len(kept) - MOST:,} workloads more: -o json" if len(kept) > MOST else ""
+    for line in filter(None, (more, left_out(told))):
+        parts.append(element("text", words(line), class_="soft", x=16, y=y + 18))
         y += 22
     legend = "number: so many are hurt · 0: bounded · -: no guard, nobody hurt"
     parts.append(element("text", words(legend), class_="soft", x=16, y=y + 20))
     dashed = "dashed: decided by a setting that nobody told"
     parts.append(element("text", words(dashed), class_="soft", x=16, y=y + 38))
-    width = max(left + wide * (len(columns) + 1) + 16, 480.0)
+    said = max((len(cut(verdict(row), _VERDICT)) for row in rows), default=0)
+    width = max(side + _SCORE + 60 + _LETTER * said, 480.0)
     return "".join(parts), width, y + 48
+
+
+def _scored(row: Row, x: float, y: float) -> Iterator[str]:
+    """The score as a figure and as a bar, and in words what it comes from."""
+    said = seen(row)
+    yield element("rect", class_="free", x=x, y=y + 8, width=_SCORE, height=10, rx=3)
+    if said.score:
+        kind = "open" if said.severity in _GRAVE else "warm"
+        full = max(_SCORE * said.score / 100, 2.0)
+        yield element("rect", class_=kind, x=x, y=y + 8, width=full, height=10, rx=3)
+    yield element("text", f"{said.score:.1f}", class_="end", x=x + _SCORE + 44, y=y + 17)
+    whole = verdict(row)
+    short = cut(whole, _VERDICT)
+    full_ = element("title", words(whole)) if short != whole else ""
+    yield element("text", f"{full_}{words(short)}", x=x + _SCORE + 56, y=y + 17)
 
 
 def _named(row: Row) -> str:
@@ -102,7 +145,7 @@ def _cell(line: Line | None, row: Row, x: float, y: float) -> str:
     if line is None:
         return ""
     wide, high = _CELL
-    grave = row.severity in ("critical", "high")
+    grave = seen(row).severity in _GRAVE
     kind = ("open" if grave else "warm") if line.hurt else "calm" if not line.guard else "none"
     box = element("rect", class_=kind, x=x + 2, y=y + 2, width=wide - 4, height=high - 4, rx=3)
     ring = ""
@@ -142,7 +185,8 @@ def _stand(stand: Stand) -> tuple[str, float, float]:
     y += 32
     for place, hurt in enumerate(stand.order[:_ORDER], 1):
         amount = f", {hurt.amount}" if hurt.amount else ""
-        text = f"{place}. {cut(hurt.name, 48)} {hurt.effect}{amount}"
+        effect = "cannot fork" if hurt.effect == "no fork" else hurt.effect
+        text = f"{place}. {cut(hurt.name, 48)} {effect}{amount}"
         parts.append(element("text", words(text), x=32, y=y))
         y += 18
     if len(stand.order) > _ORDER:

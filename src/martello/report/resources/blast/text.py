@@ -8,7 +8,7 @@ from typing import IO, Final
 from martello.core.finding import SEVERITIES, rank
 from martello.report.model import Screen
 from martello.report.network.svg import cut
-from martello.report.resources.blast.model import Line, Row, Shared, Told
+from martello.report.resources.blast.model import Beside, Line, Row, Shared, Told
 from martello.report.text import clean, followed, hanging, pad, paint, plural, width
 
 SHORT: Final = {
@@ -52,17 +52,12 @@ def _shared(shared: Shared, screen: Screen) -> Iterator[str]:
 
 
 def _table(told: Told, screen: Screen) -> Iterator[str]:
-    kept = [row for row in told.rows if row.beside is None or row.beside.severity]
-    aside = f", {told.shared.resource} aside" if told.shared is not None else ""
+    kept, aside = kept_rows(told), beside_what(told)
     if aside and not kept:
         yield f"nobody is hurt{aside}"
         return
     rows = kept[:_ROWS]
-    columns = [
-        line.resource
-        for line in (rows[0].lines if rows else ())
-        if line.resource in SHORT and not (told.shared and line.resource == told.shared.resource)
-    ]
+    columns = columns_of(told)
     names = [cut(clean(row.attacker), _NAME) for row in rows]
     wide = max((width(name) for name in names), default=8)
     heads = "".join(f"{SHORT[column]:>6}" for column in columns)
@@ -72,13 +67,11 @@ def _table(told: Told, screen: Screen) -> Iterator[str]:
         cells = {line.resource: line for line in row.lines}
         marks = "".join(_mark(cells.get(column), row, screen) for column in columns)
         verdict = _verdict(row, wide, len(columns), screen)
-        score = row.score if row.beside is None else row.beside.score
-        yield f"{score:>5.1f}  {pad(name, wide)}{marks}   {verdict}"
+        yield f"{seen(row).score:>5.1f}  {pad(name, wide)}{marks}   {verdict}"
     if len(kept) > _ROWS:
         yield f"       and {plural(len(kept) - _ROWS, 'workload')} more: -o json"
-    if len(kept) < len(told.rows):
-        others = plural(len(told.rows) - len(kept), "other")
-        yield f"       {others}: nobody is hurt{aside}"
+    if others := left_out(told):
+        yield f"       {others}"
     yield from hanging(
         "number: so many are hurt · 0: bounded · -: no guard, nobody hurt · ?: unknown",
         screen.width,
@@ -86,14 +79,44 @@ def _table(told: Told, screen: Screen) -> Iterator[str]:
     )
 
 
+def kept_rows(told: Told) -> list[Row]:
+    """The rows that say more than what is told once for nearly all."""
+    return [row for row in told.rows if row.beside is None or row.beside.severity]
+
+
+def left_out(told: Told) -> str:
+    """The other rows in one line; empty where there are none."""
+    count = len(told.rows) - len(kept_rows(told))
+    return f"{plural(count, 'other')}: nobody is hurt{beside_what(told)}" if count else ""
+
+
+def beside_what(told: Told) -> str:
+    """What the rows leave aside, in words; empty where nothing is told once."""
+    return f", {told.shared.resource} aside" if told.shared is not None else ""
+
+
+def columns_of(told: Told) -> list[str]:
+    """The resources of the table."""
+    once = told.shared.resource if told.shared is not None else ""
+    lines = told.rows[0].lines if told.rows else ()
+    return [one.resource for one in lines if one.resource in SHORT and one.resource != once]
+
+
+def seen(row: Row) -> Row | Beside:
+    """What a row says beside what is told once."""
+    return row if row.beside is None else row.beside
+
+
 def _verdict(row: Row, wide: int, columns: int, screen: Screen) -> str:
     """The severity, and what is worst where there is room for it."""
-    seen = row if row.beside is None else row.beside
-    if not seen.severity:
-        return "nobody is hurt"
-    whole = f"{seen.severity}: {clean(seen.worst)}"
-    room = screen.width - 10 - wide - 6 * columns
-    return whole if not screen.width or width(whole) <= room else seen.severity
+    whole, room = verdict(row), screen.width - 10 - wide - 6 * columns
+    return whole if not screen.width or width(whole) <= room else seen(row).severity
+
+
+def verdict(row: Row) -> str:
+    """The severity and what is worst."""
+    said = seen(row)
+    return f"{said.severity}: {clean(said.worst)}" if said.severity else "nobody is hurt"
 
 
 def _mark(line: Line | None, row: Row, screen: Screen) -> str:

@@ -171,8 +171,9 @@ usual = Table(
     Column("workload", Text, primary_key=True),
     Column("container", Text, primary_key=True),
     Column("metric", Text, primary_key=True),
+    Column("seconds", Integer, primary_key=True),  # over so many: a quarter of an hour, or a day
     Column("day", BigInteger, primary_key=True),  # since 1970
-    Column("most", Float, nullable=False),  # of any pod over a quarter of an hour
+    Column("most", Float, nullable=False),  # of any pod
     Column("told", Integer, nullable=False),  # 1: that it is beyond what is usual
 )
 

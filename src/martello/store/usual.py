@@ -16,14 +16,15 @@ _BATCH: Final = 2_000  # rows of one transaction
 
 
 class Row(msgspec.Struct, frozen=True):
-    """The most that any pod of a workload's container used of a metric, on a day since 1970; `told`
-    is 1 where it was told that this is beyond what is usual.
+    """The most that any pod of a workload's container used of a metric over so many seconds of a
+    day (since 1970); `told` is 1 where it was told that this is beyond what is usual.
     """
 
     namespace: str
     workload: str
     container: str
     metric: str
+    seconds: int
     day: int
     most: float
     told: int = 0

@@ -179,10 +179,11 @@ def _snapshot(flags: Mapping[str, Any], owners: Owners) -> Source:
 
 
 def _row(one: Peak) -> usual.Row:
-    of, told = one.key, int(one.told)
-    return usual.Row(of.namespace, of.workload, of.container, one.metric, one.day, one.most, told)
+    of = one.key
+    at = (of.namespace, of.workload, of.container)
+    return usual.Row(*at, one.metric, one.seconds, one.day, one.most, int(one.told))
 
 
 def _peak(row: usual.Row) -> Peak:
-    key = Key(row.namespace, row.workload, row.container)
-    return Peak(key, cast(Metric, row.metric), row.day, row.most, bool(row.told))
+    key, metric = Key(row.namespace, row.workload, row.container), cast(Metric, row.metric)
+    return Peak(key, metric, row.seconds, row.day, row.most, bool(row.told))

@@ -111,6 +111,30 @@ def test_what_grew_today_is_usual_tomorrow() -> None:
     assert told(usual, [4.0], BEGIN + DAY + 3600)
 
 
+def test_who_takes_no_more_than_others_do_for_an_hour_is_found_by_the_day() -> None:
+    usual = Usual()
+    times = ends(BEGIN - DAYS * DAY, DAYS * 24)
+    batch = (times - BEGIN) % DAY < 2 * 3600
+    list(usual.take(chunk(times, np.where(batch, 3.0, 0.2)), BEGIN, means=True))
+    mined = np.where(np.arange(96) < 8, 3.0, 1.2).tolist()
+    (found,) = told(usual, [*mined, 0.2])
+    assert (found.at, found.seconds) == (BEGIN + DAY, DAY)
+    assert found.says == (
+        "processor time: 1.4 cores over 24 hours, at most 433m in the 14 days before"
+    )
+    (alone,) = usual.untold([found])
+    usual.told([alone])
+    assert usual.untold([found]) == []
+
+
+def test_a_day_of_which_a_quarter_is_not_known_has_no_mean() -> None:
+    usual = known(DAYS, 0.2)
+    for day, slots, expected in ((0, 71, 0), (1, 72, 1)):
+        begin = BEGIN + (day + 1) * DAY - slots * SLOT
+        found = told(usual, [0.9] * slots + [0.2], begin)
+        assert len([one for one in found if one.seconds == DAY]) == expected
+
+
 def test_one_of_ten_replicas_stands_out() -> None:
     usual = Usual()
     pods = [Owned("shop", f"web-1-{n}", "app", "deploy/web") for n in range(10)]
@@ -130,7 +154,7 @@ def test_it_is_told_once_a_day_in_the_pod_that_uses_most() -> None:
     usual = known()
     at = BEGIN + SLOT
     pods = [Owned("shop", f"web-1-{n}", "app", "deploy/web") for n in range(3)]
-    found = []
+    found: list[Excess] = []
     for n, pod in enumerate(pods):
         list(usual.take(chunk([BEGIN], [0.1], pod), at, means=True))
         found += usual.take(chunk([at], [1.0 + n], pod), at, means=True)
@@ -208,7 +232,8 @@ def test_there_is_a_bound_and_it_is_told() -> None:
 def test_what_is_known_survives_and_what_is_old_goes() -> None:
     usual = known()
     changed = usual.changed()
-    assert len(changed) == LEAST
+    assert [one.seconds for one in changed].count(900) == LEAST
+    assert [one.seconds for one in changed].count(DAY) == LEAST - 1  # the last has not ended
     assert usual.changed() == []
     again = Usual()
     again.load(changed)
@@ -251,10 +276,12 @@ def test_work_of_every_kind_is_quiet_and_a_miner_in_it_is_not() -> None:
     assert len(mined) >= 12, mined
 
 
-def naive(samples: dict[str, list[tuple[float, float]]]) -> set[tuple[str, float]]:
-    """Pods and ends of slots that are beyond, from all that was ever sampled."""
-    means: dict[tuple[str, int], float] = {}
-    daily: dict[int, list[float]] = {}
+Told = set[tuple[str, float, int]]  # pod, end, over so many seconds
+
+
+def naive(samples: dict[str, list[tuple[float, float]]]) -> Told:
+    """What is beyond, from all that was ever sampled."""
+    quarters: dict[tuple[str, int], float] = {}
     for pod, pairs in samples.items():
         slots: dict[int, list[tuple[float, float]]] = {}
         for pair in pairs:
@@ -262,16 +289,32 @@ def naive(samples: dict[str, list[tuple[float, float]]]) -> set[tuple[str, float
         del slots[max(slots)]  # nobody knows yet that it has ended
         for slot, those in slots.items():
             if len(those) >= 3 and those[-1][0] - those[0][0] >= SLOT / 2:
-                means[pod, slot] = math.fsum(value for _, value in those) / len(those)
-                daily.setdefault(int(slot * SLOT // DAY), []).append(means[pod, slot])
+                quarters[pod, slot] = math.fsum(value for _, value in those) / len(those)
+    whole: dict[tuple[str, int], list[float]] = {}
+    for (pod, slot), used in quarters.items():
+        whole.setdefault((pod, slot // 96), []).append(used)
+    last = {pod: max(day for of, day in whole if of == pod) for pod in samples}
+    days = {
+        (pod, day): math.fsum(means) / len(means)
+        for (pod, day), means in whole.items()
+        if len(means) >= 72 and day < last[pod]
+    }
+    return _beyond(quarters, 900) | _beyond(days, DAY)
+
+
+def _beyond(means: dict[tuple[str, int], float], seconds: int) -> Told:
+    daily: dict[int, float] = {}
+    for (_, at), mean in means.items():
+        day = at * seconds // DAY
+        daily[day] = max(daily.get(day, 0.0), mean)
     found = set()
-    for (pod, slot), used in means.items():
-        today = int(slot * SLOT // DAY)
-        before = [max(daily[day]) for day in range(today - DAYS, today) if day in daily]
+    for (pod, at), used in means.items():
+        today = at * seconds // DAY
+        before = [daily[day] for day in range(today - DAYS, today) if day in daily]
         if len(before) < LEAST:
             continue
         if used > max(FACTOR * max(before), max(before) + ROOM["cores"]):
-            found.add((pod, (slot + 1) * SLOT))
+            found.add((pod, (at + 1.0) * seconds, seconds))
     return found
 
 
@@ -279,7 +322,8 @@ def naive(samples: dict[str, list[tuple[float, float]]]) -> set[tuple[str, float
 def test_it_tells_what_an_evaluator_without_state_tells(seed: int) -> None:
     rng = np.random.default_rng(seed)
     samples: dict[str, list[tuple[float, float]]] = {}
-    usual, found = Usual(), set()
+    usual = Usual()
+    found: Told = set()
     pods = [Owned("shop", f"web-{n}", "app", "deploy/web") for n in range(3)]
     hours = rng.integers(BEGIN // 7200, BEGIN // 7200 + 18 * 12, 12)
     grown = enumerate(sorted(hours.tolist()))
@@ -292,9 +336,9 @@ def test_it_tells_what_an_evaluator_without_state_tells(seed: int) -> None:
             busy = bursts.get((pod.pod, int(now // 7200)), 0.0)
             value = float(rng.exponential(0.1)) + 0.2 + busy
             samples.setdefault(pod.pod, []).append((now, value))
-            told = usual.take(chunk([now], [value], pod), now + 1)
-            found |= {(one.of.pod, one.at) for one in told}
+            new = usual.take(chunk([now], [value], pod), now + 1)
+            found |= {(one.of.pod, one.at, one.seconds) for one in new}
         if minute % 1000 == 0:
             usual.forget(now)
     assert found == naive(samples)
-    assert found
+    assert {seconds for _, _, seconds in found} >= {900}

@@ -1,10 +1,11 @@
 """Use beyond what is usual: a container that takes clearly more than on any day that is known.
 
-Use is the mean over a quarter of an hour, of each pod by itself; what is usual is the most that any
-pod of the workload used so on each of the last two weeks' days. Today does not count yet: what
-grows is told on the day on which it grows, and is usual from the next day on. With less than a week
-known nothing is told, so that what is done once a week is usual by then. All pods of a workload
-count together, so one of ten replicas that mines stands out against the other nine as well.
+Use is the mean over a quarter of an hour, and over a day, of each pod by itself; what is usual is
+the most that any pod of the workload used so on each of the last two weeks' days. Today does not
+count yet: what grows is told on the day on which it grows, and is usual from the next day on. With
+less than a week known nothing is told, so that what is done once a week is usual by then. All pods
+of a workload count together, so one of ten replicas that mines stands out against the other nine.
+The day finds who takes no more than others do for an hour, and does not stop.
 """
 
 from __future__ import annotations
@@ -33,13 +34,15 @@ FACTOR: Final = 1.5  # of the most that is usual
 ROOM: Final[dict[Metric, float]] = {"cores": 0.1, "memory": float(64 << 20), "pids": 20.0}
 METRICS: Final = tuple(ROOM)
 RECENT: Final = 2 * 3600.0  # seconds: what is older is learned and not judged
+QUARTER: Final = int(SLOT)
+_WHOLE: Final = 72  # slots without which a day's mean is not known
 _SAMPLES: Final = 3  # of a slot, over half of it at least: else its mean is not known
 _MOST: Final = 300_000  # workloads' containers and metrics, and as many series of pods
 
 
 class Excess(msgspec.Struct, frozen=True):
-    """A quarter of an hour, which ended `at` (seconds since the epoch), of clearly more use than
-    the `most` of so many days before; cores, bytes or processes.
+    """A while of so many `seconds`, which ended `at` (seconds since the epoch), of clearly more use
+    than the `most` of so many days before; cores, bytes or processes.
     """
 
     of: Owned
@@ -48,6 +51,7 @@ class Excess(msgspec.Struct, frozen=True):
     used: float
     most: float
     days: int
+    seconds: int = QUARTER
     more: int = 0  # further pods of the workload that use so much
 
     @property
@@ -55,17 +59,19 @@ class Excess(msgspec.Struct, frozen=True):
         """A line for people."""
         what = {"cores": "processor time", "memory": "memory", "pids": "processes"}[self.metric]
         used, most = (_amount(self.metric, one) for one in (self.used, self.most))
-        told = f"{what}: {used} over 15 minutes, at most {most} in the {self.days} days before"
+        long = "15 minutes" if self.seconds == QUARTER else "24 hours"
+        told = f"{what}: {used} over {long}, at most {most} in the {self.days} days before"
         return f"{told}; {self.more} more of its pods too" if self.more else told
 
 
 class Peak(NamedTuple):
-    """The most that any pod used in a quarter of an hour of a day (days since the epoch), and
-    whether it was told that this is beyond.
+    """The most that any pod used over so many seconds of a day (days since the epoch), and whether
+    it was told that this is beyond.
     """
 
     key: Key
     metric: Metric
+    seconds: int
     day: int
     most: float
     told: bool = False
@@ -81,15 +87,27 @@ class _Open(msgspec.Struct):
     count: int = 0
 
 
+class _Today(msgspec.Struct):
+    """The slots of a pod's day so far."""
+
+    day: int
+    total: float = 0.0
+    count: int = 0
+
+
+_What = tuple[Key, Metric, int]  # the last: over so many seconds
+
+
 class Usual:
     """What is usual, and what goes beyond it."""
 
     def __init__(self, most: int = _MOST) -> None:
         self.left_out = 0  # series of which nothing is known, as there are too many
         self._most = most
-        self._days: dict[tuple[Key, Metric], dict[int, float]] = {}
+        self._days: dict[_What, dict[int, float]] = {}
+        self._today: dict[tuple[Owned, Metric], _Today] = {}
         self._open: dict[tuple[Owned, Metric, str], _Open] = {}
-        self._changed: set[tuple[Key, Metric, int]] = set()
+        self._changed: set[tuple[_What, int]] = set()
         self._told: set[tuple[Key, Metric, int]] = set()
 
     def __len__(self) -> int:
@@ -108,13 +126,16 @@ class Usual:
         if not len(times):
             return
         slots, used = (self._whole if means else self._summed)(chunk, times, values)
-        old = slots < int((now - RECENT) // SLOT)
-        self._learn(chunk, slots[old], used[old])
+        since = int((now - RECENT) // SLOT)
+        old = slots < since
+        self._learn(chunk, QUARTER, slots[old], used[old])
         for slot, each in zip(slots[~old].tolist(), used[~old].tolist(), strict=True):
-            found = self._judged(chunk, slot, each)
-            self._learn(chunk, np.array([slot]), np.array([each]))
-            if found is not None:
-                yield found
+            yield from self._judged(chunk, QUARTER, slot, each)
+            self._learn(chunk, QUARTER, np.array([slot]), np.array([each]))
+        for slot, each in self._whole_days(chunk, slots, used):
+            if slot >= since:
+                yield from self._judged(chunk, DAY, slot, each)
+            self._learn(chunk, DAY, np.array([slot]), np.array([each]))
 
     def untold(self, found: Iterable[Excess]) -> list[Excess]:
         """What is to be told of these: once a day for each container of a workload and metric, in
@@ -136,25 +157,26 @@ class Usual:
     def told(self, found: Iterable[Excess]) -> None:
         """These were told."""
         for one in found:
-            self._told.add(_day(one))
-            self._changed.add(_day(one))
+            key, metric, day = _day(one)
+            self._told.add((key, metric, day))
+            self._changed.add(((key, metric, QUARTER), day))
 
     def changed(self) -> list[Peak]:
         """What is known otherwise than at the last call."""
         changed, self._changed = self._changed, set()
         found = []
-        for key, metric, day in sorted(changed):
-            most = self._days.get((key, metric), {}).get(day)
+        for (key, metric, seconds), day in sorted(changed):
+            most = self._days.get((key, metric, seconds), {}).get(day)
             if most is not None:
-                told = (key, metric, day) in self._told
-                found.append(Peak(key, metric, day, most, told))
+                told = seconds == QUARTER and (key, metric, day) in self._told
+                found.append(Peak(key, metric, seconds, day, most, told))
         return found
 
     def load(self, peaks: Iterable[Peak]) -> None:
         """What was known before."""
-        for key, metric, day, most, told in peaks:
-            if metric in ROOM:
-                self._raise(key, metric, day, most)
+        for key, metric, seconds, day, most, told in peaks:
+            if metric in ROOM and seconds in (QUARTER, DAY):
+                self._raise((key, metric, seconds), day, most)
                 if told:
                     self._told.add((key, metric, day))
         self._changed.clear()
@@ -170,6 +192,7 @@ class Usual:
         self._told = {one for one in self._told if one[2] >= first}
         slot = int(now // SLOT) - 3
         self._open = {key: one for key, one in self._open.items() if one.slot >= slot}
+        self._today = {of: one for of, one in self._today.items() if one.day > first + DAYS - 2}
         self.left_out = 0
 
     def _whole(self, chunk: Chunk, times: Array, values: Array) -> tuple[Any, Array]:
@@ -210,39 +233,59 @@ class Usual:
         slots = np.array([slot for slot, _ in ended], dtype=np.int64)
         return slots, np.array([used for _, used in ended], dtype=np.float64)
 
-    def _judged(self, chunk: Chunk, slot: int, used: float) -> Excess | None:
-        today = int(slot * SLOT // DAY)
-        known = self._days.get((_key(chunk.of), chunk.metric), {})
+    def _whole_days(self, chunk: Chunk, slots: Any, used: Array) -> list[tuple[int, float]]:
+        """The last slots of days that have ended, and the means over these days."""
+        ended: list[tuple[int, float]] = []
+        if not len(slots):
+            return ended
+        days = (slots * QUARTER) // DAY
+        begins = np.flatnonzero(np.diff(days, prepend=days[0] - 1))
+        sums = np.add.reduceat(used, begins).tolist()
+        counts = np.diff(np.append(begins, len(days))).tolist()
+        of = (chunk.of, chunk.metric)
+        one = self._today.get(of)
+        for day, total, count in zip(days[begins].tolist(), sums, counts, strict=True):
+            if one is not None and day > one.day and one.count >= _WHOLE:
+                ended.append(((one.day + 1) * DAY // QUARTER - 1, one.total / one.count))
+            if one is None or day > one.day:
+                if one is None and len(self._today) >= self._most:
+                    return ended
+                one = self._today[of] = _Today(day)
+            if day == one.day:
+                one.total, one.count = one.total + total, one.count + count
+        return ended
+
+    def _judged(self, chunk: Chunk, seconds: int, slot: int, used: float) -> Iterator[Excess]:
+        today = slot * QUARTER // DAY
+        known = self._days.get((_key(chunk.of), chunk.metric, seconds), {})
         before = [most for day, most in known.items() if today - DAYS <= day < today]
         if len(before) < LEAST:
-            return None
+            return
         most = max(before)
-        if used <= most * FACTOR or used <= most + ROOM[chunk.metric]:
-            return None
-        at = (slot + 1) * SLOT
-        return Excess(chunk.of, chunk.metric, at, used, most, len(before))
+        if used > most * FACTOR and used > most + ROOM[chunk.metric]:
+            at = (slot + 1) * SLOT
+            yield Excess(chunk.of, chunk.metric, at, used, most, len(before), seconds)
 
-    def _learn(self, chunk: Chunk, slots: Any, used: Array) -> None:
+    def _learn(self, chunk: Chunk, seconds: int, slots: Any, used: Array) -> None:
         if not len(slots):
             return
-        key = _key(chunk.of)
-        days = (slots * int(SLOT)) // DAY
+        what = (_key(chunk.of), chunk.metric, seconds)
+        days = (slots * QUARTER) // DAY
         begins = np.flatnonzero(np.diff(days, prepend=days[0] - 1))
-        for at, most in zip(
-            begins.tolist(), np.maximum.reduceat(used, begins).tolist(), strict=True
-        ):
-            self._raise(key, chunk.metric, int(days[at]), most)
+        highest = np.maximum.reduceat(used, begins).tolist()
+        for day, most in zip(days[begins].tolist(), highest, strict=True):
+            self._raise(what, day, most)
 
-    def _raise(self, key: Key, metric: Metric, day: int, most: float) -> None:
-        days = self._days.get((key, metric))
+    def _raise(self, what: _What, day: int, most: float) -> None:
+        days = self._days.get(what)
         if days is None:
             if len(self._days) >= self._most:
                 self.left_out += 1
                 return
-            days = self._days[key, metric] = {}
+            days = self._days[what] = {}
         if most > days.get(day, -1.0):
             days[day] = most
-            self._changed.add((key, metric, day))
+            self._changed.add((what, day))
 
 
 def _key(of: Owned) -> Key:

@@ -56,6 +56,14 @@ def gate(**spec: Any) -> list[dict[str, Any]]:
     ]
 
 
+def hungry(**spec: Any) -> dict[str, Any]:
+    """A neighbour that may take nearly all memory of its node."""
+    found = deployment("etl", "shop", 1, **spec)
+    (container,) = found["spec"]["template"]["spec"]["containers"]
+    container["resources"]["limits"] = {"memory": "7900Mi"}
+    return found
+
+
 def quota(guards: Guards, name: str, space: str = "shop") -> dict[str, Any]:
     """The spec of a quota; empty where it is not made."""
     found = [o.spec for o in guards.objects if (o.ref.name, o.ref.namespace) == (name, space)]
@@ -154,13 +162,22 @@ def test_with_all_of_it_applied_there_is_nothing_more_to_do() -> None:
     "raws",
     [
         [priority_class("high", 1000), *hook(), deployment("policy", "gate")],
-        [*gate()[1:3], deployment("etl", "shop", 1)],
+        [*gate()[1:4], deployment("etl", "shop", 1)],
+        [*gate()[1:4], hungry()],
         [*gate()[:1], *hook("Ignore"), *gate()[3:]],
         [*gate()[:1], *hook(rules=False), *gate()[3:]],
         gate(priorityClassName="system-cluster-critical"),
         gate(priorityClassName="high"),
     ],
-    ids=["nobody beside it", "no class", "may be gone", "never asked", "the system's", "has one"],
+    ids=[
+        "nobody beside it",
+        "no class",
+        "the kernel kills",
+        "may be gone",
+        "never asked",
+        "the system's",
+        "has one",
+    ],
 )
 def test_no_class_where_none_is_needed(raws: list[dict[str, Any]]) -> None:
     guards, proof = made(cluster(*raws))
@@ -223,7 +240,7 @@ def test_a_default_for_all_is_no_proof() -> None:
 
 
 def test_pods_that_run_keep_their_priority_until_they_are_made_anew() -> None:
-    raws = gate()
+    raws = [*gate(), deployment("web", "shop")]
     owned = []
     for raw in raws:
         if raw["kind"] != "Deployment":
@@ -235,16 +252,19 @@ def test_pods_that_run_keep_their_priority_until_they_are_made_anew() -> None:
         pod["metadata"] |= {"ownerReferences": [{**owner, "controller": True}]}
         pod["metadata"]["labels"] = {"app": name}
         value = 1000 if "priorityClassName" in pod["spec"] else 0
-        pod["spec"] |= {"nodeName": "n", "priority": value}
+        pod["spec"] |= {"nodeName": "m" if name == "web" else "n", "priority": value}
         pod["spec"]["preemptionPolicy"] = "PreemptLowerPriority"
         pod["status"] = {"phase": "Running"}
         owned.append(pod)
-    guards, proof = made(cluster(*raws, *owned, live=True))
+    size = {"cpu": "4", "memory": "8Gi", "ephemeral-storage": "100Gi", "pods": "110"}
+    node = {"apiVersion": "v1", "kind": "Node", "metadata": {"name": "m"}}
+    beside = {**node, "status": {"capacity": size, "allocatable": size}}
+    guards, proof = made(cluster(*raws, beside, *owned, live=True))
     assert proof.holds, proof
     assert not proof.refused
     assert [patch.ref.name for patch in guards.patches] == ["policy"]
     assert [(one.owner, one.by) for one in proof.kept] == [
-        ("gate/deploy/policy", (("placement", 1, 0),))
+        ("gate/deploy/policy", (("placement", 2, 0),))
     ]
 
 

@@ -227,6 +227,7 @@ def test_what_grows_too_far_stays_and_others_are_tried_beside_that() -> None:
         ({"a": 500.0}, ["a"]),  # four of 500 beside two of 256
         ({"a": 448.0}, []),
         ({"a": 448.0, "c": 300.0}, ["a"]),
+        ({"a": 500.0, "c": 900.0}, ["a", "c"]),  # c beside a as it is today: 2312
     ):
         found = advised(here, memory)
         names = [one.key.workload.partition("/")[2] for one in found if one.refused]

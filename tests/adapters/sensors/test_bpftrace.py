@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
@@ -216,6 +217,40 @@ def test_p6_a_machine_that_starts_no_process_is_a_gap_and_no_end(
     assert "could not be tried: No such file" in gap["raw"]
     assert gap["seen"] - gap["time"] > SECOND
     assert until(watch, container, "after-want", len(watch.events))
+
+
+def test_a_machine_that_starts_no_sensor_again_is_a_gap_and_no_end(
+    container: Container, watch: Watch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It dies while no process can be made."""
+    begun, refused = len(watch.events), []
+    start = watch.sensor._start
+
+    def full(path: Path) -> None:
+        refused.append(path)
+        raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+
+    monkeypatch.setattr(watch.sensor, "_start", full)
+    os.kill(watch.sensor.process, signal.SIGKILL)
+    deadline = time.monotonic() + 20
+    while not refused and time.monotonic() < deadline:
+        time.sleep(0.05)
+    monkeypatch.setattr(watch.sensor, "_start", start)
+    gap = watch.wait(lambda event: event.get("action") == "died", 40, begun)
+    assert refused
+    assert gap is not None
+    assert until(watch, container, "again", len(watch.events))
+
+
+def test_times_follow_a_clock_that_is_set(container: Container, watch: Watch) -> None:
+    off = 3 * 3600 * SECOND
+    watch.sensor._clock = lambda: time.time_ns() + off
+    try:
+        time.sleep(0.5)
+        told = until(watch, container, "set", len(watch.events))
+        assert abs(told[-1]["time"] - off - time.time_ns()) < 5 * SECOND
+    finally:
+        watch.sensor._clock = time.time_ns
 
 
 def test_p7_absent_tracepoints_are_named(watch: Watch, tmp_path: Path) -> None:

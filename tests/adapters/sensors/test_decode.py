@@ -333,7 +333,7 @@ def test_connections(proc: Path) -> None:
 
 def test_what_the_sensor_does_itself_is_no_event(proc: Path) -> None:
     one = decoder(proc)
-    one.own, one.canaries = {500}, {501}
+    one.own, one.canaries = {500}, {501: 1 << 63}
     assert fed(one, [opened(5, 500, "/x"), opened(6, 501, "/y"), *executed(7, 501, b"sh\0")]) == []
     assert one.heard == {501}
 

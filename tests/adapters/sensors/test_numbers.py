@@ -106,3 +106,16 @@ def test_a_group_within_a_container_is_of_the_container() -> None:
         assert known.of_cgroup(path)["container_id"] == ID
         assert known.of_cgroup(path)["pod_uid"] == UID
     assert known.of_cgroup(f"1:cpu:/docker/{OTHER}\n0::/docker/{ID}")["container_id"] == ID
+
+
+def test_who_gets_the_number_of_a_canary_is_seen(proc: Path) -> None:  # noqa: F811
+    one = decoder(proc)
+    one.canaries[500] = 20
+    assert fed(one, executed(10, 500, b"sh\0")) == []
+    assert fed(one, [line("Q", 20, 500, 0)]) == []
+    assert one.heard == {500}
+    (event,) = fed(one, executed(30, 500, b"sh\0"))
+    assert event["proc_pid"] == 500
+    assert [
+        each["action"] for each in fed(one, [opened(40, 500, "/etc/shadow"), line("Q", 50, 500, 0)])
+    ] == ["open", "exit"]

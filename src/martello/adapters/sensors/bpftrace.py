@@ -38,6 +38,9 @@ _PART: Final = 1 << 20
 _PAUSE: Final = 0.1  # seconds
 _MOST_WAIT: Final = 60 * SECOND
 _ATTACHED: Final = b'{"type": "attached_probes"'
+_OFF: Final = SECOND // 10  # ns that a clock may be off by
+_RUNS: Final = 1 << 63  # an end of a canary that has not come
+_MOST_CANARIES: Final = 8  # that are known after their end
 _KEYS: Final = 16_384  # of each map: threads that are in a call at once
 _CANARY: Final = (
     "import ctypes, os, sys\n"
@@ -106,11 +109,10 @@ class Sensor:
         self._stopped = threading.Event()
         self._child: subprocess.Popen[bytes] | None = None
         self._canary: subprocess.Popen[bytes] | None = None
-        self._before: list[int] = []
         self._errors = b""
         self._blind_since = clock()  # 0 while it sees
         self._blind_why = ("attach", "the probes were not attached yet")
-        self._sent = self._last = 0
+        self._begun = self._sent = self._last = 0
 
     @property
     def process(self) -> int:
@@ -128,9 +130,12 @@ class Sensor:
             path = Path(directory) / "probes.bt"
             path.write_text(self._program.text, encoding="utf-8")
             while not self._stopped.is_set():
-                self._start(path)
                 try:
+                    self._start(path)
                     yield from self._watched()
+                except OSError as error:  # no process, no memory: later again
+                    self._errors = f"Error: {error.strerror}".encode()
+                    self._blind(self._clock(), "died", f"bpftrace cannot run: {error.strerror}")
                 finally:
                     self._end()
                 if self._stopped.is_set():
@@ -140,10 +145,8 @@ class Sensor:
                 elif not came_up:
                     raise BadInput("bpftrace does not start", self._why())
                 self.attached = False
-                until = self._clock() + wait
+                self._stopped.wait(wait / SECOND)
                 wait = min(wait * 2, _MOST_WAIT)
-                while not self._stopped.is_set() and self._clock() < until:
-                    time.sleep(_PAUSE)
 
     def _start(self, path: Path) -> None:
         pages = _MOST_PAGES
@@ -176,11 +179,12 @@ class Sensor:
         assert child.stdout is not None
         assert child.stderr is not None
         out, err = child.stdout.fileno(), child.stderr.fileno()
-        begun, held = self._clock(), b""
+        self._begun, held = self._clock(), b""
         open_ = {out, err}
         while not self._stopped.is_set() and out in open_:
             ready, _, _ = select.select(list(open_), [], [], _PAUSE)
             now = self._clock()
+            self._set_right(now)
             if err in ready and not self._heard(err):
                 open_.discard(err)
             if out in ready:
@@ -200,10 +204,19 @@ class Sensor:
                     yield gap(self.place, SOURCE, "unread", now, now, "a record has no end", 1)
             yield from self.decoder.late(now)
             yield from self._listen(now)
-            if not self.attached and now > begun + ATTACH_WITHIN:
+            if not self.attached and now > self._begun + ATTACH_WITHIN:
                 return
         if not self._stopped.is_set():
-            self._blind(self._last or begun, "died", f"bpftrace ended: {self._why()}")
+            self._blind(self._last or self._begun, "died", f"bpftrace ended: {self._why()}")
+
+    def _set_right(self, now: int) -> None:
+        """The machine's clock may be set while it runs, and times are told since it booted."""
+        boot = now - time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+        by = boot - self.decoder.boot
+        if abs(by) > _OFF:
+            self.decoder.boot = boot
+            self._begun, self._sent, self._last = self._begun + by, self._sent + by, self._last + by
+            self._blind_since += by if self._blind_since else 0
 
     def _sure(self, events: list[Event]) -> list[Event]:
         """Without calls during an attachment: they may be a runtime's that was on its way into a
@@ -273,7 +286,7 @@ class Sensor:
         except OSError as error:  # no process, no descriptor: whether it sees is not known
             self._blind(now, "silent", f"an exec of its own could not be tried: {error.strerror}")
             return
-        self.decoder.canaries.add(self._canary.pid)
+        self.decoder.canaries[self._canary.pid] = _RUNS
 
     def _reap(self) -> None:
         canary, self._canary = self._canary, None
@@ -281,9 +294,11 @@ class Sensor:
             canary.kill()
             canary.wait()
             self.decoder.heard.discard(canary.pid)
-            # Its last records may still come; its number is not used again so soon.
-            self._before = [*self._before[-7:], canary.pid]
-            self.decoder.canaries = set(self._before)
+            # Its last records may still come; what comes later of its number is another's.
+            before = self.decoder.canaries
+            before[canary.pid] = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+            for old in list(before)[:-_MOST_CANARIES]:
+                del before[old]
 
     def _end(self) -> None:
         self._reap()

@@ -64,7 +64,7 @@ class Decoder:
         self.place, self.containers, self.host, self.boot = place, containers, host, boot
         self.tree = Tree(lives=partial(inhabits, proc)) if tree is None else tree
         self.lost = self.unread = 0
-        self.canaries: set[int] = set()  # processes of the sensor's own that are watched for
+        self.canaries: dict[int, int] = {}  # the sensor's own processes: until when (ns since boot)
         self.own: set[int] = set()  # what the sensor itself does is no event
         self.heard: set[int] = set()  # those that were seen
         self._proc = proc
@@ -93,7 +93,7 @@ class Decoder:
         """The execs whose other records did not come within a second."""
         found: list[Event] = []
         for pid, pending in list(self._execs.items()):
-            if pending.seen + _LATE > seen:
+            if abs(seen - pending.seen) < _LATE:  # a clock may be set back
                 break
             found += self._executed(pid, self._execs.pop(pid), seen)
         return found
@@ -181,10 +181,10 @@ class Decoder:
     ) -> list[Event]:
         """An event of a record that begins as most do: time, pid, tid, mount, cgroup, uid."""
         pid, tid = int(fields[2]), int(fields[3])
-        if pid in self.canaries or pid in self.own:
+        at = int(fields[1])
+        if at <= self.canaries.get(pid, -1) or pid in self.own:
             return []
         process = self._process(pid, int(fields[4]), int(fields[5]))
-        at = int(fields[1])
         event: Event = {
             **process.columns,
             "id": identity(self.place, SOURCE, at, tid, action),
@@ -221,7 +221,7 @@ class Decoder:
         pid = int(fields[2])
         before = self._execs.pop(pid, None)
         events = self._executed(pid, before, seen) if before else []
-        if pid in self.canaries:
+        if int(fields[1]) <= self.canaries.get(pid, -1):
             self.heard.add(pid)
             return events
         pending = self._execs[pid] = Exec(fields, seen)
@@ -247,7 +247,7 @@ class Decoder:
             pending.names = names
             pending.raw.append(raw)
             return self._finish(tid, pending, seen)
-        if tid not in self.canaries:
+        if int(fields[1]) > self.canaries.get(tid, -1):
             self._names[tid] = (names, raw)
             if len(self._names) > _MOST_PENDING:
                 self._names.popitem(last=False)
@@ -304,9 +304,9 @@ class Decoder:
         columns = self.tree.exit(pid)
         self._names.pop(pid, None)
         self._texts.pop(pid, None)
-        if pid in self.canaries or "proc_exec_id" not in columns:
-            return events  # a child that never executed anything is no event
         at, code = int(fields[1]), int(fields[3])
+        if at <= self.canaries.get(pid, -1) or "proc_exec_id" not in columns:
+            return events  # a child that never executed anything is no event
         event: Event = {
             **columns,
             "id": identity(self.place, SOURCE, at, pid, "exit"),

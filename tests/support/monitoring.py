@@ -93,15 +93,19 @@ class Monitor:
 
 
 @contextmanager
-def monitor(place: Path, *words: str, port: int, host: str = "127.0.0.1") -> Iterator[Monitor]:
+def monitor(
+    place: Path, *words: str, port: int, host: str = "127.0.0.1", deaf: bool = False
+) -> Iterator[Monitor]:
     """Runs the daemon with its state below a directory, and ends it by its process id. On another
-    address than loopback the words must name its certificate.
+    address than loopback the words must name its certificate. `deaf`: nothing can be printed.
     """
     env = {**os.environ, "XDG_STATE_HOME": str(place), "HOME": str(place)}
     command = [sys.executable, "-m", "martello.cli.main", "monitor", "run"]
     command += ["--listen", f"{host}:{port}", *words]
     if host == "127.0.0.1":
         command.append("--plain")
+    if deaf:
+        command = ["sh", "-c", 'exec "$@" >/dev/full', "sh", *command]
     process = subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env
     )

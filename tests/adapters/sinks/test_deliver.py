@@ -22,6 +22,7 @@ from tests.support.sinks import Answer, alert, receiver, until
 from martello.adapters.sinks import open_sink
 from martello.adapters.sinks.deliver import UNWELL, Worker, deliver
 from martello.core.alert import Alert
+from martello.core.errors import Unreachable
 from martello.core.sink import NotSent, Sink
 from martello.store import handled
 from martello.store.monitor_tables import delivery
@@ -390,3 +391,27 @@ def test_d2_killed_in_the_middle_of_deliveries_nothing_is_lost(
     assert set(told) == {one.key for one in put}
     assert kills > 2
     assert sum(told.values()) - len(told) <= kills  # at most the one in its hands, each time
+
+
+def test_a_sink_is_served_though_nobody_can_be_told_of_it(outbox: Outbox) -> None:
+    """The store is locked while a sink does not answer."""
+    sink, asked = Memory(), []
+
+    def away() -> None:
+        raise NotSent("away")
+
+    def hears(_: Sink, why: str) -> None:
+        asked.append(why)
+        raise Unreachable("the store does not answer", "locked", "")
+
+    sink.checks = away
+    ending = threading.Event()
+    thread = threading.Thread(target=deliver, args=(outbox, sink, ending, hears))
+    thread.start()
+    try:
+        outbox.put([alert()], [sink.name])
+        until(lambda: bool(sink.got), 15)
+        assert asked[0] == "away"
+    finally:
+        ending.set()
+        thread.join(10)

@@ -100,6 +100,20 @@ def test_what_was_acknowledged_survives_kills(tmp_path: Path) -> None:
     assert set(told.values()) == {1}, "an event was counted twice"
 
 
+def test_alerts_that_cannot_be_printed_hold_nothing_up(tmp_path: Path) -> None:
+    """Its output is full, or nobody reads it any more."""
+    words = ("--rules", str(rules(tmp_path)), "--flush", "0.5", *QUIET)
+    with monitor(tmp_path, *words, port=free_port(), deaf=True) as running:
+        for first in (0, 20):
+            assert post(running.port, body(range(first, first + 20))) == 200
+        time.sleep(3)
+        assert got(running.port, "/readyz")[0] == 200
+    assert len(shown(tmp_path)) == 40
+    told = alerts(tmp_path)
+    assert set(told) == {f"user-{number}" for number in (0, 10, 20, 30)}
+    assert set(told.values()) == {1}, "an event was counted twice"
+
+
 def test_an_alert_goes_on_after_a_kill(tmp_path: Path) -> None:
     """C4: the same alert, and its count."""
     words = ("--rules", str(rules(tmp_path)), "--flush", "0.5", *QUIET)

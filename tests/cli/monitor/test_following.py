@@ -64,6 +64,24 @@ def test_the_last_event_does_not_wait_for_another() -> None:
     assert watch.bodies == [b'{"id":"one"}', b'{"id":"two"}']
 
 
+def test_a_fault_of_ours_in_a_sensor_is_told() -> None:
+    watch: Any = Keeps()
+    told: list[tuple[str, ...]] = []
+    watch.troubled = lambda name, what="": told.append((name, what))
+    watch.missed = lambda source, size, why, what: told.append((source, why, what))
+
+    def events() -> Iterator[dict[str, Any]]:
+        yield {"id": "one"}
+        raise TypeError("of what an attacker wrote")
+
+    following.sensor(watch, events(), "sensor", lambda: None)
+    watch.threads[-1].join(10)
+    watch.ending.set()
+    why = "internal error: TypeError"
+    assert told == [("sensor", f"sensor: {why}"), ("sensor", why, "died")]
+    assert len(watch.bodies) == 1
+
+
 def test_without_one_rule_or_room_for_its_key_it_does_not_begin(tmp_path: Path) -> None:
     (tmp_path / "rule.yaml").write_text("id: no\ntitle: x\nwhen: 'true'\n")
     words = ("monitor", "run", "--listen", "127.0.0.1:0", "--plain")

@@ -196,6 +196,20 @@ def test_a_reading_that_fails_leaves_the_one_before(monkeypatch: pytest.MonkeyPa
     assert found(_rule("low"), acted(DEPLOYER)) == ("medium", (READS,))
 
 
+def test_a_fault_of_ours_is_told_and_the_reading_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = Reaching({"context": "live"})
+    beside = _Beside()
+
+    def wrong(_: Any) -> Known:
+        beside.ending.set()
+        raise TypeError("of what an attacker wrote")
+
+    monkeypatch.setattr(reaching, "known", wrong)
+    found.follow(beside)  # type: ignore[arg-type]
+    beside.jobs[0]()
+    assert beside.troubles == ["what subjects reach is not known: internal error: TypeError"]
+
+
 def test_nothing_is_read_where_no_cluster_is_named() -> None:
     assert reaching.reaching({"world": (), "context": None, "kubeconfig": None}) is None
 

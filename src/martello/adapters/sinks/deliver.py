@@ -16,7 +16,6 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final, Protocol
 
 from martello.core.alert import Alert
-from martello.core.errors import MartelloError
 from martello.core.sink import NotSent, Sink
 
 LEASE: Final = 120.0  # seconds that a claim holds
@@ -113,7 +112,7 @@ class Worker:
         while not self._ending.is_set():
             try:
                 busy = self.turn()
-            except MartelloError:  # the store does not answer: alerts wait in it
+            except Exception:  # the store does not answer: alerts wait in it
                 busy = False
             if not busy:
                 self._ending.wait(IDLE)
@@ -122,7 +121,7 @@ class Worker:
         """Tries the sink without an alert (D4)."""
         try:
             self._sink.check()
-            self._hears(self._sink, "")
+            self._hear("")
         except NotSent as error:
             self._says_no(str(error), at_once=True)
         except Exception as error:  # a mistake of ours must not end the thread
@@ -190,15 +189,21 @@ class Worker:
         if self._failing is None:
             self._failing = self._clock()
         if not self._told and (at_once or self._clock() - self._failing >= UNWELL):
-            self._told = True
-            self._hears(self._sink, why)
+            self._told = self._hear(why)
 
     def _says_yes(self) -> None:
         self._failing = None
         self._failures = 0
         if self._told:
-            self._told = False
-            self._hears(self._sink, "")
+            self._told = not self._hear("")
+
+    def _hear(self, why: str) -> bool:
+        """Whether somebody could be told of the sink; else it is tried when it is used again."""
+        try:
+            self._hears(self._sink, why)
+        except Exception:  # the store, say
+            return False
+        return True
 
 
 def deliver(outbox: Outbox, sink: Sink, ending: threading.Event, hears: Hears = silent) -> None:

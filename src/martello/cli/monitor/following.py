@@ -14,6 +14,7 @@ from martello.adapters.intake.tail import Lost, Piece, Tail, Tails, whole_lines,
 from martello.adapters.sensors.containers import Containers
 from martello.adapters.sensors.pods import Pods
 from martello.adapters.sensors.shape import Event, Place
+from martello.cli.monitor.missing import said
 from martello.cli.monitor.watch import Watch
 from martello.core.errors import BadInput, MartelloError
 
@@ -141,8 +142,8 @@ def sensor(
                     keep()
                 if watch.jobs.ending.is_set():
                     break
-        except (MartelloError, OSError) as error:
-            what = error.what if isinstance(error, MartelloError) else str(error.strerror)
+        except Exception as error:
+            what = str(error.strerror) if isinstance(error, OSError) else said(error)
             watch.jobs.troubled(name, f"{name}: {what}")
             watch.keeper.missed(name, 0, what, "died")
         keep()

@@ -70,7 +70,8 @@ class Judge:
     def run(self) -> None:
         """Judges what comes, until everything ends."""
         try:
-            self._warm()
+            with self.lock:
+                self._warm()
         except Exception as error:
             self._jobs.troubled("history", f"the history cannot be read: {said(error)}")
         if not self._recovering:
@@ -178,7 +179,16 @@ class Judge:
         for one in fresh:
             if one.revision == 1:
                 self.alerts[one.severity] += 1
-            self._told(one)
+            self._show(one)
+
+    def _show(self, alert: Alert) -> None:
+        """Who watches need not be there: the outbox has the alert."""
+        try:
+            self._told(alert)
+        except Exception as error:
+            self._jobs.troubled("shown", f"alerts cannot be shown: {said(error)}")
+        else:
+            self._jobs.troubled("shown")
 
     def _tables(self, key: str, frames: Sequence[Frame]) -> dict[str, Any]:
         source = key.split("/")[1]

@@ -10,12 +10,12 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+from martello.cli.monitor.missing import said
 from martello.cli.paths.opening import Known, known
 from martello.cli.paths.places import words
 from martello.cli.paths.weaknesses import EXPLOITED
 from martello.core.alert import SEVERITIES
 from martello.core.cluster import Cluster
-from martello.core.errors import MartelloError
 from martello.paths.built import ANY_SECRETS
 from martello.paths.find import GOALS, shown
 from martello.paths.horn import closure, relevant
@@ -88,8 +88,8 @@ class Reaching:
                     for each in heard:
                         each(world)
                     jobs.troubled("reach")
-                except MartelloError as error:
-                    jobs.troubled("reach", f"what subjects reach is not known: {error.what}")
+                except Exception as error:  # whatever it is, the next reading may succeed
+                    jobs.troubled("reach", f"what subjects reach is not known: {said(error)}")
                 spent = time.monotonic() - begun
                 soon, late = begun + max(SOON, _SHARE * spent), begun + EVERY
                 while not jobs.ending.wait(_LOOK):

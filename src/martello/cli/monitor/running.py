@@ -181,10 +181,12 @@ def _quiet(alert: Alert) -> None:
 
 
 def _print(alert: Alert) -> None:
+    """A line of JSON for who reads: nobody need, and the outbox has it."""
     import msgspec
 
-    sys.stdout.write(msgspec.json.encode(alert).decode() + "\n")
-    sys.stdout.flush()
+    with contextlib.suppress(OSError, ValueError, AttributeError):  # gone, full, closed, none
+        sys.stdout.write(msgspec.json.encode(alert).decode() + "\n")
+        sys.stdout.flush()
 
 
 @contextlib.contextmanager

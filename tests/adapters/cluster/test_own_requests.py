@@ -34,5 +34,5 @@ def test_every_request_of_a_reading_is_known_in_the_log(tmp_path: Path) -> None:
     ours = [one for one in events if one.get("actor_agent", "").startswith("martello/")]
     assert len(ours) > 30
     for one in events:
-        asked = (one["api_id"], one["api_uri"], one["api_stage"], one["time"])
+        asked = (one["api_id"], one["api_verb"], one["api_uri"], one["api_stage"], one["time"])
         assert own.made(*asked) == (one in ours), one

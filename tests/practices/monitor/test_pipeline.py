@@ -6,6 +6,7 @@ from collections import Counter
 from random import Random
 from typing import Any
 
+import msgspec
 import pytest
 from tests.practices.monitor.alerts.test_attribute import CONTROLLER, opened, shell, write
 
@@ -203,8 +204,9 @@ def test_who_is_known_later_is_told_of_the_shell_that_he_opened_and_of_no_other(
 
 def test_requests_of_our_own_are_not_told_of() -> None:
     own, uri, second = Own(b"k" * 32), "/api/v1/pods", 1_000_000_000
-    name = own.name(uri, 100)
+    name = own.name("GET", uri, 100)
     ours = {"kind": "audit", "k8s_resource": "pods", "api_uri": uri, "time": 100 * second}
+    ours["api_verb"] = "list"
     pipeline = Pipeline(Pack([PODS]), own=own)
     rows = [
         {**ours, "id": "1", "api_id": name},
@@ -215,6 +217,31 @@ def test_requests_of_our_own_are_not_told_of() -> None:
     told = pipeline.feed(table("audit", rows))
     assert [one.event for alert in told for one in alert.evidence] == ["2", "3", "4"]
     assert pipeline.own == 1
+
+
+def test_what_an_earlier_run_has_told_of_goes_on() -> None:
+    """Our own requests stay ours, and while an alert is open nothing is learned."""
+    own, uri, second = Own(b"k" * 32), "/api/v1/pods", 1_000_000_000
+    often = Rule("C", "c", correlate=Correlation("count", ("MON-1",), ("kind",), 600, ">=", 2))
+    never = msgspec.structs.replace(SHELL, learn="never")
+    baselines = Baselines()
+    pipeline = Pipeline(Pack([PODS, often, never]), own=own, baselines=baselines)
+    ours = {"kind": "audit", "k8s_resource": "pods", "api_verb": "list", "api_uri": uri}
+    rows = []
+    for at in (100, 110):
+        name = own.name("GET", uri, at)
+        rows.append({**ours, "id": f"{at}", "api_id": name, "time": at * second})
+    pipeline.warm(table("audit", rows))
+    pipeline.warm(table("process", [{"id": "s", "source": "x", **shell(120)}]))
+    (alert,) = fed(
+        pipeline, {**ours, "api_id": "x", "time": 130 * second}, shell(140, proc_exe="/x")
+    )
+    assert (alert.rule, pipeline.own, pipeline.end()) == ("MON-131", 0, ())
+    again = {**rows[0], "id": "other", "time": 131 * second}  # an id that stood in the log
+    fed(pipeline, again)
+    assert pipeline.own == 0
+    values = [one.values["exe"].get("/x") for one in baselines.normals()]
+    assert [one.state for one in values if one] == ["waiting"]
 
 
 def test_one_act_is_one_hit_whatever_stages_the_log_tells_of() -> None:

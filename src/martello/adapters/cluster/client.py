@@ -256,7 +256,7 @@ class Client:
         )
         if self._access.own is not None:
             uri = request.url.raw_path.decode("ascii")
-            request.headers["Audit-ID"] = self._access.own.name(uri, time.time())
+            request.headers["Audit-ID"] = self._access.own.name(method, uri, time.time())
         return request
 
     def _judge(self, status: int, content: bytes) -> dict[str, Any]:

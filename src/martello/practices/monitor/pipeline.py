@@ -29,7 +29,8 @@ from martello.practices.monitor.noise.exceptions import Exceptions
 
 _ORIGIN: Final = "actor_origin"
 _WRITES: Final = ("create", "update", "patch")
-_NAMED: Final = ["api_id", "api_uri", "api_stage", "time"]  # of whose request it is
+# Whose request it is
+_NAMED: Final = ["api_id", "api_verb", "api_uri", "api_stage", "time", "api_ms"]
 _MINUTE: Final = 60_000_000_000
 
 
@@ -82,7 +83,9 @@ class Pipeline:
         if not rows.num_rows:
             return ()
         self._seen(rows)
+        count = rows.num_rows
         rows = self._others(rows)
+        self.own += count - rows.num_rows
         if not rows.num_rows:
             return ()
         amended = self._learn(rows) if rows["kind"][0].as_py() == "audit" else []
@@ -101,16 +104,19 @@ class Pipeline:
         self._grouping.resumed()
 
     def warm(self, rows: pa.Table) -> None:
-        """Takes events that an earlier run has told of: correlations, sessions and who wrote what
-        go on from them. Nothing is told, counted or learned.
+        """Takes events that an earlier run has told of: correlations, sessions, who wrote what and
+        where nothing is to be learned go on from them. Nothing is told, counted or learned.
         """
+        rows = self._others(rows)
         if not rows.num_rows:
             return
         if rows["kind"][0].as_py() == "audit":
             self._learn(rows)
         hits = [self._told(hit) for hit in self._hits(rows)]
         self._correlator.seen(*_came(rows))
-        self._correlator.add(hits, self._now())
+        for hit in (*hits, *self._correlator.add(hits, self._now())):
+            if hit.rule not in self._correlator.silent:
+                self._open_on(hit)
 
     def tick(self) -> tuple[Alert, ...]:
         """What is settled by the time alone: nothing has come for a while."""
@@ -209,7 +215,6 @@ class Pipeline:
         asked = rows.select(_NAMED).take(some) if len(some) else None
         made = [self._own.made(*_named(one)) for one in events(asked)] if asked is not None else []
         ours = [at for at, own in zip(some.to_pylist(), made, strict=True) if own]
-        self.own += len(ours)
         if not ours:
             return rows
         others = np.ones(rows.num_rows, dtype=bool)
@@ -237,9 +242,9 @@ def _came(rows: pa.Table) -> tuple[str, list[int]]:
     return rows["source"][0].as_py() or "", [one for one in times if one]
 
 
-def _named(event: Mapping[str, Any]) -> tuple[str, str, str, int]:
-    name, uri, stage = (event.get(one) or "" for one in _NAMED[:3])
-    return name, uri, stage, event.get("time") or 0
+def _named(event: Mapping[str, Any]) -> tuple[str, str, str, str, int, float]:
+    name, verb, uri, stage = (event.get(one) or "" for one in _NAMED[:4])
+    return name, verb, uri, stage, event.get("time") or 0, (event.get("api_ms") or 0) / 1000
 
 
 def distinct(rows: pa.Table, names: Iterable[str]) -> pa.Table:

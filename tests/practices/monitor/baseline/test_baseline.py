@@ -295,6 +295,18 @@ def test_b5_a_restart_does_not_make_learnable_what_an_open_alert_holds() -> None
     assert normal.values["exe"]["/usr/bin/nc"].state == WAITING
 
 
+def test_b5_a_log_that_is_behind_makes_nothing_learnable() -> None:
+    """Old events are read meanwhile; the alert is of another kind, and of now."""
+    baselines = learned(10)
+    at = 10 * MINUTE + 3 * HOUR
+    shell = process(at, "web-t1-0", "/bin/sh")
+    baselines.alerted({**shell, "kind": "priv", "seen": shell["time"]})
+    baselines.observe([process(at + MINUTE, "web-t1-0", "/usr/bin/nc")])
+    normal = baselines.of(LINEAGE)
+    assert normal is not None
+    assert normal.values["exe"]["/usr/bin/nc"].state == WAITING
+
+
 def test_b5_what_an_account_does_waits_while_an_alert_on_it_is_open() -> None:
     baselines = learned(10)
     request = verb(10 * MINUTE, "create", "pods/exec")

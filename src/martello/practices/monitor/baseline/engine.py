@@ -129,7 +129,9 @@ class Baselines:
         seen now waits for a person.
         """
         time = int(event.get("time") or event.get("seen") or 0)
-        time = min(time, self._now + _OPEN) if self._now else time
+        # A time far ahead is nobody's: it is not later than what is known to have come.
+        now = max(self._now, int(event.get("seen") or 0))
+        time = min(time, now + _OPEN) if now else time
         told = list(facts(event))
         of = workload(event)
         for entity in dict.fromkeys([*([of] if of else ()), *(one.of for one in told)]):

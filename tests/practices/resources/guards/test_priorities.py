@@ -314,3 +314,12 @@ def test_the_cheapest_guards_close_classes_that_are_not_used() -> None:
     ]
     placement = next(harm for harm in found.after.harms if harm.resource == "placement")
     assert not placement.victims
+
+
+def test_files_may_hold_pods_of_the_names_that_a_workload_gives() -> None:
+    """As `kubectl get -o yaml` writes them, without nodes: two of one name, of two owners."""
+    web = deployment("web", "shop")
+    twin = thing("Pod", "web-0", "shop", dict(web["spec"]["template"]["spec"]))
+    for raws in ((web, twin), (twin, web)):
+        _, proof = made(cluster(*raws), "shop")
+        assert proof.holds

@@ -261,8 +261,8 @@ class Stage:
     def _of_owner(self) -> dict[str, list[str]]:
         """The keys of each workload's pods here."""
         found: dict[str, list[str]] = {}
-        for key, owner in self._owners.items():
-            found.setdefault(owner, []).append(key)
+        for pod in self.pods:  # files may hold a pod of the name that a workload gives to its own
+            found.setdefault(pod.owner, []).append(pod.key)
         return found
 
     def _storage(self, pod: Pod) -> caps.Storage:

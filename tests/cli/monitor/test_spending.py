@@ -61,3 +61,15 @@ def test_what_was_not_kept_is_told_again() -> None:
     kept.full = False
     spending(cluster("2Gi"))
     assert len(kept.events) == 1
+
+
+def test_of_very_many_none_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("martello.cli.monitor.spending._MOST", 1)
+    kept = Kept()
+    spending = Spending(kept, Place("live"))
+    for _ in range(3):
+        spending(cluster("2Gi", pods="10"))
+    assert sorted(one["log_text"].split(":")[0] for one in kept.events) == [
+        "pods",
+        "requests.memory",
+    ]

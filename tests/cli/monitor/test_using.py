@@ -25,6 +25,7 @@ from martello.core.cluster import Cluster
 from martello.core.errors import BadInput, Unreachable
 from martello.core.resource import Nowhere, resource_of
 from martello.core.usage import Chunk, Counts, Gap, Owned
+from martello.practices.resources.usage.beyond import Usual
 from martello.store import usual
 from martello.store.state import State, open_state
 
@@ -114,6 +115,33 @@ def test_a_miner_is_told_once_a_day(state: State) -> None:
     watched.look()
     assert where.windows[1:] == [(NOW - 60, now[0] - 60)]
     assert len(kept.events) == 1
+
+
+def test_what_was_found_before_the_source_went_away_is_told(state: State) -> None:
+    """It is not found once more: a quarter of an hour is judged once."""
+
+    class Half(Means):
+        def chunks(self, since: float, until: float) -> Iterator[Chunk | Gap]:
+            yield from super().chunks(since, until)
+            raise Unreachable("the server is away")
+
+    kept, where, now = Kept(), Half(1.9), [NOW]
+    watched = watching(state, kept, where, now)
+    for kept.full, where.cores in ((True, 1.9), (False, 0.3)):
+        with pytest.raises(Unreachable):
+            watched.look()
+        now[0] += 900
+    (event,) = kept.events
+    assert event["time"] < NOW * 10**9
+
+
+def test_what_there_is_no_room_for_is_said(state: State) -> None:
+    kept, now = Kept(), [NOW]
+    watched = watching(state, kept, Means(), now)
+    watched.usual = Usual(most=0)
+    with pytest.raises(Unreachable, match="not all") as told:
+        watched.look()
+    assert told.value.why == "there is room for no more: 1 series are left out"
 
 
 def test_what_was_not_kept_is_told_again(state: State) -> None:

@@ -14,7 +14,7 @@ from martello.practices.resources.pressing import Pressing, of_quotas
 
 SOURCE: Final = "martello"
 REASON: Final = "QuotaNearlySpent"
-_MOST: Final = 1_000  # of one reading
+_MOST: Final = 1_000  # of one reading; the others by the next ones
 
 
 class Spending:
@@ -41,7 +41,8 @@ class Spending:
         if new:
             now = self._clock()
             self._keep(COLUMNS, lines([self._event(one, now) for one in new[:_MOST]]))
-        self._told = frozenset(found)
+        later = {(one.of, one.what) for one in new[_MOST:]}
+        self._told = frozenset(found) - later
 
     def _event(self, one: Pressing, now: int) -> Event:
         space, _, name = one.of.partition("/")

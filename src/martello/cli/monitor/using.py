@@ -13,7 +13,7 @@ from martello.adapters.intake.decode import COLUMNS, lines
 from martello.adapters.sensors.shape import Event, Place, identity, named
 from martello.cli.prometheus import spoken, unspoken
 from martello.core.cluster import Cluster
-from martello.core.errors import BadInput, Unreachable
+from martello.core.errors import BadInput, MartelloError, Unreachable
 from martello.core.sizing import Key
 from martello.core.usage import Chunk, Metric, Source
 from martello.practices.resources.usage.beyond import (
@@ -38,6 +38,7 @@ _PROMETHEUS: Final = 300.0  # seconds between two readings
 _SNAPSHOTS: Final = 60.0
 _LATE: Final = 60.0  # seconds until what is scraped can be asked for
 _MOST: Final = 1_000  # events of one body
+_MOST_FOUND: Final = 100_000  # that wait where nothing can be kept
 
 
 class Asked:
@@ -106,6 +107,7 @@ class Using:
         self._place = place._replace(node="")
         self._state = state
         self._clock = clock
+        self._found: list[Excess] = []  # what is to be told
         rows = usual.load(state, place.cluster)
         self.usual.load(_peak(row) for row in rows)
         # What was read before is known by day: the last day is read once more.
@@ -118,27 +120,43 @@ class Using:
         since = max(self._until, now - DAYS * DAY) if self._where.means else now - RECENT
         if self._where.means and since // SLOT == until // SLOT:
             return  # no further slot has ended
-        found: list[Excess] = []
+        failed: MartelloError | None = None
+        try:
+            why = self._read(since, until, now)
+        except MartelloError as error:  # what came before it counts, and does not come again
+            failed = error
+        else:
+            self._until = max(self._until, until)
+            if left := self.usual.left_out:
+                why = why or f"there is room for no more: {left} series are left out"
+            if why:
+                failed = Unreachable("not all of what containers use is known", why)
+        self.usual.forget(now)
+        self._tell(now)
+        changed = [_row(one) for one in self.usual.changed()]
+        usual.save(self._state, self._place.cluster, changed, int(now // DAY) - DAYS)
+        if failed is not None:
+            raise failed
+
+    def _read(self, since: float, until: float, now: float) -> str:
+        """Learns and judges; why not all is known, where that is so. Raises what asking raises."""
         why = ""
         for one in self._where.source().chunks(since, until):
             if isinstance(one, Chunk):
-                found += self.usual.take(one, now, means=self._where.means)
+                self._found += self.usual.take(one, now, means=self._where.means)
             elif one.of is None:
                 why = why or f"{one.what}: {one.why}"
-        self._until = max(self._until, until)
-        self.usual.forget(now)
-        self._tell(found, now)
-        changed = [_row(one) for one in self.usual.changed()]
-        usual.save(self._state, self._place.cluster, changed, int(now // DAY) - DAYS)
-        if why:
-            raise Unreachable("not all of what containers use is known", why)
+        return why
 
-    def _tell(self, found: list[Excess], now: float) -> None:
-        new = self.usual.untold(found)
+    def _tell(self, now: float) -> None:
+        """Tells what was found, and was not before."""
+        new = self.usual.untold(self._found)
+        self._found = self._found[-_MOST_FOUND:]
         for begin in range(0, len(new), _MOST):
             some = new[begin : begin + _MOST]
             self._keep(COLUMNS, lines([self._event(one, now) for one in some]))
             self.usual.told(some)
+        self._found = []
 
     def _event(self, one: Excess, now: float) -> Event:
         of = one.of

@@ -13,7 +13,10 @@ from tests.support.command import martello
 
 pytest.importorskip("pyarrow")
 
+from martello.adapters.sensors.pods import Pods
 from martello.cli.monitor import following
+from martello.cli.monitor.live_pods import live_pods
+from martello.core.errors import BadInput
 
 
 class Keeps:
@@ -93,3 +96,13 @@ def test_without_one_rule_or_room_for_its_key_it_does_not_begin(tmp_path: Path) 
     done = martello(*words, cwd=tmp_path, env={"XDG_STATE_HOME": str(tmp_path / "rule.yaml")})
     assert done.code == 4
     assert "cannot keep" in done.err
+
+
+@pytest.mark.parametrize("told", ["[" * 100_000, "{", "\udcff"])
+def test_pods_that_cannot_be_read_are_said(told: str, tmp_path: Path) -> None:
+    (tmp_path / "pods.json").write_text(told, encoding="utf-8", errors="surrogateescape")
+    flags = {"pods": str(tmp_path / "pods.json"), "context": "", "kubeconfig": ""}
+    read = live_pods(flags, Pods())
+    assert read is not None
+    with pytest.raises(BadInput, match=r"cannot read .*pods\.json"):
+        read()

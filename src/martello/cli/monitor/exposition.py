@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 from martello.cli.monitor.watch import Watch
 
@@ -15,14 +16,14 @@ def exposition(watch: Watch) -> str:
 def _lines(watch: Watch) -> Iterator[str]:
     pipeline = watch.judge.pipeline
     events = {
-        f'kind="{kind}",source="{source}"': n for (kind, source), n in watch.judge.events.items()
+        f'kind="{kind}",source="{source}"': n for (kind, source), n in _now(watch.judge.events)
     }
     yield from _family("events_total", "counter", "Events that were judged.", events)
-    severities = {f'severity="{name}"': count for name, count in watch.judge.alerts.items()}
+    severities = {f'severity="{name}"': count for name, count in _now(watch.judge.alerts)}
     yield from _family("alerts_total", "counter", "Alerts that began.", severities)
-    gaps = {f'source="{name}"': count for name, count in watch.keeper.missing.counts.items()}
+    gaps = {f'source="{name}"': count for name, count in _now(watch.keeper.missing.counts)}
     yield from _family("gaps_total", "counter", "Parts of a source that nobody has seen.", gaps)
-    silenced = {f'rule="{_text(name)}"': count for name, count in pipeline.silenced.items()}
+    silenced = {f'rule="{_text(name)}"': count for name, count in _now(pipeline.silenced)}
     yield from _family("silenced_total", "counter", "Hits that an exception took away.", silenced)
     baselines = pipeline.baselines
     for name, kind, meaning, value in (
@@ -40,8 +41,13 @@ def _lines(watch: Watch) -> Iterator[str]:
         ("trouble", "gauge", "1 where /readyz says no.", int(bool(watch.jobs.trouble))),
     ):
         yield from _family(name, kind, meaning, {"": value})
-    heard = {f'source="{_text(key)}"': at / 1e9 for key, at in watch.keeper.heard.items()}
+    heard = {f'source="{_text(key)}"': at / 1e9 for key, at in _now(watch.keeper.heard)}
     yield from _family("heard_timestamp_seconds", "gauge", "When a source last told.", heard)
+
+
+def _now(counts: dict[Any, Any]) -> list[tuple[Any, Any]]:
+    """What stands there now: other threads go on counting."""
+    return list(counts.copy().items())
 
 
 def _family(name: str, kind: str, meaning: str, values: Mapping[str, float]) -> Iterator[str]:

@@ -42,8 +42,9 @@ def _pods_of(file: str, pods: Adds) -> None:
 
     try:
         told = msgspec.json.decode(Path(file).read_bytes())
-    except (OSError, msgspec.DecodeError) as error:
-        raise BadInput(f"cannot read {file}", str(error), "kubectl get pods -A -o json") from None
+    except (OSError, msgspec.DecodeError, RecursionError) as error:
+        why = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
+        raise BadInput(f"cannot read {file}", why, "kubectl get pods -A -o json") from None
     items = told.get("items") if isinstance(told, dict) else told
     for one in items if isinstance(items, list) else ():
         if isinstance(one, dict):

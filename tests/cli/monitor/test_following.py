@@ -102,7 +102,5 @@ def test_without_one_rule_or_room_for_its_key_it_does_not_begin(tmp_path: Path) 
 def test_pods_that_cannot_be_read_are_said(told: str, tmp_path: Path) -> None:
     (tmp_path / "pods.json").write_text(told, encoding="utf-8", errors="surrogateescape")
     flags = {"pods": str(tmp_path / "pods.json"), "context": "", "kubeconfig": ""}
-    read = live_pods(flags, Pods())
-    assert read is not None
     with pytest.raises(BadInput, match=r"cannot read .*pods\.json"):
-        read()
+        live_pods(flags, Pods())

@@ -70,7 +70,8 @@ class World:
             self.owners.setdefault(pod.owner, []).append(pod)
             here[pod.node].append(pod)
         # Those of one node together: what is known of it is at hand while they are asked about.
-        self.owners = dict(sorted(self.owners.items(), key=lambda item: item[1][0].node))
+        number = {node.name: at for at, node in enumerate(nodes)}
+        self.owners = dict(sorted(self.owners.items(), key=lambda item: number[item[1][0].node]))
         self.left = tuple(dict.fromkeys(p.owner for p in given if p.owner not in self.owners))
         self.stages = {node.name: Stage(node, here[node.name]) for node in nodes}
         accounts: dict[str, set[str]] = {}

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from tests.support.command import Done, martello
+from tests.support.command import Done
 from tests.support.filled import EVERYTHING, Filled
+from tests.support.forked import martello
 
 pytestmark = pytest.mark.apiserver
 

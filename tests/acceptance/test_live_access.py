@@ -11,9 +11,10 @@ from typing import Any, NamedTuple
 import pytest
 import yaml
 from tests.support.apiserver import ApiServer
-from tests.support.command import Done, martello
+from tests.support.command import Done
 from tests.support.corners import UNFILLED, VALUES
 from tests.support.filled import Filled
+from tests.support.forked import martello
 
 from martello.adapters.cluster.kinds import REQUIRED, Kind
 from martello.catalogue.load import load

@@ -10,7 +10,8 @@ from typing import Any, Final
 
 import pytest
 from tests.support.apiserver import ApiServer, Missing, run
-from tests.support.command import Done, martello
+from tests.support.command import Done
+from tests.support.forked import martello
 
 from martello.adapters.manifests import read_paths
 from martello.core.resource import Resource

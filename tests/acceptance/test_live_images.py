@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 import pytest
 from tests.support import shop
 from tests.support.apiserver import ApiServer
-from tests.support.command import Done, martello
+from tests.support.command import Done
+from tests.support.forked import martello
 from tests.support.images import Image, image, layer, write_layout
 from tests.support.registry import Missing, running, skopeo
 

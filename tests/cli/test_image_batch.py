@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 from tests.support import shop
-from tests.support.command import Done, martello
+from tests.support.command import Done
+from tests.support.forked import martello
 from tests.support.images import Image, docker_archive, image, layer, write_layout
 from tests.support.registry import Missing, RealRegistry, running, skopeo
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 from tests.gate.test_images import API, SHOP
-from tests.support.command import martello
+from tests.support.forked import martello
 from tests.support.gate import BAD, GOOD, NEW, Ledger, containers, made
 
 from martello.core.approval import DENY

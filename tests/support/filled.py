@@ -9,8 +9,9 @@ from typing import Any, Final, NamedTuple
 
 import yaml
 from tests.support.apiserver import ApiServer, run
-from tests.support.command import Done, martello
+from tests.support.command import Done
 from tests.support.corners import corners
+from tests.support.forked import martello
 from tests.support.generated import objects
 
 from martello.demo import texts

@@ -133,9 +133,15 @@ def end() -> None:
 
 
 def _imported() -> None:
+    import martello.adapters.manifests.read
+    import martello.catalogue.scan
     import martello.cli.commands.image
+    import martello.cli.commands.scan
     import martello.cli.images.scanning
+    import martello.cli.run
+    import martello.practices.access
     import martello.practices.images.scan
+    import martello.practices.network
     import martello.report.images.model
     import martello.store.facts  # noqa: F401
 

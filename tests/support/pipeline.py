@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from tests.support import shop
-from tests.support.command import SRC, Done, martello
+from tests.support.command import SRC, Done
+from tests.support.forked import martello
 from tests.support.images import Image, docker_archive, image, index, layer, write_layout
 from tests.support.registry import RealRegistry, skopeo
 

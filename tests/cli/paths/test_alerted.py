@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.support.command import martello
+from tests.support.forked import martello
 
 from martello.cli.paths.alerted import uses
 from martello.core.alert import Alert, Evidence

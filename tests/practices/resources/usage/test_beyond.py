@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from martello.core.usage import Chunk, Metric, Owned
 from martello.practices.resources.sizing import families
@@ -166,7 +167,11 @@ def test_it_is_told_once_a_day_in_the_pod_that_uses_most() -> None:
     assert usual.untold(found) == []
     again = Usual()
     again.load(usual.changed())
-    assert again.untold(found) == []
+    for one in (usual, again):
+        assert one.untold(found) == []
+        little, much = (replace(worst, used=worst.used * factor) for factor in (1.4, 1.6))
+        assert one.untold([*found, little]) == []
+        assert [each.used for each in one.untold([*found, much])] == [much.used]
     again.forget(BEGIN + 40 * DAY)
     assert again.untold(found) == [worst]
 

@@ -108,7 +108,7 @@ class Usual:
         self._today: dict[tuple[Owned, Metric], _Today] = {}
         self._open: dict[tuple[Owned, Metric, str], _Open] = {}
         self._changed: set[tuple[_What, int]] = set()
-        self._told: set[tuple[Key, Metric, int]] = set()
+        self._told: dict[tuple[Key, Metric, int], float] = {}  # the most that was told of a day
 
     def __len__(self) -> int:
         """Of how many containers of workloads something is known, each metric counted."""
@@ -138,8 +138,9 @@ class Usual:
             self._learn(chunk, DAY, np.array([slot]), np.array([each]))
 
     def untold(self, found: Iterable[Excess]) -> list[Excess]:
-        """What is to be told of these: once a day for each container of a workload and metric, in
-        the pod that uses the most.
+        """What is to be told of these, in the pod that uses the most: once a day for each container
+        of a workload and metric, and again where it is clearly more than was told, lest little
+        hides much.
         """
         by: dict[tuple[Key, Metric, int], dict[str, Excess]] = {}
         for one in found:
@@ -149,8 +150,8 @@ class Usual:
                 pods[one.of.pod] = one
         worst = []
         for day, pods in sorted(by.items()):
-            if day not in self._told:
-                most = max(pods.values(), key=lambda one: one.used)
+            most = max(pods.values(), key=lambda one: one.used)
+            if most.used > FACTOR * self._told.get(day, 0.0):
                 worst.append(msgspec.structs.replace(most, more=len(pods) - 1))
         return worst
 
@@ -158,7 +159,7 @@ class Usual:
         """These were told."""
         for one in found:
             key, metric, day = _day(one)
-            self._told.add((key, metric, day))
+            self._told[key, metric, day] = max(one.used, self._told.get((key, metric, day), 0.0))
             self._changed.add(((key, metric, QUARTER), day))
 
     def changed(self) -> list[Peak]:
@@ -178,7 +179,7 @@ class Usual:
             if metric in ROOM and seconds in (QUARTER, DAY):
                 self._raise((key, metric, seconds), day, most)
                 if told:
-                    self._told.add((key, metric, day))
+                    self._told[key, metric, day] = most
         self._changed.clear()
 
     def forget(self, now: float) -> None:
@@ -189,7 +190,7 @@ class Usual:
                 del days[day]
             if not days:
                 del self._days[what]
-        self._told = {one for one in self._told if one[2] >= first}
+        self._told = {one: used for one, used in self._told.items() if one[2] >= first}
         slot = int(now // SLOT) - 3
         self._open = {key: one for key, one in self._open.items() if one.slot >= slot}
         self._today = {of: one for of, one in self._today.items() if one.day > first + DAYS - 2}

@@ -184,6 +184,18 @@ def test_a_pod_that_starts_is_not_judged_by_its_start() -> None:
     assert not told(usual, [5.0], BEGIN + 3 * SLOT, of=WEB, series="/another")  # started anew
 
 
+def test_who_starts_anew_again_and_again_is_judged() -> None:
+    """A miner that ends each quarter of an hour, so that each of its series is one mean."""
+    usual = known()
+    found = [
+        told(usual, [4.0], BEGIN + number * SLOT, series=f"/{number}") for number in range(1, 21)
+    ]
+    assert not found[0]  # a start
+    assert len([one for one in found if one]) >= 17
+    usual.forget(BEGIN + DAY)
+    assert not told(usual, [9.0], BEGIN + DAY, series="/later")
+
+
 def test_what_is_long_past_is_learned_and_not_told() -> None:
     usual = known()
     times = ends(BEGIN, 12)

@@ -36,6 +36,7 @@ METRICS: Final = tuple(ROOM)
 RECENT: Final = 2 * 3600.0  # seconds: what is older is learned and not judged
 QUARTER: Final = int(SLOT)
 _WHOLE: Final = 72  # slots without which a day's mean is not known
+_ANEW: Final = 8  # slots in which one start of a container is left out
 _SAMPLES: Final = 3  # of a slot, over half of it at least: else its mean is not known
 _MOST: Final = 300_000  # workloads' containers and metrics, and as many series of pods
 
@@ -108,6 +109,7 @@ class Usual:
         self._today: dict[tuple[Owned, Metric], _Today] = {}
         self._open: dict[tuple[Owned, Metric, str], _Open] = {}
         self._changed: set[tuple[_What, int]] = set()
+        self._starts: dict[tuple[Owned, Metric], int] = {}  # the slot of one that was left out
         self._told: dict[tuple[Key, Metric, int], float] = {}  # the most that was told of a day
 
     def __len__(self) -> int:
@@ -117,7 +119,7 @@ class Usual:
     def take(self, chunk: Chunk, now: float, *, means: bool = False) -> Iterator[Excess]:
         """Learns from samples up to `now` (seconds since the epoch), and judges those that are
         recent. `means`: they are means over slots already, each told at its end. A series' first
-        one is left out: it holds a start.
+        one is left out, as it holds a start, but not of a container that starts again and again.
         """
         if chunk.metric not in ROOM or not chunk.of.workload:
             return
@@ -192,6 +194,7 @@ class Usual:
                 del self._days[what]
         self._told = {one: used for one, used in self._told.items() if one[2] >= first}
         slot = int(now // SLOT) - 3
+        self._starts = {key: at for key, at in self._starts.items() if at >= slot - _ANEW}
         self._open = {key: one for key, one in self._open.items() if one.slot >= slot}
         self._today = {of: one for of, one in self._today.items() if one.day > first + DAYS - 2}
         self.left_out = 0
@@ -206,13 +209,25 @@ class Usual:
             return slots[:0], values[:0]
         last = int(slots[-1])
         if before is None:
-            slots, values = slots[1:], values[1:]
+            skipped = self._starts_seldom(chunk, int(slots[0]))
+            slots, values = slots[skipped:], values[skipped:]
         else:
             new = slots > before.slot
             slots, values = slots[new], values[new]
             last = max(last, before.slot)
         self._open[key] = _Open(last, times[-1], times[-1])
         return slots, values
+
+    def _starts_seldom(self, chunk: Chunk, slot: int) -> bool:
+        """Whether a series' first slot is to be left out: not where the same container has started
+        shortly before, else who starts anew all the time were never judged.
+        """
+        key = (chunk.of, chunk.metric)
+        if 0 < slot - self._starts.get(key, slot) <= _ANEW:
+            return False
+        if len(self._starts) < self._most:
+            self._starts[key] = slot
+        return True
 
     def _summed(self, chunk: Chunk, times: Array, values: Array) -> tuple[Any, Array]:
         """Slots that have ended, and the means over them."""

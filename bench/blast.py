@@ -10,7 +10,7 @@ step for each victim it names, after one order a node that all its attackers sha
 given what it can use of the engine's own code (an order, a division of processors), and writes no
 report; the engine's seconds hold all from bare pods to scores. So 50 times is asked where nodes are
 full, at the 110 pods that a kubelet takes by default, and not at 20 or 30: there a fiftieth of a
-played attack is 25 to 50 µs, less than it takes to name its thirty to forty victims in Python with
+played attack is 30 to 60 µs, less than it takes to name its thirty to forty victims in Python with
 the order's share of work. There the ratio that is held is told by LEAST, with room for a busy
 machine.
 """

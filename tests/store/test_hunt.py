@@ -274,6 +274,19 @@ def test_every_answer_has_its_coverage(store: Store) -> None:
     assert _rows(store, "SELECT count(*), sum(ev_count)::BIGINT FROM gaps") == [(2, 620)]
 
 
+def test_what_lies_before_the_first_event_is_not_called_known(store: Store) -> None:
+    nothing = _run(store, "SELECT 1")
+    assert nothing.coverage.says.startswith("coverage 0 %: nothing was ever kept here")
+    assert not nothing.complete
+    store.write(audit_events(600))
+    told = _run(store, "SELECT 1", since=AT - 60_000_000, until=AT + 600_000_000)
+    assert "since 2026-" in told.coverage.says
+    assert told.coverage.says.endswith("nothing is kept of before")
+    assert told.complete
+    late = coverage(0, 100, [Missing("a", "s", 90, 100, "")], 80)
+    assert late.share == pytest.approx(0.5)
+
+
 def test_gaps_that_overlap_count_once() -> None:
     assert covered([(0, 10), (5, 7), (10, 12), (20, 21)]) == 13
     assert covered([]) == 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import UTC, datetime
 
 import msgspec
 
@@ -19,16 +20,19 @@ class Missing(msgspec.Struct, frozen=True):
 
 
 class Coverage(msgspec.Struct, frozen=True):
-    """A window in microseconds, and its gaps."""
+    """A window in microseconds, and its gaps. Of what lies before `begun`, the first that was ever
+    kept, nothing is known; None: nothing was ever kept.
+    """
 
     since: int
     until: int
     gaps: tuple[Missing, ...] = ()
+    begun: int | None = 0
 
     @property
     def share(self) -> float:
         """The part of the window without a gap, between 0 and 1."""
-        whole = self.until - self.since
+        whole = self.until - max(self.since, self.begun or 0)
         return 1.0 if whole <= 0 else max(0.0, 1 - self.missing / whole)
 
     @property
@@ -39,6 +43,19 @@ class Coverage(msgspec.Struct, frozen=True):
     @property
     def says(self) -> str:
         """As a hunt prints it."""
+        if self.begun is None:
+            return "coverage 0 %: nothing was ever kept here (martello monitor run keeps)"
+        late = self.since < self.begun
+        when = f" since {_clock(self.begun)}, nothing is kept of before" if late else ""
+        return self._gaps + when
+
+    @property
+    def complete(self) -> bool:
+        """Whether something was kept, and no gap is known."""
+        return self.begun is not None and not self.gaps
+
+    @property
+    def _gaps(self) -> str:
         if not self.gaps:
             return "coverage 100 %: no gap is known"
         clusters = sorted({gap.cluster for gap in self.gaps})
@@ -48,7 +65,7 @@ class Coverage(msgspec.Struct, frozen=True):
         return f"coverage {share:.2f} % ({gaps}, {_span(self.missing)})"
 
 
-def coverage(since: int, until: int, gaps: Iterable[Missing]) -> Coverage:
+def coverage(since: int, until: int, gaps: Iterable[Missing], begun: int | None = 0) -> Coverage:
     """The gaps that touch a window, cut to it."""
     cut = (
         msgspec.structs.replace(gap, first=max(gap.first, since), last=min(gap.last, until))
@@ -56,7 +73,7 @@ def coverage(since: int, until: int, gaps: Iterable[Missing]) -> Coverage:
         if gap.first < until and gap.last >= since
     )
     ordered = sorted(cut, key=lambda gap: (gap.first, gap.last, gap.cluster, gap.source))
-    return Coverage(since, until, tuple(ordered))
+    return Coverage(since, until, tuple(ordered), begun)
 
 
 def covered(spans: Iterable[tuple[int, int]]) -> int:
@@ -67,6 +84,10 @@ def covered(spans: Iterable[tuple[int, int]]) -> int:
         total += max(0, last - start)
         end = last if end is None else max(end, last)
     return total
+
+
+def _clock(micros: int) -> str:
+    return datetime.fromtimestamp(micros / 1_000_000, UTC).strftime("%Y-%m-%d %H:%M")
 
 
 def _span(micros: int) -> str:

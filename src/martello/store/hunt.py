@@ -89,7 +89,7 @@ class Answer(msgspec.Struct, frozen=True):
     @property
     def complete(self) -> bool:
         """Whether the answer rests on everything that happened: else exit 3."""
-        return not self.unassessed and not self.coverage.gaps
+        return not self.unassessed and self.coverage.complete
 
 
 def run(
@@ -159,7 +159,7 @@ def known_gaps(
         except MartelloError as error:
             why = f"nobody can read what was missing: {error.what}"
             found.append(Missing(one.cluster, one.source, one.first_at, one.last_at, why))
-    return coverage(since, until, found)
+    return coverage(since, until, found, segments.begun(state, clusters))
 
 
 def _gaps(rows: pa.Table) -> Iterator[Missing]:

@@ -192,9 +192,15 @@ def _sorted(rows: pa.Table) -> pa.Table:
 
 
 def parse(content: bytes, path: str, columns: Sequence[str] | None = None) -> pa.Table:
-    """The table of a Parquet file. Raises Unreachable."""
+    """The table of a Parquet file. Raises Unreachable.
+
+    Arrow's threads may let go of the bytes a moment after the answer is there. Bytes of Python's
+    they could not let go of while Python ends: the process would be aborted. So these are Arrow's.
+    """
+    held = pa.allocate_buffer(len(content))
+    memoryview(held).cast("B")[:] = content
     try:
-        source = pa.BufferReader(content)
+        source = pa.BufferReader(held)
         return pq.read_table(source, columns=columns, partitioning=None)
     except (pa.ArrowException, OSError) as error:
         why = "it is cut or damaged"

@@ -195,6 +195,16 @@ def entries(connection: Connection, *conditions: Any) -> tuple[Entry, ...]:
     )
 
 
+def begun(state: State, clusters: Sequence[str] = ()) -> int | None:
+    """When what is kept begins (microseconds); None where nothing is."""
+    query = select(func.min(segment.c.first_at)).where(segment.c.columns_ended_at == 0)
+    if clusters:
+        query = query.where(segment.c.cluster.in_(clusters))
+    with state.reading() as connection:
+        found = connection.execute(query).scalar_one()
+    return None if found is None else int(found)
+
+
 def counts(state: State) -> tuple[int, int]:
     """How many segments there are to read, and their rows."""
     query = select(func.count(), func.coalesce(func.sum(segment.c.rows), 0))

@@ -31,6 +31,28 @@ def command(words: tuple[str, ...], policies: tuple[str, ...]) -> None:
             why = "this explains checks; what a vulnerability means depends on the image"
             raise BadInput(f"{word} is no check", why, f"martello image explain {word} TARGET")
     by_id = {check.id: check for check in checks}
-    pages = [text(by_id[id]) for word in words for id in sorted(named(checks, [word]))]
+    try:
+        pages = [text(by_id[id]) for word in words for id in sorted(named(checks, [word]))]
+    except BadInput:
+        _rules(words)
+        raise
     pages = ["\n".join(map(clean, page.split("\n"))) for page in pages]
     click.echo(f"\n{'-' * 72}\n".join(pages))
+
+
+def _rules(words: tuple[str, ...]) -> None:
+    """Raises BadInput where one of them is no check but a rule of the monitor."""
+    from martello.core.errors import BadInput
+
+    if not any(word.upper().startswith("MON-") for word in words):
+        return
+    try:
+        from martello.practices.monitor.packs import default
+    except ModuleNotFoundError:  # rules are of an extra
+        return
+    rules = default().rules
+    for word in words:
+        if word.upper() in rules:
+            why = "checks judge manifests, rules judge events"
+            next = f"martello monitor rules show {word.upper()}"
+            raise BadInput(f"{word} is no check but a rule of the monitor", why, next)

@@ -66,6 +66,7 @@ def _listed(state: State, where: Places, flags: dict[str, Any]) -> report.Listed
         and _fits(flags["rule_names"], one.rule, one.title)
         and _fits(flags["namespaces"], one.entity.get("k8s_ns", ""))
     )
+    chosen = tuple(sorted(chosen, key=lambda a: (-a.last, -SEVERITIES.index(a.severity), a.id)))
     sinks = tuple(
         report.Standing(name, one.waiting, one.dead)
         for name, one in outbox.standing().items()
@@ -87,7 +88,7 @@ def _coverage(state: State, where: Places, since: int, until: int) -> tuple[str,
     from martello.store.lake import Lake
 
     covered = known_gaps(state, Lake(open_files(where.lake)), since, until, ())
-    return covered.says, not covered.gaps
+    return covered.says, covered.complete
 
 
 def _fits(globs: Sequence[str], *words: str) -> bool:

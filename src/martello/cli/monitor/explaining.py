@@ -8,7 +8,18 @@ from typing import Any, Final
 
 import pyarrow as pa  # type: ignore[import-untyped]
 
-from martello.practices.monitor.engine.ir import Atom, Call, Column, Literally, Pointer, Term
+from martello.practices.monitor.engine.ir import (
+    And,
+    Atom,
+    Call,
+    Column,
+    Constant,
+    Literally,
+    Node,
+    Not,
+    Pointer,
+    Term,
+)
 from martello.practices.monitor.engine.rule import Pack, Rule
 from martello.practices.monitor.engine.say import plain
 from martello.practices.monitor.engine.scalar import explain, holds
@@ -16,6 +27,8 @@ from martello.practices.monitor.validation import check
 from martello.report.monitor.model import Explained, Near
 
 _KEPT: Final = 3
+_DEEPEST: Final = 40
+_LONGEST: Final = 2_000  # characters of a condition
 _MOST: Final = 200_000  # events looked at for each rule
 
 
@@ -73,6 +86,22 @@ class Explaining:
         return Explained(rule.id, rule.title, verdict.state, verdict.why, hits, near)
 
 
+def sentence(node: Node, depth: int = 0) -> str:
+    """A condition as a person reads it; what is nested too deep, or is too long, ends in `…`."""
+    if depth > _DEEPEST:
+        return "…"
+    if isinstance(node, Atom):
+        return words(node)
+    if isinstance(node, Constant):
+        return "always" if node.value else "never"
+    if isinstance(node, Not):
+        inner = sentence(node.part, depth + 1)
+        return f"not ({inner})" if isinstance(node.part, And) else f"not {inner}"
+    parts = [sentence(part, depth + 1) for part in node.parts]
+    text = " and ".join(parts) if isinstance(node, And) else f"({' or '.join(parts)})"
+    return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
+
+
 def words(atom: Atom) -> str:
     """A comparison as a person reads it: `api_verb in (get, list)`."""
     if isinstance(atom.operand, tuple):
@@ -82,7 +111,7 @@ def words(atom: Atom) -> str:
     else:
         operand = _term(atom.operand)
     over = "" if atom.over == "one" else f"{atom.over} "
-    return f"{_term(atom.term)} {atom.op} {over}{operand}".rstrip(" ()")
+    return f"{_term(atom.term)} {atom.op} {over}{operand}".removesuffix("()").rstrip()
 
 
 def _term(term: Term) -> str:

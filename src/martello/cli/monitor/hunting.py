@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Iterator
-from typing import IO, Any, Final
+from typing import IO, Any, Final, cast
 
 import pyarrow as pa  # type: ignore[import-untyped]
 
@@ -39,7 +39,11 @@ _WIDEST: Final = 60  # columns of one value on a screen
 def hunt_command(sql: str, flags: dict[str, Any]) -> int:
     """Asks, and tells; 3 where something of the window is not known."""
     if bool(sql) == bool(flags["rule_names"]):
-        raise BadInput("nothing to hunt for", "a query or --rule, and not both", "see --help")
+        raise BadInput(
+            "nothing to hunt for",
+            "it takes a query or --rule, and not both",
+            "martello monitor hunt --help",
+        )
     where = places(flags["state"], flags["lake"])
     with open_state(where.state) as state:
         lake = Lake(open_files(where.lake))
@@ -64,7 +68,7 @@ def _query(state: State, lake: Lake, sql: str, flags: dict[str, Any]) -> int:
             for line in _told(found):
                 out.write(f"{line}\n")
         elif format in ("json", "jsonl"):
-            rows = found.table.to_pylist()
+            rows = _listed(found.table)
             texts = [encoded(_plain(row)) for row in rows]
             body = "[\n" + ",\n".join(texts) + "\n]\n" if format == "json" else "\n".join(texts)
             out.write(body + ("\n" if format == "jsonl" and texts else ""))
@@ -73,7 +77,7 @@ def _query(state: State, lake: Lake, sql: str, flags: dict[str, Any]) -> int:
 
             writer = csv.writer(out)
             writer.writerow(found.table.column_names)
-            for row in found.table.to_pylist():
+            for row in _listed(found.table):
                 writer.writerow(["" if v is None else clean(str(v)) for v in row.values()])
 
     outputs = parse_outputs(flags["outputs"] or ("table",), FORMATS)
@@ -98,7 +102,7 @@ def _parquet(table: pa.Table, file: str) -> None:
 def table_lines(table: pa.Table, screen: Screen) -> Iterator[str]:
     """A table for the screen: a column as wide as its values, long ones cut."""
     names = [clean(name) for name in table.column_names]
-    rows = [[_cell(value) for value in row.values()] for row in table.to_pylist()]
+    rows = [[_cell(value) for value in row.values()] for row in _listed(table)]
     if not rows:
         yield "no rows"
         return
@@ -109,6 +113,30 @@ def table_lines(table: pa.Table, screen: Screen) -> Iterator[str]:
     for row in (names, *rows):
         cells = [pad(cell, size) for cell, size in zip(row, sizes, strict=True)]
         yield "  ".join(cells).rstrip()
+
+
+def _listed(table: pa.Table) -> list[dict[str, Any]]:
+    """The rows of a table. Python knows neither nanoseconds nor years beyond 9999: times that it
+    cannot hold are told as text, with all their digits.
+    """
+    try:
+        return cast(list[dict[str, Any]], table.to_pylist())
+    except (ValueError, OverflowError):
+        fields = [field.with_type(_as_text(field.type)) for field in table.schema]
+        return cast(list[dict[str, Any]], table.cast(pa.schema(fields)).to_pylist())
+
+
+def _as_text(kind: pa.DataType) -> pa.DataType:
+    """The type with every time in it a text."""
+    if pa.types.is_timestamp(kind) or pa.types.is_date(kind) or pa.types.is_time(kind):
+        return pa.string()
+    if pa.types.is_map(kind):
+        return pa.map_(_as_text(kind.key_type), _as_text(kind.item_type))
+    if pa.types.is_list(kind):
+        return pa.list_(_as_text(kind.value_type))
+    if pa.types.is_struct(kind):
+        return pa.struct([field.with_type(_as_text(field.type)) for field in kind])
+    return kind
 
 
 def _cell(value: Any) -> str:
@@ -167,7 +195,7 @@ def _rules(state: State, lake: Lake, flags: dict[str, Any]) -> int:
         out.write(whole if format == "json" else "".join(f"{one}\n" for one in texts))
 
     write_each(parse_outputs(flags["outputs"] or ("table",), ("table", "json", "jsonl")), write)
-    return 3 if covered.gaps or history.unread or history.bare else 0
+    return 3 if not covered.complete or history.unread or history.bare else 0
 
 
 def _read(history: History, covered: Coverage) -> Iterator[str]:
@@ -177,7 +205,7 @@ def _read(history: History, covered: Coverage) -> Iterator[str]:
     if history.bare:
         count = plural(history.bare, "segment")
         yield f"unassessed: what {count} were read from is no longer kept, and the rule asks for it"
-    yield covered.says
+    yield covered.says + ("" if covered.complete else ": exit 3")
 
 
 def _with_parts(pack: Pack, names: list[str]) -> list[Rule]:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import IO, Any, Final
 
-from martello.cli.monitor.explaining import words
+from martello.cli.monitor.explaining import sentence, words
+from martello.cli.monitor.replaying import only
 from martello.cli.outputs import write_each
 from martello.cli.reports import parse_outputs
 from martello.practices.monitor import packs
-from martello.practices.monitor.engine.rule import SEVERITIES
+from martello.practices.monitor.engine.rule import SEVERITIES, Pack, Rule
 from martello.practices.monitor.problems import Loaded
 from martello.practices.monitor.validation import check
 from martello.practices.monitor.validation.coverage import coverage
@@ -20,6 +21,20 @@ from martello.report.text import clean, encoded, hanging, pad, plural
 
 CONNECTED: Final = ("audit", "bpftrace")
 _FORMATS: Final = ("text", "json")
+_SHOWN: Final = (
+    "id",
+    "title",
+    "severity",
+    "kinds",
+    "say",
+    "why",
+    "fix",
+    "group",
+    "attack",
+    "aliases",
+    "correlate",
+    "unassessed",
+)
 
 
 def check_command(paths: Sequence[str], flags: dict[str, Any]) -> int:
@@ -36,7 +51,7 @@ def check_command(paths: Sequence[str], flags: dict[str, Any]) -> int:
                 continue
             on = f" on {', '.join(one.on)}" if one.on else ""
             state = {check.NEVER: "can never fire"}.get(one.state, one.state + on)
-            text = f"{clean(one.rule.title)}  {state}"
+            text = f"{clean(_name(one.rule))}  {state}"
             yield from hanging(text, screen.width, 2)
             for note in one.notes:
                 yield from hanging(f"  {clean(str(note))}", screen.width, 4)
@@ -104,6 +119,42 @@ def list_command(paths: Sequence[str], flags: dict[str, Any]) -> int:
     return 1 if loaded.errors else 0
 
 
+def show_command(names: Sequence[str], flags: dict[str, Any]) -> int:
+    """All that is known of some rules; 0. Raises BadInput."""
+    pack = packs.named(flags["rules"]).pack
+    rules = [pack.rules[id] for id in only(pack, names)]
+
+    def lines(screen: Screen) -> Iterator[str]:
+        for rule in rules:
+            yield from hanging(f"{pad(rule.severity, 9)} {clean(_name(rule))}", screen.width, 10)
+            for word, text in _facts(pack, rule):
+                if text:
+                    yield from hanging(f"  {pad(word, 8)}{clean(text)}", screen.width, 10)
+
+    def body() -> Any:
+        return {"rules": [{name: getattr(rule, name) for name in _SHOWN} for rule in rules]}
+
+    _tell(flags, lines, body)
+    return 0
+
+
+def _facts(pack: Pack, rule: Rule) -> Iterator[tuple[str, str]]:
+    """What a rule is, in words."""
+    yield "why", rule.why
+    yield "fix", rule.fix
+    yield "events", ", ".join(rule.kinds)
+    if rule.correlate is not None:
+        parts = [_name(pack.rules[id]) if id in pack.rules else id for id in rule.correlate.of]
+        yield "made of", f"{rule.correlate.type} of {'; '.join(parts)}"
+    else:
+        yield "when", sentence(rule.tree)
+    yield "group", ", ".join(rule.group)
+    yield "attack", ", ".join(rule.attack)
+    yield "other", ", ".join(rule.aliases)
+    yield "written", f"{rule.source.file}:{rule.source.line}" if rule.source.file else ""
+    yield "cannot", rule.unassessed
+
+
 def test_command(paths: Sequence[str], flags: dict[str, Any]) -> int:
     """Runs the tests of rules; 1 where one fails."""
     loaded = packs.named(paths)
@@ -164,6 +215,11 @@ def coverage_command(paths: Sequence[str], flags: dict[str, Any]) -> int:
 
     _tell(flags, lines, body)
     return 0
+
+
+def _name(rule: Rule) -> str:
+    """The id and the title; rules of others have a title alone."""
+    return rule.title if rule.id.endswith(rule.title) else f"{rule.id}  {rule.title}"
 
 
 def _problems(loaded: Loaded, screen: Screen) -> Iterator[str]:

@@ -29,6 +29,7 @@ from martello.practices.monitor.sources import feeds
 from martello.practices.monitor.validation import check
 from martello.report.model import Screen
 from martello.report.monitor.model import Lost, Replayed, Unable
+from martello.report.text import plural
 from martello.store.coverage import covered
 
 DEMO: Final = str(parts_of("martello.demo") / "audit.log")
@@ -84,7 +85,9 @@ def replayed(files: Sequence[str], loaded: Loaded, flags: dict[str, Any]) -> Rep
     found = tuple(sorted(alerts.values(), key=lambda a: (a.first, a.id)))
     unable = _unable(judged.verdicts, sources)
     gap_count = sum(one.gap_count for one in archives)
-    code, because = verdict(found, flags["fail_on"] or "high", gap_count + lost.count, unable)
+    unread = len(loaded.errors)
+    missed = gap_count + lost.count
+    code, because = verdict(found, flags["fail_on"] or "high", missed, unable, unread)
     return Replayed(
         dict(pipeline.events),
         pipeline.first,
@@ -169,18 +172,26 @@ def _unable(verdicts: Sequence[check.Verdict], sources: Sequence[str]) -> tuple[
 
 
 def verdict(
-    alerts: Sequence[Alert], fail_on: str, gaps: int, unable: Sequence[Unable]
+    alerts: Sequence[Alert],
+    fail_on: str,
+    gaps: int,
+    unable: Sequence[Unable],
+    unread: int = 0,
 ) -> tuple[int, str]:
-    """The exit code and its reason."""
+    """The exit code and its reason. `unread` counts what is wrong in the files of rules."""
     if fail_on != "never":
         least = SEVERITIES.index(fail_on)
         failing = [one.severity for one in alerts if SEVERITIES.index(one.severity) >= least]
         if failing:
             counts = [f"{failing.count(s)} {s}" for s in reversed(SEVERITIES) if s in failing]
             return 1, f"{', '.join(counts)} (fail-on {fail_on})"
-    if gaps or unable:
+    if gaps or unable or unread:
         rules = sum(len(one.rules) for one in unable)
-        parts = [f"{gaps:,} gaps" if gaps else "", f"{rules:,} rules unassessed" if rules else ""]
+        parts = [
+            plural(gaps, "gap") if gaps else "",
+            f"{plural(rules, 'rule')} unassessed" if rules else "",
+            f"{plural(unread, 'error')} in the rules" if unread else "",
+        ]
         return 3, f"incomplete: {', '.join(filter(None, parts))}"
     return 0, "fail-on never" if fail_on == "never" else f"nothing at or above {fail_on}"
 
@@ -191,6 +202,8 @@ def only(pack: Pack, names: Sequence[str]) -> list[str]:
     for name in names:
         ids = [r.id for r in pack if name in (r.id, r.title, *r.aliases)]
         if not ids:
-            raise BadInput(f"no rule {name}", "the pack has none so called", "see rules list")
+            raise BadInput(
+                f"no rule {name}", "the pack has none so called", "martello monitor rules list"
+            )
         found.extend(ids)
     return found

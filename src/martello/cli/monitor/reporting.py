@@ -32,6 +32,7 @@ _LONGEST: Final = 92 * _DAY  # of a window
 _ROWS: Final = 90_000  # of one answer of the lake, which gives 100,000 at most
 _DAYS_BEFORE: Final = 7
 _TOLD: Final = 12
+_NOTHING: Final = "what happened: nothing was ever kept here (martello monitor run keeps)"
 _KINDS: Final = ("audit", "process", "network", "file", "priv", "kernel", "log", "k8s_event")
 _REQUEST: Final = "concat(api_verb, ' ', k8s_resource)"
 _WORKLOAD: Final = "concat(k8s_ns, '/', pod_workload)"
@@ -130,7 +131,8 @@ def daily(state: State, lake: Lake, since: int, until: int, clusters: Sequence[s
         _groups(alerts),
         _people(state, lake, since, until, clusters),
         gaps.says,
-        tuple(
+        (() if gaps.begun is not None else (_NOTHING,))
+        + tuple(
             f"{gap.cluster} {gap.source}: {gap.why} ({_clock(gap.first)} to {_clock(gap.last)})"
             for gap in gaps.gaps[:20]
         ),
@@ -265,7 +267,8 @@ def _groups(alerts: Sequence[Alert]) -> tuple[Group, ...]:
 
 def _whom(alert: Alert) -> str:
     entity: Mapping[str, str] = alert.entity
-    parts = [entity.get(name, "") for name in ("k8s_ns", "pod_workload", "container_name")]
+    object = entity.get("pod_workload") or entity.get("k8s_name", "")
+    parts = [entity.get("k8s_ns", ""), object, entity.get("container_name", "")]
     return "/".join(filter(None, parts)) or entity.get("actor_user") or alert.cluster or "-"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import sys
 import threading
 import time
@@ -22,7 +23,7 @@ def serve(flags: dict[str, Any], watch: Watch, ended: threading.Event) -> None:
     import uvicorn
 
     host, _, port = flags["listen"].rpartition(":")
-    if not port.isdigit():
+    if not (port.isascii() and port.isdecimal() and len(port) < 6 and int(port) < 65_536):
         raise BadInput(f"no address: {flags['listen']}", "", "HOST:PORT or :PORT")
     host = host.strip("[]") or ("127.0.0.1" if flags["plain"] else "0.0.0.0")  # noqa: S104
     secured = bool(flags["tls_cert"])
@@ -64,12 +65,24 @@ def serve(flags: dict[str, Any], watch: Watch, ended: threading.Event) -> None:
     thread.start()
     while not server.started:
         if not thread.is_alive():
-            raise Unreachable(f"cannot listen on {flags['listen']}", "it is taken", "another port")
+            why = _refusal(host, int(port))
+            raise Unreachable(f"cannot listen on {flags['listen']}", why, "another address or port")
         time.sleep(0.02)
     print(f"listening on {host}:{port}", file=sys.stderr, flush=True)
     ended.wait()
     server.should_exit = True
     thread.join(timeout=10)
+
+
+def _refusal(host: str, port: int) -> str:
+    """What the system says to a door that could not be opened."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        with socket.socket(family) as probe:
+            probe.bind((host, port))
+    except OSError as error:
+        return error.strerror or str(error)
+    return "it was taken"
 
 
 def _tokens(file: str) -> frozenset[str]:
@@ -78,7 +91,8 @@ def _tokens(file: str) -> frozenset[str]:
     try:
         found = frozenset(Path(file).read_text(encoding="utf-8").split())
     except (OSError, UnicodeDecodeError) as error:
-        raise BadInput(f"cannot read {file}", str(error), "one token a line") from None
+        why = getattr(error, "strerror", "") or "it is no text"
+        raise BadInput(f"cannot read {file}", why, "a file with one token a line") from None
     if not found:
-        raise BadInput(f"{file} holds no token", "", "one token a line")
+        raise BadInput(f"{file} holds no token", "", "a file with one token a line")
     return found

@@ -140,7 +140,7 @@ def _html(told: Daily) -> Iterator[str]:
         yield "<p>None.</p>\n"
     for group in told.alerts:
         level = f'<span class="severity {group.severity}">{group.severity}</span>'
-        counts = f"{plural(group.alerts, 'alert')} of {group.events:,} events"
+        counts = f"{plural(group.alerts, 'alert')} of {plural(group.events, 'event')}"
         whom = _text(", ".join(group.whom))
         yield (
             f'<section class="cause {group.severity}" style="padding:.5rem 1rem">{level} '
@@ -205,11 +205,16 @@ def _moment(micros: int) -> str:
 def _summary(told: Daily) -> str:
     alerts = sum(one.alerts for one in told.alerts)
     kinds = ", ".join(f"{count:,} {kind}" for kind, count in told.events.items())
-    first = told.trends[0].says if told.trends else "nothing changed that chance does not explain"
-    events = sum(told.events.values())
-    return f"{first}. {plural(alerts, 'alert')}; {events:,} events" + (
-        f" ({kinds})" if kinds else ""
-    )
+    graver = [
+        f"{count:,} {severity}"
+        for severity in ("critical", "high")
+        if (count := sum(one.alerts for one in told.alerts if one.severity == severity))
+    ]
+    heads = [f"{plural(alerts, 'alert')}{', ' * bool(graver)}{', '.join(graver)}"]
+    events = plural(sum(told.events.values()), "event")
+    heads.append(f"{events} ({kinds})" if kinds else events)
+    heads.append(told.trends[0].says if told.trends else "nothing changed beyond chance")
+    return "; ".join(heads)
 
 
 def _coverage(told: Daily) -> str:

@@ -11,6 +11,7 @@ from martello.cli.lazy import LazyGroup
 VERBS: Final = {
     "check": ("check", "Which rules can fire here at all, and what is wrong with the others."),
     "list": ("listed", "The rules, with severity, kinds of events and techniques."),
+    "show": ("show", "One rule: what it looks for, why, and what to do."),
     "test": ("testing", "Run the tests that rules carry; --mutate asks what they are worth."),
     "coverage": ("covered", "Which techniques are seen, and what one more source would show."),
 }

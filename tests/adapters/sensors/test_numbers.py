@@ -63,6 +63,22 @@ def test_a_child_is_not_of_who_had_its_parent_s_number(proc: Path) -> None:  # n
     assert one.tree.first(MOUNT + 1) == 500
 
 
+def test_who_is_elsewhere_may_be_another_one(proc: Path) -> None:  # noqa: F811
+    """The end of one process and the exec of the next of its number are lost."""
+    one = decoder(proc)
+    fed(one, executed(5, 500, b"sh\0"))
+    moved(proc, 500)
+    (proc / "500" / "stat").write_text("500 (web) S 1 " + "0 " * 17 + "700 " + "0 " * 20)
+    (told,) = fed(one, [opened(8 * 10**9, 500, "/etc/shadow", mount=MOUNT + 1)])
+    assert told["container_id"] == OTHER
+    # One that goes elsewhere is who it was.
+    (proc / "501" / "stat").write_text("501 (web) S 1 " + "0 " * 17 + "700 " + "0 " * 20)
+    fed(one, executed(8 * 10**9, 501, b"sh\0", mount=MOUNT + 2, start=7 * 10**9))
+    before = one.tree.get(501)
+    fed(one, [opened(9 * 10**9, 501, "/etc/shadow", mount=MOUNT + 1)])
+    assert one.tree.get(501) is before
+
+
 def test_a_sensor_that_begins_again_knows_who_is_another_one(proc: Path) -> None:  # noqa: F811
     one = decoder(proc)
     fed(one, executed(5, 500, b"sh\0"))

@@ -15,7 +15,7 @@ from typing import Any, Final
 from martello.adapters.sensors import calls
 from martello.adapters.sensors.containers import Containers
 from martello.adapters.sensors.execs import Exec, arguments, executable, marks
-from martello.adapters.sensors.records import name, record, result, string
+from martello.adapters.sensors.records import lost, name, record, result, string
 from martello.adapters.sensors.records import path as path_of
 from martello.adapters.sensors.shape import (
     SECOND,
@@ -26,18 +26,9 @@ from martello.adapters.sensors.shape import (
     gap,
     identity,
     named,
-    parsed,
     text_of,
 )
-from martello.adapters.sensors.tree import (
-    LONGEST_ARGS,
-    TICK,
-    Process,
-    Tree,
-    inhabits,
-    link,
-    looked_up,
-)
+from martello.adapters.sensors.tree import LONGEST_ARGS, Process, Tree, inhabits, link, looked_up
 
 SOURCE: Final = "bpftrace"
 _LATE: Final = SECOND  # ns until an exec is told without the records that did not come
@@ -100,25 +91,30 @@ class Decoder:
 
     def _other(self, line: bytes, seen: int) -> list[Event]:
         try:
-            raw = parsed(line, set())
+            count = lost(line)
         except NotRead as error:
             self.unread += 1
             return [gap(self.place, SOURCE, "unread", seen, seen, str(error), 1)]
-        if raw.get("type") != "lost_events":
+        if count is None:
             return []  # attached_probes, and maps at the end
-        data = raw.get("data")
-        count = data.get("events") if isinstance(data, dict) else None
-        count = count if isinstance(count, int) else 0
         self.lost += count
         why = "the kernel's buffer was full: these records are lost"
         return [gap(self.place, SOURCE, "lost", seen, seen, why, count)]
 
     def _process(self, pid: int, mount: int, cgroup: int) -> Process:
         known = self.tree.get(pid)
-        if known is not None and known.alive and known.columns:
+        if known is not None and known.columns and self._same(known, mount):
             self._called(known, mount)
             return known
         return self._look_up(pid, self._key(cgroup, mount, pid), mount)
+
+    def _same(self, known: Process, mount: int) -> bool:
+        """Whether a process is the one that was seen. In another namespace it may not be."""
+        if known.alive and known.where != mount:
+            if known.where:
+                self.tree.newer(known.pid, looked_up(known.pid, 0, self._proc)[0].began)
+            known.where = mount
+        return known.alive
 
     def _called(self, process: Process, mount: int) -> None:
         """The names of a process' pod, where they became known after it had begun."""
@@ -144,8 +140,7 @@ class Decoder:
         self._met(process, ppid, self.containers.key(group, mount, process.pid), mount)
 
     def _met(self, found: Process, ppid: int, key: int, mount: int) -> Process:
-        if found.alive:
-            self.tree.newer(found.pid, found.known - TICK)
+        self.tree.newer(found.pid, found.began)
         process = self._placed(found.pid, ppid, key, found.known)
         process.take(found)
         process.columns = self._columns(process, mount)

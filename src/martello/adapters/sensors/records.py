@@ -8,7 +8,7 @@ import errno
 import re
 from typing import Final, NamedTuple
 
-from martello.adapters.sensors.shape import text_of
+from martello.adapters.sensors.shape import parsed, text_of
 
 LONGEST_STRING: Final = 199  # of str(): longer ones are cut
 LONGEST_NAME: Final = 40  # bytes of a name that are told: one that long is not told whole
@@ -83,3 +83,15 @@ def string(field: bytes, flags: set[str]) -> str:
     if len(value) >= LONGEST_STRING:
         flags.add("truncated")
     return text_of(value, flags)
+
+
+def lost(line: bytes) -> int | None:
+    """How many records a line says that the kernel has dropped; None where it says something else.
+    Raises NotRead.
+    """
+    raw = parsed(line, set())
+    if raw.get("type") != "lost_events":
+        return None
+    data = raw.get("data")
+    count = data.get("events") if isinstance(data, dict) else None
+    return count if isinstance(count, int) else 0

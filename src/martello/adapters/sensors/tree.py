@@ -18,7 +18,7 @@ MOST: Final = 65_536  # processes, the dead that children may still name among t
 MOST_ANCESTORS: Final = 16
 LONGEST_ARGS: Final = 4096  # characters of a command line that are remembered
 _SHORT_ARGS: Final = 512  # of one that has ended: its children may still name it
-TICK: Final = 1_000_000_000 // os.sysconf("SC_CLK_TCK")  # ns
+_TICK: Final = 1_000_000_000 // os.sysconf("SC_CLK_TCK")  # ns
 _NAMESPACES: Final = 0xEFFF_FF00  # from there on: MNT_NS_INIT_INO of newer kernels
 Key = int  # of a container: see containers.py
 
@@ -38,8 +38,14 @@ class Process:
     entered: bool = False
     known: int = 1 << 63  # ns since boot when it was there: what began later is another one
     alive: bool = True
+    where: int = 0  # the mount namespace that it was seen in last
     called: int = -1  # the version of the pods when its own was looked for last
     columns: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def began(self) -> int:
+        """When one that was looked up began, or a tick before (ns since boot); 0: gone."""
+        return self.known - _TICK if self.alive else 0
 
     def take(self, other: Process) -> None:
         """What another look at the same process found."""
@@ -232,7 +238,7 @@ def looked_up(pid: int, key: Key, proc: str = "/proc") -> tuple[Process, int, in
             told = file.read(LONGEST_ARGS).removesuffix(b"\0").replace(b"\0", b" ")
         process.args = told.decode("utf-8", "backslashreplace")
         process.name = name.rstrip(b"\n").decode("utf-8", "backslashreplace")
-        process.known = (start + 1) * TICK
+        process.known = (start + 1) * _TICK
     except (OSError, ValueError, IndexError):
         process.alive = False
         return process, ppid, start

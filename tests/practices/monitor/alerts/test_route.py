@@ -192,3 +192,15 @@ def test_mon_906_opens_and_closes_one_alert() -> None:
     assert (down.rule, down.state, down.revision) == ("MON-906", "open", 1)
     assert (up.id, up.state, up.revision) == (down.id, "closed", 2)
     assert silent("slack:env:Y", "404", 5, "prod", 5).id != down.id
+
+
+def test_teams_of_pods_that_come_and_go_take_no_more_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("martello.practices.monitor.alerts.route._MOST_PODS", 10)
+    teams = Teams("owner")
+    for number in range(100):
+        meta = {"name": f"p-{number}", "namespace": "shop", "labels": {"owner": "web"}}
+        teams.add({"metadata": meta})
+    assert len(teams._pods) == 10
+    assert teams.of(alert("shop", entity={"k8s_ns": "shop", "pod_name": "p-99"})) == "web"
+    teams.add({"metadata": {"name": "p-99", "namespace": "shop"}})
+    assert teams.of(alert("shop", entity={"k8s_ns": "shop", "pod_name": "p-99"})) == ""

@@ -29,6 +29,7 @@ from martello.core.alert import CLOSED, OPEN, SEVERITIES, Alert, alert_id
 REPEAT: Final = 3_600.0
 LABEL: Final = "team"
 MOST: Final = 100_000  # alerts whose windows are known; the least recent are forgotten first
+_MOST_PODS: Final = 200_000  # whose team is known
 SILENT: Final = "MON-906"
 _KEYS: Final = ("sinks", "severity", "namespace", "rule", "team", "repeat")
 _LONGEST: Final = 30 * 86_400
@@ -210,12 +211,18 @@ class Teams:
             return
         team = self._of(metadata)
         name, namespace = str(metadata.get("name") or ""), str(metadata.get("namespace") or "")
-        if not team or not name:
+        if not name:
             return
         if namespace:
-            self._pods[namespace, name] = team
+            self._pods.pop((namespace, name), None)
+            if team:
+                self._pods[namespace, name] = team
+            if len(self._pods) > _MOST_PODS:  # they come and go: who was not told of for longest
+                del self._pods[next(iter(self._pods))]
         elif found.get("kind", "Namespace") == "Namespace":
-            self._namespaces[name] = team
+            self._namespaces.pop(name, None)
+            if team:
+                self._namespaces[name] = team
 
     def _of(self, metadata: Mapping[str, Any]) -> str:
         for where in ("labels", "annotations"):

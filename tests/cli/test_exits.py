@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 from tests.support.reports import LIMITS, finding
 
@@ -51,3 +54,11 @@ def test_words() -> None:
     )
     assert "1 thing could not be assessed" in verdict(scan(unassessed=(BROKEN,)), "high", False)[1]
     assert "nothing to judge" in verdict(scan(objects=0), "high", False)[1]
+
+
+def test_a_closed_stdout_is_no_error() -> None:
+    line = [sys.executable, "-m", "martello.cli.main", "completion", "bash"]
+    done = subprocess.run(
+        ["/bin/sh", "-c", 'exec "$@" >&-', "sh", *line], stderr=subprocess.PIPE, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, b"")

@@ -38,6 +38,7 @@ def run(command: click.Command, args: list[str] | None = None) -> int:
     errors.
     """
     words = sys.argv[1:] if args is None else args
+    _opened()
     debug = "--debug" in words or os.environ.get("MARTELLO_DEBUG") == "1"
     try:
         code = command.main(
@@ -65,6 +66,13 @@ def run(command: click.Command, args: list[str] | None = None) -> int:
         if debug:
             raise
         return _unforeseen(error)
+
+
+def _opened() -> None:
+    """Where whoever started us closed stdout or stderr, what is written there goes to nowhere."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115
 
 
 def close_stdout() -> None:

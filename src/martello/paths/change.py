@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from martello.core.cluster import Cluster
+from martello.core.path import look_up
 from martello.core.resource import Ref, Resource
 from martello.paths.facts import Facts, facts
 from martello.paths.horn import closure
@@ -35,8 +36,37 @@ def applied(cluster: Cluster, edits: Iterable[Edit]) -> Cluster:
         # Later elements of a list first: the places of the others stay what they are.
         for change in sorted(changes, key=lambda c: [str(p).zfill(9) for p in c.path])[::-1]:
             _put(raw, change)
+        for change in changes:
+            _unmount(resource.raw, raw, change)
         changed.append(Resource(raw, ref, resource.origin))
     return cluster.apply(changed, removed)
+
+
+def _unmount(before: Any, after: Any, change: Change) -> None:
+    """A volume whose last mount was taken away goes with it: it is there for nothing, and whoever
+    looks at the pod alone would still find it dangerous.
+    """
+    if change.value is not None or change.path[-2:-1] != ("volumeMounts",):
+        return
+    name = look_up(before, (*change.path, "name"))
+    pod = look_up(after, change.path[:-4])  # PLACE, containers, 0, volumeMounts, 1
+    volumes = pod.get("volumes") if isinstance(pod, dict) else None
+    if not isinstance(name, str) or not isinstance(volumes, list) or name in _mounted(pod):
+        return
+    pod["volumes"] = [v for v in volumes if not (isinstance(v, dict) and v.get("name") == name)]
+
+
+def _mounted(pod: dict[str, Any]) -> set[str]:
+    """The names of the volumes that some container has."""
+    return {
+        str(mount.get("name"))
+        for kind in ("initContainers", "containers", "ephemeralContainers")
+        for container in pod.get(kind) or ()
+        if isinstance(container, dict)
+        for key in ("volumeMounts", "volumeDevices")
+        for mount in container.get(key) or ()
+        if isinstance(mount, dict)
+    }
 
 
 def _put(raw: Any, change: Change) -> None:

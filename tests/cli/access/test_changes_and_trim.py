@@ -233,3 +233,19 @@ def test_what_only_another_release_grants_its_own_parts_is_a_note(states: Path) 
     assert "gains User mallory everywhere create endpoints" in told
     assert "User system:kube-scheduler" not in told
     assert "of the control plane differ by release: not shown" in told
+
+
+def test_trim_is_tried_on_the_log_of_the_demo() -> None:
+    done = ask("access", "trim", "--events", "demo", "-f", "demo")
+    assert (done.code, "narrow  RoleBinding shop/deployer" in done.out) == (0, True)
+    assert "low confidence: less than a day of the log" in done.out
+    assert "they span 58 minutes, and 30.0 days are asked for" in (
+        ask("access", "trim", "--events", "demo", "-f", "demo", "--since", "30d").err
+    )
+
+
+def test_trim_of_one_tells_of_nobody_else() -> None:
+    done = ask("access", "trim", "--events", "demo", "-f", "demo", "--as", "nobody/there")
+    assert "the log has no request of nobody/there" in done.out
+    assert "shop/deployer" not in done.out
+    assert "alice" not in done.out

@@ -84,5 +84,5 @@ def events_flag(required: bool = False) -> Callable[[F], F]:
         multiple=True,
         required=required,
         metavar="FILE",
-        help="Audit log: files, patterns, directories, or - for stdin. Repeatable.",
+        help="Audit log: files, patterns, directories, - for stdin, or demo. Repeatable.",
     )

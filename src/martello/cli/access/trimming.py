@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from importlib import import_module
+from importlib.resources import files as parts_of
 from typing import IO, TYPE_CHECKING, Any
 
 import msgspec
@@ -114,6 +116,8 @@ def read_log(paths: Sequence[str]) -> Log:
     from martello.practices.access.uses import observe
 
     stdin = sys.stdin.buffer if "-" in paths else None
+    demo = str(parts_of("martello.demo") / "audit.log")
+    paths = [demo if path == "demo" and not os.path.lexists(path) else path for path in paths]
     with Progress() as progress:
         reading = read_audit(paths, stdin=stdin)
         observed = observe(_counted(reading, progress))
@@ -153,6 +157,13 @@ def _told(
     written: tuple[str, ...],
     flags: dict[str, Any],
 ) -> Trimmed:
+    only = {world.access.principal(who).username: who for who in flags["subjects"]}
+    heard = {use.principal.username for use in observed.uses}
+    silent = [f"the log has no request of {who}" for name, who in only.items() if name not in heard]
+
+    def meant(use: Use) -> bool:
+        return not only or use.principal.username in only
+
     stays: dict[tuple[str, str, str], list[str]] = {}
     for stay in found.stays:
         key = (_named(stay.binding), stay.subject, stay.why)
@@ -168,12 +179,13 @@ def _told(
         first=day(found.first),
         last=day(found.last),
         closed=sum(edit.closed_count for edit in found.edits),
-        refused=tuple(_use(use) for use in found.refused),
+        refused=tuple(_use(use) for use in found.refused if meant(use)),
         disagreements=tuple(
             f"{_use(d.use)}: {d.ours}" + (f" (it says: {d.said})" if d.said else "")
             for d in found.disagreements
+            if meant(d.use)
         ),
-        notes=tuple(notes),
+        notes=(*notes, *silent),
         missing=world.missing,
         written=written,
         folder=flags["folder"],

@@ -26,6 +26,14 @@ _DAY: Final = 86_400_000_000_000
 _ENOUGH: Final = 0.95  # of the window that was asked for: a log begins with its first event
 
 
+def _length(span: int) -> str:
+    """A length of time (ns) in words."""
+    hours = span / _DAY * 24
+    if hours < 2:
+        return f"{hours * 60:.0f} minutes"
+    return f"{hours:.0f} hours" if hours < 48 else f"{hours / 24:.1f} days"
+
+
 def enough(observed: Observed, since: int) -> None:
     """Raises Stale where there are no events, or fewer days of them than asked for (ns)."""
     span = observed.last - observed.first
@@ -34,7 +42,7 @@ def enough(observed: Observed, since: int) -> None:
     if span < since * _ENOUGH:
         raise Stale(
             "the events cover less than the window asked for",
-            f"they span {span / _DAY:.1f} days of {since / _DAY:.1f}",
+            f"they span {_length(span)}, and {_length(since)} are asked for",
             "give more of the audit log, or ask for a shorter window",
         )
 

@@ -46,7 +46,8 @@ def summary(diff: Diff) -> str:
     if not diff.rows and (diff.notes or diff.missing):
         return f"no effective change is known from {diff.old} to {diff.new}: see the notes"
     if not diff.rows:
-        return f"no effective change from {diff.old} to {diff.new}: everybody may do what he might"
+        same = "everybody may do what they could before"
+        return f"no effective change from {diff.old} to {diff.new}: {same}"
     gained = {s for row in diff.rows if row.gained for s in row.subjects}
     lost = {s for row in diff.rows if not row.gained for s in row.subjects}
     words = []

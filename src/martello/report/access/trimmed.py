@@ -172,9 +172,16 @@ def _change(change: Change, screen: Screen) -> list[str]:
     if change.used:
         lines.append(f"{_IN}keeps   what {plural(change.used, 'request')} used")
     sure = f"{change.severity}, with " if change.severity else ""
-    sure += f"{change.level} confidence: {change.days:g} days"
+    sure += f"{change.level} confidence: {_days(change.days)}"
     sure += "".join(f"; {doubt}" for doubt in change.doubts)
     return [*lines, *hanging(f"{_IN}{clean(sure)}", screen.width, 10)]
+
+
+def _days(days: float) -> str:
+    """How long the log is, in words."""
+    if days < 1:
+        return "less than a day of the log"
+    return "1 day" if days == 1 else f"{days:g} days"
 
 
 def _kept(told: Trimmed, screen: Screen) -> list[str]:

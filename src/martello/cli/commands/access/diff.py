@@ -21,7 +21,7 @@ FORMATS: Final = ("table", "json", "markdown", "sarif", "junit")
 @options.verdict_flags
 @options.debug
 def command(old: str, new: str, **flags: Any) -> int:
-    """Say who may do what after a change that he might not before, and the other way round, with
+    """Say who may do what after a change that they could not before, and the other way round, with
     the rule and binding that cause it; and which findings are new. OLD and NEW are directories,
     files, git:REV[:DIR], bundle:FILE, demo or cluster[:CONTEXT]. Exit 1 for new findings at or
     above --fail-on.

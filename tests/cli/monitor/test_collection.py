@@ -140,6 +140,21 @@ def test_a_version_that_is_forgotten_begins_anew(tmp_path: Path) -> None:
     assert take.names == ["a", "b"]
 
 
+def test_what_stays_is_given_again_after_a_while(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who remembers only so many forgets those who were not told of for longest."""
+    monkeypatch.setattr(collection, "_WHOLE", 1.5)
+    take = Taken()
+
+    def answer(path: str) -> Answer:
+        return 200, change("ADDED", "a", 5) if version(path) == "0" else b""
+
+    with told(answer, take, tmp_path) as (jobs, _):
+        until(lambda: len(take.names) >= 3)
+        assert jobs.trouble == ""
+
+
 def test_what_found_no_room_is_given_again(tmp_path: Path) -> None:
     take = Taken()
     take.full = True

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from martello.cli.monitor.jobs import Jobs
 
 _PAGE: Final = 500
+_WHOLE: Final = 600.0  # seconds until all that is there is given again: what stays is not forgotten
 _PAUSE: Final = 1.0  # seconds before a watch that has ended is begun again
 _LONGEST: Final = 60.0  # … and before one that could not be
 _LISTED: Final = 5.0  # seconds between lists, where watching is not permitted
@@ -54,9 +55,11 @@ class Collection:
         """Gives what is there and what changes, beside the other jobs, until they end."""
 
         def run() -> None:
-            pause, listed = _PAUSE, False
+            pause, listed, whole = _PAUSE, False, time.monotonic()
             while not jobs.ending.is_set():
                 begun = time.monotonic()
+                if begun - whole >= _WHOLE:
+                    whole, self._version = begun, _ALL
                 try:
                     if listed:
                         self.read()

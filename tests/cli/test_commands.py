@@ -18,6 +18,7 @@ from pathlib import Path
 
 import click
 import pytest
+from tests.support import forked
 from tests.support.asked import ask
 from tests.support.command import SRC, Done, martello
 
@@ -97,7 +98,7 @@ def test_version(flag: str) -> None:
 
 
 def test_scan_alone_judges_the_current_directory(tmp_path: Path) -> None:
-    done = martello("scan", cwd=tmp_path)
+    done = forked.martello("scan", cwd=tmp_path)
     assert done.code == 3
     assert done.out.splitlines()[-1].startswith("exit 3: nothing to judge")
 
@@ -141,7 +142,7 @@ def test_scan_alone_judges_the_current_directory(tmp_path: Path) -> None:
     ],
 )
 def test_wrong_input_is_three_lines(words: tuple[str, ...], said: str, tmp_path: Path) -> None:
-    assert in_three_lines(martello(*words, cwd=tmp_path))[0].startswith(said)
+    assert in_three_lines(forked.martello(*words, cwd=tmp_path))[0].startswith(said)
 
 
 def test_no_cluster_is_told_from_wrong_input(tmp_path: Path) -> None:
@@ -151,9 +152,9 @@ def test_no_cluster_is_told_from_wrong_input(tmp_path: Path) -> None:
 
 def test_a_wrong_setting_says_where_it_was_given(tmp_path: Path) -> None:
     (tmp_path / "martello.toml").write_text('fail-onn = "high"\n')
-    lines = in_three_lines(martello("scan", "demo", cwd=tmp_path))
+    lines = in_three_lines(forked.martello("scan", "demo", cwd=tmp_path))
     assert lines[-1] == "next: did you mean 'fail-on'?"
-    done = martello("scan", "demo", cwd=tmp_path, env={"MARTELLO_SHOW": "all"})
+    done = forked.martello("scan", "demo", cwd=tmp_path, env={"MARTELLO_SHOW": "all"})
     assert "unknown setting" in in_three_lines(done)[0]
 
 
@@ -178,7 +179,7 @@ def test_one_flag_has_one_meaning() -> None:
 
 def test_several_reports_in_one_run(tmp_path: Path) -> None:
     words = ("-o", "json=r.json", "-o", "table", "-o", "sarif=r.sarif", "-o", "json=again.json")
-    done = martello("scan", "demo", *words, cwd=tmp_path)
+    done = forked.martello("scan", "demo", *words, cwd=tmp_path)
     assert done.code == 1
     assert done.out.splitlines()[-1].startswith("exit 1: ")
     assert {p.name for p in tmp_path.iterdir()} == {"r.json", "r.sarif", "again.json"}
@@ -187,13 +188,13 @@ def test_several_reports_in_one_run(tmp_path: Path) -> None:
 
 
 def test_a_file_alone_leaves_stdout_empty(tmp_path: Path) -> None:
-    done = martello("scan", "demo", "-o", "json=r.json", cwd=tmp_path)
+    done = forked.martello("scan", "demo", "-o", "json=r.json", cwd=tmp_path)
     assert (done.code, done.out) == (1, "")
 
 
 def test_flags_work_anywhere_in_the_line(tmp_path: Path) -> None:
-    before = martello("scan", "--fail-on", "never", "demo", "-o", "json", cwd=tmp_path)
-    behind = martello("scan", "demo", "-o", "json", "--fail-on", "never", cwd=tmp_path)
+    before = forked.martello("scan", "--fail-on", "never", "demo", "-o", "json", cwd=tmp_path)
+    behind = forked.martello("scan", "demo", "-o", "json", "--fail-on", "never", cwd=tmp_path)
     assert before == behind
     assert before.code == 0
 
@@ -219,15 +220,15 @@ def test_colour_through_a_pipe(
 
 @pytest.mark.parametrize("columns", [60, 80, 120])
 def test_columns_wrap_and_cut_nothing(columns: int) -> None:
-    wide = martello("scan", "demo", "--all").out
-    narrow = martello("scan", "demo", "--all", env={"COLUMNS": str(columns)}).out
+    wide = forked.martello("scan", "demo", "--all").out
+    narrow = forked.martello("scan", "demo", "--all", env={"COLUMNS": str(columns)}).out
     assert max(map(len, narrow.splitlines()[:-1])) <= columns
     seconds = re.compile(r"\d+\.\d\s+s")
     assert seconds.sub("", narrow).split() == seconds.sub("", wide).split()
 
 
 def test_a_screen_of_findings_has_twenty_lines_and_says_what_it_leaves_out() -> None:
-    lines = martello("scan", "demo", env={"COLUMNS": "60"}).out.splitlines()
+    lines = forked.martello("scan", "demo", env={"COLUMNS": "60"}).out.splitlines()
     (more,) = [i for i, line in enumerate(lines) if line.endswith(" more: --all")]
     assert more <= 20
     assert lines[0].startswith("critical")
@@ -235,7 +236,7 @@ def test_a_screen_of_findings_has_twenty_lines_and_says_what_it_leaves_out() -> 
     start = re.compile(r"(?:critical|high|medium|low) +[A-Z]+-\d{3}  ")
     shown = sum(1 for line in lines if start.match(line))
     left = int(lines[more].split()[0])
-    everything = martello("scan", "demo", "--all").out.splitlines()
+    everything = forked.martello("scan", "demo", "--all").out.splitlines()
     assert sum(1 for line in everything if start.match(line)) == shown + left
 
 
@@ -350,15 +351,18 @@ def test_every_extra_of_the_package_is_known() -> None:
 
 def test_checks_are_skipped_by_any_of_their_names(tmp_path: Path) -> None:
     for name in ("POD-001", "pod-001", "privileged-container", "CKV_K8S_16", "KSV017"):
-        done = martello("scan", "demo", "--skip", name, "-o", "json", cwd=tmp_path)
+        done = forked.martello("scan", "demo", "--skip", name, "-o", "json", cwd=tmp_path)
         assert "POD-001" not in {check["id"] for check in done.report["checks"]}, name
 
 
 def test_parameters_of_unknown_checks_are_mistakes(tmp_path: Path) -> None:
     (tmp_path / "martello.toml").write_text("[checks.POD-9999]\nx = 1\n")
-    assert in_three_lines(martello("scan", "demo", cwd=tmp_path))[0] == "no such check: POD-9999"
+    assert (
+        in_three_lines(forked.martello("scan", "demo", cwd=tmp_path))[0]
+        == "no such check: POD-9999"
+    )
     (tmp_path / "martello.toml").write_text("[checks.few-replicas]\nmin-replicas = 1\n")
-    assert martello("scan", "demo", "--check", "RES-017", cwd=tmp_path).code == 0
+    assert forked.martello("scan", "demo", "--check", "RES-017", cwd=tmp_path).code == 0
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")

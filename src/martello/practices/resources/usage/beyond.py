@@ -10,6 +10,7 @@ The day finds who takes no more than others do for an hour, and does not stop.
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -37,6 +38,7 @@ RECENT: Final = 2 * 3600.0  # seconds: what is older is learned and not judged
 QUARTER: Final = int(SLOT)
 _WHOLE: Final = 72  # slots without which a day's mean is not known
 _ANEW: Final = 8  # slots in which one start of a container is left out
+_RING: Final = DAYS + 2  # today, and one day that is not over everywhere
 _SAMPLES: Final = 3  # of a slot, over half of it at least: else its mean is not known
 _MOST: Final = 300_000  # workloads' containers and metrics, and as many series of pods
 
@@ -96,6 +98,45 @@ class _Today(msgspec.Struct):
     count: int = 0
 
 
+class _Known:
+    """Of each of the last days the most, and the most that was told (0: nothing); and which of them
+    changed, as bits.
+    """
+
+    __slots__ = ("changed", "days", "most", "told")
+
+    def __init__(self) -> None:
+        self.days = array("q", [-1]) * _RING
+        self.most = array("d", [0.0]) * _RING
+        self.told = array("d", [0.0]) * _RING
+        self.changed = 0
+
+    def before(self, day: int) -> list[float]:
+        """The most of each of the two weeks before a day."""
+        pairs = zip(self.days, self.most, strict=True)
+        return [most for of, most in pairs if day - DAYS <= of < day]
+
+    def learn(self, day: int, most: float) -> None:
+        """So much was used on a day."""
+        at = day % _RING
+        if self.days[at] < day:
+            self.days[at], self.most[at], self.told[at] = day, -1.0, 0.0
+        if self.days[at] == day and most > self.most[at]:
+            self.most[at] = most
+            self.changed |= 1 << at
+
+    def tell(self, day: int, used: float) -> None:
+        """It was told that so much was beyond on a day."""
+        at = day % _RING
+        if self.days[at] == day and used > self.told[at]:
+            self.told[at] = used
+            self.changed |= 1 << at
+
+    def was_told(self, day: int) -> float:
+        """How much was told of a day."""
+        return self.told[day % _RING] if self.days[day % _RING] == day else 0.0
+
+
 _What = tuple[Key, Metric, int]  # the last: over so many seconds
 
 
@@ -105,16 +146,15 @@ class Usual:
     def __init__(self, most: int = _MOST) -> None:
         self.left_out = 0  # series of which nothing is known, as there are too many
         self._most = most
-        self._days: dict[_What, dict[int, float]] = {}
+        self._known: dict[_What, _Known] = {}
         self._today: dict[tuple[Owned, Metric], _Today] = {}
         self._open: dict[tuple[Owned, Metric, str], _Open] = {}
         self._changed: set[tuple[_What, int]] = set()
         self._starts: dict[tuple[Owned, Metric], int] = {}  # the slot of one that was left out
-        self._told: dict[tuple[Key, Metric, int], float] = {}  # the most that was told of a day
 
     def __len__(self) -> int:
         """Of how many containers of workloads something is known, each metric counted."""
-        return len(self._days)
+        return len(self._known)
 
     def take(self, chunk: Chunk, now: float, *, means: bool = False) -> Iterator[Excess]:
         """Learns from samples up to `now` (seconds since the epoch), and judges those that are
@@ -147,13 +187,14 @@ class Usual:
         by: dict[tuple[Key, Metric, int], dict[str, Excess]] = {}
         for one in found:
             pods = by.setdefault(_day(one), {})
-            known = pods.get(one.of.pod)
-            if known is None or one.used >= known.used:
+            before = pods.get(one.of.pod)
+            if before is None or one.used >= before.used:
                 pods[one.of.pod] = one
         worst = []
-        for day, pods in sorted(by.items()):
+        for (key, metric, day), pods in sorted(by.items()):
+            known = self._known.get((key, metric, QUARTER))
             most = max(pods.values(), key=lambda one: one.used)
-            if most.used > FACTOR * self._told.get(day, 0.0):
+            if most.used > FACTOR * (known.was_told(day) if known is not None else 0.0):
                 worst.append(msgspec.structs.replace(most, more=len(pods) - 1))
         return worst
 
@@ -161,38 +202,39 @@ class Usual:
         """These were told."""
         for one in found:
             key, metric, day = _day(one)
-            self._told[key, metric, day] = max(one.used, self._told.get((key, metric, day), 0.0))
-            self._changed.add(((key, metric, QUARTER), day))
+            known = self._known.get((key, metric, QUARTER))
+            if known is not None:
+                known.tell(day, one.used)
 
     def changed(self) -> list[Peak]:
         """What is known otherwise than at the last call."""
-        changed, self._changed = self._changed, set()
         found = []
-        for (key, metric, seconds), day in sorted(changed):
-            most = self._days.get((key, metric, seconds), {}).get(day)
-            if most is not None:
-                told = seconds == QUARTER and (key, metric, day) in self._told
-                found.append(Peak(key, metric, seconds, day, most, told))
+        for (key, metric, seconds), known in self._known.items():
+            if known.changed:
+                for at, (day, most) in enumerate(zip(known.days, known.most, strict=True)):
+                    if known.changed >> at & 1:
+                        told = known.told[at] > 0
+                        found.append(Peak(key, metric, seconds, day, most, told))
+                known.changed = 0
         return found
 
     def load(self, peaks: Iterable[Peak]) -> None:
         """What was known before."""
         for key, metric, seconds, day, most, told in peaks:
             if metric in ROOM and seconds in (QUARTER, DAY):
-                self._raise((key, metric, seconds), day, most)
-                if told:
-                    self._told[key, metric, day] = most
-        self._changed.clear()
+                self._learned((key, metric, seconds), day, most)
+                known = self._known.get((key, metric, seconds))
+                if known is not None and told:
+                    known.tell(day, most)
+        for known in self._known.values():
+            known.changed = 0
 
     def forget(self, now: float) -> None:
         """Lets go of days that are too old, and of series that have ended."""
         first = int(now // DAY) - DAYS
-        for what, days in list(self._days.items()):
-            for day in [day for day in days if day < first]:
-                del days[day]
-            if not days:
-                del self._days[what]
-        self._told = {one: used for one, used in self._told.items() if one[2] >= first}
+        old = [what for what, known in self._known.items() if max(known.days) < first]
+        for what in old:
+            del self._known[what]
         slot = int(now // SLOT) - 3
         self._starts = {key: at for key, at in self._starts.items() if at >= slot - _ANEW}
         self._open = {key: one for key, one in self._open.items() if one.slot >= slot}
@@ -273,8 +315,8 @@ class Usual:
 
     def _judged(self, chunk: Chunk, seconds: int, slot: int, used: float) -> Iterator[Excess]:
         today = slot * QUARTER // DAY
-        known = self._days.get((_key(chunk.of), chunk.metric, seconds), {})
-        before = [most for day, most in known.items() if today - DAYS <= day < today]
+        known = self._known.get((_key(chunk.of), chunk.metric, seconds))
+        before = known.before(today) if known is not None else []
         if len(before) < LEAST:
             return
         most = max(before)
@@ -290,18 +332,16 @@ class Usual:
         begins = np.flatnonzero(np.diff(days, prepend=days[0] - 1))
         highest = np.maximum.reduceat(used, begins).tolist()
         for day, most in zip(days[begins].tolist(), highest, strict=True):
-            self._raise(what, day, most)
+            self._learned(what, day, most)
 
-    def _raise(self, what: _What, day: int, most: float) -> None:
-        days = self._days.get(what)
-        if days is None:
-            if len(self._days) >= self._most:
+    def _learned(self, what: _What, day: int, most: float) -> None:
+        known = self._known.get(what)
+        if known is None:
+            if len(self._known) >= self._most:
                 self.left_out += 1
                 return
-            days = self._days[what] = {}
-        if most > days.get(day, -1.0):
-            days[day] = most
-            self._changed.add((what, day))
+            known = self._known[what] = _Known()
+        known.learn(day, most)
 
 
 def _key(of: Owned) -> Key:

@@ -87,7 +87,7 @@ def _files(commit: str, folder: str, word: str) -> tuple[list[tuple[str, str]], 
             links.append(path)
     if not found:
         raise BadInput(
-            f"no manifests in {word}", "no .yaml, .yml or .json lies there", "git ls-tree"
+            f"no manifests in {word}", "no .yaml, .yml or .json lies there", "git ls-tree -r REV"
         )
     if len(found) > _MOST_FILES:
         raise BadInput(f"too many files in {word}", f"{len(found):,} manifests", "name a directory")

@@ -69,6 +69,9 @@ def test_a_port_that_is_none_is_said_before_anything_listens(tmp_path: Path) -> 
     env = {"XDG_STATE_HOME": str(tmp_path)}
     done = ask("monitor", "run", "--plain", "--listen", "127.0.0.1:99999", env=env)
     assert (done.code, "no address: 127.0.0.1:99999" in done.err) == (2, True)
+    assert not list(tmp_path.rglob("*.db")), "nothing was begun"
+    bare = ask("monitor", "run", "--plain", "--listen", "0.0.0.0:8443", env=env)
+    assert (bare.code, "has no certificate" in bare.err) == (2, True)
 
 
 def test_why_a_door_stays_shut_is_what_the_system_says() -> None:

@@ -20,7 +20,7 @@ from martello.cli.monitor.learned import EVERY, Learned
 from martello.cli.monitor.live_pods import live_pods
 from martello.cli.monitor.reaching import reaching
 from martello.cli.monitor.replaying import excepted
-from martello.cli.monitor.serving import serve
+from martello.cli.monitor.serving import address, serve
 from martello.cli.monitor.silence import Alive, Silence
 from martello.cli.monitor.spending import Spending
 from martello.cli.monitor.telling import telling
@@ -54,6 +54,8 @@ def run_command(flags: dict[str, Any]) -> int:
     if not (flags["listen"] or flags["sensor"] or followed or used):
         why = "no source was named"
         raise BadInput("nothing to watch", why, "name --listen, --follow, --sensor or --prometheus")
+    if flags["listen"]:
+        address(flags)  # what is mistyped is told before anything is begun
     teller = telling(flags)
     flags["own"] = Own(key(where))
     raised = reaching(flags)

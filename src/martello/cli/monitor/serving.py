@@ -15,13 +15,8 @@ from martello.cli.monitor.watch import Watch
 from martello.core.errors import BadInput, Unreachable
 
 
-def serve(flags: dict[str, Any], watch: Watch, ended: threading.Event) -> None:
-    """The door, until the end; without one it only waits."""
-    if not flags["listen"]:
-        ended.wait()
-        return
-    import uvicorn
-
+def address(flags: dict[str, Any]) -> tuple[str, int]:
+    """Where the door is to be. Raises BadInput, also where its callers could be overheard."""
     host, _, port = flags["listen"].rpartition(":")
     if not (port.isascii() and port.isdecimal() and len(port) < 6 and int(port) < 65_536):
         raise BadInput(f"no address: {flags['listen']}", "", "HOST:PORT or :PORT")
@@ -33,6 +28,17 @@ def serve(flags: dict[str, Any], watch: Watch, ended: threading.Event) -> None:
             "an audit log holds what nobody else may read",
             "--tls-cert and --tls-key, or --plain on loopback",
         )
+    return host, int(port)
+
+
+def serve(flags: dict[str, Any], watch: Watch, ended: threading.Event) -> None:
+    """The door, until the end; without one it only waits."""
+    if not flags["listen"]:
+        ended.wait()
+        return
+    import uvicorn
+
+    host, port = address(flags)
     door = Door(
         watch.keeper.keep,
         watch.keeper.missed,
@@ -43,7 +49,7 @@ def serve(flags: dict[str, Any], watch: Watch, ended: threading.Event) -> None:
     config = uvicorn.Config(
         door.app(),
         host=host,
-        port=int(port),
+        port=port,
         ws="none",
         lifespan="off",
         access_log=False,
@@ -65,7 +71,7 @@ def serve(flags: dict[str, Any], watch: Watch, ended: threading.Event) -> None:
     thread.start()
     while not server.started:
         if not thread.is_alive():
-            why = _refusal(host, int(port))
+            why = _refusal(host, port)
             raise Unreachable(f"cannot listen on {flags['listen']}", why, "another address or port")
         time.sleep(0.02)
     print(f"listening on {host}:{port}", file=sys.stderr, flush=True)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.support.asked import ask
@@ -41,6 +44,21 @@ def test_rules_of_which_nothing_could_be_read_are_no_pass(tmp_path: Path) -> Non
     done = ask("monitor", "replay", "demo", "--rules", str(tmp_path))
     assert done.code == 3
     assert "1 error in the rules" in done.out
+
+
+def test_a_directory_that_may_not_be_read_is_no_empty_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "locked").mkdir()
+
+    def refused(place: Any = ".") -> Any:
+        raise PermissionError(errno.EACCES, "Permission denied", str(place))
+
+    monkeypatch.setattr(os, "scandir", refused)  # root may read everything
+    monkeypatch.setattr(os, "listdir", refused)
+    for asked in (("demo", "--rules", str(tmp_path / "locked")), (str(tmp_path / "locked"),)):
+        done = ask("monitor", "replay", *asked)
+        assert (done.code, "because Permission denied" in done.err) == (2, True), asked
 
 
 @pytest.mark.parametrize(

@@ -118,7 +118,10 @@ def read_audit(paths: Sequence[str], *, stdin: BinaryIO | None = None) -> AuditR
     wanted: list[str] = []
     for path in paths:
         if path != STDIN and Path(path).is_dir():
-            inside = [one for one in Path(path).iterdir() if one.is_file()]
+            try:
+                inside = [one for one in Path(path).iterdir() if one.is_file()]
+            except OSError as error:
+                raise BadInput(f"cannot read {path}", error.strerror or str(error)) from None
             wanted += [str(one) for one in sorted(inside, key=_age)]
         else:
             wanted.append(path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
@@ -91,7 +92,7 @@ def texts(names: Iterable[str]) -> Iterator[tuple[str, str]]:
     for name in names:
         path = Path(name)
         if path.is_dir():
-            found = sorted(p for p in path.rglob("*.y*ml") if p.suffix in (".yaml", ".yml"))
+            found = sorted(_within(path))
         elif path.exists():
             found = [path]
         else:
@@ -101,6 +102,19 @@ def texts(names: Iterable[str]) -> Iterator[tuple[str, str]]:
             if count > _MOST_FILES:
                 raise BadInput(f"more than {_MOST_FILES:,} files in {name}", "", "name fewer")
             yield str(one), _text(one)
+
+
+def _within(directory: Path) -> Iterator[Path]:
+    """The files of rules below a directory. One that may not be read would hide its rules: it
+    raises BadInput.
+    """
+
+    def refuse(error: OSError) -> None:
+        why = error.strerror or str(error)
+        raise BadInput(f"cannot read {error.filename}", why, "check it") from None
+
+    for place, _, names in os.walk(directory, onerror=refuse):
+        yield from (Path(place, name) for name in names if name.endswith((".yaml", ".yml")))
 
 
 def _text(path: Path) -> str:

@@ -332,6 +332,16 @@ def test_the_last_address_counts_for_others_are_what_the_client_says() -> None:
     assert told(asked, *[("A", n, {"actor_ips": []}) for n in range(3)]) == ["2"]
 
 
+@pytest.mark.parametrize("kind", ["sequence", "all"])
+def test_several_things_of_nobody_are_not_one_thing(kind: Any) -> None:
+    asked = Correlation(kind, ("A", "B"), ("k8s_ns", "pod_name"), 60, ">=", 2)
+    nobody: tuple[dict[str, Any], ...] = ({}, {"k8s_ns": None, "pod_name": ""})
+    for one in nobody:
+        assert told(asked, ("A", 1, one), ("B", 2, one)) == []
+    known = {"k8s_ns": None, "pod_name": "web-1"}
+    assert told(asked, ("A", 1, known), ("B", 2, known)) == ["1"]
+
+
 def test_one_of_several_subjects_meets_who_acts() -> None:
     aliases = {"A": {"actor_user": "rbac_subjects"}}
     asked = Correlation("sequence", ("A", "B"), ("actor_user",), 60, ">=", 2, aliases=aliases)

@@ -192,11 +192,16 @@ class _Windows:
         self._kept = {"id", "time", *ASIDE, *columns_of(rule.say), *rule.group, *asked.by, *of}
 
     def enter(self, time: int, event: str, hit: Hit, packed: bytes) -> list[Hit]:
-        """The hits of the correlation where the windows that end here make it true."""
+        """The hits of the correlation where the windows that end here make it true. Events of
+        several rules without any of what they are joined by have nothing to do with each other.
+        """
         names = self.asked.aliases.get(hit.rule, {})
         field = self.asked.field
         value = _value(hit.event, names.get(field, field)) if field else None
-        of = [_elements(_value(hit.event, names.get(name, name))) for name in self.asked.by]
+        by = [_value(hit.event, names.get(name, name)) for name in self.asked.by]
+        if by and len(self._parts) > 1 and not any(one or one == 0 for one in by):
+            return []
+        of = map(_elements, by)
         evidence = pack({name: _short(v) for name, v in hit.event.items() if name in self._kept})
         found = []
         for key in islice(product(*of), MOST_KEYS):

@@ -383,6 +383,17 @@ def test_a_full_disk_below_stdout_costs_that_report_alone(tmp_path: Path) -> Non
     assert json.loads((tmp_path / "report.json").read_text())["schema"] == "martello/v1"
 
 
+def test_the_module_is_the_command() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "martello", "--version"],
+        env={**os.environ, "PYTHONPATH": str(SRC)},
+        capture_output=True,
+        timeout=60,
+        check=True,
+    )
+    assert done.stdout.startswith(b"martello ")
+
+
 def test_whoever_closes_stdout_does_not_turn_findings_into_success(tmp_path: Path) -> None:
     read, write = os.pipe()
     os.close(read)

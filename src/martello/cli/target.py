@@ -46,13 +46,13 @@ def parse_target(word: str) -> Target:
     if _IMAGE.fullmatch(word) and (":" in word or "@" in word):
         raise BadInput(
             f"cannot read {word}",
-            "there is no such file, and 'scan' judges manifests; it does not read images",
-            "name a file, a directory, cluster[:CONTEXT] or bundle:FILE",
+            "there is no such file, and this verb does not read images",
+            f"martello image scan {word}, or name a file, a directory, cluster[:CONTEXT]",
         )
     raise BadInput(
         f"cannot read {word}",
-        "there is no such file or directory, and it is no cluster:, bundle: or image reference",
-        "check the spelling; images need a tag or a digest to be meant",
+        "there is no such file or directory",
+        "check the spelling, or name cluster[:CONTEXT], bundle:FILE or demo (images: image scan)",
     )
 
 

@@ -18,6 +18,7 @@ from martello.cli.monitor.identity import holder, key
 from martello.cli.monitor.keeping import Settings
 from martello.cli.monitor.learned import EVERY, Learned
 from martello.cli.monitor.live_pods import live_pods
+from martello.cli.monitor.printing import printer, quiet
 from martello.cli.monitor.reaching import reaching
 from martello.cli.monitor.replaying import excepted
 from martello.cli.monitor.serving import address, serve
@@ -27,7 +28,6 @@ from martello.cli.monitor.telling import telling
 from martello.cli.monitor.using import Using, asked
 from martello.cli.monitor.watch import Watch
 from martello.cli.store.places import Places, places
-from martello.core.alert import Alert
 from martello.core.cluster import Cluster
 from martello.core.errors import BadInput, MartelloError
 from martello.core.own import Own
@@ -70,7 +70,7 @@ def run_command(flags: dict[str, Any]) -> int:
         Spool(where.spool, flags["spool_limit"] << 20) as spool,
     ):
         lake = Lake(open_files(where.lake))
-        told = _quiet if teller.printed else _print
+        told = quiet if teller.printed else printer()
         settings = Settings(
             flags["cluster"],
             flags["node"],
@@ -96,8 +96,8 @@ def run_command(flags: dict[str, Any]) -> int:
         watch.start()
         watch.jobs.run(alive.sign, "alive", silence.EVERY)
         if flags["silence"]:
-            quiet = Silence(watch, flags["silence"])
-            watch.jobs.run(quiet.look, "silence", silence.EVERY)
+            silent = Silence(watch, flags["silence"])
+            watch.jobs.run(silent.look, "silence", silence.EVERY)
         if followed_pods is not None:
             followed_pods(watch.jobs)
         heard: list[Callable[[Cluster], None]] = [Spending(watch.keeper.keep, place)]
@@ -176,19 +176,6 @@ def _pipeline(flags: dict[str, Any], raised: Raise | None) -> Pipeline:
         clock=time.time_ns,
         own=flags["own"],
     )
-
-
-def _quiet(alert: Alert) -> None:
-    """A sink prints it."""
-
-
-def _print(alert: Alert) -> None:
-    """A line of JSON for who reads: nobody need, and the outbox has it."""
-    import msgspec
-
-    with contextlib.suppress(OSError, ValueError, AttributeError):  # gone, full, closed, none
-        sys.stdout.write(msgspec.json.encode(alert).decode() + "\n")
-        sys.stdout.flush()
 
 
 @contextlib.contextmanager

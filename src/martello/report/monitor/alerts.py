@@ -15,6 +15,7 @@ from martello.report.text import clean, encoded, hanging, pad, paint, plural
 
 SCHEMA: Final = "martello-alerts/v1"
 ID: Final = 12  # characters of an id that are shown
+_IN: Final = ID + 2
 _EACH: Final = 3  # events shown of an alert
 _FIELDS: Final = ("k8s_ns", "pod_workload", "pod_name", "container_name", "actor_user", "node")
 
@@ -72,17 +73,25 @@ def write_listed(told: Listed, screen: Screen, out: IO[str]) -> None:
     out.write(f"{plural(len(told.alerts), 'alert')}; exit {told.exit}: {clean(told.because)}\n")
 
 
-def _line(one: Alert, screen: Screen) -> Iterator[str]:
+def write_one(one: Alert, screen: Screen, out: IO[str], *, again: bool = False) -> None:
+    """The line of one alert and why it is graver; with `again` only that it happened once more."""
+    for line in _line(one, screen, again=again):
+        out.write(f"{line}\n")
+    for reason in () if again else one.raised:
+        for line in hanging(f"{' ' * _IN}graver: {clean(reason)}", screen.width, _IN + 2):
+            out.write(f"{line}\n")
+
+
+def _line(one: Alert, screen: Screen, *, again: bool = False) -> Iterator[str]:
     style = one.severity if one.severity != "info" else "dim"
     severity = paint(pad(one.severity, 10), style, screen.colour)
     state = "" if one.state == "open" else f" [{one.state}]"
     times = f"  ({one.repeats:,} times)" if one.repeats > 1 else ""
-    says = one.says or one.title
+    says = f"again, {one.repeats:,} times" if again else f"{clean(one.says or one.title)}{times}"
     yield from hanging(
-        f"{one.id[:ID]}  {_clock(one.last)}  {severity}{clean(one.rule)}{state}  "
-        f"{clean(says)}{times}",
+        f"{one.id[:ID]}  {_clock(one.last)}  {severity}{clean(one.rule)}{state}  {says}",
         screen.width,
-        14,
+        _IN,
     )
 
 

@@ -109,7 +109,8 @@ from martello.cli.store import places
 @options.debug
 def command(**flags: Any) -> int:
     """Take what arrives and what this machine's containers do, keep it, judge it, and tell. Alerts
-    are printed one a line, and go to every --sink. The end (Ctrl-C, SIGTERM) writes what is left.
+    go to every --sink and are printed: on a terminal as lines to read, else as lines of JSON. The
+    end (Ctrl-C, SIGTERM) writes what is left.
     """
     from martello.cli.monitor.running import run_command
 

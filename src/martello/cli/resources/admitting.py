@@ -20,6 +20,7 @@ from martello.practices.resources.admission.charges import kind_of
 from martello.practices.resources.admission.later import changers
 from martello.practices.resources.admission.pipeline import Admission, Message
 from martello.practices.resources.admission.quotas import Limited, Quota, limited_of
+from martello.practices.resources.admission.served import is_file
 from martello.practices.resources.admission.server import Server
 from martello.practices.resources.amounts import Malformed, text
 from martello.report.resources.model import Answer, Answers, Filled, Reason, Share
@@ -28,6 +29,7 @@ from martello.report.text import encoded
 _CONFIGURATIONS: Final = ("AdmissionConfiguration", "ResourceQuotaConfiguration", "Configuration")
 _FIRST: Final = (
     "Namespace",
+    "CustomResourceDefinition",
     "PriorityClass",
     "RuntimeClass",
     "StorageClass",
@@ -72,7 +74,8 @@ def _placed(resource: Resource, opened: Opened, namespace: str) -> Resource:
     ref = resource.ref
     known = resource_for(ref.group, ref.version, ref.kind)
     space = ref.namespace
-    if not space and (known is None or known.namespaced):
+    placed = known.namespaced if known is not None else not is_file(ref.group)
+    if not space and placed:
         space = namespace or "default"
     ref = msgspec.structs.replace(ref, cluster=opened.reading.cluster, namespace=space)
     return msgspec.structs.replace(resource, ref=ref)
@@ -139,6 +142,10 @@ def _step(found: Admission) -> str:
         return ""
     if found.code in (400, 422):
         return {400: "decoding", 422: "validation"}[found.code]
+    if found.messages[0].path == ("metadata", "namespace"):
+        return "NamespaceLifecycle"
+    if found.code == 404:
+        return "the API"
     by = next((m.by for m in found.messages if m.by is not None), None)
     return by.ref.kind if by is not None else "admission"
 

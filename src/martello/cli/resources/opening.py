@@ -52,7 +52,7 @@ def called(resource: Resource) -> str:
     """`ResourceQuota shop/compute`."""
     ref = resource.ref
     name = f"{ref.namespace}/{ref.name}" if ref.namespace else ref.name
-    return f"{ref.kind} {name}"
+    return f"{ref.kind} {name}".rstrip()
 
 
 def place(resource: Resource, path: Path = ()) -> str:

@@ -38,6 +38,12 @@ from martello.practices.resources.admission.quotas import (
     quotas,
     spent,
 )
+from martello.practices.resources.admission.served import (
+    Served,
+    definitions,
+    kind_known,
+    namespace_known,
+)
 from martello.practices.resources.admission.validation import (
     claim_problems,
     pod_problems,
@@ -63,6 +69,8 @@ class Server:
         self.world = world
         self.limited = tuple(limited)
         self._quotas: dict[str, tuple[Quota, ...]] = {}
+        self._defined: Served = {}  # by what was let in
+        self._spaces: set[str] = set()
 
     def quotas(self, namespace: str) -> tuple[Quota, ...]:
         """The quotas of a namespace as they stand now. Raises Malformed."""
@@ -75,10 +83,30 @@ class Server:
         """What becomes of an object; of a workload `replicas` pods are made, or as many as it
         says itself.
         """
+        refusal, doubt = kind_known(self.world, resource.ref, self._defined)
+        if refusal is not None:
+            return refusal
+        space = resource.ref.namespace
+        lost, assumed = namespace_known(self.world, space, self._spaces)
+        if lost is not None:
+            return refused(404 if lost.by is None else 403, (lost,))
         try:
-            return self._admit(resource, replicas)
+            found = self._admit(resource, replicas)
         except Malformed as error:
             return Admission("unassessed", reason=str(error))
+        if found.verdict == "admitted":
+            self._made(resource)
+        if doubt and found.verdict == "admitted":
+            return Admission("unassessed", reason=doubt)
+        if assumed:
+            found = msgspec.structs.replace(found, notes=(*found.notes, assumed))
+        return found
+
+    def _made(self, resource: Resource) -> None:
+        """What was let in makes room for objects of its namespace, or of its kind."""
+        if resource.ref.group_kind == "Namespace":
+            self._spaces.add(resource.ref.name)
+        self._defined.update(definitions((resource,)))
 
     def outcomes(self, resource: Resource) -> list[Admission]:
         """What may become of a new Pod: one answer for each order of LimitRanges that differs.

@@ -92,20 +92,76 @@ def test_several_sources_are_one_stream(tmp_path: Path, rules: str) -> None:
     audit = lines(tmp_path / "audit.log", event(0, at=NOON + 30))
     shells = lines(tmp_path / "falco.log", falco(10), drops(40))
     for files in ((audit, shells), (shells, audit)):
-        done = martello("monitor", "replay", *map(str, files), "--rules", rules, cwd=tmp_path)
+        words = (*map(str, files), "--rules", rules, "--cluster", "here")
+        done = martello("monitor", "replay", *words, cwd=tmp_path)
         assert done.code == 1, done
         assert "TST-103  A shell, then secrets" in done.out
         assert "1 gap (about 310 events)" in done.out
         assert ", of " in done.out.splitlines()[0]
 
 
-def test_one_source_says_so_and_unassessed_rules_are_named(tmp_path: Path, rules: str) -> None:
+def test_one_source_says_so_and_rules_of_others_are_not_asked(tmp_path: Path, rules: str) -> None:
+    """A harmless log passes, though rules wait for other events: they are told."""
     packed = tmp_path / "audit.log.gz"
     packed.write_bytes(gzip.compress(json.dumps(event(1, at=NOON)).encode() + b"\n"))
-    done = ask("monitor", "replay", str(packed), "--rules", rules, cwd=tmp_path)
-    assert done.code == 3
+    words = ("monitor", "replay", str(packed), "--rules", rules)
+    done = ask(*words, cwd=tmp_path)
+    assert done.code == 0, done
+    assert "1 event (1 audit)" in done.out
     assert "audit only; no gap" in done.out
-    assert "unassessed:" in done.out
+    assert "not asked: 2 rules: of process, alert events, none given" in done.out
+    assert ask(*words, "--explain", "TST-102", cwd=tmp_path).code == 3, "asked by name"
+    assert martello("monitor", "replay", str(packed), cwd=tmp_path).code == 0, "the own pack"
+
+
+LACKING = """
+id: TST-201
+title: Of a field that auditd does not fill
+severity: high
+kind: process
+when: e.k8s_ns == "shop"
+"""
+MIXED = """
+id: TST-202
+title: It lacks a field, and other events besides
+severity: high
+when:
+  - {name: shell, kind: process, when: e.k8s_ns == "shop"}
+  - {name: listed, kind: audit, when: e.api_verb == "list"}
+correlate: {type: sequence, by: [node], within: 10m}
+"""
+BROKEN = "id: TST-203\ntitle: Broken\nseverity: high\nkind: audit\nwhen: e.api_verb ==\n"
+STARTED = 'type=EXECVE msg=audit(1785585600.243:24287): argc=1 a0="ls"\n'
+ASKED = {
+    "gap": ("audit", json.dumps(event(1, at=NOON)) + "\n{no event\n", "", "1 gap"),
+    "field": ("auditd", STARTED, LACKING, "1 rule unassessed"),
+    "field-of-a-part": ("auditd", STARTED, MIXED, "1 rule unassessed"),
+    "broken": ("audit", json.dumps(event(1, at=NOON)) + "\n", BROKEN, "1 error in the rules"),
+    "empty": ("audit", "", "", "nothing to judge: no events"),
+}
+
+
+@pytest.mark.parametrize("what", ASKED)
+def test_what_was_asked_and_not_assessed_is_incomplete(
+    tmp_path: Path, rules: str, what: str
+) -> None:
+    source, told, more, why = ASKED[what]
+    log = tmp_path / "a.log"
+    log.write_text(told, encoding="utf-8")
+    if more:
+        (Path(rules) / "9.yaml").write_text(more, encoding="utf-8")
+    words = ("monitor", "replay", str(log), "--rules", rules, "--from", source)
+    done = ask(*words, cwd=tmp_path)
+    assert done.code == 3, done
+    assert why in done.out.splitlines()[-1]
+    assert ask(*words, "--allow-incomplete", cwd=tmp_path).code == 0
+
+
+def test_a_log_that_no_rule_is_of_is_not_judged(tmp_path: Path, rules: str) -> None:
+    log = lines(tmp_path / "audit.log", event(1, at=NOON))
+    done = ask("monitor", "replay", str(log), "--rules", f"{rules}/1.yaml", cwd=tmp_path)
+    assert done.code == 3
+    assert "nothing to judge: no rule is of such events" in done.out
 
 
 def test_exceptions_take_hits_away(tmp_path: Path, rules: str) -> None:
@@ -165,7 +221,7 @@ def test_events_as_kubectl_writes_them(tmp_path: Path, rules: str) -> None:
     file = tmp_path / "events.json"
     file.write_text(json.dumps({"kind": "List", "items": [one]}, indent=2), encoding="utf-8")
     done = ask("monitor", "replay", str(file), "--from", "events", "--rules", rules)
-    assert done.out.startswith("1 events (1 k8s_event)"), done
+    assert done.out.startswith("1 event (1 k8s_event)"), done
 
 
 @pytest.mark.skipif("MARTELLO_CORPORA" not in os.environ, reason="no corpora")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import sys
-from collections.abc import Sequence
+from collections.abc import Container, Mapping, Sequence
 from importlib.resources import files as parts_of
 from typing import IO, Any, Final
 
@@ -32,6 +32,7 @@ from martello.report.monitor.model import Lost, Replayed, Unable
 from martello.report.text import plural
 from martello.store.coverage import covered
 
+_DEEPEST: Final = 20  # correlations of correlations
 DEMO: Final = str(parts_of("martello.demo") / "audit.log")
 
 
@@ -83,11 +84,15 @@ def replayed(files: Sequence[str], loaded: Loaded, flags: dict[str, Any]) -> Rep
             progress("judging events", sum(pipeline.events.values()))
     alerts.update((one.id, one) for one in pipeline.end())
     found = tuple(sorted(alerts.values(), key=lambda a: (a.first, a.id)))
-    unable = _unable(judged.verdicts, sources)
+    unable = _unable(judged.verdicts, sources, only(pack, flags["explain"]))
     gap_count = sum(one.gap_count for one in archives)
-    unread = len(loaded.errors)
-    missed = gap_count + lost.count
-    code, because = verdict(found, flags["fail_on"] or "high", missed, unable, unread)
+    code, because = _failing(found, flags["fail_on"] or "high")
+    if not code and not flags.get("allow_incomplete"):
+        waiting = sum(len(one.rules) for one in unable if not one.asked)
+        idle = "no events" if not pipeline.events else ""
+        idle = idle or ("no rule is of such events" if waiting == _whole(pack) else "")
+        why = _incomplete(gap_count + lost.count, unable, len(loaded.errors), idle)
+        code, because = (3, f"{why} (--allow-incomplete)") if why else (code, because)
     return Replayed(
         dict(pipeline.events),
         pipeline.first,
@@ -145,55 +150,80 @@ def excepted(files: Sequence[str], pack: Pack) -> exceptions.Exceptions:
     return held
 
 
-def _unable(verdicts: Sequence[check.Verdict], sources: Sequence[str]) -> tuple[Unable, ...]:
+def _unable(
+    verdicts: Sequence[check.Verdict], sources: Sequence[str], named: Sequence[str]
+) -> tuple[Unable, ...]:
     """The rules that could not run, by the reason: those that wait for events of other sources are
-    one. What a correlation is made of counts as that.
+    one, which was not asked unless by name. What a correlation is made of counts as that.
     """
     given = {kind for feed in feeds(sources) for kind in feed.kinds}
-    known = {one.rule.id for one in verdicts}
-    found: dict[str, list[str]] = {}
-    waiting: list[str] = []
+    by_id = {one.rule.id: one for one in verdicts}
+    found: dict[tuple[str, bool], list[str]] = {}
     kinds: dict[str, None] = {}
     for one in verdicts:
         rule = one.rule
-        if one.state != check.UNASSESSED or rule.id.partition("/")[0] in known - {rule.id}:
+        if one.state != check.UNASSESSED or _part_of(rule.id, by_id):
             continue
         missing = [kind for kind in rule.kinds if kind not in given]
-        if missing and not rule.unassessed and (rule.correlate or len(missing) == len(rule.kinds)):
-            waiting.append(rule.id)
+        if rule.id not in named and _waits(one, given, by_id):
+            found.setdefault(("", False), []).append(rule.id)
             kinds.update(dict.fromkeys(missing))
         else:
-            found.setdefault(one.why, []).append(rule.id)
-    told = sorted(found.items(), key=lambda each: -len(each[1]))
-    if waiting:
-        why = f"of {', '.join(kinds)} events, none given (martello monitor rules check)"
-        told.insert(0, (why, waiting))
-    return tuple(Unable(why, tuple(rules)) for why, rules in told)
+            found.setdefault((one.why, True), []).append(rule.id)
+    other = f"of {', '.join(kinds)} events, none given (martello monitor rules check)"
+    told = sorted(found.items(), key=lambda each: (each[0][1], -len(each[1])))
+    return tuple(Unable(why or other, tuple(rules), asked) for (why, asked), rules in told)
 
 
-def verdict(
-    alerts: Sequence[Alert],
-    fail_on: str,
-    gaps: int,
-    unable: Sequence[Unable],
-    unread: int = 0,
-) -> tuple[int, str]:
-    """The exit code and its reason. `unread` counts what is wrong in the files of rules."""
+def _part_of(rule: str, known: Container[str]) -> bool:
+    whole = rule.partition("/")[0]
+    return whole != rule and whole in known
+
+
+def _whole(pack: Pack) -> int:
+    """How many rules there are without the parts of correlations."""
+    return sum(not _part_of(one.id, pack.rules) for one in pack)
+
+
+def _waits(
+    one: check.Verdict, given: Container[str], known: Mapping[str, check.Verdict], depth: int = 0
+) -> bool:
+    """Whether all that a rule lacks is events of kinds that were not given."""
+    rule = one.rule
+    if rule.unassessed:
+        return False
+    if rule.correlate is None:
+        return not any(kind in given for kind in rule.kinds)
+    parts = [known.get(name) for name in rule.correlate.of]
+    return depth < _DEEPEST and all(
+        part is not None and (part.state == check.FIRES or _waits(part, given, known, depth + 1))
+        for part in parts
+    )
+
+
+def _failing(alerts: Sequence[Alert], fail_on: str) -> tuple[int, str]:
+    """1 and the counts of what fails, else 0."""
     if fail_on != "never":
         least = SEVERITIES.index(fail_on)
         failing = [one.severity for one in alerts if SEVERITIES.index(one.severity) >= least]
         if failing:
             counts = [f"{failing.count(s)} {s}" for s in reversed(SEVERITIES) if s in failing]
             return 1, f"{', '.join(counts)} (fail-on {fail_on})"
-    if gaps or unable or unread:
-        rules = sum(len(one.rules) for one in unable)
-        parts = [
-            plural(gaps, "gap") if gaps else "",
-            f"{plural(rules, 'rule')} unassessed" if rules else "",
-            f"{plural(unread, 'error')} in the rules" if unread else "",
-        ]
-        return 3, f"incomplete: {', '.join(filter(None, parts))}"
     return 0, "fail-on never" if fail_on == "never" else f"nothing at or above {fail_on}"
+
+
+def _incomplete(gaps: int, unable: Sequence[Unable], unread: int, idle: str) -> str:
+    """What was asked and not assessed; `unread` counts what is wrong in the files of rules, `idle`
+    says why nothing was judged at all.
+    """
+    rules = sum(len(one.rules) for one in unable if one.asked)
+    parts = (
+        plural(gaps, "gap") if gaps else "",
+        f"{plural(rules, 'rule')} unassessed" if rules else "",
+        f"{plural(unread, 'error')} in the rules" if unread else "",
+    )
+    told = ", ".join(filter(None, parts))
+    return f"incomplete: {told}" if told else f"nothing to judge: {idle}" if idle else ""
 
 
 def only(pack: Pack, names: Sequence[str]) -> list[str]:

@@ -9,10 +9,13 @@ from martello.core.event import Gap
 
 
 class Unable(msgspec.Struct, frozen=True):
-    """Rules that could not run for one reason."""
+    """Rules that could not run for one reason. Those of events that were not given are not `asked`:
+    they are told, and leave nothing incomplete.
+    """
 
     why: str
     rules: tuple[str, ...]
+    asked: bool = True
 
 
 class Near(msgspec.Struct, frozen=True):

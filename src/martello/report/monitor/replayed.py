@@ -41,14 +41,19 @@ def _lines(told: Replayed, screen: Screen) -> Iterator[str]:
     if len(told.problems) > 5:
         yield f"rules: {len(told.problems) - 5:,} more problems  (martello monitor rules check)"
     for unable in told.unable:
-        text = f"unassessed: {plural(len(unable.rules), 'rule')}: {clean(unable.why)}"
+        word = "unassessed" if unable.asked else "not asked"
+        text = f"{word}: {plural(len(unable.rules), 'rule')}: {clean(unable.why)}"
         yield from hanging(text, screen.width, 2)
     yield f"exit {told.exit}: {told.because}"
 
 
 def _heading(told: Replayed) -> str:
     parts = [f"{count:,} {kind}" for kind, count in told.events.items()]
-    events = f"{sum(told.events.values()):,} events ({', '.join(parts)})" if parts else "no events"
+    events = (
+        f"{plural(sum(told.events.values()), 'event')} ({', '.join(parts)})"
+        if parts
+        else "no events"
+    )
     hours = (told.last - told.first) / 3.6e12
     if told.first:
         events += f", {_span(hours)} from {_clock(told.first)}"

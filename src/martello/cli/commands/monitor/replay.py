@@ -36,13 +36,15 @@ SOURCES: Final = ("audit", "falco", "tetragon", "hubble", "cri", "auditd", "ndjs
 @options.context
 @options.kubeconfig
 @options.fail_on
+@options.incomplete
 @options.output_of(FORMATS)
 @options.debug
 def command(files: tuple[str, ...], **flags: Any) -> int:
     """Read logs (files, directories, - for stdin; rotated and compressed too): audit logs of the
     API server, EKS, AKS and GKE, and what Falco, Tetragon, Hubble, containers, auditd and Events
     say, several together in the order of time, and tell what the rules find. Exit 1 at or above
-    --fail-on, else 3 where a part of the log could not be read or a rule could not run, else 0.
+    --fail-on; else 3 where a part of the log could not be read, a rule cannot be read or lacks a
+    field, or nothing was judged; else 0. Rules of events that were not given are not asked.
     """
     from martello.cli.monitor.replaying import replay_command
     from martello.cli.reports import parse_outputs

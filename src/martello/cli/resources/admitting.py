@@ -112,7 +112,8 @@ def _answer(
     resource: Resource, found: Admission, before: Sequence[Quota], server: Server
 ) -> Answer:
     workload = workload_of(resource)
-    makes = workload is not None and resource.ref.group_kind != "Pod"
+    own = found.verdict == "refused" and found.treated is None and found.wanted == found.fitting
+    makes = workload is not None and resource.ref.group_kind != "Pod" and not own
     later = changers(server.world, workload) if workload is not None else ()
     pod = found.pod if found.verdict != "unassessed" else None
     return Answer(

@@ -25,7 +25,7 @@ from martello.core.workload import Workload
 Amounts = dict[str, int]  # resource name → thousandths
 _MOST: Final = ((1 << 63) - 1) * 1000
 _LONGEST: Final = 200  # characters of an amount that are quoted
-_FORM: Final = (
+FORM: Final = (
     "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'"
 )
 
@@ -136,7 +136,7 @@ def read(value: Any, path: Path = ()) -> Amounts:
     for name, raw in value.items():
         milli = amount(raw)
         if milli is None or not isinstance(name, str):
-            told = f"{str(name)[:_LONGEST]}: {str(raw)[:_LONGEST]!r} is no quantity: {_FORM}"
+            told = f"{str(name)[:_LONGEST]}: {str(raw)[:_LONGEST]!r} is no quantity: {FORM}"
             raise Malformed((*path, str(name)), told)
         found[name] = milli
     return found

@@ -14,7 +14,15 @@ from martello.core.workload import Workload
 AUTOSCALER: Final = "HorizontalPodAutoscaler.autoscaling"
 SCALED: Final = "ScaledObject.keda.sh"
 _COUNTED: Final = frozenset(
-    ("Deployment", "StatefulSet", "ReplicaSet", "ReplicationController", "DeploymentConfig")
+    (
+        "Deployment",
+        "StatefulSet",
+        "ReplicaSet",
+        "ReplicationController",
+        "DeploymentConfig",
+        "Rollout",
+        "CloneSet",
+    )
 )
 
 
@@ -71,7 +79,11 @@ def idle(workload: Workload, scaler: Resource) -> bool:
 
 
 def whole(value: Any) -> int | None:
-    """An integer, or None for anything else."""
+    """An integer, also where it is written as `3.0`, as the server reads it; None for anything
+    else.
+    """
+    if isinstance(value, float) and value.is_integer() and abs(value) < 1 << 53:
+        return int(value)
     return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 

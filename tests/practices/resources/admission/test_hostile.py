@@ -74,7 +74,7 @@ def test_many_limit_ranges_and_containers_cost_little() -> None:
     wide = pod(*[{"limits": {"cpu": "1"}} for _ in range(800)])
     four = many[:4]
     assert ask(wide, *four, quota(hard={"cpu": "1"})).code == 403
-    assert ask(deployment(2**62, {}), quota(hard={"pods": "3"})).fitting == 3
+    assert ask(deployment(2**31 - 1, {}), quota(hard={"pods": "3"})).fitting == 3
     expression = {
         "scopeName": "PriorityClass",
         "operator": "In",

@@ -25,6 +25,7 @@ from martello.practices.resources.admission.limit_ranges import (
     ranges,
 )
 from martello.practices.resources.admission.mutation import Change, Treated
+from martello.practices.resources.admission.numbers import deadline
 from martello.practices.resources.admission.pods import decode, pod_from
 from martello.practices.resources.admission.quotas import Limited, Quota, Refusal, after
 from martello.practices.resources.admission.validation import (
@@ -215,7 +216,7 @@ def _late(refusal: str) -> bool:
 
 def _validated(treated: Treated) -> Admission | None:
     minor = treated.kubernetes
-    problems = pod_problems(treated.needs, minor)
+    problems = [*deadline(treated.pod.spec, ("spec",)), *pod_problems(treated.needs, minor)]
     level = treated.level
     if level is not None:
         problems += level_problems(level, treated.needs, ("spec", "resources"), minor)

@@ -11,7 +11,7 @@ from martello.core.cluster import Cluster
 from martello.core.path import look_up
 from martello.core.resource import Resource
 from martello.core.workload import Workload, template_path, workload_of
-from martello.practices.resources.admission import versions
+from martello.practices.resources.admission import numbers, versions
 from martello.practices.resources.admission.charges import (
     claim_requests,
 )
@@ -86,6 +86,10 @@ class Server:
         refusal, doubt = kind_known(self.world, resource.ref, self._defined)
         if refusal is not None:
             return refusal
+        doubt = doubt or numbers.unreadable_number(resource)
+        odd = numbers.undecodable(resource)
+        if odd is not None:
+            return refused(400, (Message(str(odd), odd.path),))
         space = resource.ref.namespace
         lost, assumed = namespace_known(self.world, space, self._spaces)
         if lost is not None:
@@ -225,6 +229,9 @@ class Server:
         )
 
     def _problems(self, resource: Resource) -> tuple[Message, ...]:
+        wrong = told(numbers.problems(resource))
+        if wrong:
+            return (*wrong, *self._of_template(resource))
         match resource.ref.group_kind:
             case "LimitRange":
                 return told(range_problems(resource))

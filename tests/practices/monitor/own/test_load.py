@@ -416,7 +416,7 @@ def test_o4_say_escapes_what_controls_a_terminal() -> None:
         "actor_groups": ["a", "b"],
         "spec_host_network": True,
     }
-    assert render(say, event) == r"/bin/\x1b[2J\u202esh\x0a in shop/- a, b true"
+    assert render(say, event) == r"/bin/\x1b[2J\u202esh\x0a in shop a, b true"
     assert len(render("{proc_exe}", {"proc_exe": "x" * 10_000})) == 1_000
     assert render("{not a column} {}", {}) == "{not a column} {}"
 

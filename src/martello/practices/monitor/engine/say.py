@@ -1,4 +1,9 @@
-"""What a rule says of an event: `{column}` is replaced, and nothing in it controls a terminal."""
+"""What a rule says of an event: `{column}` is replaced, and nothing in it controls a terminal.
+
+Where columns are missing a sentence remains: `{a}/{b}` has its slash between two only; of round
+brackets with columns the items whose columns are all missing are left out, and the brackets with
+the last of them; `[ in {a}]` is left out where all its columns are missing.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +12,10 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 _COLUMN: Final = re.compile(r"\{([A-Za-z_][A-Za-z0-9_.]*)\}")
+_CHAIN: Final = re.compile(rf"{_COLUMN.pattern}(?:/{_COLUMN.pattern})*")
+_OPTIONAL: Final = re.compile(r"\[([^\[\]]*)\]")
+_ROUND: Final = re.compile(r"( ?\([^()]*\))")
+_NOTHING: Final[tuple[Any, ...]] = (None, [], "")
 _LONGEST: Final = 1_000  # characters of one value
 
 
@@ -16,10 +25,46 @@ def columns_of(say: str) -> tuple[str, ...]:
 
 
 def render(say: str, event: Mapping[str, Any]) -> str:
-    """The text of an event. A missing column is `-`; control characters, and marks that turn the
-    direction of text, are escaped.
+    """The text of an event. A missing column that is not optional is `-`; control characters, and
+    marks that turn the direction of text, are escaped.
     """
-    return _COLUMN.sub(lambda match: plain(event.get(match[1].replace(".", "_"))), say)
+    made = []
+    for at, part in enumerate(_OPTIONAL.split(say)):
+        if at % 2 and not _COLUMN.search(part):
+            made.append(f"[{part}]")
+        elif not at % 2 or _told(part, event):
+            made.append(_rounded(part, event))
+    return "".join(made)
+
+
+def _rounded(text: str, event: Mapping[str, Any]) -> str:
+    made = []
+    for at, part in enumerate(_ROUND.split(text)):
+        if at % 2:
+            head, _, items = part[:-1].partition("(")
+            kept = [one for one in items.split(", ") if _told(one, event)]
+            made.append(f"{head}({_named(', '.join(kept), event)})" if kept else "")
+        else:
+            made.append(_named(part, event))
+    return "".join(made)
+
+
+def _named(text: str, event: Mapping[str, Any]) -> str:
+    def chain(match: re.Match[str]) -> str:
+        values = (_value(name, event) for name in _COLUMN.findall(match[0]))
+        return "/".join(plain(one) for one in values if one not in _NOTHING) or "-"
+
+    return _CHAIN.sub(chain, text)
+
+
+def _told(text: str, event: Mapping[str, Any]) -> bool:
+    """Whether a part has a column that is there, or names none."""
+    names = _COLUMN.findall(text)
+    return not names or any(_value(name, event) not in _NOTHING for name in names)
+
+
+def _value(name: str, event: Mapping[str, Any]) -> Any:
+    return event.get(name.replace(".", "_"))
 
 
 def plain(value: Any) -> str:

@@ -201,6 +201,17 @@ def test_what_quotas_bound(here: Path) -> None:
     assert "there is no namespace lost" in done.err
 
 
+def test_a_world_without_namespaces_is_nothing_to_judge(tmp_path: Path) -> None:
+    role = "apiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRole\nmetadata: {name: a}\n"
+    (tmp_path / "role.yaml").write_text(role)
+    done = ask("resources", "quota", "-f", "role.yaml", cwd=tmp_path)
+    assert done.code == 3
+    assert "nothing to judge: no namespaces here" in done.out
+    assert "no holes" not in done.out
+    done = ask("resources", "quota", "-f", "role.yaml", "--allow-incomplete", cwd=tmp_path)
+    assert done.code == 0
+
+
 @pytest.mark.parametrize(
     "words",
     [

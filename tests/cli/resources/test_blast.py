@@ -188,11 +188,18 @@ def test_names_that_an_attacker_wrote_stay_text(shop: Path) -> None:
     assert all("\x1b" not in page for page in (done.out, *pages))
 
 
-def test_a_world_without_pods_hurts_nobody(tmp_path: Path) -> None:
+def test_a_world_without_pods_is_nothing_to_judge(tmp_path: Path) -> None:
     (tmp_path / "node.yaml").write_text(NODE, encoding="utf-8")
     for form in ("text", "json", "html", "svg"):
         done = _blast("-f", "node.yaml", "-o", form, cwd=tmp_path)
-        assert done.code == 0, done.err
+        assert done.code == 3, done.err
+        assert _blast("-f", "node.yaml", "--allow-incomplete", cwd=tmp_path).code == 0
+        if form in ("text", "html"):
+            assert "othing to judge: no workloads here" in done.out
+            assert "can hurt" not in done.out
+        if form == "json":
+            Draft202012Validator(SCHEMA).validate(json.loads(done.out))
+            assert json.loads(done.out)["nothing"] == "no workloads here"
 
 
 def test_a_namespace_without_quotas_stops_all_writes(shop: Path) -> None:

@@ -244,7 +244,10 @@ def _told(
     fail_on = flags["fail_on"] or "high"
     unknown = [line for row in rows for line in row.lines if line.exact == "unassessed"]
     notes = list(known.notes)
-    if any(not name for name in world.stages):
+    nothing = "" if rows else _nothing(unplaced, flags["namespaces"])
+    if not rows:
+        pass  # of nodes that nobody stands on nothing is to be said
+    elif any(not name for name in world.stages):
         notes.append("no Node objects: one node of 4 cores, 16Gi and 100Gi stands for all")
     elif any("capacity" in stage.node.assumed for stage in world.stages.values()):
         notes.append("nodes that are not here are taken for ones of 4 cores, 16Gi and 100Gi")
@@ -275,8 +278,17 @@ def _told(
         notes=tuple(notes),
         missing=seen.missing,
         unassessed=len(unknown) + len(unplaced),
-        exit=_exit(rows, fail_on, target, bool(unknown or unplaced or seen.missing), flags),
+        nothing=nothing,
+        exit=_exit(
+            rows, fail_on, target, bool(unknown or unplaced or seen.missing or nothing), flags
+        ),
     )
+
+
+def _nothing(unplaced: Sequence[str], namespaces: Sequence[str]) -> str:
+    """Why no workload can be judged."""
+    where = f" in {', '.join(namespaces)}" if namespaces else " here"
+    return f"no workload{where} has a pod on any node" if unplaced else f"no workloads{where}"
 
 
 def _exit(

@@ -24,7 +24,7 @@ def bounds(opened: Opened, flags: dict[str, Any]) -> Bounds:
     containers = _containers(opened, flags)
     told = tuple(_space(opened, name, containers) for name in spaces)
     holes = sum(len(bound.escapes) for space in told for bound in space.bounds)
-    unknown = any(space.unassessed for space in told) or bool(opened.missing)
+    unknown = any(space.unassessed for space in told) or bool(opened.missing) or not told
     code = 1 if holes else 3 if unknown and not flags["allow_incomplete"] else 0
     return Bounds(told, holes, missing=opened.missing, exit=code)
 

@@ -86,6 +86,13 @@ def write_bounds(told: Bounds, screen: Screen, out: IO[str]) -> None:
     for space in told.spaces:
         lines += _space(space, screen)
     lines += _missing(told.missing, screen)
+    if not told.spaces:
+        lines += [
+            "nothing to judge: no namespaces here but those of the control plane",
+            "next: name a directory with manifests, demo, or a cluster (-f), or one of them (-n)",
+        ]
+        _put([line for one in lines for line in hanging(one, screen.width, 2)], out)
+        return
     where = f" in {plural(len(told.spaces), 'namespace')}"
     next = "    next: --write DIR makes guards that close them, proved"
     lines.append(f"{plural(told.holes, 'hole')}{where}{next}" if told.holes else f"no holes{where}")

@@ -33,8 +33,11 @@ def _parts(told: Told) -> Iterator[str]:
     hurting = sum(1 for row in told.rows if row.severity)
     kind = {0: "", 3: " incomplete"}.get(told.exit, " fail")
     count = plural(len(told.rows), "workload")
-    yield f'<p class="verdict{kind}">{hurting:,} of {count} can hurt others '
-    yield f"({told.pods:,} pods, fail-on {_text(told.fail_on)}).</p>\n"
+    if told.nothing:
+        yield f'<p class="verdict{kind}">Nothing to judge: {_text(told.nothing)}.</p>\n'
+    else:
+        yield f'<p class="verdict{kind}">{hurting:,} of {count} can hurt others '
+        yield f"({told.pods:,} pods, fail-on {_text(told.fail_on)}).</p>\n"
     if told.shared is not None:
         once = told.shared
         yield f"<p><b>{_text(once.who)}, {_text(once.resource)}: no guard; {_text(once.says)}.</b> "

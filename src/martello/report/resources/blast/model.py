@@ -106,3 +106,4 @@ class Told(msgspec.Struct, frozen=True):
     unassessed: int = 0  # lines that settings decide which nobody told, workloads without a node
     exit: int = 0
     shared: Shared | None = None
+    nothing: str = ""  # why there is nobody to judge

@@ -21,6 +21,7 @@ SHORT: Final = {
     "objects": "objs",
     "api": "api",
 }
+_ELSEWHERE: Final = "name a directory with workloads, demo, or a cluster (-f)"
 _ROWS: Final = 20
 _NAME: Final = 44
 _GUARD: Final = 30
@@ -34,7 +35,7 @@ def write(told: Told, screen: Screen, out: IO[str]) -> None:
     lines: list[str] = []
     if told.shared is not None:
         lines += [*_shared(told.shared, screen), ""]
-    if not told.single:
+    if not told.single and told.rows:
         lines += [*_table(told, screen), ""]
     shown = told.rows if told.single else told.rows[:1]
     for row in shown:
@@ -185,6 +186,11 @@ def _end(told: Told, screen: Screen) -> Iterator[str]:
         yield from hanging(f"note: {clean(note)}", screen.width, 6)
     for one in told.missing[:3]:
         yield from hanging(f"unread: {clean(one)}", screen.width, 8)
+    if told.nothing:
+        yield from hanging(f"nothing to judge: {clean(told.nothing)}", screen.width, 2)
+        yield from hanging(f"next: {_ELSEWHERE}", screen.width, 2)
+        yield f"exit {told.exit}"
+        return
     hurting = sum(1 for row in told.rows if row.severity)
     words = f"{plural(len(told.rows), 'workload')}, {plural(told.pods, 'pod')}, "
     words += f"attacker {told.level}: "

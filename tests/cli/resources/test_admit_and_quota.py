@@ -78,6 +78,13 @@ def test_three_of_five_pods(here: Path) -> None:
     assert "2 of 2 pods" in done.out
 
 
+def test_numbers_are_written_in_one_way(here: Path) -> None:
+    text = WEB.replace("replicas: 5", "replicas: 2000000000")
+    (here / "web.yaml").write_text(text)
+    done = ask("resources", "admit", "web.yaml", "-f", "demo", cwd=here, columns=0)
+    assert "2,000,000,000 of 2,000,000,000 pods" in done.out
+
+
 def test_a_namespace_for_objects_that_name_none(here: Path) -> None:
     done = ask("resources", "admit", "big.yaml", "-n", "shop", "-f", "world", cwd=here)
     assert done.code == 1

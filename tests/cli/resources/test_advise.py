@@ -177,6 +177,7 @@ def test_names_of_an_attacker_are_text_on_the_page(tmp_path: Path) -> None:
         (("-f", "demo", "--until", "1990-01-01", "mail", "--all"), 3, "no data"),
         (("-f", "demo", "a/b/c/d"), 2, "is no workload"),
         (("-f", "demo", "nobody"), 2, "no samples of nobody"),
+        (("-f", "demo", "wbe"), 2, "the nearest is deploy/web"),
         (("-f", "demo", "--prometheus", "http://127.0.0.1:9"), 4, "127.0.0.1"),
         (("-f", "demo", "--prometheus", "ftp://x"), 2, "no URL"),
     ],

@@ -87,6 +87,25 @@ def test_the_demo_tells_whom_its_workloads_hurt() -> None:
     assert "not enforced by Kubernetes" in done.out
 
 
+def test_the_end_says_what_the_table_leaves_aside() -> None:
+    done = _blast("-f", "demo")
+    assert "11 others: nobody is hurt, pids aside" in done.out
+    assert "12 can hurt others, 11 of them by pids alone\n" in done.out
+    one = _blast("web", "-f", "demo")
+    assert "1 can hurt others\n" in one.out
+
+
+@pytest.mark.parametrize("columns", [40, 80])
+def test_a_narrow_screen_is_kept_to(columns: int) -> None:
+    """A word may be longer than a line; the table of numbers has columns that are not wrapped."""
+    done = ask("resources", "blast", "web", "-f", "demo", columns=columns)
+    lines = done.out.splitlines()
+    assert all(len(line) <= columns or "next:" in line for line in lines)
+    assert all(line.strip() for line in lines[: lines.index("")])
+    if columns == 40:
+        assert "             every neighbour keeps what" in lines
+
+
 def test_settings_of_a_kubelet_decide(shop: Path) -> None:
     assumed = _blast("deploy/db", "-f", "shop.yaml", cwd=shop)
     assert (assumed.code, "? 32,768 PIDs: 1 pod cannot fork" in assumed.out) == (1, True)
@@ -196,7 +215,7 @@ def test_a_world_without_pods_is_nothing_to_judge(tmp_path: Path) -> None:
         assert _blast("-f", "node.yaml", "--allow-incomplete", cwd=tmp_path).code == 0
         if form in ("text", "html"):
             assert "othing to judge: no workloads here" in done.out
-            assert "can hurt" not in done.out
+            assert "nobody can hurt another" not in done.out
         if form == "json":
             Draft202012Validator(SCHEMA).validate(json.loads(done.out))
             assert json.loads(done.out)["nothing"] == "no workloads here"

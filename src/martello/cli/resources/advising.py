@@ -8,6 +8,7 @@ from typing import IO, TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from martello.cli.errors import nearest
 from martello.cli.outputs import write_each
 from martello.cli.progress import Progress
 from martello.cli.reports import Output
@@ -94,7 +95,7 @@ def _told(
     if not found:
         raise BadInput(
             f"no samples of {', '.join(words) or 'any container'} in {seen.name}",
-            "; ".join(f"{gap.what}: {gap.why}" for gap in gaps[:2]),
+            "; ".join([f"{gap.what}: {gap.why}" for gap in gaps[:2]] + _nearest(words, known)),
             "name another time with --since and --until, or check the workload's name",
         )
     told = Told(
@@ -108,6 +109,12 @@ def _told(
         everything=flags["everything"],
     )
     return msgspec.structs.replace(told, **_exit(told, flags, broken)), broken
+
+
+def _nearest(words: Sequence[str], known: Mapping[Key, Today]) -> list[str]:
+    """The workload among the objects that the first word is most like."""
+    names = {key.workload for key in known}
+    return [f"the nearest is {nearest(words[0], sorted(names))}"] if words and names else []
 
 
 def _say(progress: Progress, counts: Counts) -> None:

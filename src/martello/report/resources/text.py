@@ -37,7 +37,7 @@ def _answer(one: Answer, screen: Screen) -> list[str]:
     head = [(one.verdict, _STYLE[one.verdict]), (clean(one.object), "bold")]
     head += [(clean(one.where), "dim")] if one.where else []
     if one.wanted is not None and one.verdict != "unassessed":
-        pods = f"{one.fitting} of {plural(one.wanted, 'pod')}"
+        pods = f"{one.fitting:,} of {plural(one.wanted, 'pod')}"
         head.append((pods, "" if one.fitting == one.wanted else "high"))
     if one.qos:
         head.append((one.qos, ""))

@@ -183,7 +183,7 @@ class _Filling:
     def _note(self, resource: Resource, one: Admission) -> None:
         says = one.reason or (one.messages[0].text if one.messages else "")
         if one.wanted > 1 and one.verdict == "refused":
-            says = f"{one.fitting} of {one.wanted} pods: {says}"
+            says = f"{one.fitting:,} of {one.wanted:,} pods: {says}"
         into = self.refused if one.verdict == "refused" else self.unassessed
         name = f"{resource.ref.kind} {resource.ref.namespace}/{resource.ref.name}"
         into.append(Refused(name, self.space, self.when, one.code, says))

@@ -25,6 +25,7 @@ _ELSEWHERE: Final = "name a directory with workloads, demo, or a cluster (-f)"
 _ROWS: Final = 20
 _NAME: Final = 44
 _GUARD: Final = 30
+_NARROW: Final = 24  # the least columns of what comes of it
 _STYLE: Final = {"critical": "critical", "high": "high", "medium": "medium", "low": "low"}
 
 
@@ -143,12 +144,14 @@ def mark(line: Line | None) -> str:
 
 
 def _row(row: Row, screen: Screen) -> Iterator[str]:
-    head = paint(clean(row.attacker), "bold", screen.colour)
-    about = f"{clean(row.about)}    score {row.score:.1f}"
+    name = clean(row.attacker)
+    about, score = f"{name}  {clean(row.about)}", f"score {row.score:.1f}"
     where = f"  ({clean(row.where)})" if row.where else ""
-    if screen.width and width(f"{clean(row.attacker)}  {about}{where}") > screen.width:
-        where = f"\n{where}"
-    yield f"{head}  {about}{where}"
+    lines = [f"{about}    {score}{where}"]
+    if screen.width and width(lines[0]) > screen.width:
+        lines = [*hanging(about, screen.width, 2), *hanging(f"  {score}{where}", screen.width, 2)]
+    head = paint(name, "bold", screen.colour)
+    yield from (lines[0].replace(name, head, 1), *lines[1:])
     if row.worst:
         worst = f"  worst: {clean(row.worst)}"
         yield from (
@@ -168,8 +171,13 @@ def _line(line: Line, wide: int, screen: Screen) -> Iterator[str]:
         return
     guard = clean(line.guard) if line.guard else "no guard"
     doubt = "? " if line.exact == "unassessed" else ""
+    says = f"{doubt}{clean(line.says)}"
+    if screen.width and 15 + wide > screen.width - _NARROW:  # no room for a column of it
+        yield from hanging(f"  {pad(line.resource, 9)}  {guard}", screen.width, 13)
+        yield from hanging(f"{'':13}{says}", screen.width, 13)
+        return
     first = f"  {pad(line.resource, 9)}  {pad(guard, wide)}  "
-    yield from hanging(f"{first}{doubt}{clean(line.says)}", screen.width, 15 + wide)
+    yield from hanging(f"{first}{says}", screen.width, 15 + wide)
 
 
 def advice(row: Row) -> str:
@@ -194,11 +202,19 @@ def _end(told: Told, screen: Screen) -> Iterator[str]:
     hurting = sum(1 for row in told.rows if row.severity)
     words = f"{plural(len(told.rows), 'workload')}, {plural(told.pods, 'pod')}, "
     words += f"attacker {told.level}: "
-    words += f"{hurting} can hurt others" if hurting else "nobody can hurt another"
-    yield words
+    words += f"{hurting:,} can hurt others" if hurting else "nobody can hurt another"
+    yield from hanging(f"{words}{_alone(told)}", screen.width, 2)
     guards = any(row.advice is not None for row in told.rows)
     next = "--write DIR makes the guards, proved" if guards else ""
     yield from followed(f"exit {told.exit}{_why(told)}", next, screen.width)
+
+
+def _alone(told: Told) -> str:
+    """How many hurt others by nothing but what is told once; the table leaves them out."""
+    if told.shared is None:
+        return ""
+    rows = [row for row in told.rows if row.severity and row.beside and not row.beside.severity]
+    return f", {len(rows):,} of them by {told.shared.resource} alone" if rows else ""
 
 
 def _why(told: Told) -> str:

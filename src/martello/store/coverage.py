@@ -9,7 +9,9 @@ import msgspec
 
 
 class Missing(msgspec.Struct, frozen=True):
-    """A gap: a source that told nothing, or not all, from `first` up to `last` (microseconds)."""
+    """A gap: a source that told nothing, or not all, from `first` up to `last` (microseconds).
+    `reason` is known where what was received is still kept, and was asked for.
+    """
 
     cluster: str
     source: str
@@ -17,6 +19,7 @@ class Missing(msgspec.Struct, frozen=True):
     last: int
     why: str
     events: int = 0  # 0: nobody knows how many
+    reason: str = ""
 
 
 class Coverage(msgspec.Struct, frozen=True):

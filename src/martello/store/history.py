@@ -54,9 +54,13 @@ class History:
                 yield rows
 
     def _read(self, one: Segment) -> pa.Table:
-        rows = unified(self._lake.read(one.columns_file), one.kind)
         if self._raw:
-            rows = self._with_raw(rows, one)
+            rows = with_raw(self._lake, one)
+            if "raw" not in rows.column_names:
+                self.bare += 1
+                rows = rows.append_column("raw", pa.nulls(rows.num_rows, pa.string()))
+        else:
+            rows = unified(self._lake.read(one.columns_file), one.kind)
         since, until = self._window
         time = pc.cast(rows["time"], pa.int64())
         shown = pc.invert(pc.fill_null(rows[DUPLICATE], False))
@@ -66,24 +70,24 @@ class History:
             shown = pc.and_(shown, pc.less(time, until * 1000))
         return rows.filter(shown).drop_columns([name for name, _ in OWN])
 
-    def _with_raw(self, rows: pa.Table, one: Segment) -> pa.Table:
-        """The rows with what they were received as: it has the place of each, in whatever order."""
-        if not one.raw_file:
-            return self._without(rows)
-        try:
-            raw = self._lake.read(one.raw_file)
-        except MartelloError:
-            return self._without(rows)
-        pairs = zip(_places(raw), _places(rows), strict=False)
-        if raw.num_rows == rows.num_rows and all(mine == theirs for mine, theirs in pairs):
-            return rows.append_column("raw", raw["raw"])
-        at = {place: i for i, place in enumerate(_places(raw))}
-        wanted = pa.array([at.get(place) for place in _places(rows)], pa.int64())
-        return rows.append_column("raw", raw["raw"].combine_chunks().take(wanted))
 
-    def _without(self, rows: pa.Table) -> pa.Table:
-        self.bare += 1
-        return rows.append_column("raw", pa.nulls(rows.num_rows, pa.string()))
+def with_raw(lake: Lake, one: Segment) -> pa.Table:
+    """The rows of a segment with what they were received as (`raw`), where that is still kept: it
+    has the place of each, in whatever order. Raises MartelloError.
+    """
+    rows = unified(lake.read(one.columns_file), one.kind)
+    if not one.raw_file:
+        return rows
+    try:
+        raw = lake.read(one.raw_file)
+    except MartelloError:
+        return rows
+    pairs = zip(_places(raw), _places(rows), strict=False)
+    if raw.num_rows == rows.num_rows and all(mine == theirs for mine, theirs in pairs):
+        return rows.append_column("raw", raw["raw"])
+    at = {place: i for i, place in enumerate(_places(raw))}
+    wanted = pa.array([at.get(place) for place in _places(rows)], pa.int64())
+    return rows.append_column("raw", raw["raw"].combine_chunks().take(wanted))
 
 
 def _places(rows: pa.Table) -> Iterator[tuple[str, int]]:

@@ -25,6 +25,7 @@ from martello.core.event import KINDS
 from martello.store import segments
 from martello.store.coverage import Coverage, Missing, coverage
 from martello.store.files import Files
+from martello.store.history import with_raw
 from martello.store.huntsql import Checked, check
 from martello.store.lake import OWN, Lake, Segment, schema, shape
 from martello.store.outbox import Outbox
@@ -143,8 +144,12 @@ def known_gaps(
     since: int = 0,
     until: int = FOREVER,
     clusters: Sequence[str] = (),
+    *,
+    reasons: bool = False,
 ) -> Coverage:
-    """The gaps of a window; one without ends is that of the events there are."""
+    """The gaps of a window, where asked for with their reasons as far as they are kept; a window
+    without ends is that of the events there are.
+    """
     live = segments.find(state, (), clusters, since, until)
     if since <= 0:
         since = min((one.first_at for one in live), default=0)
@@ -155,7 +160,8 @@ def known_gaps(
         if one.kind != "gap":
             continue
         try:
-            found += _gaps(lake.read(one.columns_file))
+            read = with_raw(lake, one) if reasons else lake.read(one.columns_file)
+            found += _gaps(read)
         except MartelloError as error:
             why = f"nobody can read what was missing: {error.what}"
             found.append(Missing(one.cluster, one.source, one.first_at, one.last_at, why))
@@ -166,11 +172,12 @@ def _gaps(rows: pa.Table) -> Iterator[Missing]:
     names = ("cluster", "source", "time", "seen", "action", "ev_count")
     numbers = [rows[name].cast(pa.int64()) if name in ("time", "seen") else rows[name]
                for name in names]  # fmt: skip
-    for cluster, source, first, last, why, count in zip(
-        *(column.to_pylist() for column in numbers), strict=True
+    raw = rows["raw"] if "raw" in rows.column_names else pa.nulls(rows.num_rows, pa.string())
+    for cluster, source, first, last, why, count, reason in zip(
+        *(column.to_pylist() for column in (*numbers, raw)), strict=True
     ):
-        end = max(first, last or first)
-        yield Missing(cluster, source or "", first // 1000, -(-end // 1000), why or "", count or 0)
+        begun, end = first // 1000, -(-max(first, last or first) // 1000)
+        yield Missing(cluster, source or "", begun, end, why or "", count or 0, reason or "")
 
 
 class _Doubtful(BadInput):

@@ -221,6 +221,10 @@ def test_an_exception_is_proved_on_history_and_attacks_and_then_holds(place: Pla
     before, after = len(alerts), len(others)
     assert f"alerts a day: {before:.1f} before, {after:.1f} after" in shown.out
     assert not file.exists()
+    assert "--until" not in shown.out
+    assert 'reason: "the' in shown.out
+    bare = place.run(*words[: words.index("--reason")], "--owner", "ops")
+    assert "not said in it: --reason, --until\n" in bare.out
     done = place.run(*words, "--write", str(file))
     assert done.code == 0, done
     place.run(*words, "--write", str(file))  # added, not written over

@@ -13,6 +13,7 @@ import pytest
 pytest.importorskip("pyarrow")
 
 from martello.adapters.batch import table
+from martello.adapters.sensors.shape import Place, gap
 from martello.cli.monitor import reporting
 from martello.cli.monitor.reporting import daily
 from martello.core.alert import Alert
@@ -154,6 +155,41 @@ def test_a_flood_of_names_leaves_the_report_and_is_noted(
     assert told.trends[0].says.startswith("Requests of mallory")
     assert any("of 301 series of requests the 40 most frequent" in note for note in told.notes)
     assert sum(told.hours) == len(events)
+
+
+def test_gaps_of_one_reason_are_one_line_and_say_it(tmp_path: Path) -> None:
+    """What is counted is told meanwhile; kinds of which there is nothing are not looked for."""
+    minute = HOUR // 60
+    gaps = [
+        gap(Place("prod"), "audit", "unread", BEGIN + at, BEGIN + at, why, 2)
+        for at, why in ((0, "it is no JSON"), (5 * minute, "it is no JSON"), (9 * minute, "cut"))
+    ]
+    stages: list[str] = []
+    with open_state(f"sqlite:///{tmp_path / 's.db'}") as state, Spool(tmp_path / "spool") as spool:
+        lake = Lake(LocalFiles(tmp_path / "lake"))
+        intake = Intake(state, lake, spool, Name("prod", "test", "x"), "me")
+        spool.append(intake.name.key, b"all of it")
+        told = {
+            "gap": table("gap", gaps),
+            "audit": table(
+                "audit",
+                [
+                    request(Random(1), 0, "a", "get", 200)
+                    | {"id": "e", "source": "test", "cluster": "prod"}
+                ],
+            ),
+        }
+        assert intake.flush(lambda _: told)
+        intake.close()
+        since = BEGIN // 1000
+        made = daily(state, lake, since, since + 24 * 3_600_000_000, (), stages.append)
+    assert made.gaps == (
+        "prod audit: unread: it is no JSON (2 gaps, 4 events, 00:00 to 00:05)",
+        "prod audit: unread: cut (2 events, 00:09)",
+    )
+    assert "counting requests" in stages
+    assert "counting audit events" in stages
+    assert not [one for one in stages if "connections" in one or "network" in one]
 
 
 @pytest.mark.parametrize(

@@ -84,6 +84,9 @@ def except_command(words: Sequence[str], flags: dict[str, Any]) -> int:
             made.append(found)
             doubt = doubt or bool(past.doubt)
     standing = [one.exception for one in made if one.stands]
+    bare = [f"--{name}" for name in ("reason", "owner", "until") if not flags[name]]
+    if standing and bare:
+        print(f"not said in it: {', '.join(bare)}")
     if flags["write"] and standing:
         _write(Path(flags["write"]), standing)
         print(f"written to {clean(flags['write'])}: martello monitor run --except FILE")

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import IO, Any, Final
 
 from martello.cli.access.windows import nanoseconds
 from martello.cli.outputs import write_each
+from martello.cli.progress import Progress
 from martello.cli.reports import parse_outputs
 from martello.cli.store.places import places
 from martello.core.alert import Alert
@@ -19,6 +20,9 @@ from martello.practices.monitor.engine.rule import SEVERITIES
 from martello.practices.monitor.trends import Key, Trend, trends
 from martello.report.model import Screen
 from martello.report.monitor.daily import Daily, Group, Line
+from martello.report.text import plural
+from martello.store import segments
+from martello.store.coverage import Missing
 from martello.store.files import open_files
 from martello.store.hunt import known_gaps, run
 from martello.store.lake import Lake
@@ -32,6 +36,8 @@ _LONGEST: Final = 92 * _DAY  # of a window
 _ROWS: Final = 90_000  # of one answer of the lake, which gives 100,000 at most
 _DAYS_BEFORE: Final = 7
 _TOLD: Final = 12
+_MOST_GAPS: Final = 20
+_REASON: Final = 200  # characters of why there is a gap
 _NOTHING: Final = "what happened: nothing was ever kept here (martello monitor run keeps)"
 _KINDS: Final = ("audit", "process", "network", "file", "priv", "kernel", "log", "k8s_event")
 _REQUEST: Final = "concat(api_verb, ' ', k8s_resource)"
@@ -79,8 +85,9 @@ def report_command(flags: dict[str, Any]) -> int:
         raise BadInput("the report has no such window", f"from 1 m to {days} days", "such as 24h")
     since = until - length
     where = places(flags["state"], flags["lake"])
-    with open_state(where.state) as state:
-        told = daily(state, Lake(open_files(where.lake)), since, until, flags["clusters"])
+    lake = Lake(open_files(where.lake))
+    with open_state(where.state) as state, Progress() as progress:
+        told = daily(state, lake, since, until, flags["clusters"], progress)
 
     def write(format: str, screen: Screen, out: IO[str]) -> None:
         from martello.report.monitor import daily as report
@@ -103,13 +110,21 @@ def _until(text: str) -> int:
     return int(found.timestamp() * 1_000_000)
 
 
-def daily(state: State, lake: Lake, since: int, until: int, clusters: Sequence[str] = ()) -> Daily:
+def daily(
+    state: State,
+    lake: Lake,
+    since: int,
+    until: int,
+    clusters: Sequence[str] = (),
+    progress: Callable[[str], None] = lambda _: None,
+) -> Daily:
     """The report of a window (microseconds)."""
     since -= since % _HOUR
     hours = max(1, -(-(until - since) // _HOUR))
     notes: list[str] = []
-    counted = _counts(state, lake, since, until, clusters, hours, notes)
-    usual = _usual(state, lake, since, until, clusters, hours)
+    counted = _counts(state, lake, since, until, clusters, hours, notes, progress)
+    usual = _usual(state, lake, since, until, clusters, hours, progress)
+    progress("looking for what changed")
     found = trends(counted, usual)
     alerts = [
         one
@@ -118,8 +133,8 @@ def daily(state: State, lake: Lake, since: int, until: int, clusters: Sequence[s
         and one.first < until * 1000
         and (not clusters or one.cluster in clusters)
     ]
-    totals = _totals(state, lake, since, until, clusters, hours)
-    gaps = known_gaps(state, lake, since, until, clusters)
+    totals = _totals(state, lake, since, until, clusters, hours, progress)
+    gaps = known_gaps(state, lake, since, until, clusters, reasons=True)
     by_hour = [sum(each) for each in zip(*totals.values(), strict=True)] if totals else [0] * hours
     return Daily(
         since,
@@ -131,11 +146,7 @@ def daily(state: State, lake: Lake, since: int, until: int, clusters: Sequence[s
         _groups(alerts),
         _people(state, lake, since, until, clusters),
         gaps.says,
-        (() if gaps.begun is not None else (_NOTHING,))
-        + tuple(
-            f"{gap.cluster} {gap.source}: {gap.why} ({_clock(gap.first)} to {_clock(gap.last)})"
-            for gap in gaps.gaps[:20]
-        ),
+        (() if gaps.begun is not None else (_NOTHING,)) + _missing(gaps.gaps),
         tuple(notes),
     )
 
@@ -148,6 +159,7 @@ def _counts(
     clusters: Sequence[str],
     hours: int,
     notes: list[str],
+    progress: Callable[[str], None],
 ) -> Hours:
     """Series by hour (of the window, or of the day where the window is longer than `hours`). What
     everybody of a kind does together is a series, too. Of very many the most frequent are counted.
@@ -155,6 +167,9 @@ def _counts(
     found: Hours = {}
     most = _ROWS // hours
     for word, view, whom, what, rows in _COUNTED:
+        if not segments.find(state, (view,), clusters, since, until):
+            continue
+        progress(f"counting {word}")
         for part in dict.fromkeys((what, "''")):
             sql = (
                 f"WITH each AS (SELECT coalesce({whom}, '') AS whom, "  # noqa: S608
@@ -177,28 +192,43 @@ def _counts(
 
 
 def _usual(
-    state: State, lake: Lake, since: int, until: int, clusters: Sequence[str], hours: int
+    state: State,
+    lake: Lake,
+    since: int,
+    until: int,
+    clusters: Sequence[str],
+    hours: int,
+    progress: Callable[[str], None],
 ) -> dict[Key, list[float]]:
     """What each hour is on the days before, where at least two of them are kept."""
     if until - since > _DAY:
         return {}
     earlier = since - _DAYS_BEFORE * _DAY
-    by_hour = _totals(state, lake, earlier, since, clusters, _DAYS_BEFORE * 24)
+    by_hour = _totals(state, lake, earlier, since, clusters, _DAYS_BEFORE * 24, progress)
     kept = sum(
         any(sum(each[at * 24 : at * 24 + 24]) for each in by_hour.values())
         for at in range(_DAYS_BEFORE)
     )
     if kept < 2:
         return {}
-    whole = _counts(state, lake, earlier, since, clusters, 24, [])
+    whole = _counts(state, lake, earlier, since, clusters, 24, [], progress)
     return {key: [n / kept for n in each[:hours]] for key, each in whole.items()}
 
 
 def _totals(
-    state: State, lake: Lake, since: int, until: int, clusters: Sequence[str], hours: int
+    state: State,
+    lake: Lake,
+    since: int,
+    until: int,
+    clusters: Sequence[str],
+    hours: int,
+    progress: Callable[[str], None],
 ) -> dict[str, list[int]]:
     found: dict[str, list[int]] = {}
     for kind in _KINDS:
+        if not segments.find(state, (kind,), clusters, since, until):
+            continue
+        progress(f"counting {kind} events")
         sql = (
             f"SELECT CAST((epoch_us(time) - {since}) // {_HOUR} AS BIGINT) AS hour, "  # noqa: S608
             f"count(*) AS n FROM {kind} GROUP BY ALL"
@@ -270,6 +300,31 @@ def _whom(alert: Alert) -> str:
     object = entity.get("pod_workload") or entity.get("k8s_name", "")
     parts = [entity.get("k8s_ns", ""), object, entity.get("container_name", "")]
     return "/".join(filter(None, parts)) or entity.get("actor_user") or alert.cluster or "-"
+
+
+def _missing(gaps: Sequence[Missing]) -> tuple[str, ...]:
+    """Gaps in words; those of one source and reason are one line."""
+    found: dict[tuple[str, ...], list[Missing]] = {}
+    for gap in gaps:
+        found.setdefault((gap.cluster, gap.source, gap.why, gap.reason), []).append(gap)
+    told = []
+    for (cluster, source, why, reason), each in list(found.items())[:_MOST_GAPS]:
+        events = sum(one.events for one in each)
+        parts = (
+            f"{len(each):,} gaps" if len(each) > 1 else "",
+            plural(events, "event") if events else "",
+            _during(min(one.first for one in each), max(one.last for one in each)),
+        )
+        what = f"{why}: {reason[:_REASON]}" if reason else why
+        told.append(f"{cluster} {source}: {what} ({', '.join(filter(None, parts))})")
+    if len(found) > _MOST_GAPS:
+        told.append(f"and {len(found) - _MOST_GAPS:,} more (martello monitor hunt, table gaps)")
+    return tuple(told)
+
+
+def _during(first: int, last: int) -> str:
+    begun, ended = _clock(first), _clock(last)
+    return begun if begun == ended else f"{begun} to {ended}"
 
 
 def _people(

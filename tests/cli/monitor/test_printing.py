@@ -1,4 +1,4 @@
-"""What `monitor run` prints of its alerts to a person at a terminal."""
+"""What is printed of alerts to a person: by `monitor run` on a terminal, by `alerts explain`."""
 
 from __future__ import annotations
 
@@ -16,11 +16,17 @@ import termios
 import time
 from pathlib import Path
 
+from tests.support.asked import ask
 from tests.support.senders import event, rules
 
+from martello.adapters.batch import table
 from martello.core.alert import Alert
+from martello.practices.monitor import packs
+from martello.practices.monitor.pipeline import Pipeline
 from martello.report.model import Screen
 from martello.report.monitor.alerts import write_one
+from martello.store.outbox import Outbox
+from martello.store.state import open_state
 
 WIDE = 160
 ALERT = Alert(
@@ -110,3 +116,30 @@ def test_why_it_is_graver_is_said_once() -> None:
         "              graver: its account shop/web reaches cluster-admin",
     ]
     assert told(ALERT, again=True) == [head + "again, 12 times"]
+
+
+def test_what_each_event_says_is_told_where_it_differs(tmp_path: Path) -> None:
+    """One alert of two pods of a workload that use more than is usual names both."""
+    beyond = {
+        "kind": "k8s_event",
+        "action": "event",
+        "source": "martello",
+        "cluster": "prod",
+        "ev_reason": "UsageBeyondUsual",
+        "k8s_ns": "shop",
+        "pod_workload": "deploy/web",
+        "container_name": "app",
+        "log_text": "processor time: 2 cores over 15 minutes, at most 1 in the 9 days before",
+    }
+    now = time.time_ns()
+    events = [{**beyond, "id": f"u{n}", "time": now + n, "pod_name": f"web-{n}"} for n in (0, 1)]
+    (one,) = Pipeline(packs.named(()).pack).feed(table("k8s_event", events))
+    url = f"sqlite:///{tmp_path / 's.db'}"
+    with open_state(url) as state:
+        Outbox(state).put([one], [])
+    done = ask("monitor", "alerts", "explain", one.id, env={"MARTELLO_STATE": url, "COLUMNS": "0"})
+    assert done.code == 0, done
+    assert "and 1 event alike" in done.out
+    says = "container app of deploy/web: processor time: 2 cores"
+    assert done.out.count(f"  pod shop/web-0, {says}") == 1
+    assert done.out.count(f"    also  pod shop/web-1, {says}") == 1

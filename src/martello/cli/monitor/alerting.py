@@ -141,7 +141,7 @@ def _explained(one: Alert, names: Sequence[str]) -> tuple[Explained | None, str]
     from martello.cli.monitor.explaining import words
     from martello.practices.monitor import packs
     from martello.practices.monitor.baseline import RULES
-    from martello.practices.monitor.engine.say import plain
+    from martello.practices.monitor.engine.say import plain, render
     from martello.practices.monitor.engine.scalar import explain, holds
 
     known = {rule.id: rule for rule in (*RULES, *packs.named(names).pack)}
@@ -160,6 +160,7 @@ def _explained(one: Alert, names: Sequence[str]) -> tuple[Explained | None, str]
             for e in one.evidence
         )
         return Explained(rule.id, rule.title, "", "", one.repeats, near), note
+    says = [render(rule.say, event.columns) for event in one.evidence]
     near = tuple(
         Near(
             event.event,
@@ -169,8 +170,9 @@ def _explained(one: Alert, names: Sequence[str]) -> tuple[Explained | None, str]
                 (words(told.atom), told.truth, plain(told.value))
                 for told in explain(rule.tree, event.columns)
             ),
+            "" if says[at] == says[0] else says[at],  # the first is what the alert says
         )
-        for event in one.evidence
+        for at, event in enumerate(one.evidence)
     )
     return Explained(rule.id, rule.title, "", "", one.repeats, near), note
 

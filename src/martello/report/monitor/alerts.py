@@ -151,6 +151,11 @@ def _explained(told: Explained, screen: Screen) -> Iterator[str]:
     for parts, events in alike.items():
         more = f" and {plural(len(events) - 1, 'event')} alike" if len(events) > 1 else ""
         yield f"  event   {_clock(events[0].time)} {clean(events[0].event)}{more}"
+        says = list(dict.fromkeys(one.says for one in events if one.says))
+        for text in says[:_EACH]:
+            yield from hanging(f"    also  {clean(text)}", screen.width, 10)
+        if len(says) > _EACH:
+            yield f"    and {len(says) - _EACH:,} more (-o json)"
         for text, truth, value in parts:
             mark = {True: "yes", False: "no ", None: "?  "}[truth]
             line = f"    {mark}  {clean(text)}   is {clean(value) or 'missing'}"

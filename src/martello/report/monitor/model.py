@@ -19,12 +19,15 @@ class Unable(msgspec.Struct, frozen=True):
 
 
 class Near(msgspec.Struct, frozen=True):
-    """An event and what each part of a rule was of it, in the words of the tree."""
+    """An event and what each part of a rule was of it, in the words of the tree. `says` is what the
+    rule says of it where that is not what its alert says.
+    """
 
     event: str
     time: int
     fired: bool
     parts: tuple[tuple[str, bool | None, str], ...]  # the comparison, its truth, the value
+    says: str = ""
 
 
 class Explained(msgspec.Struct, frozen=True):

@@ -31,7 +31,10 @@ WRITTEN: Final = sorted(
 )
 EVERYTHING: Final = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 # Flags of other programs that the pages speak of.
-FOREIGN: Final = {"--hypothesis-profile", "--audit-log-path", "--audit-webhook-config-file"}
+FOREIGN: Final = {
+    *("--hypothesis-profile", "--audit-log-path", "--audit-webhook-config-file"),
+    "--patch-file",  # of kubectl patch
+}
 FENCE: Final = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 OUTPUT: Final = re.compile(
     r"<!-- the output of `martello ([^`]*)`[^\n]*-->\n```\n(.*?)```", re.DOTALL

@@ -270,7 +270,9 @@ def _wait(server: ApiServer, process: subprocess.Popen[bytes], log: Path) -> Non
         if process.poll() is not None:
             break
         with contextlib.suppress(httpx.TransportError):
-            if server._client.get("/readyz").status_code == 200:
+            # It says that it is ready before its own namespaces are there.
+            asked = ("/readyz", "/api/v1/namespaces/default")
+            if all(server._client.get(path).status_code == 200 for path in asked):
                 return
         time.sleep(0.1)
     tail = log.read_text(errors="replace")[-2000:]

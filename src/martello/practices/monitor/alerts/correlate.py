@@ -37,6 +37,7 @@ _LONGEST: Final = 1_000  # characters of a value kept as evidence
 _EVENT: Final = 300  # bytes of an event that waits besides what it says
 _SECOND: Final = 1_000_000_000
 _NEVER: Final = 1 << 63
+_CLUSTER: Final = "cluster"
 ACCOUNT: Final = "account"  # in `by`: the service account, of audit events and of pods alike
 # Source: the type Event of audit.k8s.io/v1: all but the last address can be set by the client.
 ADDRESSES: Final = "actor_ips"
@@ -199,7 +200,7 @@ class _Windows:
         field = self.asked.field
         value = _value(hit.event, names.get(field, field)) if field else None
         by = [_value(hit.event, names.get(name, name)) for name in self.asked.by]
-        if by and len(self._parts) > 1 and not any(one or one == 0 for one in by):
+        if by and len(self._parts) > 1 and self._nobodys(by):
             return []
         of = map(_elements, by)
         evidence = pack({name: _short(v) for name, v in hit.event.items() if name in self._kept})
@@ -214,6 +215,10 @@ class _Windows:
                 told[name] = [one] if isinstance(told.get(name), list) else told.get(name, one)
             found.append(Hit(self.rule.id, told, related=group.shown()))
         return found
+
+    def _nobodys(self, by: list[Any]) -> bool:
+        """Whether an event has none of these. Each is of a cluster: of one without a name, too."""
+        return _CLUSTER not in self.asked.by and not any(one or one == 0 for one in by)
 
     def _true(self, key: tuple[str, ...], items: Iterable[Item]) -> Group | None:
         """A group in which the items make the correlation true; None: they do not."""

@@ -161,11 +161,56 @@ def test_nothing_is_written_through_a_link(tmp_path: Path) -> None:
     assert not list((tmp_path / "elsewhere").iterdir())
 
 
+@pytest.mark.parametrize("words", [(), ("deploy/web", "-n", "shop"), ("-n", "ci")])
+def test_guards_of_a_namespace_bring_the_defaults_that_they_demand(
+    tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    asked = ("resources", "blast", *words, "-f", "demo", "--allow-incomplete")
+    done = ask(*asked, "--attacker", "namespace", "--write", "guards", cwd=tmp_path, columns=0)
+    assert done.code == 0, done.out
+    assert "0 refused, 0 made invalid" in done.out
+    made: dict[tuple[str, str], Any] = {}
+    for file in (tmp_path / "guards" / "objects").iterdir():
+        raw = yaml.safe_load(file.read_text())
+        made[(raw["metadata"]["namespace"], raw["metadata"]["name"])] = raw["spec"]
+    demanded = [(key, spec["hard"]) for key, spec in made.items() if key[1] == "martello-compute"]
+    assert demanded
+    for (space, _), hard in demanded:
+        assert "limits.cpu" not in hard
+        (item,) = made[(space, "martello-defaults")]["limits"]
+        asks = {key.partition(".")[2] for key in hard if key.startswith("requests.")}
+        assert asks <= set(item["defaultRequest"])
+        bounds = {key.partition(".")[2] for key in hard if key.startswith("limits.")}
+        assert bounds <= set(item["default"])
+        assert item["min"]["memory"] == "4Mi"
+
+
+def test_a_quota_of_objects_leaves_room_for_those_that_are_there(tmp_path: Path) -> None:
+    raws: list[dict[str, Any]] = [worker("web", "shop")]
+    for number in range(60):
+        metadata = {"name": f"o{number}", "namespace": "shop"}
+        raws.append({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata})
+    (tmp_path / "all.yaml").write_text(yaml.safe_dump_all(raws))
+    words = ("resources", "blast", "-f", "all.yaml", "--allow-incomplete", "--attacker")
+    done = ask(*words, "namespace", "--write", "guards", cwd=tmp_path, columns=0)
+    assert done.code == 0, done.out
+    file = tmp_path / "guards" / "objects" / "shop-resourcequota-martello-objects.yaml"
+    assert int(yaml.safe_load(file.read_text())["spec"]["hard"]["count/configmaps"]) > 60
+
+
 def test_cheapest_guards_that_do_not_hold_say_what_does(tmp_path: Path) -> None:
-    words = ("resources", "blast", "deploy/web", "-n", "shop", "-f", "demo", "--allow-incomplete")
-    done = ask(*words, "--attacker", "namespace", "--write", "guards", cwd=tmp_path, columns=0)
-    assert done.code == 1
-    assert "must specify limits.cpu for: web" in done.out
+    """Defaults make pods Burstable, and here only those are let in that ask for nothing."""
+    pods = {"containers": [{"name": "c", "image": "a"}]}
+    none = {"hard": {"pods": "0"}, "scopes": ["NotBestEffort"]}
+    raws: list[dict[str, Any]] = [
+        {"apiVersion": "v1", "kind": kind, "metadata": {"name": "a", "namespace": "shop"}, **more}
+        for kind, more in (("Pod", {"spec": pods}), ("ResourceQuota", {"spec": none}))
+    ]
+    (tmp_path / "all.yaml").write_text(yaml.safe_dump_all(raws))
+    words = ("resources", "blast", "-f", "all.yaml", "--allow-incomplete", "--attacker")
+    done = ask(*words, "namespace", "--write", "guards", cwd=tmp_path, columns=0)
+    assert done.code == 1, done.out
+    assert "exceeded quota: a" in done.out
     assert done.out.splitlines()[-2] == "nothing is written"
     assert "next  martello resources quota -n shop --write DIR" in done.out
     assert not (tmp_path / "guards").exists()

@@ -37,11 +37,11 @@ def remedy_command(words: Sequence[str], outputs: Sequence[Output], flags: dict[
         )
     seen, state, _ = kept[0]
     chosen = [guard for _, _, found in kept if found is not None for guard in found.guards]
-    found = written_down(state, chosen)
     levels = tuple(dict.fromkeys(("container", flags["level"])))
     use = {key: use for pod in state.pods for key, use in _use(pod)}
     asked = Asked(state.nodes, use, state.may, crown_of, levels=levels)
     try:
+        found = written_down(state, chosen)
         proof = prove(state.cluster, found, Before(state.cluster, asked))
     except Malformed as error:
         why = f"no server would store {error}"

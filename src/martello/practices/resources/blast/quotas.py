@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Final
 
 from martello.core.cluster import Cluster
 from martello.core.resource import Nowhere, Resource, resource_of
@@ -11,7 +11,9 @@ from martello.practices.resources.blast.classes import closed
 from martello.practices.resources.blast.objects import UNCOUNTED
 from martello.practices.resources.node.model import Pod
 
-OBJECTS = 100  # of each kind that a namespace may hold
+OBJECTS: Final = 100  # of each kind that a namespace may hold
+PODS: Final = "martello-pods"  # what bounded_pods makes
+LEAST: Final = "martello-least"
 
 
 def bounded_classes(cluster: Cluster, namespaces: Iterable[str], pods: Iterable[Pod]) -> Cluster:
@@ -25,7 +27,7 @@ def bounded_classes(cluster: Cluster, namespaces: Iterable[str], pods: Iterable[
             used.setdefault(pod.namespace, set()).add(name)
     specs = {space: closed(cluster, used.get(space, ())) for space in namespaces}
     return cluster.apply(
-        _quota("priority", space, spec, cluster.name)
+        _quota("martello-priority", space, spec, cluster.name)
         for space, spec in specs.items()
         if spec and space != "kube-system"
     )
@@ -42,7 +44,7 @@ def counted(cluster: Cluster, kinds: Iterable[tuple[str, str, str]]) -> Cluster:
     most = max(1, min(OBJECTS, 680 // total))
     return cluster.apply(
         _quota(
-            "objects",
+            "martello-objects",
             namespace,
             {"hard": {f"count/{name}": str(most) for name in names}},
             cluster.name,
@@ -69,10 +71,10 @@ def bounded_pods(cluster: Cluster, namespaces: Iterable[str], pods: Iterable[Pod
             "limits.memory": str(memory),
             "limits.ephemeral-storage": str(max(4, len(own)) * 2**28),
         }
-        made.append(_quota("pods", space, {"hard": hard}, cluster.name))
+        made.append(_quota(PODS, space, {"hard": hard}, cluster.name))
         least = {"cpu": "1m", "memory": "4Mi", "ephemeral-storage": "1Mi"}
         spec = {"limits": [{"type": "Container", "min": least}]}
-        made.append(_object("LimitRange", "least", space, spec, cluster.name))
+        made.append(_object("LimitRange", LEAST, space, spec, cluster.name))
     return cluster.apply(made)
 
 
@@ -84,7 +86,7 @@ def _object(kind: str, name: str, namespace: str, spec: dict[str, Any], cluster:
     raw = {
         "apiVersion": "v1",
         "kind": kind,
-        "metadata": {"name": f"martello-{name}", "namespace": namespace},
+        "metadata": {"name": name, "namespace": namespace},
         "spec": spec,
     }
     return resource_of(raw, Nowhere(), cluster)

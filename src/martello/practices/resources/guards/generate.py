@@ -88,7 +88,7 @@ def generate(
             if spec:
                 limits.append(bounding.made("LimitRange", DEFAULTS, space, spec, world.name))
         changed += patches(world, space, evidence.sizes if level < 1 else {}, rise)
-    bounds = _quotas(world.apply(classes), spaces, evidence, at, limits, changed)
+    bounds = quotas_for(world.apply(classes), spaces, evidence, at, limits, changed)
     objects = sorted((*limits, *bounds), key=lambda one: (one.ref.namespace, one.ref.kind))
     kept = {space: history(world, space) for space in spaces}
     return Guards(
@@ -102,7 +102,7 @@ def generate(
     )
 
 
-def _quotas(
+def quotas_for(
     world: Cluster,
     spaces: Sequence[str],
     evidence: Evidence,
@@ -110,7 +110,9 @@ def _quotas(
     limits: Sequence[Resource],
     changed: Sequence[Patch],
 ) -> Iterator[Resource]:
-    """Amounts are those that admission itself counts, of each world that may come."""
+    """The quotas of namespaces beside new LimitRanges and patches. Amounts are those that admission
+    itself counts, of each world that may come. Raises Malformed.
+    """
     probes: list[Resource] = []
     keys = {space: _keys(levels.get(space, 0)) for space in spaces}
     high = {space: bounded(world, space, changed) for space in spaces}

@@ -6,23 +6,38 @@ and after, so that every kind of remedy is written down in the same way.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from martello.core.cluster import Cluster
 from martello.core.resource import Resource
+from martello.practices.resources.admission.limit_ranges import ranges
+from martello.practices.resources.blast.quotas import LEAST, PODS
 from martello.practices.resources.blast.refs import workload as resource_of
 from martello.practices.resources.blast.remedy import Remedy, State
-from martello.practices.resources.guards import rounding
-from martello.practices.resources.guards.model import Fragment, Guards, Patch
+from martello.practices.resources.guards import bounding, rounding
+from martello.practices.resources.guards.defaults import defaults, seen
+from martello.practices.resources.guards.generate import quotas_for, without
+from martello.practices.resources.guards.model import (
+    COMPUTE,
+    DEFAULTS,
+    OBJECTS,
+    Evidence,
+    Fragment,
+    Guards,
+    Patch,
+)
 from martello.practices.resources.guards.patching import FIXED, patched
 from martello.practices.resources.node.model import Node, Part, Pod
 
+_COUNTED: Final = 2  # the level of a namespace (see generate) at which nothing is demanded
 _HEAD: Final = {"apiVersion": "kubelet.config.k8s.io/v1beta1", "kind": "KubeletConfiguration"}
 
 
 def written_down(state: State, chosen: Sequence[Remedy]) -> Guards:
-    """What to apply so that all these remedies hold; `left` says what cannot be written down."""
+    """What to apply so that all these remedies hold; `left` says what cannot be written down.
+    Raises Malformed where no server would store the LimitRanges or quotas that are there.
+    """
     after = state
     for one in chosen:
         after = one.change(after)
@@ -31,8 +46,10 @@ def written_down(state: State, chosen: Sequence[Remedy]) -> Guards:
     patches = list(_patches(state, after, left, assumed))
     if after.may is not state.may:
         left.append("rights are not changed here: martello access trim, or remove the binding")
+    objects = list(_objects(state.cluster, after.cluster))
+    made = _bounded(state.cluster, objects, patches, assumed)
     return Guards(
-        objects=tuple(_objects(state.cluster, after.cluster)),
+        objects=tuple(sorted(made, key=lambda one: (one.ref.namespace, one.ref.kind))),
         patches=tuple(patches),
         fragments=tuple(_fragments(state.nodes, after.nodes)),
         assumed=tuple(dict.fromkeys(assumed)),
@@ -44,6 +61,44 @@ def _objects(before: Cluster, after: Cluster) -> Iterator[Resource]:
     if after is not before:
         known = {id(one) for one in before.resources}
         yield from (one for one in after.resources if id(one) not in known)
+
+
+def _bounded(
+    world: Cluster, found: Sequence[Resource], changed: Sequence[Patch], assumed: list[str]
+) -> Iterator[Resource]:
+    """A quota of requests and limits demands them of every container: what it bounds is written
+    down with defaults for those who say nothing, and in amounts that admission itself counts. One
+    of objects leaves room for those that are there.
+    """
+    base, evidence = without(world), Evidence()
+    spaces = dict.fromkeys(one.ref.namespace for one in found if one.ref.kind == "ResourceQuota")
+    whole = {one.ref.namespace for one in found if one.ref.name == PODS}
+    limits: list[Resource] = []
+    for space in whole:
+        held = [item for group in ranges(base, space) for item in group]
+        made = defaults(seen(base, space), held, evidence)
+        assumed += made.assumed
+        if spec := made.spec():
+            limits.append(bounding.made("LimitRange", DEFAULTS, space, spec, world.name))
+    yield from limits
+    levels = {space: 0 if space in whole else _COUNTED for space in spaces}
+    room: dict[str, dict[str, str]] = {}
+    for one in quotas_for(base, list(spaces), evidence, levels, limits, changed):
+        if one.ref.name == COMPUTE and one.ref.namespace in whole:
+            yield one
+        elif one.ref.name == OBJECTS:
+            room[one.ref.namespace] = one.spec["hard"]
+    for one in found:
+        if one.ref.name == OBJECTS:
+            yield _roomy(one, room.get(one.ref.namespace, {}), world.name)
+        elif one.ref.name not in (PODS, LEAST):
+            yield one
+
+
+def _roomy(one: Resource, room: Mapping[str, str], cluster: str) -> Resource:
+    """The quota of objects, with as much of each kind as there may come to be."""
+    hard = {key: max(most, room.get(key, most), key=int) for key, most in one.spec["hard"].items()}
+    return bounding.made("ResourceQuota", OBJECTS, one.ref.namespace, {"hard": hard}, cluster)
 
 
 def _patches(before: State, after: State, left: list[str], assumed: list[str]) -> Iterator[Patch]:

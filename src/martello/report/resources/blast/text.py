@@ -146,10 +146,16 @@ def mark(line: Line | None) -> str:
 def _row(row: Row, screen: Screen) -> Iterator[str]:
     name = clean(row.attacker)
     about, score = f"{name}  {clean(row.about)}", f"score {row.score:.1f}"
-    where = f"  ({clean(row.where)})" if row.where else ""
-    lines = [f"{about}    {score}{where}"]
-    if screen.width and width(lines[0]) > screen.width:
-        lines = [*hanging(about, screen.width, 2), *hanging(f"  {score}{where}", screen.width, 2)]
+    where = f"({clean(row.where)})" if row.where else ""
+    whole = f"{about}    {score}"
+    beside = f"{whole}  {where}".rstrip()
+    if not screen.width or width(beside) <= screen.width:
+        lines = [beside]
+    elif width(whole) <= screen.width:
+        lines = [whole, *hanging(f"  {where}", screen.width, 2)]
+    else:
+        below = f"  {score}  {where}".rstrip()
+        lines = [*hanging(about, screen.width, 2), *hanging(below, screen.width, 2)]
     head = paint(name, "bold", screen.colour)
     yield from (lines[0].replace(name, head, 1), *lines[1:])
     if row.worst:

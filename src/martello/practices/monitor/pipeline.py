@@ -159,7 +159,13 @@ class Pipeline:
     def _new(self, rows: pa.Table) -> list[Hit]:
         """What is new for whom it happened."""
         kind = rows["kind"][0].as_py()
-        if self.baselines is None or kind not in MADE_OF:
+        if self.baselines is None:
+            return []
+        if kind == "gap":
+            for one in events(rows.select(["source", "time", "seen"])):
+                begin = one.get("time") or 0
+                self.baselines.missed(one.get("source") or "", begin, one.get("seen") or begin)
+        if kind not in MADE_OF:
             return []
         return novelties(self.baselines.observe(events(distinct(rows, MADE_OF[kind]))))
 

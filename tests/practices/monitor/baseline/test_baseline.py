@@ -131,6 +131,29 @@ def test_b1_replicas_are_compared_from_the_first_minute() -> None:
     assert "of 3 replicas" in str(told[0])
 
 
+@pytest.mark.parametrize(
+    ("source", "begin", "end", "expected"),
+    [
+        ("bpftrace", MINUTE, MINUTE + 10, 0),  # what the others did then is not known
+        ("bpftrace", 2 * MINUTE, 3 * MINUTE, 0),
+        ("bpftrace", 3 * MINUTE, 4 * MINUTE, 2),
+        ("audit", MINUTE, 2 * MINUTE, 2),  # another source's
+    ],
+)
+def test_replicas_are_not_compared_over_a_time_that_is_not_known(
+    source: str, begin: int, end: int, expected: int
+) -> None:
+    baselines = Baselines()
+    baselines.missed(source, (1_000_000 + begin) * SECOND, (1_000_000 + end) * SECOND)
+    events = list(ordinary(4))
+    events.append(process(MINUTE + 5, "web-t1-2", "/tmp/xmrig"))
+    told = baselines.observe(
+        {**one, "source": "bpftrace"} for one in sorted(events, key=lambda one: one["time"])
+    )
+    assert len(told) == expected
+    assert bool(baselines.uncompared) != bool(expected)
+
+
 def test_two_replicas_outvote_nobody() -> None:
     events = [one for one in ordinary(4) if not one["pod_name"].endswith("2")]
     events.append(process(MINUTE + 5, "web-t1-1", "/tmp/xmrig"))

@@ -6,7 +6,7 @@ compared with one another from the first minute, and what rules find is never le
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Iterable, Mapping
 from heapq import heappop, heappush, nlargest
 from itertools import takewhile
@@ -37,6 +37,7 @@ _SETTLE: Final = MINUTE  # before replicas are compared
 _PEERS: Final = 3  # replicas that can outvote one
 _OPEN: Final = 60 * MINUTE  # how long an alert keeps facts from being learned
 _MOST_PENDING: Final = 20_000
+_MOST_GAPS: Final = 200
 _MOST_PENDING_BYTES: Final = 32 << 20
 _decode: Final = msgspec.msgpack.Decoder(dict[str, Any]).decode
 Event = Mapping[str, Any]
@@ -94,6 +95,7 @@ class Baselines:
         self._who: dict[int, int] = {}  # by hash of class and value: how many entities know it
         self._pending: list[tuple[int, int, Fact, bytes]] = []  # replicas to be compared
         self._pending_bytes = 0
+        self._gaps: deque[tuple[str, int, int]] = deque(maxlen=_MOST_GAPS)
         self._count = 0
         self._now = 0
         self._ahead = 0  # a time far ahead that one event has told
@@ -114,6 +116,12 @@ class Baselines:
                     found.append(new)
         found.extend(self._compared())
         return found
+
+    def missed(self, source: str, begin: int, end: int) -> None:
+        """A source does not know all that happened in a time (ns): who did something alone in it
+        cannot be told.
+        """
+        self._gaps.append((source, begin, end))
 
     def _pass(self, time: int) -> None:
         """What time it is now. An hour and more ahead it is when a second event says so: a clock
@@ -316,6 +324,10 @@ class Baselines:
                 m for m, span in normal.members.items() if span[0] <= begun and span[1] >= begun
             ]
             if len(there) >= _PEERS and known.members == (fact.member,):
+                event = _decode(bare)
+                if self._unseen(event.get("source") or "", begun - _SETTLE, due):
+                    self.uncompared += 1
+                    continue
                 values = normal.values[fact.kind]
                 found.append(
                     Novelty(
@@ -324,11 +336,15 @@ class Baselines:
                         max(0, self._who.get(hash((fact.kind, fact.value)), 1) - 1),
                         len(values) - 1,
                         _nearest(fact.value, values),
-                        _decode(bare),
+                        event,
                         len(there),
                     )
                 )
         return found
+
+    def _unseen(self, source: str, begin: int, end: int) -> bool:
+        """Whether a source missed something between two times."""
+        return any(of == source and one <= end and last >= begin for of, one, last in self._gaps)
 
 
 def _nearest(value: str, known: Mapping[str, Value]) -> str:

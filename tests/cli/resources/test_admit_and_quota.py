@@ -85,6 +85,23 @@ def test_numbers_are_written_in_one_way(here: Path) -> None:
     assert "2,000,000,000 of 2,000,000,000 pods" in done.out
 
 
+@pytest.mark.parametrize(
+    ("replicas", "told"),
+    [
+        ("999999999999999999999", '400 by decoding: Deployment in version "v1" cannot be handled'),
+        ("1.5", '400 by decoding: Deployment in version "v1" cannot be handled'),
+        ("-1", '422 by validation: Deployment.apps "web" is invalid: spec.replicas: Invalid value'),
+    ],
+)
+def test_a_number_that_is_refused_makes_no_pods(here: Path, replicas: str, told: str) -> None:
+    (here / "web.yaml").write_text(WEB.replace("replicas: 5", f"replicas: {replicas}"))
+    done = ask("resources", "admit", "web.yaml", "-f", "demo", cwd=here, columns=0)
+    assert done.code == 1
+    assert told in done.out
+    assert "web.yaml:5" in done.out
+    assert "pod" not in done.out.splitlines()[0]
+
+
 def test_a_namespace_for_objects_that_name_none(here: Path) -> None:
     done = ask("resources", "admit", "big.yaml", "-n", "shop", "-f", "world", cwd=here)
     assert done.code == 1

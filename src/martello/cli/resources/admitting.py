@@ -167,7 +167,7 @@ def says(resource: Resource, found: Admission) -> str:
         case 403:
             return f'{"pods" if pods else kind} "{name}" is forbidden: {told}'
         case 422:
-            return f'{"Pod" if pods else resource.ref.kind} "{name}" is invalid: {told}'
+            return f'{"Pod" if pods else resource.ref.group_kind} "{name}" is invalid: {told}'
     return told
 
 

@@ -14,7 +14,7 @@ from tests.support.events import judged
 
 from martello.adapters.sensors.containers import Containers
 from martello.adapters.sensors.decode import Decoder
-from martello.adapters.sensors.pods import Pods
+from martello.adapters.sensors.pods import Pods, template
 from martello.adapters.sensors.records import name, path, result, unescaped
 from martello.adapters.sensors.shape import Event, Place
 from martello.adapters.sensors.tree import Process, Tree, inhabits, looked_up
@@ -417,3 +417,13 @@ def test_workloads(owner: dict[str, Any] | None, workload: str) -> None:
     if owner:
         meta["ownerReferences"] = [{**owner, "controller": True}]
     assert Pods([{"metadata": meta}]).pod(namespace="n", name="p")["pod_workload"] == workload
+
+
+def test_a_template_is_what_the_spec_says_from_the_first_moment() -> None:
+    made = {"name": "web", "image": "web:1", "command": ["serve"]}
+    pod: dict[str, Any] = {"metadata": {"name": "web-1"}, "spec": {"containers": [made]}}
+    states = [{"name": "web", "imageID": "reg/web@sha256:" + "1" * 64, "containerID": "c://1"}]
+    later = {**pod, "status": {"containerStatuses": states}}
+    other = {**pod, "spec": {"containers": [{**made, "command": ["serve", "-v"]}]}}
+    assert template(pod) == template(later) != template(other)
+    assert template({}) == ""

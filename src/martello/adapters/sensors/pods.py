@@ -133,18 +133,11 @@ def owned(kind: str | None, name: str | None, hash_: str | None = None) -> str |
 
 
 def template(pod: Json) -> str:
-    """A hash of what the pod runs: names, images by digest where known, and commands."""
-    digests = {
-        text(one, "name"): _image(one).get("image_digest", "")
-        for one in _objects(part(pod, "status"), "containerStatuses", "initContainerStatuses")
-    }
+    """A hash of what the pod is to run: names, images and commands, as its spec says it. Digests
+    come with the status, when its first processes run already: they would make it two templates.
+    """
     told = [
-        (
-            text(one, "name"),
-            digests.get(text(one, "name")) or text(one, "image"),
-            one.get("command"),
-            one.get("args"),
-        )
+        (text(one, "name"), text(one, "image"), one.get("command"), one.get("args"))
         for one in _objects(part(pod, "spec"), "initContainers", "containers")
     ]
     return hashlib.sha256(msgspec.json.encode(told)).hexdigest()[:16] if told else ""

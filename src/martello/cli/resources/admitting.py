@@ -12,7 +12,6 @@ from martello.cli.readings import Source, read_targets
 from martello.cli.resources.opening import Opened, called, missing_of, place
 from martello.cli.target import parse_target
 from martello.core.errors import BadInput
-from martello.core.kinds import resource_for
 from martello.core.path import Path, show
 from martello.core.resource import Resource
 from martello.core.workload import workload_of
@@ -20,7 +19,6 @@ from martello.practices.resources.admission.charges import kind_of
 from martello.practices.resources.admission.later import changers
 from martello.practices.resources.admission.pipeline import Admission, Message
 from martello.practices.resources.admission.quotas import Limited, Quota, limited_of
-from martello.practices.resources.admission.served import is_file
 from martello.practices.resources.admission.server import Server
 from martello.practices.resources.amounts import Malformed, text
 from martello.report.resources.model import Answer, Answers, Filled, Reason, Share
@@ -55,7 +53,9 @@ def answers(opened: Opened, words: Sequence[str], flags: dict[str, Any]) -> Answ
     server = Server(opened.cluster, limited=_limited(flags["configuration"]))
     told = []
     for raw in objects:
-        resource = _placed(raw, opened, flags["namespace"])
+        ref = msgspec.structs.replace(raw.ref, cluster=opened.reading.cluster)
+        resource = msgspec.structs.replace(raw, ref=ref)
+        resource = server.placed(resource, flags["namespace"] or "default")
         before = _quotas(server, resource.ref.namespace)
         found = server.admit(resource, flags["replicas"])
         told.append(_answer(resource, found, before, server))
@@ -67,18 +67,6 @@ def _exit(told: Sequence[Answer], missing: Sequence[str], flags: dict[str, Any])
         return 1
     unknown = any(one.verdict == "unassessed" for one in told) or bool(missing)
     return 3 if unknown and not flags["allow_incomplete"] else 0
-
-
-def _placed(resource: Resource, opened: Opened, namespace: str) -> Resource:
-    """The object as one of the world: its cluster, and the namespace of -n where it names none."""
-    ref = resource.ref
-    known = resource_for(ref.group, ref.version, ref.kind)
-    space = ref.namespace
-    placed = known.namespaced if known is not None else not is_file(ref.group)
-    if not space and placed:
-        space = namespace or "default"
-    ref = msgspec.structs.replace(ref, cluster=opened.reading.cluster, namespace=space)
-    return msgspec.structs.replace(resource, ref=ref)
 
 
 def _limited(file: str | None) -> tuple[Limited, ...]:

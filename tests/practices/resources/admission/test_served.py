@@ -112,8 +112,48 @@ def test_a_namespace_is_there_or_assumed_or_made() -> None:
     assert server.admit(_of(asked)).verdict == "admitted"
 
 
+def test_what_lies_in_no_namespace_has_none() -> None:
+    """The server drops it; so no namespace is missed, and no quota asked."""
+    other = _of(_raw("v1", "Namespace"))
+    roles = "clusterroles.rbac.authorization.k8s.io"
+    space = {"name": "q", "namespace": "shop"}
+    held = {"apiVersion": "v1", "kind": "ResourceQuota", "metadata": space}
+    none = _of({**held, "spec": {"hard": {f"count/{roles}": "0"}}}, "test")
+    asked = _raw("rbac.authorization.k8s.io/v1", "ClusterRole", space="shop")
+    assert _asked(asked, world(other, none, live=True)).verdict == "admitted"
+    made = _definition()
+    made["spec"]["scope"] = "Cluster"
+    custom = _raw("example.com/v1", "Thing", space="shop")
+    assert _asked(custom, world(other, _of(made), live=True)).verdict == "admitted"
+    made["spec"]["scope"] = "Namespaced"
+    assert _asked(custom, world(other, _of(made), live=True)).code == 404
+    api = _raw("apiregistration.k8s.io/v1", "APIService")
+    api["metadata"]["name"] = "v1.example.com"  # nobody knows whether its kinds lie in namespaces
+    assert _asked(custom, world(other, _of(api), live=True)).verdict == "unassessed"
+
+
+def test_what_is_there_may_change_while_its_namespace_goes() -> None:
+    dying = _raw("v1", "Namespace", status={"phase": "Terminating"})
+    dying["metadata"]["name"] = "dying"
+    asked = _raw("v1", "ConfigMap", space="dying")
+    assert _asked(asked, world(_of(dying), live=True)).code == 403
+    found = _asked(asked, world(_of(dying), _of(asked, "test"), live=True))
+    assert (found.verdict, found.code) == ("admitted", 200)
+
+
+@pytest.mark.parametrize(
+    ("minor", "verdict"), [(26, "admitted"), (31, "admitted"), (32, "refused")]
+)
+def test_a_beta_of_what_was_on_is_on(minor: int, verdict: str) -> None:
+    asked = _raw("flowcontrol.apiserver.k8s.io/v1beta3", "FlowSchema")
+    assert _asked(asked, world(kubernetes=minor)).verdict == verdict
+    new = _raw("admissionregistration.k8s.io/v1beta1", "ValidatingAdmissionPolicy")
+    assert _asked(new, world(kubernetes=28)).verdict == "unassessed"
+
+
 @pytest.mark.apiserver
 def test_like_a_real_server(tmp_path: Path) -> None:
+    there = _raw("v1", "Secret", space="dying")
     kinds = [
         _raw("v1", "ConfigMap", space="default"),
         _raw("v1", "ConfigMap", space="lost"),
@@ -121,6 +161,8 @@ def test_like_a_real_server(tmp_path: Path) -> None:
         _raw("v1", "Banana", space="default"),
         _raw("example.com/v1", "Thing", space="default"),
         _raw("audit.k8s.io/v1", "Policy"),
+        _raw("rbac.authorization.k8s.io/v1", "ClusterRole", space="lost"),
+        there,
     ]
     file = tmp_path / "objects.json"
     file.write_text(json.dumps({"apiVersion": "v1", "kind": "List", "items": kinds}))
@@ -131,11 +173,14 @@ def test_like_a_real_server(tmp_path: Path) -> None:
         "/api/v1/namespaces/default/bananas",
         "/apis/example.com/v1/namespaces/default/things",
         "/apis/audit.k8s.io/v1/policies",
+        "/apis/rbac.authorization.k8s.io/v1/clusterroles",
+        "/api/v1/namespaces/dying/secrets/x",
     ]
     try:
         with run() as server:
             dying = {"metadata": {"name": "dying"}}
             server.request("POST", "/api/v1/namespaces", dying)
+            server.request("POST", "/api/v1/namespaces/dying/secrets", there)
             server.request("DELETE", "/api/v1/namespaces/dying")
             words = ("resources", "admit", str(file), "-f", "cluster", "-o", "json")
             done = martello(*words, kubeconfig=server.kubeconfig())
@@ -143,7 +188,8 @@ def test_like_a_real_server(tmp_path: Path) -> None:
             assert len(told) == len(kinds)
             same = 0
             for raw, path, one in zip(kinds, paths, told, strict=True):
-                answer = server._client.request("POST", path, json=raw)
+                method = "PUT" if raw is there else "POST"
+                answer = server._client.request(method, path, json=raw)
                 assert one["code"] == answer.status_code, one
                 if answer.is_error and "namespace" in answer.text:
                     assert one["says"] == answer.json()["message"]

@@ -10,6 +10,8 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from functools import lru_cache
 from typing import Any, Final
 
+import msgspec
+
 from martello.core.cluster import Cluster
 from martello.core.kinds import built_in, successor, table
 from martello.core.resource import Ref, Resource
@@ -20,6 +22,8 @@ _SERVICE: Final = "APIService.apiregistration.k8s.io"
 _ALWAYS: Final = ("default", "kube-system", "kube-public", "kube-node-lease")
 _NOT_FOUND: Final = "the server could not find the requested resource"
 _OFF_BY_DEFAULT: Final = 24  # since this minor version new beta APIs are off unless turned on
+# But where an older beta of the same was on (legacyBetaEnabledByDefaultResources).
+_ON_ALL_THE_SAME: Final = ("flowcontrol.apiserver.k8s.io/v1beta3",)
 # Groups of files that programs read and no API serves, and whose they are.
 _FILES: Final[Mapping[str, str]] = {
     "abac.authorization.kubernetes.io": "kube-apiserver",
@@ -48,7 +52,17 @@ _FILES: Final[Mapping[str, str]] = {
     "resourcequota.admission.k8s.io": "kube-apiserver",
 }
 
-Served = dict[tuple[str, str], frozenset[str]]  # (group, kind) → versions
+
+class Definition(msgspec.Struct, frozen=True):
+    """What a CustomResourceDefinition says of its kind: the versions that are served, and whether
+    its objects lie in namespaces.
+    """
+
+    versions: frozenset[str]
+    namespaced: bool
+
+
+Served = dict[tuple[str, str], Definition]  # by group and kind
 
 
 def is_file(group: str) -> bool:
@@ -65,7 +79,8 @@ def definitions(objects: Iterable[Resource]) -> Served:
             kind = names.get("kind") if isinstance(names, dict) else None
             group = resource.spec.get("group")
             if isinstance(kind, str) and isinstance(group, str):
-                found[(group, kind)] = frozenset(_versions(resource.spec))
+                scope = resource.spec.get("scope") != "Cluster"
+                found[(group, kind)] = Definition(frozenset(_versions(resource.spec)), scope)
     return found
 
 
@@ -89,11 +104,13 @@ def kind_known(world: Cluster, ref: Ref, more: Served) -> tuple[Admission | None
         if facts.since > minor or 0 < facts.removed <= minor:
             return _unserved(ref, minor), ""
         off = "alpha" in version or ("beta" in version and facts.since >= _OFF_BY_DEFAULT)
+        off = off and ref.api_version not in _ON_ALL_THE_SAME
         if off and not _instance(world, ref):
             return None, f"{ref.api_version} is off unless the API server turns it on"
         return None, ""
-    served = more.get((group, ref.kind)) or _defined(world).get((group, ref.kind))
-    if served is not None:
+    defined = _definition(world, ref, more)
+    if defined is not None:
+        served = defined.versions
         if version in served:
             return None, ""
         told = f"its CustomResourceDefinition serves {', '.join(sorted(served)) or 'no version'}"
@@ -111,9 +128,30 @@ def kind_known(world: Cluster, ref: Ref, more: Served) -> tuple[Admission | None
     return None, missing
 
 
-def namespace_known(world: Cluster, name: str, more: Collection[str]) -> tuple[Message | None, str]:
-    """The refusal (404, or 403 while it is deleted) of a namespace, and what is assumed of it. A
-    live world knows its namespaces; of files it is taken to exist. `more` is what this run made.
+def namespaced(world: Cluster, ref: Ref, more: Served) -> bool | None:
+    """Whether objects of a kind lie in namespaces; None where nobody tells. What lies in none has
+    none on the server either, whatever its metadata say.
+    """
+    facts = built_in(ref.api_version, ref.kind)
+    if facts is not None:
+        return facts.namespaced
+    defined = _definition(world, ref, more)
+    if defined is not None:
+        return defined.namespaced
+    return False if is_file(ref.group) else None
+
+
+def _definition(world: Cluster, ref: Ref, more: Served) -> Definition | None:
+    key = (ref.group, ref.kind)
+    return more.get(key) or _defined(world).get(key)
+
+
+def namespace_known(
+    world: Cluster, name: str, more: Collection[str], *, new: bool = True
+) -> tuple[Message | None, str]:
+    """The refusal (404, or 403 of a new object while it is deleted) of a namespace, and what is
+    assumed of it. A live world knows its namespaces; of files it is taken to exist. `more` is what
+    this run made.
     """
     if not name or name in _ALWAYS or name in more:
         return None, ""
@@ -121,7 +159,7 @@ def namespace_known(world: Cluster, name: str, more: Collection[str]) -> tuple[M
     if found is not None:
         status = found.raw.get("status")
         phase = status.get("phase") if isinstance(status, dict) else None
-        if phase == "Terminating":
+        if phase == "Terminating" and new:
             words = f"unable to create new content in namespace {name} because it is being "
             return Message(f"{words}terminated", ("metadata", "namespace"), found), ""
         return None, ""

@@ -43,6 +43,7 @@ from martello.practices.resources.admission.served import (
     definitions,
     kind_known,
     namespace_known,
+    namespaced,
 )
 from martello.practices.resources.admission.validation import (
     claim_problems,
@@ -79,10 +80,22 @@ class Server:
             found = self._quotas[namespace] = quotas(self.world, namespace)
         return found
 
+    def placed(self, resource: Resource, namespace: str = "") -> Resource:
+        """The object where the server puts it: in no namespace where its kind lies in none, else in
+        its own, or in this one where it says none.
+        """
+        ref = resource.ref
+        inside = namespaced(self.world, ref, self._defined) is not False
+        space = (ref.namespace or namespace) if inside else ""
+        if space == ref.namespace:
+            return resource
+        return msgspec.structs.replace(resource, ref=msgspec.structs.replace(ref, namespace=space))
+
     def admit(self, resource: Resource, replicas: int | None = None) -> Admission:
         """What becomes of an object; of a workload `replicas` pods are made, or as many as it
         says itself.
         """
+        resource = self.placed(resource)
         refusal, doubt = kind_known(self.world, resource.ref, self._defined)
         if refusal is not None:
             return refusal
@@ -90,9 +103,12 @@ class Server:
         odd = numbers.undecodable(resource)
         if odd is not None:
             return refused(400, (Message(str(odd), odd.path),))
-        space = resource.ref.namespace
-        lost, assumed = namespace_known(self.world, space, self._spaces)
+        ref = resource.ref
+        new = not ref.name or self.world.get(ref.group_kind, ref.namespace, ref.name) is None
+        lost, assumed = namespace_known(self.world, ref.namespace, self._spaces, new=new)
         if lost is not None:
+            if doubt and namespaced(self.world, ref, self._defined) is None:
+                return Admission("unassessed", reason=doubt)
             return refused(404 if lost.by is None else 403, (lost,))
         try:
             found = self._admit(resource, replicas)

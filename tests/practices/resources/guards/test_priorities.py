@@ -13,6 +13,7 @@ from tests.support.resources.guarded import deployment, hook, may, priority_clas
 
 from martello.core.cluster import Cluster
 from martello.core.resource import Nowhere, resource_of
+from martello.practices.resources.admission.server import Server
 from martello.practices.resources.blast import remedy
 from martello.practices.resources.blast.facade import World
 from martello.practices.resources.guards.generate import Raised, generate
@@ -96,6 +97,51 @@ def test_no_class_that_is_not_used_and_no_more_of_one_that_is() -> None:
     rooms = {r.key: r.most for r in proof.headroom if r.quota == "martello-priority-high"}
     assert rooms["pods"] == 12_000  # nine, and a quarter of them in a roll-out
     assert proof.holds
+
+
+def test_a_workload_that_is_set_to_none_may_start_again() -> None:
+    low = deployment("web", "shop", 0, priorityClassName="high")
+    given = cluster(priority_class("high", 1000), low)
+    guards, proof = made(given, "shop")
+    assert "high" not in values(quota(guards, "martello-priority"))
+    assert proof.holds
+    server = Server(given.apply(guards.objects))
+    one = {**low, "spec": {**low["spec"], "replicas": 1}}
+    found = server.admit(resource_of(one, Nowhere()))
+    assert (found.verdict, found.fitting) == ("admitted", 1)
+
+
+def test_the_system_keeps_its_classes_in_its_namespace() -> None:
+    """Nothing of it is there but static pods, and the next upgrade may bring more."""
+    spec = {"containers": [{"name": "c", "image": "x:1", "resources": {"requests": {"cpu": "2"}}}]}
+    static = thing("Pod", "etcd-n", "kube-system", {**spec, "nodeName": "n"})
+    static["spec"]["priorityClassName"] = "system-node-critical"
+    static["metadata"]["annotations"] = {"kubernetes.io/config.mirror": "x"}
+    static["metadata"]["ownerReferences"] = [
+        {"apiVersion": "v1", "kind": "Node", "name": "n", "uid": "u", "controller": True}
+    ]
+    guards, proof = made(cluster(static, live=True), "kube-system")
+    assert not quota(guards, "martello-priority", "kube-system")
+    rooms = {r.key: (r.now, r.most) for r in proof.headroom if r.quota == "martello-compute"}
+    assert rooms["requests.cpu"] == (2000, 2000)
+    assert rooms["pods"] == (1000, 1000)
+    assert proof.holds
+
+
+@pytest.mark.parametrize("more", [1, 3])
+def test_a_daemon_comes_to_new_nodes(more: int) -> None:
+    agent = deployment("agent", "shop", priorityClassName="high")
+    agent["kind"], spec = "DaemonSet", agent["spec"]
+    del spec["replicas"]
+    size = {"cpu": "4", "memory": "8Gi", "pods": "110"}
+    node = {"apiVersion": "v1", "kind": "Node", "status": {"allocatable": size, "capacity": size}}
+    nodes = [{**node, "metadata": {"name": f"n{n}"}} for n in range(6)]
+    given = cluster(priority_class("high", 1000), agent, *nodes[:2])
+    guards, proof = made(given, "shop")
+    assert proof.holds
+    grown = given.apply([resource_of(one, Nowhere()) for one in nodes[: 2 + more]])
+    found = Server(grown.apply(guards.objects)).admit(resource_of(agent, Nowhere()))
+    assert (found.verdict, found.fitting) == ("admitted", 3 + more)
 
 
 def test_the_default_class_is_what_others_are_measured_by() -> None:

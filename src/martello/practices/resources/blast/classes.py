@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Final
 
 from martello.core.cluster import Cluster
 from martello.practices.resources.blast.room import BUILT_IN
 
+_SYSTEM: Final = "kube-system"  # where the system's own classes are at home
 KIND: Final = "PriorityClass.scheduling.k8s.io"
 
 
@@ -32,10 +33,23 @@ def values(world: Cluster) -> tuple[Mapping[str, int], int]:
     return known, min(defaults, default=0)  # of several the server takes the lowest
 
 
-def closed(world: Cluster, used: Collection[str]) -> dict[str, Any]:
-    """The spec of a quota that lets no pod in of a class that is not used and above pods without
-    one: the system's own, and those of the cluster; empty where all are used.
+def named(world: Cluster, namespace: str) -> Iterator[str]:
+    """The classes that workloads of a namespace name, be they scaled to none, and pods."""
+    specs: list[Mapping[str, Any]] = [workload.pod for workload in world.workloads(namespace)]
+    for spec in (*specs, *(pod.spec for pod in world.of_kind("Pod", namespace))):
+        name = spec.get("priorityClassName")
+        if isinstance(name, str) and name:
+            yield name
+
+
+def closed(world: Cluster, namespace: str, used: Collection[str] = ()) -> dict[str, Any]:
+    """The spec of a quota that lets no pod in of a class that nobody in a namespace uses and that
+    is above pods without one: the system's own, and those of the cluster. Empty where all are used,
+    and in kube-system: what the next upgrade brings there is of the system's classes.
     """
+    if namespace == _SYSTEM:
+        return {}
     known, default = values(world)
-    above = sorted(name for name, value in known.items() if value > default and name not in used)
+    kept = {*used, *named(world, namespace)}
+    above = sorted(name for name, value in known.items() if value > default and name not in kept)
     return {"hard": {"pods": "0"}, **only(above)} if above else {}

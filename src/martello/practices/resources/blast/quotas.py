@@ -25,11 +25,11 @@ def bounded_classes(cluster: Cluster, namespaces: Iterable[str], pods: Iterable[
         name = pod.raw.get("spec", {}).get("priorityClassName")
         if isinstance(name, str):
             used.setdefault(pod.namespace, set()).add(name)
-    specs = {space: closed(cluster, used.get(space, ())) for space in namespaces}
+    specs = {space: closed(cluster, space, used.get(space, ())) for space in namespaces}
     return cluster.apply(
         _quota("martello-priority", space, spec, cluster.name)
         for space, spec in specs.items()
-        if spec and space != "kube-system"
+        if spec
     )
 
 

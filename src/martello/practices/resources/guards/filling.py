@@ -1,7 +1,8 @@
 """A namespace filled anew: all that is in it goes through admission once more, one by one.
 
 `now` as it is: pods that are there, or as many as workloads in files are meant to have. `most` with
-every workload at its most. Quotas begin empty and in force.
+every workload at its most, and at least one pod of each: what is set to none may be started again.
+Quotas begin empty and in force.
 """
 
 from __future__ import annotations
@@ -132,7 +133,7 @@ class _Filling:
         if workload is None or self.world.owner(resource) is not None or _ended(resource):
             return
         if self.when == "at most":
-            yield self._made(workload, at_most(workload, self.world))
+            yield self._made(workload, max(1, at_most(workload, self.world)))
         elif not self.live:
             yield self._made(workload, wanted(workload, self.world))
 
@@ -162,13 +163,12 @@ class _Filling:
         return msgspec.structs.replace(one, quotas=full)
 
     def _pod(self, resource: Resource) -> Iterator[Admission]:
-        owned = self.world.owner(resource) is not None
+        mirror = _mirror(resource)  # of a static pod: counted, though the kubelet owns what runs
+        owned = not mirror and self.world.owner(resource) is not None
         status = resource.raw.get("status")
         over = isinstance(status, dict) and status.get("phase") in _OVER
         if owned and not over and self.when == "at most":
             return  # its workload makes it
-        if _mirror(resource):
-            return  # the kubelet makes it, whatever the server says
         # In files the number that a workload is meant to have counts, not what is beside it.
         counted: Sequence[Quota] = () if owned and not self.live else self.quotas
         self.pods += 1
@@ -176,7 +176,8 @@ class _Filling:
         one = folded(answers, self.order)
         if counted:
             one = self._dearest(resource, one, 1)
-        if self.when == "now" and one.verdict == "admitted" and one.pod is not None:
+        kept = self.when == "now" and not mirror
+        if kept and one.verdict == "admitted" and one.pod is not None:
             self.stored.append(msgspec.structs.replace(resource, raw=one.pod))
         yield one
 

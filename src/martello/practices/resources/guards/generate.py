@@ -139,7 +139,7 @@ def quotas_for(
         for name, spec in ((COMPUTE, {"hard": compute}), (OBJECTS, {"hard": objects})):
             if spec["hard"]:
                 yield bounding.made("ResourceQuota", name, space, spec, world.name)
-        none = closed(world, used[space])
+        none = closed(world, space, used[space])
         if none:
             yield bounding.made("ResourceQuota", PRIORITY, space, none, world.name)
         for of in high[space]:

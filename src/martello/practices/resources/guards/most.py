@@ -21,7 +21,8 @@ _SCALED: Final = 100  # maxReplicaCount of a ScaledObject that says none
 
 def at_most(workload: Workload, world: Cluster) -> int:
     """Pods at once: the greatest number that its autoscaler may set, and what a rolling update adds
-    (maxSurge). Runs of a CronJob that may overlap count twice.
+    (maxSurge). Runs of a CronJob that may overlap count twice, and so do the nodes of a DaemonSet:
+    one that comes tomorrow is of no use without its pods.
     """
     ref, spec = workload.resource.ref, workload.resource.spec
     count = scaled(workload, world)[0]
@@ -31,7 +32,7 @@ def at_most(workload: Workload, world: Cluster) -> int:
                 return count
             return count + _rolling(spec, "strategy", "maxSurge", count)
         case "DaemonSet.apps":
-            return count + _rolling(spec, "updateStrategy", "maxSurge", count)
+            return 2 * count + _rolling(spec, "updateStrategy", "maxSurge", 2 * count)
         case "CronJob.batch" if spec.get("concurrencyPolicy", "Allow") == "Allow":
             return 2 * count
     return count

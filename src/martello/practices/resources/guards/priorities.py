@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, Final
+from collections.abc import Iterable
+from typing import Final
 
 from martello.core.cluster import Cluster
 from martello.practices.resources.admission.quotas import quotas
 from martello.practices.resources.admission.scopes import Subject, inside
-from martello.practices.resources.blast.classes import values
+from martello.practices.resources.blast.classes import named, values
 from martello.practices.resources.guards.model import Patch
 
 _MOST: Final = 8  # classes of a namespace that get a quota, the highest first
@@ -25,23 +25,18 @@ def bounded(world: Cluster, namespace: str, changed: Iterable[Patch]) -> list[st
     a quota of somebody else's tells already is left to that.
     """
     known, default = values(world)
+    raised = [
+        patch.pod["priorityClassName"]
+        for patch in changed
+        if patch.ref.namespace == namespace and "priorityClassName" in patch.pod
+    ]
     told = [quota.scopes for quota in quotas(world, namespace)]
     told = [scopes for scopes in told if any(scope.name == "PriorityClass" for scope in scopes)]
     found = [
         name
-        for name in dict.fromkeys(_named(world, namespace, changed))
+        for name in dict.fromkeys((*named(world, namespace), *raised))
         if known.get(name, default + 1) > default
         and _NAME.fullmatch(name)
         and not any(inside(scopes, Subject(pod=True, priority_class=name)) for scopes in told)
     ]
     return sorted(found, key=lambda name: (-known.get(name, 0), name))[:_MOST]
-
-
-def _named(world: Cluster, namespace: str, changed: Iterable[Patch]) -> Iterator[str]:
-    specs: list[Mapping[str, Any]] = [workload.pod for workload in world.workloads(namespace)]
-    specs += [pod.spec for pod in world.of_kind("Pod", namespace)]
-    specs += [patch.pod for patch in changed if patch.ref.namespace == namespace]
-    for spec in specs:
-        name = spec.get("priorityClassName")
-        if isinstance(name, str) and name:
-            yield name

@@ -150,6 +150,35 @@ def test_files_of_samples_bring_their_own_time_and_a_limit_goes(tmp_path: Path) 
     assert "without -f or --context nobody says what is set today" in alone["notes"]
 
 
+def test_a_custom_kind_gets_a_patch_that_keeps_the_rest(tmp_path: Path) -> None:
+    chunks = (
+        Chunk(
+            msgspec.structs.replace(c.of, workload="rollout/daily3"),
+            c.metric,
+            c.times[::10],
+            c.values[::10],
+        )
+        for c in families.chunks("daily", 3, 10)
+    )
+    csv_file.append(tmp_path / "use.csv", chunks)
+    text = WEB.replace("apps/v1", "argoproj.io/v1alpha1").replace("Deployment", "Rollout")
+    (tmp_path / "web.yaml").write_text(text)
+    _document("-f", "web.yaml", "--samples", "use.csv", "--write", "out", cwd=tmp_path)
+    test, add = yaml.safe_load((tmp_path / "out" / "daily-rollout-daily3.yaml").read_text())
+    place = "/spec/template/spec/containers/0"
+    assert test == {"op": "test", "path": f"{place}/name", "value": "app"}
+    assert (add["op"], add["path"]) == ("add", f"{place}/resources")
+    assert "cpu" not in add["value"]["limits"]
+    (one,) = yaml.safe_load((tmp_path / "out" / "kustomization.yaml").read_text())["patches"]
+    assert one["target"] == {
+        "group": "argoproj.io",
+        "version": "v1alpha1",
+        "kind": "Rollout",
+        "name": "daily3",
+        "namespace": "daily",
+    }
+
+
 def test_names_of_an_attacker_are_text_on_the_page(tmp_path: Path) -> None:
     of = Owned("a", "x<b>-0", "<script>", "sts/x<b>")
     times = families.BEGIN + np.arange(0, 3 * 86_400, 300.0)

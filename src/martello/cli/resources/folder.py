@@ -13,9 +13,10 @@ import shlex
 import stat
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from martello.core.errors import BadInput
+from martello.core.resource import Ref
 
 OBJECTS: Final = "objects"
 PATCHES: Final = "patches"
@@ -34,6 +35,13 @@ def free_name(words: str, documents: Mapping[str, str]) -> str:
         number += 1
         name = f"{plain}-{number}.yaml"
     return name
+
+
+def aimed(ref: Ref) -> dict[str, Any]:
+    """Whom a JSON patch of a kustomize component changes: such a patch does not say it itself."""
+    group, _, version = ref.api_version.rpartition("/")
+    named = {"group": group, "version": version, "kind": ref.kind, "name": ref.name}
+    return {"target": {**named, **({"namespace": ref.namespace} if ref.namespace else {})}}
 
 
 def write_files(documents: Mapping[str, str], folder: str) -> tuple[str, ...]:

@@ -9,7 +9,14 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from martello.cli.access.writing import document
-from martello.cli.resources.folder import KUBELETS, OBJECTS, PATCHES, free_name, write_files
+from martello.cli.resources.folder import (
+    KUBELETS,
+    OBJECTS,
+    PATCHES,
+    aimed,
+    free_name,
+    write_files,
+)
 from martello.cli.resources.opening import Opened
 from martello.cli.target import parse_target
 from martello.core.resource import Ref, Resource
@@ -30,11 +37,14 @@ def write_guards(found: Guards, folder: str) -> tuple[str, ...]:
     objects: dict[str, str] = {}
     patches: dict[str, str] = {}
     kubelets: dict[str, str] = {}
+    targets: dict[str, dict[str, Any]] = {}
     for one in (*found.classes, *found.objects):
         objects[free_name(_called(one.ref), objects)] = document(one.raw)
     for patch in found.patches:
         name = free_name(_called(patch.ref), patches)
-        patches[name] = _commented(patch.says) + document(patch.body)
+        body = _yaml(list(patch.steps)) if patch.steps else document(patch.body)
+        patches[name] = _commented(patch.says) + body
+        targets[name] = aimed(patch.ref) if patch.steps else {}
     for fragment in found.fragments:
         says = ("add this to the configuration of these nodes' kubelets", *fragment.says)
         name = free_name(fragment.name, kubelets)
@@ -42,7 +52,7 @@ def write_guards(found: Guards, folder: str) -> tuple[str, ...]:
     folders = {OBJECTS: objects, PATCHES: patches, KUBELETS: kubelets}
     files = {f"{place}/{name}": text for place, of in folders.items() for name, text in of.items()}
     if objects or patches:
-        files["kustomization.yaml"] = _component(objects, patches)
+        files["kustomization.yaml"] = _component(objects, targets)
     return write_files(files, folder)
 
 
@@ -58,7 +68,9 @@ def next_steps(found: Guards, folder: str) -> tuple[str, ...]:
         file = free_name(_called(ref), {})
         steps.append(f"# each patch starts its workload anew; {place} is a kustomize component")
         steps.append(
-            f"kubectl patch {ref.kind.lower()} {ref.name} -n {ref.namespace} --dry-run=server "
+            f"kubectl patch {shlex.quote(ref.kind.lower())} {shlex.quote(ref.name)} "
+            f"-n {shlex.quote(ref.namespace)} --dry-run=server "
+            f"{'--type=json ' if found.patches[0].steps else ''}"
             f"--patch-file {place}/{PATCHES}/{file}"
         )
     if found.fragments:
@@ -74,13 +86,14 @@ def _commented(lines: tuple[str, ...]) -> str:
     return "".join(f"{line}\n" for says in lines for line in wrap(clean(says), _WIDE, "# "))
 
 
-def _yaml(body: Mapping[str, Any]) -> str:
+def _yaml(body: Mapping[str, Any] | list[Any]) -> str:
     import yaml
 
-    return str(yaml.safe_dump(dict(body), sort_keys=False, allow_unicode=False, width=_WIDE))
+    plain = body if isinstance(body, list) else dict(body)
+    return str(yaml.safe_dump(plain, sort_keys=False, allow_unicode=False, width=_WIDE))
 
 
-def _component(objects: Mapping[str, str], patches: Mapping[str, str]) -> str:
+def _component(objects: Mapping[str, str], patches: Mapping[str, dict[str, Any]]) -> str:
     body: dict[str, Any] = {
         "apiVersion": "kustomize.config.k8s.io/v1alpha1",
         "kind": "Component",
@@ -88,7 +101,9 @@ def _component(objects: Mapping[str, str], patches: Mapping[str, str]) -> str:
     if objects:
         body["resources"] = [f"{OBJECTS}/{name}" for name in sorted(objects)]
     if patches:
-        body["patches"] = [{"path": f"{PATCHES}/{name}"} for name in sorted(patches)]
+        body["patches"] = [
+            {"path": f"{PATCHES}/{name}", **patches[name]} for name in sorted(patches)
+        ]
     head = "# Name this directory under `components` of a kustomization.yaml.\n"
     return head + _yaml(body)
 

@@ -1,15 +1,15 @@
 """Advice as files: a patch for each workload and autoscaler, with its reasons as comments, and a
-kustomize component that applies them all.
+kustomize component that applies them all. Of custom kinds it is a JSON patch.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, Final
 
-from martello.cli.resources.folder import free_name, write_files
+from martello.cli.resources.folder import aimed, free_name, write_files
 from martello.core.resource import Ref
 from martello.report.text import clean
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from martello.core.cluster import Cluster
     from martello.core.sizing import Advice, Target
 
+_TEMPLATE: Final = ("spec", "template", "spec")
 _TEMPLATES: Final = {
     "CronJob": ("spec", "jobTemplate", "spec", "template", "spec"),
     "Pod": ("spec",),
@@ -31,26 +32,33 @@ def write_patches(advised: Iterable[Advice], world: Cluster | None, folder: str)
     the files. What would be refused is left out. Raises BadInput, as write_files.
     """
     documents: dict[str, str] = {}
+    targets: dict[str, dict[str, Any]] = {}
     ready = sorted((a for a in advised if a.today and not a.refused), key=lambda a: a.key)
     for _, group in groupby(ready, key=lambda a: (a.key.namespace, a.key.workload)):
-        for name, text in _patches(list(group), world):
-            documents[free_name(name, documents)] = text
+        for ref, text, aim in _patches(list(group), world):
+            name = free_name(_file(ref), documents)
+            documents[name], targets[name] = text, aim
     if documents:
-        documents["kustomization.yaml"] = _component(documents)
+        documents["kustomization.yaml"] = _component(targets)
     return write_files(documents, folder)
 
 
-def _patches(group: Sequence[Advice], world: Cluster | None) -> Iterator[tuple[str, str]]:
-    from martello.practices.resources.sizing.patch import lists
+def _patches(
+    group: Sequence[Advice], world: Cluster | None
+) -> Iterator[tuple[Ref, str, dict[str, Any]]]:
+    """What is changed, the patch, and what a component has to say of it."""
+    from martello.practices.resources.sizing.patch import lists, merges
 
     today = group[0].today
     assert today is not None  # those without are left out above
     ref = today.ref
-    if ref.kind not in _FIXED:
+    if not merges(ref):
+        yield from _stepwise(group, ref, world)
+    elif ref.kind not in _FIXED:
         body: Any = lists(group)
-        for step in reversed(_TEMPLATES.get(ref.kind, ("spec", "template", "spec"))):
+        for step in reversed(_TEMPLATES.get(ref.kind, _TEMPLATE)):
             body = {step: body}
-        yield _file(ref), _document(ref, body, _reasons(group))
+        yield ref, _document(ref, body, _reasons(group)), {}
     targets = [target for one in group for target in one.targets]
     for name, some in groupby(sorted(targets, key=lambda t: t.scaler), key=lambda t: t.scaler):
         scaler = world.get(_SCALER, ref.namespace, name) if world is not None else None
@@ -61,7 +69,22 @@ def _patches(group: Sequence[Advice], world: Cluster | None) -> Iterator[tuple[s
                 f"{t.resource}: {t.now} % becomes {t.then} %, with the new requests"
                 for t in changed
             ]
-            yield _file(scaler.ref), _document(scaler.ref, body, words)
+            yield scaler.ref, _document(scaler.ref, body, words), {}
+
+
+def _stepwise(
+    group: Sequence[Advice], ref: Ref, world: Cluster | None
+) -> Iterator[tuple[Ref, str, dict[str, Any]]]:
+    import yaml
+
+    from martello.practices.resources.sizing.patch import lists, resized, steps
+
+    resource = world.get(ref.group_kind, ref.namespace, ref.name) if world is not None else None
+    if resource is not None:
+        path = _TEMPLATES.get(ref.kind, _TEMPLATE)
+        made = steps(resized(resource, path, group), path, lists(group))
+        text = yaml.safe_dump(made, sort_keys=False, allow_unicode=False, width=_WIDE)
+        yield ref, _commented(_reasons(group)) + str(text), aimed(ref)
 
 
 def _retargeted(spec: dict[str, Any], targets: Sequence[Target]) -> dict[str, Any]:
@@ -103,22 +126,26 @@ def _reasons(group: Sequence[Advice]) -> Iterator[str]:
 def _document(ref: Ref, body: dict[str, Any], reasons: Iterable[str]) -> str:
     import yaml
 
-    from martello.report.text import wrap
-
     metadata = {"name": ref.name, **({"namespace": ref.namespace} if ref.namespace else {})}
     plain = {"apiVersion": ref.api_version, "kind": ref.kind, "metadata": metadata, **body}
-    comments = [line for reason in reasons for line in wrap(clean(reason), _WIDE, "# ")]
     text = yaml.safe_dump(plain, sort_keys=False, allow_unicode=False, width=_WIDE)
-    return "".join(f"{line}\n" for line in comments) + str(text)
+    return _commented(reasons) + str(text)
 
 
-def _component(documents: Iterable[str]) -> str:
+def _commented(reasons: Iterable[str]) -> str:
+    from martello.report.text import wrap
+
+    lines = (line for reason in reasons for line in wrap(clean(reason), _WIDE, "# "))
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _component(patches: Mapping[str, dict[str, Any]]) -> str:
     import yaml
 
     body = {
         "apiVersion": "kustomize.config.k8s.io/v1alpha1",
         "kind": "Component",
-        "patches": [{"path": name} for name in sorted(documents)],
+        "patches": [{"path": name, **patches[name]} for name in sorted(patches)],
     }
     head = "# Name this directory under `components` of a kustomization.yaml.\n"
     return head + str(yaml.safe_dump(body, sort_keys=False))

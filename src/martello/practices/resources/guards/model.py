@@ -42,7 +42,7 @@ class Evidence(msgspec.Struct, frozen=True, eq=False):
 
 class Patch(msgspec.Struct, frozen=True, eq=False):
     """A strategic merge patch of one object, what of it stands in the pod's spec, and the object as
-    it is then.
+    it is then. `steps` are a JSON patch instead, where a merge would replace whole lists.
     """
 
     ref: Ref
@@ -50,6 +50,7 @@ class Patch(msgspec.Struct, frozen=True, eq=False):
     pod: Mapping[str, Any]
     after: Resource
     says: tuple[str, ...] = ()
+    steps: tuple[Mapping[str, Any], ...] = ()
 
 
 class Fragment(msgspec.Struct, frozen=True, eq=False):

@@ -16,9 +16,11 @@ from martello.practices.resources.amounts import amount
 from martello.practices.resources.guards import rounding
 from martello.practices.resources.guards.model import Patch, Size
 from martello.practices.resources.node.pods import owner_of
+from martello.practices.resources.sizing.patch import merges, steps
 
 # What is made of them cannot be changed, or is another's.
 FIXED: Final = ("Pod", "Job", "ReplicaSet")
+_OF_CLASS: Final = ("priority", "preemptionPolicy")  # the server fills them in from the class
 
 
 def patches(
@@ -55,10 +57,17 @@ def _patch(
             lists.setdefault(key, []).append({"name": container.name, "resources": missing})
             told = [f"{side} {n} {v}" for side, given in missing.items() for n, v in given.items()]
             says.append(f"{container.name}: {', '.join(told)}")
-    fields: dict[str, str] = {}
+    fields: dict[str, str | None] = {}
     if raised is not None:
         fields["priorityClassName"], why = raised
         says.append(f"priorityClassName {fields['priorityClassName']}: {why}")
+        written = look_up(workload.resource.raw, workload.path)
+        for key in _OF_CLASS:
+            if isinstance(written, dict) and written.get(key) is not None:
+                fields[key] = None
+                says.append(
+                    f"{key} {written[key]} is removed: the server refuses it beside a class"
+                )
     return patched(workload, lists, says, fields) if lists or fields else None
 
 
@@ -89,10 +98,10 @@ def patched(
     workload: Workload,
     lists: Mapping[str, Sequence[Mapping[str, Any]]],
     says: Sequence[str],
-    fields: Mapping[str, str] | None = None,
+    fields: Mapping[str, str | None] | None = None,
 ) -> Patch:
     """The patch that merges these lists (`containers`, `initContainers`, `volumes`) by name and
-    sets these fields of the pod's spec, and the workload with them.
+    sets these fields of the pod's spec (None: removes them), and the workload with them.
     """
     resource = workload.resource
     pod: dict[str, Any] = {**(fields or {}), **{key: list(some) for key, some in lists.items()}}
@@ -105,21 +114,19 @@ def patched(
     raw = deepcopy(resource.raw)
     _apply(look_up(raw, workload.path), pod)
     after = msgspec.structs.replace(resource, raw=raw)
-    return Patch(ref, plain, pod, after, tuple(says))
+    by_step = () if merges(ref) else tuple(steps(after, workload.path, pod))
+    return Patch(ref, plain, pod, after, tuple(says), by_step)
 
 
 def _apply(spec: Any, pod: Mapping[str, Any]) -> None:
-    """Puts a patch into the spec of a pod, or of a template. Of another priority class the numbers
-    are filled in anew.
-    """
+    """Puts a patch into the spec of a pod, or of a template."""
     for key, given in pod.items():
         if isinstance(given, list):
             merge(spec, key, given)
+        elif given is None:
+            spec.pop(key, None)
         else:
             spec[key] = given
-    if "priorityClassName" in pod:
-        spec.pop("priority", None)
-        spec.pop("preemptionPolicy", None)
 
 
 def merge(spec: Any, key: str, entries: Sequence[Mapping[str, Any]]) -> None:
@@ -151,5 +158,6 @@ def onto_pods(world: Cluster, found: Sequence[Patch]) -> Iterator[Resource]:
             continue
         raw = deepcopy(pod.raw)
         if isinstance(raw.get("spec"), dict):
-            _apply(raw["spec"], mine.pod)
+            anew = dict.fromkeys(_OF_CLASS) if "priorityClassName" in mine.pod else {}
+            _apply(raw["spec"], {**anew, **mine.pod})
         yield msgspec.structs.replace(pod, raw=raw)

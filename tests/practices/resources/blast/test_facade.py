@@ -20,9 +20,10 @@ from tests.support.resources.blasts import (
 )
 
 from martello.core.cluster import Cluster
-from martello.practices.resources.blast.facade import World, blast, blast_all, facts
-from martello.practices.resources.blast.model import Blast, Level, Rights
+from martello.practices.resources.blast.facade import OF_NODES, World, blast, blast_all, facts
+from martello.practices.resources.blast.model import Blast, Level, Resource, Rights
 from martello.practices.resources.blast.score import gravity
+from martello.practices.resources.blast.stage import Stage, Taken
 from martello.practices.resources.node import share
 from martello.practices.resources.node.model import Node, Pod, Use, Volume
 
@@ -359,6 +360,23 @@ def test_each_order_is_sorted_once_a_node() -> None:
     for owner in world.owners:
         world.blast(owner, "container")
     assert [stage.sorts for stage in world.stages.values()] == [5, 5, 5]
+
+
+def test_the_pods_of_a_namespace_are_asked_about_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many administer it: each adds only what its own pods can do."""
+    asked: list[str] = []
+    by = Stage.by
+
+    def counting(stage: Stage, resource: Resource, one: Pod) -> Taken:
+        asked.append(one.key)
+        return by(stage, resource, one)
+
+    monkeypatch.setattr(Stage, "by", counting)
+    pods = [pod(f"p{at}", memory=MI, container={}, workload=f"deploy/w{at}") for at in range(40)]
+    world = World(Cluster([]), pods, (node(),), lambda _: Rights())
+    for owner in world.owners:
+        world.blast(owner, "namespace")
+    assert len(asked) == 2 * len(OF_NODES) * len(pods)
 
 
 def test_all_of_a_world_come_worst_first_and_as_facts() -> None:

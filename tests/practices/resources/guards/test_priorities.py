@@ -13,9 +13,11 @@ from tests.support.resources.guarded import deployment, hook, may, priority_clas
 
 from martello.core.cluster import Cluster
 from martello.core.resource import Nowhere, resource_of
+from martello.core.selector import equal
 from martello.practices.resources.admission.server import Server
 from martello.practices.resources.blast import remedy
 from martello.practices.resources.blast.facade import World
+from martello.practices.resources.guards import platform
 from martello.practices.resources.guards.generate import Raised, generate
 from martello.practices.resources.guards.model import Evidence, Guards, Proof
 from martello.practices.resources.guards.platform import platform_class, relied_on
@@ -266,6 +268,20 @@ def test_who_is_relied_on_is_told_why() -> None:
         "shop/ds/agent": "is on every node, whatever its taints",
         "shop/deploy/pay": "is named in [crown]",
     }
+
+
+def test_what_many_webhooks_call_is_looked_for_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[dict[str, str]] = []
+
+    def counting(selector: dict[str, str], labels: dict[str, str]) -> bool:
+        asked.append(labels)
+        return equal(selector, labels)
+
+    monkeypatch.setattr(platform, "equal", counting)
+    config, service = hook()
+    config["webhooks"] *= 50
+    found = relied_on(cluster(config, service, deployment("policy", "gate")))
+    assert (list(found), len(asked)) == (["gate/deploy/policy"], 1)
 
 
 def test_a_default_for_all_is_no_proof() -> None:

@@ -42,7 +42,7 @@ class World:
     """Everything that attackers are judged against, prepared once."""
 
     __slots__ = (
-        *("_created", "_may", "_rooms", "_seats"),
+        *("_created", "_held_by", "_may", "_rooms", "_seats"),
         *("cluster", "guessed", "left", "owners", "pods", "spaces", "stages", "weights"),
     )
 
@@ -84,6 +84,7 @@ class World:
         self.weights = Weights(self.pods, crown, accounts)
         self._rooms: dict[tuple[frozenset[str], bool], Room | None] = {}
         self._created: dict[tuple[Room, Resource], Taken] = {}
+        self._held_by: dict[tuple[frozenset[str], Resource], Taken] = {}
 
     def blast(self, attacker: str, level: Level) -> Blast:
         """The blast of one workload (`namespace/kind/name`). Raises KeyError where it has no pod
@@ -92,8 +93,9 @@ class World:
         own = self.owners[attacker]
         if _LEVEL[level] and self._may is None:
             raise ValueError("rights are needed beyond the level of containers")
-        footholds = self._footholds(attacker, own, level)
-        harms = [self._on_nodes(resource, attacker, footholds) for resource in OF_NODES]
+        footholds = self._footholds(own)
+        held = self._held(own[0].namespace, level)
+        harms = [self._on_nodes(resource, attacker, footholds, held) for resource in OF_NODES]
         places = {pod.node for pod in own}
         if _LEVEL[level]:
             assert self._may is not None
@@ -111,26 +113,34 @@ class World:
             tuple(sorted(places)),
         )
 
-    def _footholds(
-        self, attacker: str, own: Sequence[Pod], level: Level
-    ) -> list[tuple[Stage, Pod]]:
-        """By containers that run: any one of the workload's, of the namespaces' from A2 on; of
-        those that are alike one.
-        """
+    def _footholds(self, own: Sequence[Pod]) -> list[tuple[Stage, Pod]]:
+        """By containers that run: any one of these pods; of those that are alike one."""
         found = list(own)
-        if _LEVEL[level] >= 2:
-            spaces = self._held(own[0].namespace, level)
-            found += [p for p in self.pods if p.namespace in spaces and p.owner != attacker]
         if len(found) > 1:
             unlike = {likeness(pod): pod for pod in reversed(found)}
             found = list(reversed(unlike.values()))
         return [(self.stages[pod.node], pod) for pod in found]
 
     def _on_nodes(
-        self, resource: Resource, attacker: str, footholds: Sequence[tuple[Stage, Pod]]
+        self,
+        resource: Resource,
+        attacker: str,
+        footholds: Sequence[tuple[Stage, Pod]],
+        spaces: frozenset[str],
     ) -> Harm:
         takens = [stage.by(resource, pod) for stage, pod in footholds]
+        if spaces:
+            takens.append(self._inside(spaces, resource))
         return self._harm(resource, attacker, takens, self.guessed)
+
+    def _inside(self, spaces: frozenset[str], resource: Resource) -> Taken:
+        """What all pods of namespaces can do: the same for each who administers them."""
+        found = self._held_by.get((spaces, resource))
+        if found is None:
+            footholds = self._footholds([pod for pod in self.pods if pod.namespace in spaces])
+            takens = [stage.by(resource, pod) for stage, pod in footholds]
+            found = self._held_by[spaces, resource] = _merged(takens)
+        return found
 
     def _harm(
         self,

@@ -37,7 +37,10 @@ def relied_on(world: Cluster, crown: Iterable[str] = ()) -> dict[str, str]:
     Those that cannot be changed by a patch are left out.
     """
     found: dict[str, str] = {}
-    for (space, name), why in _called(world):
+    called: dict[tuple[str, str], str] = {}
+    for place, why in _called(world):
+        called.setdefault(place, why)
+    for (space, name), why in called.items():
         service = world.get("Service", space, name)
         selector = service.spec.get("selector") if service is not None else None
         if not isinstance(selector, dict) or not selector:

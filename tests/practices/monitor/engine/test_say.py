@@ -30,6 +30,8 @@ SHELL = {"proc_name": "sh"}
         ("list secrets[ {k8s_ns}/{k8s_name}]", {"k8s_name": "db"}, "list secrets db"),
         ("{actor_user} (pod {actor_pod}) came", {"actor_user": "a"}, "a came"),
         ("{k8s_ns}/{k8s_name} is gone", {}, "- is gone"),
+        ("by hand[: {spec_image}]", {"spec_image": [None, None]}, "by hand"),
+        ("by hand[: {spec_image}]", {"spec_image": [None, "web:1"]}, "by hand: -, web:1"),
         ("{proc_uid} ran", {"proc_uid": 0}, "0 ran"),
         ("it has {node} (hostPID) [sic] ()", {"node": "n"}, "it has n (hostPID) [sic] ()"),
         ("{k8s_name}", {"k8s_name": "[ in {node}] (x)\x1b"}, r"[ in {node}] (x)\x1b"),

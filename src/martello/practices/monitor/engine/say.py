@@ -64,7 +64,10 @@ def _told(text: str, event: Mapping[str, Any]) -> bool:
 
 
 def _value(name: str, event: Mapping[str, Any]) -> Any:
-    return event.get(name.replace(".", "_"))
+    found = event.get(name.replace(".", "_"))
+    if isinstance(found, list | tuple) and all(one is None for one in found):
+        return None  # a slot for each container, and nothing in any
+    return found
 
 
 def plain(value: Any) -> str:

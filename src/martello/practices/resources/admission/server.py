@@ -99,7 +99,7 @@ class Server:
         refusal, doubt = kind_known(self.world, resource.ref, self._defined)
         if refusal is not None:
             return refusal
-        doubt = doubt or numbers.unreadable_number(resource)
+        doubt = doubt or numbers.unreadable_number(resource) or numbers.gated(resource)
         odd = numbers.undecodable(resource)
         if odd is not None:
             return refused(400, (Message(str(odd), odd.path),))

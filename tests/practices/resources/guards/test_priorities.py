@@ -146,6 +146,17 @@ def test_a_daemon_comes_to_new_nodes(more: int) -> None:
     assert (found.verdict, found.fitting) == ("admitted", 3 + more)
 
 
+def test_on_how_many_nodes_a_daemon_runs_is_told_as_assumed() -> None:
+    agent = deployment("agent", "shop")
+    agent["kind"] = "DaemonSet"
+    del agent["spec"]["replicas"]
+    alone = Cluster([resource_of(agent, Nowhere())])
+    guards, _ = proved(alone, ("shop",), Evidence(), State(nodes(alone)))
+    assert "the nodes of shop/ds/agent (one, and one that comes)" in guards.assumed
+    guards, _ = made(cluster(agent), "shop")
+    assert not any("nodes" in one for one in guards.assumed)
+
+
 def test_the_default_class_is_what_others_are_measured_by() -> None:
     usual = priority_class("usual", 500, globalDefault=True)
     given = cluster(usual, priority_class("lower", 100), deployment("web", "shop"))

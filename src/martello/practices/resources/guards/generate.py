@@ -87,6 +87,7 @@ def generate(
             spec = made.spec()
             if spec:
                 limits.append(bounding.made("LimitRange", DEFAULTS, space, spec, world.name))
+        assumed += _daemons(world, space)
         changed += patches(world, space, evidence.sizes if level < 1 else {}, rise)
     bounds = quotas_for(world.apply(classes), spaces, evidence, at, limits, changed)
     objects = sorted((*limits, *bounds), key=lambda one: (one.ref.namespace, one.ref.kind))
@@ -147,6 +148,13 @@ def quotas_for(
             hard, _ = bounding.hard(most, {}, margin, (), _scoped(keys[space]))
             spec = {"hard": hard, **only((of,))}
             yield bounding.made("ResourceQuota", f"{PRIORITY}-{of}", space, spec, world.name)
+
+
+def _daemons(world: Cluster, space: str) -> Iterator[str]:
+    """Those of whose pods nobody knows how many there are: the nodes are not here."""
+    if next(iter(world.of_kind("Node")), None) is None:
+        for one in world.of_kind("DaemonSet.apps", space):
+            yield f"the nodes of {space}/ds/{one.ref.name} (one, and one that comes)"
 
 
 def _scoped(keys: Sequence[str]) -> list[str]:

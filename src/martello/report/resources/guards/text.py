@@ -40,8 +40,8 @@ def write(told: Told, screen: Screen, out: IO[str]) -> None:
     lines += _listed("assumed", told.assumed, _NAMED, screen)
     if told.assumed:
         lines += hanging(
-            "         nobody measured these: the defaults are a guess for them; "
-            "--prometheus URL or --samples FILE tells",
+            "         nobody measured these: what is made for them is a guess; "
+            "--prometheus URL or --samples FILE tells, Node objects of nodes",
             screen.width,
             9,
         )

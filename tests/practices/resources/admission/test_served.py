@@ -15,6 +15,7 @@ from tests.support.resources.admitting import says, thing, world
 
 from martello.core.cluster import Cluster
 from martello.core.resource import Nowhere, Resource, resource_of
+from martello.practices.resources.admission import quotas
 from martello.practices.resources.admission.pipeline import Admission
 from martello.practices.resources.admission.server import Server
 
@@ -132,6 +133,33 @@ def test_what_lies_in_no_namespace_has_none() -> None:
     assert _asked(custom, world(other, _of(api), live=True)).verdict == "unassessed"
 
 
+def test_a_name_that_the_server_makes_up_is_a_new_one() -> None:
+    metadata = {"namespace": "default"}
+    raw = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata}
+    found = _asked(raw)
+    assert found.code == 422
+    assert says(found) == ["metadata.name: Required value: name or generateName is required"]
+    raw["metadata"] = {**metadata, "generateName": "x-"}
+    assert _asked(raw, world(_of(raw))).code == 201
+    review = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenReview", "metadata": {}}
+    assert _asked(review).verdict == "admitted"
+
+
+def test_many_quotas_are_read_once_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[str] = []
+    known = quotas._quota
+
+    def counting(resource: Resource, here: Cluster) -> quotas.Quota:
+        read.append(resource.ref.name)
+        return known(resource, here)
+
+    monkeypatch.setattr(quotas, "_quota", counting)
+    server = Server(world())
+    for number in range(30):
+        server.admit(thing("ResourceQuota", f"q{number}", {"hard": {"pods": "5"}}))
+    assert len(read) == 30
+
+
 def test_what_is_there_may_change_while_its_namespace_goes() -> None:
     dying = _raw("v1", "Namespace", status={"phase": "Terminating"})
     dying["metadata"]["name"] = "dying"
@@ -163,6 +191,7 @@ def test_like_a_real_server(tmp_path: Path) -> None:
         _raw("audit.k8s.io/v1", "Policy"),
         _raw("rbac.authorization.k8s.io/v1", "ClusterRole", space="lost"),
         there,
+        {"apiVersion": "v1", "kind": "Secret", "metadata": {"namespace": "default"}},
     ]
     file = tmp_path / "objects.json"
     file.write_text(json.dumps({"apiVersion": "v1", "kind": "List", "items": kinds}))
@@ -175,6 +204,7 @@ def test_like_a_real_server(tmp_path: Path) -> None:
         "/apis/audit.k8s.io/v1/policies",
         "/apis/rbac.authorization.k8s.io/v1/clusterroles",
         "/api/v1/namespaces/dying/secrets/x",
+        "/api/v1/namespaces/default/secrets",
     ]
     try:
         with run() as server:

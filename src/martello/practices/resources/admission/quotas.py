@@ -73,8 +73,13 @@ def quotas(world: Cluster, namespace: str) -> tuple[Quota, ...]:
     known = _quotas(world)
     if namespace not in known:
         listed = world.of_kind("ResourceQuota", namespace)
-        known[namespace] = tuple(at_home(r, lambda one: _quota(one, world)) for r in listed)
+        known[namespace] = tuple(quota_of(world, resource) for resource in listed)
     return known[namespace]
+
+
+def quota_of(world: Cluster, resource: Resource) -> Quota:
+    """One quota of a world. Raises Malformed."""
+    return at_home(resource, lambda one: _quota(one, world))
 
 
 @lru_cache(maxsize=2)

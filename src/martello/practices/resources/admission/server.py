@@ -35,6 +35,7 @@ from martello.practices.resources.admission.pods import decode, stored_class
 from martello.practices.resources.admission.quotas import (
     Limited,
     Quota,
+    quota_of,
     quotas,
     spent,
 )
@@ -54,6 +55,7 @@ from martello.practices.resources.admission.validation import (
 from martello.practices.resources.admission.workloads import made
 from martello.practices.resources.amounts import Malformed
 
+_REVIEW: Final = "Review"  # such an object is a question: it is answered, not stored
 _READ: Final = ("LimitRange", "ResourceQuota")
 _ACTIVE: Final = ("LimitRange", "ResourceQuota", "PriorityClass.scheduling.k8s.io")
 _ASSUMED: Final = "quota {name} has no status here: taken as in force, its use counted from files"
@@ -103,13 +105,15 @@ class Server:
         odd = numbers.undecodable(resource)
         if odd is not None:
             return refused(400, (Message(str(odd), odd.path),))
-        ref = resource.ref
-        new = not ref.name or self.world.get(ref.group_kind, ref.namespace, ref.name) is None
+        ref, new = resource.ref, self._old(resource) is None
         lost, assumed = namespace_known(self.world, ref.namespace, self._spaces, new=new)
         if lost is not None:
             if doubt and namespaced(self.world, ref, self._defined) is None:
                 return Admission("unassessed", reason=doubt)
             return refused(404 if lost.by is None else 403, (lost,))
+        if not ref.name and not ref.kind.endswith(_REVIEW):
+            words = "metadata.name: Required value: name or generateName is required"
+            return refused(422, (Message(words, ("metadata", "name")),))
         try:
             found = self._admit(resource, replicas)
         except Malformed as error:
@@ -121,6 +125,13 @@ class Server:
         if assumed:
             found = msgspec.structs.replace(found, notes=(*found.notes, assumed))
         return found
+
+    def _old(self, resource: Resource) -> Resource | None:
+        """The object as it is now; a name that the server makes up is a new one."""
+        ref = resource.ref
+        if not resource.metadata.get("name"):
+            return None
+        return self.world.get(ref.group_kind, ref.namespace, ref.name)
 
     def _made(self, resource: Resource) -> None:
         """What was let in makes room for objects of its namespace, or of its kind."""
@@ -142,7 +153,7 @@ class Server:
             if kind in self.world.unlisted and ref.namespace:
                 reason = f"{kind}s could not be read: {self.world.unlisted[kind]}"
                 return Admission("unassessed", reason=reason)
-        old = self.world.get(ref.group_kind, ref.namespace, ref.name) if ref.name else None
+        old = self._old(resource)
         if ref.group_kind == "Pod":
             found = self._pod(resource) if old is None else self._resized(resource, old)
             return self._kept(ref.namespace, found)
@@ -274,8 +285,7 @@ class Server:
         space = resource.ref.namespace
         if resource.ref.group_kind == "ResourceQuota" and space in self._quotas:
             others = [q for q in self._quotas[space] if q.resource.ref != resource.ref]
-            new = [q for q in quotas(self.world, space) if q.resource is resource]
-            self._quotas[space] = (*others, *new)
+            self._quotas[space] = (*others, quota_of(self.world, resource))
 
     def _pods(self, workload: Workload, old: Resource | None, replicas: int | None) -> Admission:
         """The pods that a workload makes; those that it has now are taken to make room."""

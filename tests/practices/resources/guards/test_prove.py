@@ -92,6 +92,29 @@ def test_at_most_counts_autoscaler_and_surge() -> None:
     assert (found.pods, found.workloads) == (13, 1)
 
 
+@pytest.mark.parametrize(
+    ("strategy", "most"),
+    [
+        ({}, 5),
+        ({"canary": {}}, 5),
+        ({"canary": {"maxSurge": 2}}, 6),
+        ({"canary": {"trafficRouting": {"nginx": {}}}}, 8),
+        ({"blueGreen": {"activeService": "web"}}, 8),
+        ({"blueGreen": None, "canary": [1]}, 5),
+    ],
+)
+def test_rollouts_have_room_for_their_way_to_roll_out(strategy: Any, most: int) -> None:
+    raw = {**deployment(replicas=4), "apiVersion": "argoproj.io/v1alpha1", "kind": "Rollout"}
+    raw["spec"]["strategy"] = strategy
+    given = cluster(raw)
+    (workload,) = given.workloads("shop")
+    assert at_most(workload, given) == most
+    guards, proof = made(given)
+    (compute,) = (one for one in guards.objects if one.ref.name == "martello-compute")
+    assert int(compute.spec["hard"]["pods"]) > most
+    assert proof.holds
+
+
 def test_a_default_is_never_below_what_is_asked_or_measured() -> None:
     asked = {"requests": {"memory": "3Gi"}}
     given = cluster(deployment("big", resources=asked), deployment("free"))

@@ -33,6 +33,14 @@ def at_most(workload: Workload, world: Cluster) -> int:
             return count + _rolling(spec, "strategy", "maxSurge", count)
         case "DaemonSet.apps":
             return 2 * count + _rolling(spec, "updateStrategy", "maxSurge", 2 * count)
+        case "DeploymentConfig.apps.openshift.io":
+            if _strategy(spec, "strategy") == "Recreate":
+                return count
+            return count + _rolling(spec, "strategy", "maxSurge", count, "rollingParams")
+        case "Rollout.argoproj.io":
+            if _twice(spec.get("strategy")):
+                return 2 * count
+            return count + _rolling(spec, "strategy", "maxSurge", count, "canary")
         case "CronJob.batch" if spec.get("concurrencyPolicy", "Allow") == "Allow":
             return 2 * count
     return count
@@ -71,13 +79,26 @@ def _strategy(spec: dict[str, Any], field: str) -> str:
     return str(written.get("type", "")) if isinstance(written, dict) else ""
 
 
-def _rolling(spec: dict[str, Any], field: str, key: str, count: int) -> int:
+def _twice(strategy: Any) -> bool:
+    """Whether a Rollout keeps all old pods until all new ones are there: blue and green, and a
+    canary to which traffic is routed (argo-rollouts.readthedocs.io).
+    """
+    if not isinstance(strategy, dict):
+        return False
+    canary = strategy.get("canary")
+    routed = isinstance(canary, dict) and canary.get("trafficRouting") is not None
+    return routed or strategy.get("blueGreen") is not None
+
+
+def _rolling(
+    spec: dict[str, Any], field: str, key: str, count: int, inner: str = "rollingUpdate"
+) -> int:
     """maxSurge or maxUnavailable, a number or a share: the former is rounded up, the latter down.
     Of a Deployment each is 25 % where nobody says it, of a DaemonSet 0 and 1.
     """
     up = key == "maxSurge"
     written = spec.get(field)
-    rolling = written.get("rollingUpdate") if isinstance(written, dict) else None
+    rolling = written.get(inner) if isinstance(written, dict) else None
     value = rolling.get(key) if isinstance(rolling, dict) else None
     if value is None:
         value = "25%" if field == "strategy" else int(not up)

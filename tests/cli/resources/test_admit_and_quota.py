@@ -252,6 +252,17 @@ def test_documents_keep_to_the_schema(here: Path, words: str) -> None:
     assert not jsonschema.Draft202012Validator(SCHEMA).is_valid({**document, "more": 1})
 
 
+@pytest.mark.parametrize(("kind", "code"), [("Banana", 404), ("ComponentStatus", 405)])
+def test_what_no_api_makes_keeps_to_the_schema(here: Path, kind: str, code: int) -> None:
+    text = f"apiVersion: v1\nkind: {kind}\nmetadata: {{name: x}}\n"
+    (here / "odd.yaml").write_text(text, encoding="utf-8")
+    done = ask("resources", "admit", "odd.yaml", "-f", ".", "-o", "json", cwd=here)
+    document = json.loads(done.out)
+    jsonschema.Draft202012Validator(SCHEMA).validate(document)
+    (one,) = document["objects"]
+    assert (one["verdict"], one["code"], one["step"]) == ("refused", code, "the API")
+
+
 def test_the_demo_gives_a_screen_for_both() -> None:
     demo = Path(__file__).parents[3] / "src" / "martello" / "demo" / "cluster" / "ci.yaml"
     done = ask("resources", "admit", str(demo), "-f", "demo")

@@ -133,7 +133,7 @@ def _step(found: Admission) -> str:
         return {400: "decoding", 422: "validation"}[found.code]
     if found.messages[0].path == ("metadata", "namespace"):
         return "NamespaceLifecycle"
-    if found.code == 404:
+    if found.code in (404, 405):
         return "the API"
     by = next((m.by for m in found.messages if m.by is not None), None)
     return by.ref.kind if by is not None else "admission"

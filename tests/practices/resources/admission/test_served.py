@@ -54,6 +54,8 @@ def _definition(*, served: bool = True, version: str = "v1") -> Raw:
         ("apiserver.config.k8s.io/v1", "AdmissionConfiguration", "a file for kube-apiserver"),
         ("kustomize.config.k8s.io/v1beta1", "Kustomization", "a file for kustomize"),
         ("kind.x-k8s.io/v1alpha4", "Cluster", "a file for kind"),
+        ("autoscaling/v1", "Scale", "it is sent to scale of an object"),
+        ("policy/v1", "Eviction", "it is sent to pods/eviction of an object"),
     ],
     ids=lambda value: str(value).split(" ", maxsplit=1)[0],
 )
@@ -192,6 +194,8 @@ def test_like_a_real_server(tmp_path: Path) -> None:
         _raw("rbac.authorization.k8s.io/v1", "ClusterRole", space="lost"),
         there,
         {"apiVersion": "v1", "kind": "Secret", "metadata": {"namespace": "default"}},
+        _raw("v1", "ComponentStatus"),
+        _raw("autoscaling/v1", "Scale", space="default"),
     ]
     file = tmp_path / "objects.json"
     file.write_text(json.dumps({"apiVersion": "v1", "kind": "List", "items": kinds}))
@@ -205,6 +209,8 @@ def test_like_a_real_server(tmp_path: Path) -> None:
         "/apis/rbac.authorization.k8s.io/v1/clusterroles",
         "/api/v1/namespaces/dying/secrets/x",
         "/api/v1/namespaces/default/secrets",
+        "/api/v1/componentstatuses",
+        "/apis/autoscaling/v1/namespaces/default/scales",
     ]
     try:
         with run() as server:

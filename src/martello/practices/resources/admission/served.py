@@ -24,6 +24,14 @@ _NOT_FOUND: Final = "the server could not find the requested resource"
 _OFF_BY_DEFAULT: Final = 24  # since this minor version new beta APIs are off unless turned on
 # But where an older beta of the same was on (legacyBetaEnabledByDefaultResources).
 _ON_ALL_THE_SAME: Final = ("flowcontrol.apiserver.k8s.io/v1beta3",)
+_READ_ONLY: Final = ("v1/ComponentStatus",)
+_NO_METHOD: Final = "the server does not allow this method on the requested resource"
+# What is sent to a part of another object, and what that is.
+_PARTS: Final[Mapping[tuple[str, str], str]] = {
+    ("authentication.k8s.io", "TokenRequest"): "serviceaccounts/token",
+    ("autoscaling", "Scale"): "scale",
+    ("policy", "Eviction"): "pods/eviction",
+}
 # Groups of files that programs read and no API serves, and whose they are.
 _FILES: Final[Mapping[str, str]] = {
     "abac.authorization.kubernetes.io": "kube-apiserver",
@@ -103,6 +111,8 @@ def kind_known(world: Cluster, ref: Ref, more: Served) -> tuple[Admission | None
         minor = world.kubernetes
         if facts.since > minor or 0 < facts.removed <= minor:
             return _unserved(ref, minor), ""
+        if f"{ref.api_version}/{ref.kind}" in _READ_ONLY:
+            return refused(405, (Message(_NO_METHOD, ("kind",)),)), ""
         off = "alpha" in version or ("beta" in version and facts.since >= _OFF_BY_DEFAULT)
         off = off and ref.api_version not in _ON_ALL_THE_SAME
         if off and not _instance(world, ref):
@@ -179,6 +189,9 @@ def _unserved(ref: Ref, minor: int) -> Admission:
     facts = built_in(ref.api_version, ref.kind)
     if facts is not None and facts.removed:
         told += f", which ended with 1.{facts.removed}"
+    part = _PARTS.get((ref.group, ref.kind))
+    if part is not None:
+        return _refused(f"{told}: it is sent to {part} of an object, and is none by itself")
     other = _elsewhere(ref, minor)
     return _refused(f"{told}; it does in {other}" if other else told)
 

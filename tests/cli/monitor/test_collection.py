@@ -17,6 +17,7 @@ pytest.importorskip("pyarrow")
 
 from tests.support.apiserver import ApiServer, Missing, run
 from tests.support.http import Answer, serve
+from tests.support.monitor.kept import kubeconfig
 
 from martello.cli.monitor import collection
 from martello.cli.monitor.collection import Collection
@@ -33,16 +34,8 @@ def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(collection, name, 0.1)
 
 
-def kubeconfig(url: str, place: Path) -> dict[str, Any]:
-    told = {
-        "apiVersion": "v1",
-        "kind": "Config",
-        "current-context": "x",
-        "clusters": [{"name": "x", "cluster": {"server": url}}],
-        "contexts": [{"name": "x", "context": {"cluster": "x", "user": "x"}}],
-        "users": [{"name": "x", "user": {}}],
-    }
-    (place / "config").write_text(json.dumps(told))
+def flags_of(url: str, place: Path) -> dict[str, Any]:
+    (place / "config").write_text(json.dumps(kubeconfig(url)))
     return {"context": "", "kubeconfig": str(place / "config"), "own": None}
 
 
@@ -81,7 +74,7 @@ def told(
     answer: Callable[[str], Answer], take: Taken, place: Path
 ) -> Iterator[tuple[Jobs, list[str]]]:
     """A server that answers so is followed: the jobs, and what was asked."""
-    with serve(answer) as server, followed(kubeconfig(server.url, place), take) as jobs:
+    with serve(answer) as server, followed(flags_of(server.url, place), take) as jobs:
         yield jobs, server.asked
 
 
@@ -203,7 +196,7 @@ def test_who_may_not_watch_lists(tmp_path: Path) -> None:
 
 def test_a_server_that_is_away_is_trouble(tmp_path: Path) -> None:
     with serve(lambda path: (200, b"")) as server:
-        flags = kubeconfig(server.url, tmp_path)
+        flags = flags_of(server.url, tmp_path)
     with followed(flags, Taken()) as jobs:
         until(lambda: "cannot reach" in jobs.trouble)
 

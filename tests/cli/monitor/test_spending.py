@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
-from typing import Any
-
 import pytest
+from tests.support.monitor.kept import Kept
 from tests.support.resources.guarded import thing
 
 from martello.adapters.sensors.shape import Place
@@ -21,20 +19,6 @@ def cluster(used: str, pods: str = "1") -> Cluster:
     status = {"hard": hard, "used": {"requests.memory": used, "pods": pods}}
     held = thing("ResourceQuota", "compute", "shop", {"hard": hard}, status=status)
     return Cluster([resource_of(held, Nowhere(), "live")], name="live")
-
-
-class Kept:
-    """What was handed over."""
-
-    def __init__(self) -> None:
-        self.events: list[dict[str, Any]] = []
-        self.full = False
-
-    def __call__(self, source: str, body: bytes) -> None:
-        if self.full:
-            raise Unreachable("no room", "the spool is full", "")
-        assert source == "columns"
-        self.events += map(json.loads, body.splitlines())
 
 
 def test_each_is_told_when_it_comes_to_be() -> None:

@@ -16,10 +16,10 @@ pytest.importorskip("pyarrow")
 
 import numpy as np
 from tests.support.http import Answer, serve
+from tests.support.monitor.kept import Kept, kubeconfig
 from tests.support.resources.guarded import thing
 
 from martello.adapters.sensors.shape import Place
-from martello.cli.monitor import using
 from martello.cli.monitor.using import Asked, Using, asked
 from martello.core.cluster import Cluster
 from martello.core.errors import BadInput, Unreachable
@@ -68,20 +68,6 @@ class Means(Asked):
         values = np.where(times > NOW - 3600, self.cores, 0.3)
         yield from self.gaps
         yield Chunk(WEB, "cores", times, values)
-
-
-class Kept:
-    """What was handed over, where there is room."""
-
-    def __init__(self) -> None:
-        self.events: list[dict[str, Any]] = []
-        self.full = False
-
-    def __call__(self, source: str, body: bytes) -> None:
-        if self.full:
-            raise Unreachable("no room", "the spool is full", "")
-        assert source == "columns"
-        self.events += map(json.loads, body.splitlines())
 
 
 @pytest.fixture
@@ -233,17 +219,6 @@ def test_metrics_server_is_read_with_the_owners_that_the_cluster_tells(
     assert event["seen"] == int((NOW + 44 * 60) * 1e9)
 
 
-def kubeconfig(url: str) -> dict[str, Any]:
-    return {
-        "apiVersion": "v1",
-        "kind": "Config",
-        "current-context": "x",
-        "clusters": [{"name": "x", "cluster": {"server": url}}],
-        "contexts": [{"name": "x", "context": {"cluster": "x", "user": "x"}}],
-        "users": [{"name": "x", "user": {}}],
-    }
-
-
 @pytest.mark.parametrize(
     ("flags", "what"),
     [
@@ -261,4 +236,3 @@ def test_flags_that_cannot_be_followed_are_refused(flags: dict[str, Any], what: 
 
 def test_without_flags_nothing_is_read() -> None:
     assert asked(QUIET) is None
-    assert using.REASON == "UsageBeyondUsual"

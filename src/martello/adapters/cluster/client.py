@@ -194,9 +194,8 @@ class Client:
         for tried in range(1, TRIES + 1):
             wait = _WAIT * 2 ** (tried - 1)
             try:
-                status, headers, content = await self._send(
-                    method, path, params, body, accept, kind
-                )
+                request = self._request(method, path, params, body, accept, kind)
+                status, headers, content = await self._send(request)
             except (httpx.TransportError, OSError) as error:
                 trouble = lost(self.server, error, tried)
                 if tried == TRIES or trouble.what.startswith("cannot trust"):
@@ -211,16 +210,7 @@ class Client:
             await asyncio.sleep(min(wait, _LONGEST_WAIT))
         raise AssertionError("the last try returns or raises")
 
-    async def _send(
-        self,
-        method: str,
-        path: str,
-        params: Mapping[str, str] | None,
-        body: Mapping[str, Any] | None,
-        accept: str,
-        kind: str,
-    ) -> tuple[int, httpx.Headers, bytes]:
-        request = self._request(method, path, params, body, accept, kind)
+    async def _send(self, request: httpx.Request) -> tuple[int, httpx.Headers, bytes]:
         answer = await self._http.send(request, stream=True)
         try:
             parts: list[bytes] = []

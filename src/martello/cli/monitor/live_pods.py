@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -21,7 +22,7 @@ def live_pods(flags: dict[str, Any], pods: Adds) -> Callable[[Jobs], None] | Non
     """
     if flags["pods"]:
         _pods_of(flags["pods"], pods)
-        again = lambda: _pods_of(flags["pods"], pods)  # noqa: E731
+        again = partial(_pods_of, flags["pods"], pods)
         return lambda jobs: jobs.run(again, "pods", _EVERY)
     if not (flags["context"] or flags["kubeconfig"]):
         return None
